@@ -1,0 +1,61 @@
+/* Waits that end at a moment on the monotonic clock. */
+#include "config.h"
+
+#include "deadline.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+
+#define NS_PER_MS 1000000
+#define NS_PER_S 1000000000
+
+static int64_t
+clock_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+int64_t
+deadline_after(int64_t ms)
+{
+	return clock_now() + ms * NS_PER_MS;
+}
+
+int64_t
+deadline_left(int64_t deadline)
+{
+	return deadline - clock_now();
+}
+
+int64_t
+deadline_share(int64_t deadline, size_t parts)
+{
+	int64_t now = clock_now();
+
+	return now + (deadline - now) / (int64_t)parts;
+}
+
+int
+deadline_wait(int64_t deadline, int fd, short events)
+{
+	struct pollfd pfd = { .fd = fd, .events = events };
+	int64_t left;
+	int n;
+
+	do {
+		left = deadline_left(deadline);
+		if (left < 0)
+			left = 0;
+		/* Rounded up: a wait must not end before its time. */
+		n = poll(&pfd, 1, (int)((left + NS_PER_MS - 1) / NS_PER_MS));
+		if (n > 0)
+			return 0;
+	} while (n == -1 ? errno == EINTR : left > 0);
+	if (n == 0)
+		errno = ETIMEDOUT;
+	return -1;
+}

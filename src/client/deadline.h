@@ -1,0 +1,26 @@
+/* Moments on the monotonic clock, by which a wait has to end. */
+#ifndef CLIENT_DEADLINE_H
+#define CLIENT_DEADLINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The moment ms milliseconds from now: nanoseconds of CLOCK_MONOTONIC. */
+int64_t deadline_after(int64_t ms);
+
+/* Nanoseconds from now to deadline; 0 or less: it has passed. */
+int64_t deadline_left(int64_t deadline);
+
+/* The moment when the first of parts equal parts of what is left is over. */
+int64_t deadline_share(int64_t deadline, size_t parts);
+
+/*
+ * Waits until poll(2) reports one of events, an error or a hang-up on fd; a
+ * negative fd waits for the deadline alone.  Signals do not end the wait, and
+ * what is ready is seen even past the deadline.  Returns 0, or -1 with errno
+ * ETIMEDOUT at the deadline, or poll's.  The deadline is at most 24 days away
+ * (poll counts milliseconds in an int).
+ */
+int deadline_wait(int64_t deadline, int fd, short events);
+
+#endif

@@ -1,0 +1,139 @@
+/* The address of a listener, as text and as data. */
+#include "config.h"
+
+#include "address.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+
+/* Why a text that does not parse is not an address: the commonest slips. */
+static const char *
+explain(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	char before[INET_ADDRSTRLEN];
+	struct addr addr;
+
+	if (strcmp(text, "*") == 0)
+		return "is not an address, allowed is \"0.0.0.0\" for all of "
+		       "IPv4, \"::\" for all of IPv6";
+	if (text[0] == '[')
+		return "is not a plain address, allowed is IPv6 without "
+		       "brackets; the port has a key of its own";
+	if (strchr(text, '/') != NULL)
+		return "is not a single address, allowed is one without a "
+		       "prefix length";
+	if (colon != NULL && (size_t)(colon - text) < sizeof(before)) {
+		memcpy(before, text, (size_t)(colon - text));
+		before[colon - text] = '\0';
+		if (addr_parse(&addr, before) == 0 && addr.family == AF_INET)
+			return "is not a plain address, allowed is one "
+			       "without a port; the port has a key of its "
+			       "own";
+	}
+	return "is not a numeric address, allowed is IPv4 or IPv6 such as "
+	       "127.0.0.1 or ::1; names are not resolved";
+}
+
+const char *
+address_parse(const char *text, struct conf_address *address)
+{
+	const char *percent = strchr(text, '%');
+	size_t length =
+	    percent != NULL ? (size_t)(percent - text) : strlen(text);
+	char plain[ADDR_TEXT_MAX];
+	const char *why;
+
+	memset(address, 0, sizeof(*address));
+	if (length >= sizeof(plain))
+		return explain(text);
+	memcpy(plain, text, length);
+	plain[length] = '\0';
+	if (addr_parse(&address->addr, plain) == -1)
+		return explain(text);
+	if (percent != NULL) {
+		why = check_scope(percent + 1, strlen(percent + 1));
+		if (why != NULL)
+			return why;
+		memcpy(address->scope, percent + 1, strlen(percent + 1));
+	}
+	return address_check(address);
+}
+
+static const char *
+check_ipv4(const struct conf_address *address)
+{
+	static const uint8_t zero[12];
+	const uint8_t *bytes = address->addr.bytes;
+
+	if (memcmp(bytes + 4, zero, sizeof(zero)) != 0)
+		return "is not an IPv4 address";
+	if (address->scope[0] != '\0')
+		return "is IPv4 and has a scope, allowed is a scope on IPv6";
+	if (bytes[0] >= 224)
+		return "is a multicast, broadcast or reserved address, "
+		       "allowed is one of this machine";
+	return NULL;
+}
+
+static const char *
+check_ipv6(const struct conf_address *address)
+{
+	struct in6_addr in6;
+
+	memcpy(&in6, address->addr.bytes, sizeof(in6));
+	if (IN6_IS_ADDR_V4MAPPED(&in6))
+		return "is an IPv4-mapped address, allowed is the IPv4 "
+		       "address behind ::ffff: on its own";
+	if (IN6_IS_ADDR_MULTICAST(&in6))
+		return "is a multicast address, allowed is one of this "
+		       "machine";
+	if (IN6_IS_ADDR_LINKLOCAL(&in6) && address->scope[0] == '\0')
+		return "is link-local and has no scope, allowed is one with "
+		       "its interface, as in fe80::1%eth0";
+	return NULL;
+}
+
+const char *
+address_check(const struct conf_address *address)
+{
+	const char *scope = address->scope;
+	size_t length = strnlen(scope, sizeof(address->scope));
+
+	if (length == sizeof(address->scope) ||
+	    (length > 0 && check_scope(scope, length) != NULL))
+		return "has no usable scope";
+	if (address->addr.scope != 0)
+		return "has a scope by number";
+	if (address->addr.family == AF_INET)
+		return check_ipv4(address);
+	if (address->addr.family == AF_INET6)
+		return check_ipv6(address);
+	return "is of no known family";
+}
+
+const char *
+address_format(const struct conf_address *address, char *text)
+{
+	char ip[ADDR_TEXT_MAX];
+
+	snprintf(text, ADDRESS_TEXT_MAX, "%s%s%.15s",
+	    addr_format(&address->addr, ip),
+	    address->scope[0] != '\0' ? "%" : "", address->scope);
+	return text;
+}
+
+const char *
+address_format_port(const struct conf_address *address, char *text)
+{
+	char ip[ADDRESS_TEXT_MAX];
+
+	snprintf(text, ADDRESS_TEXT_MAX,
+	    address->addr.family == AF_INET6 ? "[%.64s]:%u" : "%.64s:%u",
+	    address_format(address, ip), (unsigned)address->addr.port);
+	return text;
+}

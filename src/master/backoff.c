@@ -1,0 +1,36 @@
+/* Waiting for a resource that has run out. */
+#include "config.h"
+
+#include "backoff.h"
+
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+
+void
+backoff_fail(struct backoff *backoff, const char *what, int error, int64_t now)
+{
+	if (backoff->delay == 0)
+		backoff->delay = BACKOFF_FIRST_MS * CLOCK_MS;
+	else if (!backoff_waits(backoff, now))
+		backoff->delay *= 2;
+	if (backoff->delay > BACKOFF_LONGEST_MS * CLOCK_MS)
+		backoff->delay = BACKOFF_LONGEST_MS * CLOCK_MS;
+	backoff->until = now + backoff->delay;
+	if (backoff->said || now < backoff->log_next)
+		return;
+	log_line(LOG_WARNING, "%s: %s, paused until it works again", what,
+	    strerror(error));
+	backoff->said = true;
+	backoff->log_next = now + BACKOFF_LOG_SECONDS * CLOCK_SECOND;
+}
+
+void
+backoff_succeed(struct backoff *backoff, const char *what)
+{
+	if (backoff->said)
+		log_line(LOG_WARNING, "%s: works again", what);
+	backoff->said = false;
+	backoff->until = backoff->delay = 0;
+}

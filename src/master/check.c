@@ -1,0 +1,102 @@
+/* What the texts of the configuration may be. */
+#include "config.h"
+
+#include "check.h"
+
+#include <limits.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "schema.h"
+
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#define DIGITS "0123456789"
+#define ACCOUNT_MAX 32 /* useradd(8), CAVEATS */
+
+const char *
+check_text(const struct schema_key *key, const char *text, size_t length)
+{
+	size_t i;
+
+	for (i = 0; key->type != SCHEMA_GREETING && i < length; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			return "holds a control byte, allowed is printable "
+			       "text";
+	return key->check != NULL ? key->check(text, length) : NULL;
+}
+
+static const char no_account[] =
+    "is not the name of an account, allowed are 1 to 32 letters, digits, "
+    "'_', '-', '.', a '$' at the end, no '-' at the start";
+
+const char *
+check_account(const char *text, size_t length)
+{
+	size_t plain = strspn(text, LETTERS DIGITS "_-.");
+
+	if (length == 0 || length > ACCOUNT_MAX || text[0] == '-')
+		return no_account;
+	if (plain != length && (plain + 1 != length || text[plain] != '$'))
+		return no_account;
+	if (strcmp(text, "root") == 0 || strspn(text, "0") == length)
+		return "is refused, allowed is any account but root's: what "
+		       "started as root gives its rights up";
+	return NULL;
+}
+
+const char *
+check_path(const char *text, size_t length)
+{
+	if (text[0] != '/')
+		return "is not an absolute path, allowed is one that starts "
+		       "with \"/\"";
+	if (length >= PATH_MAX)
+		return "is too long, allowed are 4095 bytes";
+	return NULL;
+}
+
+const char *
+check_path_or_none(const char *text, size_t length)
+{
+	if (length == 0)
+		return NULL;
+	if (text[0] != '/')
+		return "is not an absolute path, allowed is one that starts "
+		       "with \"/\", or \"\" for none";
+	return check_path(text, length);
+}
+
+/* True when all of the text is printable ASCII other than a space and what
+ * refused holds. */
+static bool
+is_word(const char *text, size_t length, const char *refused)
+{
+	size_t i;
+
+	for (i = 0; i < length; i++)
+		if (text[i] <= ' ' || text[i] > '~' ||
+		    strchr(refused, text[i]) != NULL)
+			return false;
+	return true;
+}
+
+const char *
+check_name(const char *text, size_t length)
+{
+	if (length == 0 || length > CONF_NAME_MAX)
+		return "is not a name, allowed are 1 to 64 bytes";
+	if (!is_word(text, length, "\"'\\="))
+		return "is not a name, allowed is printable ASCII without "
+		       "spaces, quotes, backslashes and '='";
+	return NULL;
+}
+
+const char *
+check_scope(const char *text, size_t length)
+{
+	if (length == 0 || length >= IF_NAMESIZE ||
+	    !is_word(text, length, "\"'\\=/:%"))
+		return "has no usable scope, allowed is the name of an "
+		       "interface, as in fe80::1%eth0";
+	return NULL;
+}

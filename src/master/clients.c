@@ -1,0 +1,159 @@
+/* The table of clients. */
+#include "config.h"
+
+#include "clients.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int
+clients_init(struct clients *clients)
+{
+	memset(clients, 0, sizeof(*clients));
+	clients->free = CLIENT_NONE;
+	clients->waiting = clients->young =
+	    (struct client_list) { CLIENT_NONE, CLIENT_NONE, 0 };
+	clients->slots = calloc(PLAN_CLIENT_SLOTS, sizeof(*clients->slots));
+	clients->heap = calloc(PLAN_CLIENT_SLOTS, sizeof(*clients->heap));
+	return clients->slots == NULL || clients->heap == NULL ? -1 : 0;
+}
+
+void
+clients_free(struct clients *clients)
+{
+	free(clients->slots);
+	free(clients->heap);
+}
+
+uint32_t
+clients_add(struct clients *clients)
+{
+	struct client *client;
+	uint32_t slot = clients->free;
+
+	if (slot != CLIENT_NONE)
+		clients->free = clients->slots[slot].next;
+	else if (clients->used < PLAN_CLIENT_SLOTS)
+		slot = clients->used++;
+	else
+		return CLIENT_NONE;
+	client = &clients->slots[slot];
+	memset(client, 0, sizeof(*client));
+	client->fd = client->pidfd = -1;
+	client->id = ++clients->last_id;
+	client->next = client->prev = CLIENT_NONE;
+	return slot;
+}
+
+void
+clients_remove(struct clients *clients, uint32_t slot)
+{
+	clients->slots[slot].state = CLIENT_FREE;
+	clients->slots[slot].next = clients->free;
+	clients->free = slot;
+}
+
+void
+clients_push(struct clients *clients, struct client_list *list, uint32_t slot)
+{
+	struct client *client = &clients->slots[slot];
+
+	client->next = CLIENT_NONE;
+	client->prev = list->tail;
+	if (list->tail == CLIENT_NONE)
+		list->head = slot;
+	else
+		clients->slots[list->tail].next = slot;
+	list->tail = slot;
+	list->count++;
+}
+
+void
+clients_unlink(struct clients *clients, struct client_list *list, uint32_t slot)
+{
+	const struct client *client = &clients->slots[slot];
+
+	if (client->prev == CLIENT_NONE)
+		list->head = client->next;
+	else
+		clients->slots[client->prev].next = client->next;
+	if (client->next == CLIENT_NONE)
+		list->tail = client->prev;
+	else
+		clients->slots[client->next].prev = client->prev;
+	list->count--;
+}
+
+/* ------------------------------------------------------- the heap of deadlines */
+
+static void
+heap_put(struct clients *clients, uint32_t place, uint32_t slot)
+{
+	clients->heap[place] = slot;
+	clients->slots[slot].heap = place;
+}
+
+static int64_t
+heap_deadline(const struct clients *clients, uint32_t place)
+{
+	return clients->slots[clients->heap[place]].deadline;
+}
+
+/* Lets the slot rise from place to where its parent is not later. */
+static void
+heap_rise(struct clients *clients, uint32_t place, uint32_t slot)
+{
+	int64_t deadline = clients->slots[slot].deadline;
+	uint32_t parent;
+
+	for (; place > 0; place = parent) {
+		parent = (place - 1) / 2;
+		if (heap_deadline(clients, parent) <= deadline)
+			break;
+		heap_put(clients, place, clients->heap[parent]);
+	}
+	heap_put(clients, place, slot);
+}
+
+/* Lets the slot sink from place to where no child is earlier. */
+static void
+heap_sink(struct clients *clients, uint32_t place, uint32_t slot)
+{
+	int64_t deadline = clients->slots[slot].deadline;
+	uint32_t child;
+
+	for (; (child = 2 * place + 1) < clients->n_heap; place = child) {
+		if (child + 1 < clients->n_heap &&
+		    heap_deadline(clients, child + 1) <
+			heap_deadline(clients, child))
+			child++;
+		if (heap_deadline(clients, child) >= deadline)
+			break;
+		heap_put(clients, place, clients->heap[child]);
+	}
+	heap_put(clients, place, slot);
+}
+
+void
+clients_schedule(struct clients *clients, uint32_t slot)
+{
+	heap_rise(clients, clients->n_heap++, slot);
+}
+
+void
+clients_unschedule(struct clients *clients, uint32_t slot)
+{
+	uint32_t place = clients->slots[slot].heap;
+	uint32_t last = clients->heap[--clients->n_heap];
+
+	if (last == slot)
+		return;
+	heap_rise(clients, place, last);
+	heap_sink(clients, clients->slots[last].heap, last);
+}
+
+uint32_t
+clients_next_due(const struct clients *clients)
+{
+	return clients->n_heap == 0 ? CLIENT_NONE : clients->heap[0];
+}

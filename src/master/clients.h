@@ -1,0 +1,85 @@
+/* The table of clients: a row, called slot, for each from accept to close. */
+#ifndef MASTER_CLIENTS_H
+#define MASTER_CLIENTS_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shared/addr.h"
+#include "shared/plan.h"
+
+#define CLIENT_NONE UINT32_MAX
+
+/* In the order in which a client passes through them. */
+enum client_state {
+	CLIENT_FREE,
+	CLIENT_WAITING, /* accepted; no spawner has it yet, or its spawner died */
+	CLIENT_HANDED, /* a spawner has it; not cloned, as far as we know */
+	CLIENT_YOUNG, /* it has a child, asked after by wait4(pid) in turn */
+	CLIENT_OLD, /* its child is watched by pidfd, its deadline by the heap */
+};
+
+/* Why we sent its child a signal. */
+enum client_ending { ENDING_NOT, ENDING_DEADLINE, ENDING_SHUTDOWN };
+
+struct client {
+	int fd; /* our copy, kept until the child is reaped */
+	int pidfd; /* -1: none */
+	pid_t pid; /* 0: no child yet */
+	uint32_t row; /* of struct stats */
+	uint8_t state; /* enum client_state */
+	uint8_t ending; /* enum client_ending */
+	uint8_t log; /* enum conf_log_clients */
+	uint32_t greeting_length; /* bytes it should get */
+	uint64_t id;
+	int64_t accepted; /* clock_now() */
+	int64_t deadline; /* clock_now() of the next step against it */
+	struct addr peer;
+	struct addr local; /* the address that it came to */
+	uint32_t next, prev; /* of its list; next also of the free list */
+	uint32_t heap; /* its place in the heap, when CLIENT_OLD */
+};
+
+/* A queue of slots in the order of their coming. */
+struct client_list {
+	uint32_t head, tail;
+	uint32_t count;
+};
+
+struct clients {
+	struct client *slots; /* PLAN_CLIENT_SLOTS; untouched rows cost nothing */
+	uint32_t free; /* the lowest freed ones first in use again */
+	uint32_t used; /* slots from here on were never used */
+	uint64_t last_id;
+	struct client_list waiting;
+	struct client_list young;
+	uint32_t *heap; /* slots of the old, the nearest deadline first */
+	uint32_t n_heap;
+};
+
+/* Allocates the tables.  Returns 0, or -1 with errno. */
+int clients_init(struct clients *clients);
+void clients_free(struct clients *clients);
+
+/* A new slot: a fresh id, no child, no list.  CLIENT_NONE when all are used. */
+uint32_t clients_add(struct clients *clients);
+
+/* Gives the slot back.  It must be in no list and not in the heap. */
+void clients_remove(struct clients *clients, uint32_t slot);
+
+void clients_push(
+    struct clients *clients, struct client_list *list, uint32_t slot);
+void clients_unlink(
+    struct clients *clients, struct client_list *list, uint32_t slot);
+
+/* Puts the slot into the heap by its deadline, or takes it out. */
+void clients_schedule(struct clients *clients, uint32_t slot);
+void clients_unschedule(struct clients *clients, uint32_t slot);
+
+/* The scheduled slot whose deadline is nearest, CLIENT_NONE when none is. */
+uint32_t clients_next_due(const struct clients *clients);
+
+#endif

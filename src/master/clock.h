@@ -1,0 +1,22 @@
+/* Time that no one can set. */
+#ifndef MASTER_CLOCK_H
+#define MASTER_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+#define CLOCK_MS INT64_C(1000)
+#define CLOCK_SECOND INT64_C(1000000)
+#define CLOCK_NEVER INT64_MAX
+
+/* CLOCK_MONOTONIC in microseconds. */
+static inline int64_t
+clock_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * CLOCK_SECOND + now.tv_nsec / 1000;
+}
+
+#endif

@@ -1,0 +1,221 @@
+/* The cage of the process that parses the configuration. */
+#include "config.h"
+
+#include "confine.h"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+
+#include <errno.h>
+#include <grp.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "privileges.h"
+
+#define NOBODY 65534 /* Debian's base-passwd: user nobody, group nogroup */
+#define MEMORY_MAX ((rlim_t)512 << 20) /* bytes; the master's own counts */
+
+#ifdef WITH_SANITIZERS /* they write reports and map terabytes */
+#define SANITIZED true
+#define FIRST_CLOSED 3
+#else
+#define SANITIZED false
+#define FIRST_CLOSED (CONFINE_FD + 1)
+#endif
+
+/*
+ * All that the parser may call.  A row with mask allows the call only when none
+ * of these bits is set in that argument.
+ */
+static const struct rule {
+	const char *call;
+	const char *reason;
+	unsigned argument;
+	unsigned mask;
+} rules[] = {
+	{ "brk", "malloc", 0, 0 },
+	{ "mmap", "malloc of much, never to be executed", 2, PROT_EXEC },
+	{ "mmap2", "the same on 32-bit machines", 2, PROT_EXEC },
+	{ "mremap", "realloc of much", 0, 0 },
+	{ "munmap", "free of much", 0, 0 },
+	{ "madvise", "free, which gives pages back", 0, 0 },
+	{ "write", "the result; descriptor 0 is the only one", 0, 0 },
+	{ "restart_syscall", "write after SIGSTOP and SIGCONT", 0, 0 },
+	{ "exit_group", "the end, libconfig's exit() too", 0, 0 },
+};
+
+static const struct limit {
+	__rlimit_resource_t resource;
+	rlim_t value;
+	const char *name;
+} limits[] = {
+	{ RLIMIT_CORE, 0, "RLIMIT_CORE" },
+	{ RLIMIT_FSIZE, 0, "RLIMIT_FSIZE" }, /* pipes have no size */
+	{ RLIMIT_NPROC, 0, "RLIMIT_NPROC" },
+	{ RLIMIT_MEMLOCK, 0, "RLIMIT_MEMLOCK" },
+	{ RLIMIT_MSGQUEUE, 0, "RLIMIT_MSGQUEUE" },
+	{ RLIMIT_NOFILE, CONFINE_FD + 1, "RLIMIT_NOFILE" },
+	{ RLIMIT_AS, MEMORY_MAX, "RLIMIT_AS" },
+};
+
+/* Dispositions and mask of a fresh program: the master blocks signals. */
+static const char *
+reset_signals(void)
+{
+	struct sigaction action = { .sa_handler = SIG_DFL };
+	sigset_t none;
+	int signal;
+
+	for (signal = 1; signal < NSIG; signal++)
+		sigaction(signal, &action, NULL); /* not KILL and STOP */
+	sigemptyset(&none);
+	if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
+		return "sigprocmask";
+	return NULL;
+}
+
+/* Root may be behind another effective user (privileges_borrow()). */
+static const char *
+become_nobody(void)
+{
+	uid_t real, effective, saved;
+
+	if (getresuid(&real, &effective, &saved) == -1)
+		return "getresuid";
+	if (real != 0 && effective != 0 && saved != 0)
+		return NULL;
+	if (effective != 0 && setresuid((uid_t)-1, 0, (uid_t)-1) == -1)
+		return "setresuid";
+	if (setgroups(0, NULL) == -1)
+		return "setgroups";
+	if (setresgid(NOBODY, NOBODY, NOBODY) == -1)
+		return "setresgid";
+	if (setresuid(NOBODY, NOBODY, NOBODY) == -1)
+		return "setresuid";
+	errno = EPERM;
+	return setresuid((uid_t)-1, 0, (uid_t)-1) == 0 ? "becoming nobody"
+						       : NULL;
+}
+
+/* A limit that is lower already stays so. */
+static int
+lower_limit(__rlimit_resource_t resource, rlim_t value)
+{
+	struct rlimit now;
+
+	if (SANITIZED && resource == RLIMIT_AS)
+		return 0;
+	if (getrlimit(resource, &now) == -1)
+		return -1;
+	if (now.rlim_max > value)
+		now.rlim_max = value;
+	if (now.rlim_cur > value)
+		now.rlim_cur = value;
+	return setrlimit(resource, &now);
+}
+
+static const char *
+set_limits(unsigned seconds)
+{
+	struct itimerval timer = { .it_value = { .tv_sec = seconds } };
+	size_t i;
+
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (lower_limit(limits[i].resource, limits[i].value) == -1)
+			return limits[i].name;
+	/* The timer comes first unless the machine is very slow. */
+	if (lower_limit(RLIMIT_CPU, seconds) == -1)
+		return "RLIMIT_CPU";
+	if (setitimer(ITIMER_REAL, &timer, NULL) == -1)
+		return "setitimer";
+	return NULL;
+}
+
+/* After the change of user, which clears the first two. */
+static const char *
+set_flags(pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
+		return "PR_SET_PDEATHSIG";
+	if (getppid() != parent) {
+		errno = ESRCH;
+		return "the master is gone";
+	}
+	if (prctl(PR_SET_DUMPABLE, 0) == -1)
+		return "PR_SET_DUMPABLE";
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		return "PR_SET_NO_NEW_PRIVS";
+	return NULL;
+}
+
+/* libseccomp returns negative errno values. */
+static bool
+failed(int result)
+{
+	errno = result < 0 ? -result : errno;
+	return result < 0;
+}
+
+static const char *
+add_rules(scmp_filter_ctx context)
+{
+	const struct rule *rule = rules;
+	const struct rule *end = rules + sizeof(rules) / sizeof(rules[0]);
+	int call;
+
+	for (; rule < end; rule++) {
+		call = seccomp_syscall_resolve_name(rule->call);
+		/* Of another architecture. */
+		if (call < 0 && call != __NR_SCMP_ERROR)
+			continue;
+		if (failed(rule->mask == 0
+			    ? seccomp_rule_add(context, SCMP_ACT_ALLOW, call, 0)
+			    : seccomp_rule_add(context, SCMP_ACT_ALLOW, call, 1,
+				  SCMP_CMP(rule->argument, SCMP_CMP_MASKED_EQ,
+				      rule->mask, 0))))
+			return rule->call;
+	}
+	return NULL;
+}
+
+static const char *
+load_filter(void)
+{
+	scmp_filter_ctx context = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	const char *step;
+
+	if (context == NULL) {
+		errno = ENOMEM;
+		return "seccomp_init";
+	}
+	step = add_rules(context);
+	if (step == NULL && failed(seccomp_load(context)))
+		step = "seccomp_load";
+	/* seccomp_release() is left to the end of the process. */
+	return step;
+}
+
+const char *
+confine_enter(pid_t parent, unsigned seconds)
+{
+	const char *step = reset_signals();
+
+	if (step == NULL && close_range(FIRST_CLOSED, ~0U, 0) == -1)
+		step = "close_range";
+	if (step == NULL)
+		step = become_nobody();
+	if (step == NULL && privileges_none() == -1)
+		step = "dropping capabilities";
+	if (step == NULL)
+		step = set_limits(seconds);
+	if (step == NULL)
+		step = set_flags(parent);
+	if (step == NULL && !SANITIZED)
+		step = load_filter();
+	return step;
+}

@@ -1,0 +1,132 @@
+/* Going to the background. */
+#include "config.h"
+
+#include "daemonize.h"
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+
+static int status_pipe = -1;
+
+static void
+signals_reset(void)
+{
+	sigset_t none;
+	int number;
+
+	for (number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void
+daemonize_tidy(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_NOCTTY);
+	while (fd != -1 && fd <= STDERR_FILENO);
+	if (fd == -1)
+		_exit(EXIT_SYSTEM);
+	close_range(STDERR_FILENO + 1, ~0u, 0);
+	signals_reset();
+	umask(022);
+}
+
+/* fatal()'s last word, to the process that waits. */
+static void
+tell(int status)
+{
+	unsigned char byte = (unsigned char)status;
+
+	if (status_pipe != -1 && write(status_pipe, &byte, 1) != 1)
+		return;
+}
+
+/* The process that was started: exits as the daemon says. */
+_Noreturn static void
+wait_for_daemon(int fd)
+{
+	unsigned char status;
+	ssize_t n;
+
+	do
+		n = read(fd, &status, 1);
+	while (n == -1 && errno == EINTR);
+	if (n != 1) {
+		log_line(LOG_ERR, "start: the daemon died before it served");
+		status = EXIT_SYSTEM;
+	}
+	_exit(status);
+}
+
+void
+daemonize_start(void)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) == -1)
+		fatal(EXIT_SYSTEM, "pipe: %s", strerror(errno));
+	switch (fork()) {
+	case -1:
+		fatal(EXIT_SYSTEM, "fork: %s", strerror(errno));
+	case 0:
+		break;
+	default:
+		close(ends[1]);
+		wait_for_daemon(ends[0]);
+	}
+	close(ends[0]);
+	status_pipe = ends[1];
+	log_on_fatal(tell);
+	if (setsid() == -1)
+		fatal(EXIT_SYSTEM, "setsid: %s", strerror(errno));
+	/* Not a session leader: no terminal can become ours. */
+	switch (fork()) {
+	case -1:
+		fatal(EXIT_SYSTEM, "fork: %s", strerror(errno));
+	case 0:
+		return;
+	default:
+		_exit(0);
+	}
+}
+
+void
+daemonize_leave(void)
+{
+	if (chdir("/") == -1)
+		fatal(EXIT_SYSTEM, "chdir /: %s", strerror(errno));
+}
+
+void
+daemonize_ready(bool keep_stderr)
+{
+	int null = open("/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	log_on_fatal(NULL);
+	if (null != -1) {
+		dup2(null, STDIN_FILENO);
+		if (status_pipe != -1)
+			dup2(null, STDOUT_FILENO);
+		if (status_pipe != -1 && !keep_stderr)
+			dup2(null, STDERR_FILENO);
+		close(null);
+	}
+	if (status_pipe == -1)
+		return;
+	tell(0);
+	close(status_pipe);
+	status_pipe = -1;
+}

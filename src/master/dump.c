@@ -1,0 +1,201 @@
+/* The effective configuration, in configuration syntax. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "address.h"
+#include "schema.h"
+
+/* Bytes of a string in a line: so many; or from so many on, up to a newline. A
+ * byte then takes at most 4.4 in the file, and CONF_TEXTS_MAX fit. */
+#define LINE_WIDTH 64
+#define LINE_WIDTH_MIN 16
+
+/* A run of keys in the same group is written as one group. */
+struct dump {
+	FILE *out;
+	const struct conf *conf;
+	const char *indent;
+	const char *group; /* the open one: points to a key's name, or NULL */
+	size_t group_length;
+};
+
+/* The length of the UTF-8 character at text, 0 when it is none or a control
+ * (RFC 3629; U+0080 to U+009F are controls too). */
+static size_t
+utf8_length(const unsigned char *text, size_t left)
+{
+	size_t i, n = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
+	uint32_t point = text[0] & (0xffu >> (n + 1));
+
+	if (text[0] < 0xc2 || text[0] > 0xf4 || left < n)
+		return 0;
+	for (i = 1; i < n; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		point = point << 6 | (text[i] & 0x3f);
+	}
+	if (point < 0xa0 || (n == 3 && point < 0x800) ||
+	    (n == 4 && (point < 0x10000 || point > 0x10ffff)) ||
+	    (point >= 0xd800 && point <= 0xdfff))
+		return 0;
+	return n;
+}
+
+static void
+put_escaped(FILE *out, unsigned char c)
+{
+	switch (c) {
+	case '\n':
+		fputs("\\n", out);
+		break;
+	case '\r':
+		fputs("\\r", out);
+		break;
+	case '\t':
+		fputs("\\t", out);
+		break;
+	case '"':
+	case '\\':
+		fprintf(out, "\\%c", c);
+		break;
+	default:
+		if (c >= ' ' && c <= '~')
+			fputc(c, out);
+		else
+			fprintf(out, "\\x%02x", c);
+	}
+}
+
+/* Long texts go on in a string on the next line, best after a newline. */
+static void
+put_string(const struct dump *dump, struct conf_text place)
+{
+	const char *text = conf_text(dump->conf, place);
+	const unsigned char *at = (const unsigned char *)text;
+	const unsigned char *end = at + place.length, *start = at;
+	size_t n;
+
+	fputc('"', dump->out);
+	while (at < end) {
+		n = utf8_length(at, (size_t)(end - at));
+		if (n > 0)
+			fwrite(at, 1, n, dump->out);
+		else
+			put_escaped(dump->out, *at);
+		at += n > 0 ? n : 1;
+		if (at < end &&
+		    at - start >=
+			(at[-1] == '\n' ? LINE_WIDTH_MIN : LINE_WIDTH)) {
+			fprintf(dump->out, "\"\n%s\t\"", dump->indent);
+			start = at;
+		}
+	}
+	fputc('"', dump->out);
+}
+
+static void
+put_addresses(const struct dump *dump, const struct conf_listener *listener)
+{
+	const struct conf_address *address =
+	    &dump->conf->address[listener->first_address];
+	char text[ADDRESS_TEXT_MAX];
+	uint32_t i;
+
+	fputs(listener->n_addresses > 1 ? "( " : "", dump->out);
+	for (i = 0; i < listener->n_addresses; i++)
+		fprintf(dump->out, "%s\"%s\"", i > 0 ? ", " : "",
+		    address_format(&address[i], text));
+	fputs(listener->n_addresses > 1 ? " )" : "", dump->out);
+}
+
+static void
+put_value(const struct dump *dump, const struct schema_key *key,
+    enum schema_scope scope, const void *base)
+{
+	char text[SCHEMA_TEXT_MAX];
+
+	if (schema_is_number(key))
+		fputs(schema_format(key, schema_number(key, scope, base), text),
+		    dump->out);
+	else if (schema_is_text(key))
+		put_string(dump, schema_text(key, scope, base));
+	else
+		put_addresses(dump, base);
+}
+
+/* Of greeting and greeting_file only one is written. */
+static bool
+is_left_out(
+    const struct schema_key *key, enum schema_scope scope, const void *base)
+{
+	const struct conf_listener *listener = base;
+	bool file;
+
+	if (key->type == SCHEMA_LISTENERS)
+		return true;
+	if (scope == SCHEMA_TOP)
+		return false;
+	file = listener->greeting_file.length > 0;
+	return (file && strcmp(key->name, "greeting") == 0) ||
+	    (!file && strcmp(key->name, "greeting_file") == 0);
+}
+
+/* Closes the open group, and opens the one that the name starts with. */
+static void
+change_group(struct dump *dump, const char *name)
+{
+	const char *dot = strchr(name, '.');
+	size_t length = dot != NULL ? (size_t)(dot - name) : 0;
+
+	if (length == dump->group_length &&
+	    strncmp(name, dump->group, length) == 0)
+		return;
+	if (dump->group_length > 0)
+		fprintf(dump->out, "%s};\n", dump->indent);
+	if (length > 0)
+		fprintf(
+		    dump->out, "%s%.*s = {\n", dump->indent, (int)length, name);
+	dump->group = name;
+	dump->group_length = length;
+}
+
+static void
+put_keys(struct dump *dump, enum schema_scope scope, const void *base)
+{
+	const struct schema_key *key;
+
+	dump->group = "";
+	dump->group_length = 0;
+	for (key = schema_keys; key < schema_keys + schema_n_keys; key++) {
+		if (!schema_has(key, scope) || is_left_out(key, scope, base))
+			continue;
+		change_group(dump, key->name);
+		fprintf(dump->out, "%s%s%s = ", dump->indent,
+		    dump->group_length > 0 ? "\t" : "",
+		    dump->group_length > 0 ? key->name + dump->group_length + 1
+					   : key->name);
+		put_value(dump, key, scope, base);
+		fputs(";\n", dump->out);
+	}
+	change_group(dump, "");
+}
+
+int
+conf_dump(const struct conf *conf, FILE *out)
+{
+	struct dump dump = { out, conf, "", "", 0 };
+	uint32_t i;
+
+	put_keys(&dump, SCHEMA_TOP, conf);
+	fputs("listeners = (\n", out);
+	dump.indent = "\t\t";
+	for (i = 0; i < conf->n_listeners; i++) {
+		fputs(i > 0 ? ",\n\t{\n" : "\t{\n", out);
+		put_keys(&dump, SCHEMA_LISTENER, &conf->listener[i]);
+		fputs("\t}", out);
+	}
+	fputs("\n);\n", out);
+	return fflush(out) == EOF || ferror(out) ? -1 : 0;
+}

@@ -1,0 +1,45 @@
+/* What the loop's epoll descriptor tells it. */
+#ifndef MASTER_EVENTS_H
+#define MASTER_EVENTS_H
+
+#include <sys/epoll.h>
+
+#include <stdint.h>
+
+enum event_kind {
+	EVENT_SIGNALS, /* signalfd */
+	EVENT_LISTENER, /* index into listeners.list */
+	EVENT_SPAWNER, /* any descriptor of the spawner with that index */
+	EVENT_CLIENT, /* pidfd of the child in that slot */
+	EVENT_CONF, /* the configuration child has written */
+};
+
+static inline struct epoll_event
+event_make(uint32_t events, enum event_kind kind, uint32_t index)
+{
+	return (struct epoll_event) { .events = events,
+		.data.u64 = (uint64_t)kind << 32 | index };
+}
+
+static inline enum event_kind
+event_kind(const struct epoll_event *event)
+{
+	return (enum event_kind)(event->data.u64 >> 32);
+}
+
+static inline uint32_t
+event_index(const struct epoll_event *event)
+{
+	return (uint32_t)event->data.u64;
+}
+
+/* Level-triggered EPOLLIN on fd.  Returns what epoll_ctl(2) returns. */
+static inline int
+event_add(int epoll, int fd, enum event_kind kind, uint32_t index)
+{
+	struct epoll_event event = event_make(EPOLLIN, kind, index);
+
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+#endif

@@ -1,0 +1,281 @@
+/* Starting the next generation. */
+#include "config.h"
+
+#include "generations.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "conf.h"
+#include "daemonize.h"
+#include "events.h"
+#include "notify.h"
+#include "server.h"
+#include "trial.h"
+#include "shared/landlock.h"
+
+#define RETRY_FIRST (100 * CLOCK_MS)
+#define RETRY_LONGEST CLOCK_SECOND
+
+/* Names of all listeners, in their order; n is at most CONF_LISTENERS_MAX. */
+static void
+names_of(const struct conf *conf, const char **names)
+{
+	uint32_t i;
+
+	for (i = 0; i < conf->n_listeners; i++)
+		names[i] = conf_text(conf, conf->listener[i].name);
+}
+
+int
+candidate_prepare(struct candidate *candidate,
+    const struct conf_greeting *greetings, struct server *server)
+{
+	const char *names[CONF_LISTENERS_MAX];
+	const char *failed;
+
+	failed = snapshot_make(
+	    &candidate->snapshot, candidate->conf, greetings);
+	names_of(candidate->conf, names);
+	if (failed == NULL &&
+	    stats_prepare(
+		&server->stats, names, candidate->conf->n_listeners) == -1)
+		failed = "counters";
+	if (failed != NULL) {
+		report_error(&candidate->report, "%s: %s: %s", server->path,
+		    failed, strerror(errno));
+		return -1;
+	}
+	return listeners_bind(&candidate->listeners, &server->listeners,
+	    candidate->conf, server->path, &candidate->report);
+}
+
+void
+candidate_free(struct candidate *candidate, struct server *server)
+{
+	listeners_close(&candidate->listeners, &server->listeners);
+	snapshot_free(&candidate->snapshot);
+	free(candidate->conf);
+	free(candidate);
+}
+
+int
+generation_try(struct server *server, struct candidate *candidate, int64_t now)
+{
+	const struct snapshot *snapshot =
+	    candidate == NULL ? &server->snapshot : &candidate->snapshot;
+
+	server->generation.candidate = candidate;
+	server->stats.spawner_starts++;
+	if (trial_start(&server->spawners, snapshot, now) == 0)
+		return 0;
+	if (candidate != NULL)
+		report_error(
+		    &candidate->report, "%s", server->spawners.failure);
+	return -1;
+}
+
+/* ------------------------------------------------------------------ committing */
+
+/* Polls the sockets under their new indices, and finds their counters; those closed are gone by
+ * themselves. */
+static void
+listeners_watch(struct server *server)
+{
+	struct listener *listener;
+	struct epoll_event event;
+	uint32_t i;
+
+	for (i = 0; i < server->listeners.n; i++) {
+		listener = &server->listeners.list[i];
+		if (listener->fd == -1)
+			continue;
+		listener->row = (uint32_t)stats_find(&server->stats,
+		    conf_text(server->conf,
+			server->conf->listener[listener->group].name));
+		event = event_make(EPOLLIN, EVENT_LISTENER, i);
+		if (epoll_ctl(server->epoll,
+			listener->inherited ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
+			listener->fd, &event) == -1)
+			log_line(LOG_ERR, "epoll_ctl: %s", strerror(errno));
+		listener->muted = false;
+		listener->inherited = false;
+	}
+}
+
+static void
+listeners_say(const struct server *server)
+{
+	const struct listener *listener;
+	char address[ADDR_TEXT_MAX];
+	size_t i;
+
+	for (i = 0; i < server->listeners.n; i++) {
+		listener = &server->listeners.list[i];
+		if (listener->fd == -1 || listener->inherited)
+			continue;
+		log_line(LOG_INFO, "listen listener=%s address=%s port=%u",
+		    conf_text(server->conf,
+			server->conf->listener[listener->group].name),
+		    addr_format(&listener->addr, address),
+		    (unsigned)listener->addr.port);
+	}
+}
+
+/* The candidate's parts become the running ones; the old ones take their place,
+ * to be freed with it. */
+static void
+swap(struct server *server, struct candidate *candidate)
+{
+	struct conf *conf = server->conf;
+	struct snapshot snapshot = server->snapshot;
+	struct listeners listeners = server->listeners;
+
+	server->conf = candidate->conf;
+	server->snapshot = candidate->snapshot;
+	server->listeners = candidate->listeners;
+	candidate->conf = conf;
+	candidate->snapshot = snapshot;
+	candidate->listeners = listeners;
+}
+
+static int
+commit(struct server *server, struct candidate *candidate, int64_t now)
+{
+	const char *names[CONF_LISTENERS_MAX];
+	size_t added, removed;
+
+	if (listeners_listen(&candidate->listeners, &candidate->report) == -1)
+		return -1;
+	spawners_promote(&server->spawners, now);
+	swap(server, candidate);
+	names_of(server->conf, names);
+	stats_use(&server->stats, names, server->conf->n_listeners);
+	log_configure(server->conf, server->foreground);
+	listeners_say(server);
+	listeners_watch(server);
+	added = listeners_difference(
+	    &server->listeners, &candidate->listeners);
+	removed = listeners_difference(
+	    &candidate->listeners, &server->listeners);
+	if (server->ready)
+		reload_passed(server, added, removed);
+	return 0;
+}
+
+/* The first generation is there: from now on clients are served. */
+static void
+serve(struct server *server)
+{
+	bool off = server->conf->sandbox == CONF_SANDBOX_OFF;
+
+	server->ready = true;
+	log_line(off ? LOG_WARNING : LOG_NOTICE,
+	    "start version=%s pid=%d uid=%d listeners=%u max_clients=%d "
+	    "sandbox=%s landlock_abi=%d spawner_libc=\"%s\"",
+	    PACKAGE_VERSION, (int)getpid(), (int)getuid(),
+	    (unsigned)server->conf->n_listeners,
+	    (int)server->conf->limits.max_clients, off ? "off" : "required",
+	    off ? 0 : landlock_abi(), SPAWNER_LIBC);
+	notify_ready("serving %u listeners",
+	    (unsigned)server->conf->n_listeners);
+	log_terminal(false);
+	daemonize_ready(server->conf->log.target == CONF_LOG_STDERR);
+}
+
+/* ----------------------------------------------------------------- the trial's end */
+
+static void
+respawn_failed(struct server *server, int64_t now)
+{
+	struct generation *generation = &server->generation;
+
+	generation->delay =
+	    generation->delay == 0 ? RETRY_FIRST : generation->delay * 2;
+	if (generation->delay > RETRY_LONGEST)
+		generation->delay = RETRY_LONGEST;
+	generation->retry_at = now + generation->delay;
+	log_line(LOG_ERR, "spawner start failed: %s (next try in %d ms)",
+	    server->spawners.failure,
+	    (int)(generation->delay / CLOCK_MS));
+}
+
+static void
+failed(struct server *server, int64_t now)
+{
+	struct candidate *candidate = server->generation.candidate;
+
+	server->generation.candidate = NULL;
+	if (candidate == NULL) {
+		respawn_failed(server, now);
+		return;
+	}
+	if (candidate->report.errors == 0)
+		report_error(
+		    &candidate->report, "%s", server->spawners.failure);
+	if (!server->ready) {
+		log_report(&candidate->report);
+		fatal(EXIT_PRIVILEGE, "start: no client could be served");
+	}
+	reload_failed(server);
+}
+
+static void
+passed(struct server *server, int64_t now)
+{
+	struct candidate *candidate = server->generation.candidate;
+
+	if (candidate == NULL) {
+		spawners_promote(&server->spawners, now);
+	} else if (commit(server, candidate, now) == -1) {
+		trial_abandon(&server->spawners);
+		if (!server->ready) {
+			log_report(&candidate->report);
+			fatal(EXIT_ADDRESS, "start: cannot listen");
+		}
+		failed(server, now);
+		return;
+	} else if (!server->ready) {
+		log_report(&candidate->report);
+		serve(server);
+		candidate_free(candidate, server);
+	}
+	server->generation = (struct generation) { NULL, 0, 0 };
+}
+
+void
+generation_step(struct server *server, int64_t now)
+{
+	struct generation *generation = &server->generation;
+
+	if (server->spawners.trial != -1) {
+		switch (trial_check(&server->spawners, now)) {
+		case TRIAL_PASSED:
+			passed(server, now);
+			break;
+		case TRIAL_FAILED:
+			failed(server, now);
+			break;
+		case TRIAL_RUNNING:
+			break;
+		}
+	} else if (server->spawners.current == -1 && server->ready &&
+	    now >= generation->retry_at) {
+		if (generation_try(server, NULL, now) == -1)
+			respawn_failed(server, now);
+	}
+}
+
+int64_t
+generation_wakeup(const struct server *server)
+{
+	const struct spawners *spawners = &server->spawners;
+
+	if (spawners->trial != -1)
+		return spawners->list[spawners->trial].deadline;
+	return spawners->current == -1 ? server->generation.retry_at :
+					 CLOCK_NEVER;
+}

@@ -1,0 +1,136 @@
+/* The bytes that the listeners send. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf.h"
+#include "file.h"
+#include "report.h"
+
+/* "\r\n" becomes "\n", in place. */
+static void
+convert_to_lf(struct conf_greeting *greeting)
+{
+	char *bytes = greeting->bytes;
+	size_t i, n = 0;
+
+	for (i = 0; i < greeting->length; i++)
+		if (bytes[i] != '\r' || i + 1 == greeting->length ||
+		    bytes[i + 1] != '\n')
+			bytes[n++] = bytes[i];
+	greeting->length = n;
+}
+
+static bool
+is_bare_lf(const char *bytes, size_t i)
+{
+	return bytes[i] == '\n' && (i == 0 || bytes[i - 1] != '\r');
+}
+
+/* "\n" becomes "\r\n" unless it is that. */
+static int
+convert_to_crlf(struct conf_greeting *greeting)
+{
+	size_t i, n = 0, bare = 0;
+	char *bytes;
+
+	for (i = 0; i < greeting->length; i++)
+		bare += is_bare_lf(greeting->bytes, i);
+	bytes = malloc(greeting->length + bare + 1);
+	if (bytes == NULL)
+		return -1;
+	for (i = 0; i < greeting->length; i++) {
+		if (is_bare_lf(greeting->bytes, i))
+			bytes[n++] = '\r';
+		bytes[n++] = greeting->bytes[i];
+	}
+	free(greeting->bytes);
+	greeting->bytes = bytes;
+	greeting->length = n;
+	return 0;
+}
+
+static int
+copy_text(struct conf_greeting *greeting, const struct conf *conf,
+    struct conf_text text)
+{
+	greeting->bytes = malloc((size_t)text.length + 1);
+	if (greeting->bytes == NULL)
+		return -1;
+	memcpy(greeting->bytes, conf_text(conf, text), text.length);
+	greeting->length = text.length;
+	return 0;
+}
+
+/* Makes one; on failure *why says why, and the file is to blame. */
+static int
+load_greeting(struct conf_greeting *greeting, const struct conf *conf,
+    const struct conf_listener *listener, const char **why)
+{
+	*why = "out of memory";
+	if (listener->greeting_file.length > 0) {
+		if (file_read(conf_text(conf, listener->greeting_file),
+			CONF_GREETING_MAX, &greeting->bytes, &greeting->length,
+			why) == -1)
+			return -1;
+	} else if (copy_text(greeting, conf, listener->greeting) == -1) {
+		return -1;
+	}
+	if (listener->line_ending == CONF_ENDING_LF)
+		convert_to_lf(greeting);
+	if (listener->line_ending == CONF_ENDING_CRLF)
+		return convert_to_crlf(greeting);
+	return 0;
+}
+
+static void
+report_greeting(const struct conf *conf, size_t i, const char *path,
+    const char *why, struct report *report)
+{
+	const struct conf_listener *listener = &conf->listener[i];
+
+	if (listener->greeting_file.length > 0)
+		report_error(report,
+		    "%s:%u: listeners[%zu].greeting_file: \"%s\": %s", path,
+		    (unsigned)listener->greeting_file_line, i,
+		    conf_text(conf, listener->greeting_file), why);
+	else
+		report_error(report, "%s:%u: listeners[%zu].greeting: %s", path,
+		    (unsigned)listener->line, i, why);
+}
+
+struct conf_greeting *
+conf_greetings_load(
+    const struct conf *conf, const char *path, struct report *report)
+{
+	struct conf_greeting *greetings;
+	size_t i, errors = report->errors;
+	const char *why;
+
+	greetings = calloc(conf->n_listeners, sizeof(*greetings));
+	if (greetings == NULL) {
+		report_error(report, "%s: greetings: out of memory", path);
+		return NULL;
+	}
+	for (i = 0; i < conf->n_listeners; i++)
+		if (load_greeting(
+			&greetings[i], conf, &conf->listener[i], &why) == -1)
+			report_greeting(conf, i, path, why, report);
+	if (report->errors == errors)
+		return greetings;
+	conf_greetings_free(greetings, conf->n_listeners);
+	return NULL;
+}
+
+void
+conf_greetings_free(struct conf_greeting *greetings, size_t n)
+{
+	size_t i;
+
+	if (greetings == NULL)
+		return;
+	for (i = 0; i < n; i++)
+		free(greetings[i].bytes);
+	free(greetings);
+}

@@ -1,0 +1,406 @@
+/* From accept(2) to the spawner. */
+#include "config.h"
+
+#include "intake.h"
+
+#include <sys/socket.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "conf.h"
+#include "events.h"
+#include "server.h"
+
+/* Clients of one listener taken in before the others get their turn. */
+#define ACCEPT_BATCH 16
+/* How soon to look whether a spawner has cloned. */
+#define HANDED_LOOK_MS 2
+/* "full" is over when this much of max_clients is free again, so that the log
+ * does not hear of every client that comes and goes at the limit. */
+#define FULL_OVER_NUMERATOR 9
+#define FULL_OVER_DENOMINATOR 10
+#define REFUSED_LOG_INTERVAL CLOCK_SECOND
+
+static const char *const refusal_texts[REFUSAL_COUNT] = {
+	[REFUSAL_BUSY] = "busy, try again later\n",
+	[REFUSAL_NO_RESOURCES] = "out of resources, try again later\n",
+};
+
+static const struct conf_listener *
+group_of(const struct server *server, const struct listener *listener)
+{
+	return &server->conf->listener[listener->group];
+}
+
+/* ---------------------------------------------------------------------- refusing */
+
+static void
+refused_log(struct server *server, const struct client *client,
+    enum refusal why, int64_t now)
+{
+	char source[ADDR_TEXT_MAX], destination[ADDR_TEXT_MAX];
+	uint64_t suppressed;
+
+	if (client->log == CONF_CLIENTS_NONE ||
+	    !log_limit_pass(&server->refusals, now, REFUSED_LOG_INTERVAL,
+		&suppressed))
+		return;
+	log_line(LOG_INFO,
+	    "refused id=%" PRIu64
+	    " listener=%s src=%s sport=%u dst=%s dport=%u reason=%s "
+	    "suppressed=%" PRIu64,
+	    client->id, server->stats.rows[client->row].name,
+	    addr_format(&client->peer, source), (unsigned)client->peer.port,
+	    addr_format(&client->local, destination),
+	    (unsigned)client->local.port, refusal_name(why), suppressed);
+}
+
+/* One send that does not wait, the end of stream, and what the client has sent
+ * so far, so that the close is not a reset. */
+static void
+refuse(struct server *server, uint32_t slot, enum refusal why, int64_t now)
+{
+	struct client *client = &server->clients.slots[slot];
+	const char *text = refusal_texts[why];
+	char dump[4096];
+	int i;
+
+	send(client->fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+	shutdown(client->fd, SHUT_WR);
+	for (i = 0; i < 16 && recv(client->fd, dump, sizeof(dump),
+				  MSG_DONTWAIT | MSG_TRUNC) > 0;
+	     i++)
+		;
+	close(client->fd);
+	stats_refuse(&server->stats, client->row, why);
+	refused_log(server, client, why, now);
+	clients_remove(&server->clients, slot);
+}
+
+/* ------------------------------------------------------------------- handing over */
+
+/* Gives a waiting client to the spawner.  False when none can be given now. */
+static bool
+hand_over(struct server *server, uint32_t slot, int64_t now)
+{
+	struct client *client = &server->clients.slots[slot];
+	int session = server->stats.rows[client->row].session;
+
+	if (!spawners_can_take(&server->spawners) ||
+	    backoff_waits(&server->forking, now))
+		return false;
+	if (session == -1) /* its listener went while its spawner died */
+		session = 0;
+	if (spawners_hand_over(&server->spawners, slot, client->fd,
+		(uint32_t)session, now) == -1) {
+		if (errno != EPIPE) /* that spawner is reaped soon */
+			backoff_fail(
+			    &server->forking, "handing over", errno, now);
+		return false;
+	}
+	client->state = CLIENT_HANDED;
+	return true;
+}
+
+static void
+wait_in_line(struct server *server, uint32_t slot)
+{
+	server->clients.slots[slot].state = CLIENT_WAITING;
+	clients_push(&server->clients, &server->clients.waiting, slot);
+}
+
+/* What became of the clients that spawners have. */
+static void
+settle(struct server *server, int64_t now)
+{
+	struct client *client;
+	struct handed handed;
+
+	while (spawners_next(&server->spawners, now, &handed)) {
+		client = &server->clients.slots[handed.slot];
+		if (handed.pid == 0) {
+			wait_in_line(server, handed.slot);
+			if (handed.error != 0) {
+				server->stats.fork_failures++;
+				backoff_fail(&server->forking, "clone",
+				    handed.error, now);
+			}
+			continue;
+		}
+		backoff_succeed(&server->forking, "clone");
+		client->pid = handed.pid;
+		client->state = CLIENT_YOUNG;
+		clients_push(
+		    &server->clients, &server->clients.young, handed.slot);
+	}
+}
+
+/* Those who wait: handed over in the order of their coming, or refused when
+ * their time is over before they had a child. */
+static void
+serve_waiting(struct server *server, int64_t now)
+{
+	struct client_list *waiting = &server->clients.waiting;
+	uint32_t slot, next;
+
+	for (slot = waiting->head; slot != CLIENT_NONE; slot = next) {
+		next = server->clients.slots[slot].next;
+		if (now >= server->clients.slots[slot].deadline) {
+			clients_unlink(&server->clients, waiting, slot);
+			refuse(server, slot, REFUSAL_NO_RESOURCES, now);
+		} else if (hand_over(server, slot, now)) {
+			clients_unlink(&server->clients, waiting, slot);
+		}
+	}
+}
+
+/* ----------------------------------------------------------------------- accepting */
+
+static void
+full_begin(struct server *server, const char *listener, uint32_t live,
+    int64_t limit)
+{
+	if (server->full)
+		return;
+	server->full = true;
+	log_line(LOG_WARNING, "full listener=%s clients=%u max_clients=%d",
+	    listener, (unsigned)live, (int)limit);
+}
+
+/* True when the daemon, or this listener, has as many clients as it may. */
+static bool
+is_full(struct server *server, const struct conf_listener *group,
+    const struct stats_row *row)
+{
+	const struct conf_limits *all = &server->conf->limits;
+
+	if (server->stats.live >= all->max_clients)
+		full_begin(server, "-", server->stats.live, all->max_clients);
+	else if (row->live >= group->limits.max_clients)
+		full_begin(server, row->name, row->live,
+		    group->limits.max_clients);
+	else
+		return false;
+	return true;
+}
+
+/* True when no listener is at its limit any more, by a margin. */
+static bool
+full_is_over(const struct server *server)
+{
+	const struct stats *stats = &server->stats;
+	const struct conf *conf = server->conf;
+	size_t i;
+
+	if (stats->live > conf->limits.max_clients * FULL_OVER_NUMERATOR /
+		FULL_OVER_DENOMINATOR)
+		return false;
+	for (i = 0; i < stats->n_rows; i++)
+		if (stats->rows[i].session != -1 &&
+		    stats->rows[i].live >
+			conf->listener[stats->rows[i].session]
+				.limits.max_clients *
+			    FULL_OVER_NUMERATOR / FULL_OVER_DENOMINATOR)
+			return false;
+	return true;
+}
+
+static void
+mute(struct server *server, uint32_t index)
+{
+	struct listener *listener = &server->listeners.list[index];
+	struct epoll_event event = event_make(0, EVENT_LISTENER, index);
+
+	epoll_ctl(server->epoll, EPOLL_CTL_MOD, listener->fd, &event);
+	listener->muted = true;
+	server->any_muted = true;
+}
+
+/* True when a client could be accepted and handed over, limits aside. */
+static bool
+is_open(const struct server *server, int64_t now)
+{
+	return server->stop == STOP_NOT && server->ready &&
+	    !backoff_waits(&server->accepting, now) &&
+	    !backoff_waits(&server->forking, now) &&
+	    server->clients.waiting.count == 0 &&
+	    spawners_can_take(&server->spawners);
+}
+
+/* True when a client of this listener would be taken in, or refused. */
+static bool
+is_wanted(const struct server *server, const struct listener *listener)
+{
+	const struct conf_limits *limits = &group_of(server, listener)->limits;
+
+	return limits->when_full == CONF_FULL_REFUSE ||
+	    (server->stats.live < server->conf->limits.max_clients &&
+		server->stats.rows[listener->row].live < limits->max_clients);
+}
+
+static void
+unmute(struct server *server)
+{
+	struct listener *listener;
+	struct epoll_event event;
+	uint32_t i;
+
+	server->any_muted = false;
+	for (i = 0; i < server->listeners.n; i++) {
+		listener = &server->listeners.list[i];
+		if (!listener->muted)
+			continue;
+		if (!is_wanted(server, listener)) {
+			server->any_muted = true;
+			continue;
+		}
+		event = event_make(EPOLLIN, EVENT_LISTENER, i);
+		epoll_ctl(server->epoll, EPOLL_CTL_MOD, listener->fd, &event);
+		listener->muted = false;
+	}
+}
+
+/* The kernel passes on errors of the connection that was to be accepted,
+ * accept(2) "Error handling"; the next one may be fine. */
+static bool
+is_connections_own(int error)
+{
+	switch (error) {
+	case ECONNABORTED:
+	case EINTR:
+	case EPROTO:
+	case EPERM:
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EHOSTUNREACH:
+	case EOPNOTSUPP:
+	case ENETUNREACH:
+	case ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+fill(struct server *server, struct client *client,
+    const struct listener *listener, const struct sockaddr_storage *peer,
+    int64_t now)
+{
+	const struct conf_listener *group = group_of(server, listener);
+	const struct plan_session *session =
+	    &server->snapshot.plan->session[listener->group];
+	struct sockaddr_storage local;
+	socklen_t length = sizeof(local);
+
+	addr_from_sockaddr(&client->peer, peer);
+	client->local = listener->addr;
+	if (addr_is_any(&listener->addr) &&
+	    getsockname(client->fd, (struct sockaddr *)&local, &length) == 0)
+		addr_from_sockaddr(&client->local, &local);
+	client->greeting_length = session->greeting_length;
+	client->log = (uint8_t)group->log.clients;
+	client->accepted = now;
+	client->deadline = now + session->session_ms * CLOCK_MS;
+}
+
+/* Accepts one client.  False when the listener has no more for now. */
+static bool
+accept_one(struct server *server, const struct listener *listener,
+    bool is_refused, int64_t now)
+{
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+	struct client *client;
+	uint32_t slot;
+	int fd = accept4(
+	    listener->fd, (struct sockaddr *)&peer, &length, SOCK_CLOEXEC);
+
+	if (fd == -1) {
+		if (errno == EAGAIN || is_connections_own(errno))
+			return errno != EAGAIN;
+		server->stats.accept_failures++;
+		backoff_fail(&server->accepting, "accept", errno, now);
+		return false;
+	}
+	backoff_succeed(&server->accepting, "accept");
+	slot = clients_add(&server->clients);
+	assert(slot != CLIENT_NONE); /* one more slot than max_clients */
+	client = &server->clients.slots[slot];
+	client->fd = fd;
+	client->row = listener->row;
+	fill(server, client, listener, &peer, now);
+	stats_accept(&server->stats, listener->row);
+	if (is_refused)
+		refuse(server, slot, REFUSAL_BUSY, now);
+	else if (!hand_over(server, slot, now))
+		wait_in_line(server, slot);
+	return true;
+}
+
+void
+intake_accept(struct server *server, uint32_t index, int64_t now)
+{
+	struct listener *listener = &server->listeners.list[index];
+	const struct conf_listener *group = group_of(server, listener);
+	bool full;
+	int i;
+
+	for (i = 0; i < ACCEPT_BATCH; i++) {
+		full = is_full(server, group, &server->stats.rows[listener->row]);
+		if ((full && group->limits.when_full == CONF_FULL_QUEUE) ||
+		    !is_open(server, now)) {
+			mute(server, index);
+			return;
+		}
+		if (!accept_one(server, listener, full, now))
+			return;
+	}
+}
+
+void
+intake_step(struct server *server, int64_t now)
+{
+	settle(server, now);
+	if (server->clients.waiting.count > 0)
+		serve_waiting(server, now);
+	if (server->full && full_is_over(server)) {
+		server->full = false;
+		log_line(LOG_WARNING, "full ended clients=%u",
+		    (unsigned)server->stats.live);
+	}
+	if (server->any_muted && is_open(server, now))
+		unmute(server);
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+int64_t
+intake_wakeup(const struct server *server, int64_t now)
+{
+	const struct clients *clients = &server->clients;
+	int64_t when = CLOCK_NEVER;
+	uint32_t slot;
+
+	if (spawners_are_busy(&server->spawners))
+		when = now + HANDED_LOOK_MS * CLOCK_MS;
+	if (backoff_waits(&server->accepting, now))
+		when = earlier(when, server->accepting.until);
+	if (backoff_waits(&server->forking, now))
+		when = earlier(when, server->forking.until);
+	for (slot = clients->waiting.head; slot != CLIENT_NONE;
+	     slot = clients->slots[slot].next)
+		when = earlier(when, clients->slots[slot].deadline);
+	return when;
+}

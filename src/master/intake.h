@@ -1,0 +1,23 @@
+/* From accept(2) to the spawner: who is taken in, who waits, who is refused. */
+#ifndef MASTER_INTAKE_H
+#define MASTER_INTAKE_H
+
+#include <stdint.h>
+
+struct server;
+
+/* The listener with that index is readable: accepts a bounded number of
+ * clients, or stops polling it for now. */
+void intake_accept(struct server *server, uint32_t index, int64_t now);
+
+/*
+ * Learns what became of clients that spawners have, hands over those that wait,
+ * refuses those that have waited too long, and polls listeners again when there
+ * is room.
+ */
+void intake_step(struct server *server, int64_t now);
+
+/* clock_now() at which intake_step() has something to do, CLOCK_NEVER. */
+int64_t intake_wakeup(const struct server *server, int64_t now);
+
+#endif

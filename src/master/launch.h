@@ -1,0 +1,23 @@
+/* Starting a forkgreet-spawner process. */
+#ifndef MASTER_LAUNCH_H
+#define MASTER_LAUNCH_H
+
+#include <sys/types.h>
+
+/*
+ * Opens the spawner's executable: the one beside our own when we run from a
+ * build tree, else the installed one.  It stays open, so that a package upgrade
+ * does not mix versions.  Returns the descriptor, or -1 with errno and the path
+ * in *path (static).
+ */
+int launch_open(const char **path);
+
+/*
+ * Runs the executable with the descriptors of shared/plan.h and nothing else:
+ * no capabilities, default signals, a process group of its own (a terminal's
+ * ^C is for the master).  Returns its pid, or -1 with errno.  A child that
+ * cannot exec sends a struct plan_failure through socket.
+ */
+pid_t launch(int executable, int socket, int plan, int page);
+
+#endif

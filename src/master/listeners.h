@@ -1,0 +1,55 @@
+/* The listening sockets: opened, kept or closed by difference. */
+#ifndef MASTER_LISTENERS_H
+#define MASTER_LISTENERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shared/addr.h"
+
+struct conf;
+struct report;
+
+struct listener {
+	int fd; /* -1: optional, and this machine has not the address */
+	struct addr addr;
+	bool v6only;
+	bool listening; /* listen(2) was called */
+	bool inherited; /* the running set has the same socket */
+	bool muted; /* the loop does not poll it for now */
+	int backlog;
+	uint32_t group; /* index into conf->listener */
+	uint32_t row; /* of struct stats, once it is in use */
+};
+
+struct listeners {
+	struct listener *list;
+	size_t n;
+};
+
+/*
+ * Binds the addresses of conf, taking over (not duplicating) the sockets that
+ * running has for the same address; running may be empty, and stays as it is.
+ * CAP_NET_BIND_SERVICE is used when we have it.  An optional address that this
+ * machine does not have gives a warning.  path names the configuration in
+ * messages.  Returns 0, or -1 with errors in report; everything opened is then
+ * closed again.
+ */
+int listeners_bind(struct listeners *fresh, const struct listeners *running,
+    const struct conf *conf, const char *path, struct report *report);
+
+/*
+ * Starts to listen where it has not begun, and sets backlogs.  Returns 0, or -1
+ * with the error in report.
+ */
+int listeners_listen(struct listeners *listeners, struct report *report);
+
+/* Closes what keep does not have, and frees the list. */
+void listeners_close(struct listeners *listeners, const struct listeners *keep);
+
+/* How many sockets of a are not in b. */
+size_t listeners_difference(
+    const struct listeners *a, const struct listeners *b);
+
+#endif

@@ -1,0 +1,92 @@
+/* The daemon's log: syslog or standard error, never waiting for either. */
+#ifndef MASTER_LOG_H
+#define MASTER_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <syslog.h>
+
+/* Longer lines are cut.  Below PIPE_BUF (4096): a pipe takes it whole or not
+ * at all. */
+#define LOG_LINE_MAX 1024
+
+/* Priorities are those of syslog(3), LOG_ERR to LOG_DEBUG. */
+
+/*
+ * Chooses where lines go from now on: the system's log socket (/dev/log, RFC
+ * 3164 form, facility as LOG_DAEMON) or standard error.  Lines above level are
+ * left out.  A log socket that is not there is tried again with later lines,
+ * at most four times a second.
+ */
+void log_open(bool to_syslog, int facility, int level);
+
+struct conf;
+
+/* log_open() as conf says; in the foreground standard error is the default. */
+void log_configure(const struct conf *conf, bool foreground);
+
+/*
+ * While the terminal is on (it is at first) warnings and errors go to standard
+ * error too.  Off: when the daemon serves.
+ */
+void log_terminal(bool on);
+
+/*
+ * Writes one line.  Control bytes are escaped as \xNN.  A line that the log does
+ * not take at once is dropped and counted; how many is said in a line of its
+ * own once the log takes lines again.  Keeps errno.
+ */
+void log_line(int priority, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+struct report;
+
+/* Writes all lines of the report, errors at LOG_ERR, warnings at LOG_WARNING. */
+void log_report(const struct report *report);
+
+/* Lines dropped since the start. */
+uint64_t log_dropped(void);
+
+/* Exit status of the contract (interface.md). */
+enum exit_status {
+	EXIT_USAGE = 64,
+	EXIT_SYSTEM = 71,
+	EXIT_ADDRESS = 69,
+	EXIT_RUNNING = 75,
+	EXIT_PRIVILEGE = 77,
+	EXIT_CONFIG = 78,
+};
+
+/*
+ * Start-up only: writes the line at LOG_ERR and ends the process with status.
+ */
+_Noreturn void fatal(enum exit_status status, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * One that fatal() calls with the status before it exits, so that the process
+ * which waits for us (daemonize.h) knows.
+ */
+void log_on_fatal(void (*notify)(int status));
+
+/* ------------------------------------------------ lines that would repeat */
+
+/*
+ * Hysteresis for a condition that may come and go often: the first occurrence
+ * is logged, further ones within the interval are counted and said with the
+ * next one that is logged.  Start with all zero.
+ */
+struct log_limit {
+	int64_t next; /* clock_now() from which a line may be logged */
+	uint64_t suppressed;
+};
+
+/*
+ * True when a line may be logged now, *suppressed being how many were not since
+ * the last.  interval in microseconds.
+ */
+bool log_limit_pass(struct log_limit *limit, int64_t now, int64_t interval,
+    uint64_t *suppressed);
+
+#endif

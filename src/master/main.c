@@ -1,0 +1,170 @@
+/* forkgreetd: the list of ceremonies, in their order. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "daemonize.h"
+#include "file.h"
+#include "notify.h"
+#include "options.h"
+#include "pidfile.h"
+#include "privileges.h"
+#include "server.h"
+
+_Noreturn static void
+configuration_refused(const struct report *report)
+{
+	log_report(report);
+	exit(EXIT_CONFIG);
+}
+
+static struct candidate *
+configuration_load(const char *path)
+{
+	struct candidate *candidate = calloc(1, sizeof(*candidate));
+
+	if (candidate == NULL)
+		fatal(EXIT_SYSTEM, "%s: %s", path, strerror(errno));
+	candidate->snapshot = SNAPSHOT_NONE;
+	candidate->conf = conf_load_wait(
+	    path, privileges_are_root(), &candidate->report);
+	if (candidate->conf == NULL)
+		configuration_refused(&candidate->report);
+	return candidate;
+}
+
+/* Whom to become; NULL when an ordinary user started us. */
+static const struct identity *
+identity_find(const struct conf *conf, const char *path)
+{
+	static struct identity identity;
+	const char *user = conf_text(conf, conf->user);
+	const char *group = conf_text(conf, conf->group);
+	const char *key, *failed;
+
+	if (!privileges_are_root())
+		return NULL;
+	failed = privileges_lookup(&identity, user, group, &key);
+	if (failed != NULL)
+		fatal(EXIT_CONFIG, "%s: %s: \"%s\": %s", path, key,
+		    strcmp(key, "user") == 0 ? user : group, failed);
+	return &identity;
+}
+
+/* What a reload will have to read must be readable with the rights that it will
+ * have then. */
+static void
+readable_check(const char *path, const struct identity *identity,
+    struct report *report)
+{
+	const char *why;
+	char *text;
+	size_t length;
+
+	if (file_read(path, CONF_FILE_MAX, &text, &length, &why) == 0)
+		free(text);
+	else
+		report_error(report,
+		    "%s: as user %s: %s (a reload could not read it)", path,
+		    identity->user, why);
+}
+
+/* The greetings, read as the daemon will read them at a reload.  Ends the process
+ * when there are errors. */
+static struct conf_greeting *
+greetings_load(struct candidate *candidate, const char *path,
+    const struct identity *identity)
+{
+	struct conf_greeting *greetings;
+
+	if (identity != NULL) {
+		privileges_borrow(identity);
+		readable_check(path, identity, &candidate->report);
+	}
+	greetings =
+	    conf_greetings_load(candidate->conf, path, &candidate->report);
+	if (identity != NULL)
+		privileges_return();
+	if (candidate->report.errors > 0)
+		configuration_refused(&candidate->report);
+	return greetings;
+}
+
+static int
+configuration_dump(const struct conf *conf)
+{
+	if (conf_dump(conf, stdout) == -1 || fflush(stdout) == EOF)
+		fatal(EXIT_SYSTEM, "standard output: %s", strerror(errno));
+	return EXIT_SUCCESS;
+}
+
+static void
+pidfile_make(const struct conf *conf, bool foreground)
+{
+	if (!foreground || conf_given(conf, "pid_file"))
+		pidfile_take(conf_text(conf, conf->pid_file));
+}
+
+/* The bound sockets and the plan, made with the rights that we still have. */
+static void
+candidate_make(struct candidate *candidate,
+    const struct identity *identity, struct server *server)
+{
+	struct conf_greeting *greetings =
+	    greetings_load(candidate, server->path, identity);
+
+	if (candidate_prepare(candidate, greetings, server) == -1) {
+		log_report(&candidate->report);
+		fatal(EXIT_ADDRESS, "start: not all addresses can be bound");
+	}
+	conf_greetings_free(greetings, candidate->conf->n_listeners);
+}
+
+/* -t: all that can be known without binding or changing anything. */
+static int
+configuration_test(struct candidate *candidate, const char *path,
+    const struct identity *identity)
+{
+	conf_greetings_free(greetings_load(candidate, path, identity),
+	    candidate->conf->n_listeners);
+	log_report(&candidate->report);
+	return EXIT_SUCCESS;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct server server;
+	struct options options;
+	struct candidate *candidate;
+	const struct identity *identity;
+
+	daemonize_tidy();
+	options_parse(&options, argc, argv);
+	candidate = configuration_load(options.path);
+	if (options.mode == MODE_DUMP)
+		return configuration_dump(candidate->conf);
+	identity = identity_find(candidate->conf, options.path);
+	if (options.mode == MODE_TEST)
+		return configuration_test(candidate, options.path, identity);
+
+	server.path = options.path;
+	server.as_root = identity != NULL;
+	server.foreground = options.foreground;
+	notify_init();
+	daemonize_leave();
+	if (!options.foreground)
+		daemonize_start();
+	pidfile_make(candidate->conf, options.foreground);
+	candidate_make(candidate, identity, &server);
+	log_configure(candidate->conf, options.foreground);
+	privileges_drop(identity);
+	server_run(&server, candidate);
+	pidfile_release();
+	return EXIT_SUCCESS;
+}

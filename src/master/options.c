@@ -1,0 +1,138 @@
+/* The command line of forkgreetd. */
+#include "config.h"
+
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <libconfig.h>
+#include <limits.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "shared/landlock.h"
+
+#define DEFAULT_PATH SYSCONFDIR "/forkgreet.conf"
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "foreground", no_argument, NULL, 'f' },
+	{ "test", no_argument, NULL, 't' },
+	{ "dump", no_argument, NULL, 'T' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const char usage[] =
+    "usage: forkgreetd [-f | -t | -T] [-c FILE]\n"
+    "\n"
+    "  -c, --config FILE  configuration (default " DEFAULT_PATH ")\n"
+    "  -f, --foreground   stay in the foreground, log to standard error\n"
+    "  -t, --test         check the configuration, serve nothing\n"
+    "  -T, --dump         print the configuration in effect\n"
+    "  -V, --version      print versions\n"
+    "  -h, --help         print this\n";
+
+/* Output that could not be written is an error too. */
+_Noreturn static void
+leave(void)
+{
+	if (fflush(stdout) == EOF || ferror(stdout))
+		fatal(EXIT_SYSTEM, "standard output: %s", strerror(errno));
+	exit(EXIT_SUCCESS);
+}
+
+_Noreturn static void
+version_print(void)
+{
+	const struct scmp_version *seccomp = seccomp_version();
+	int abi = landlock_abi();
+
+	printf("forkgreetd %s\n", PACKAGE_VERSION);
+	printf("libconfig %d.%d.%d\n", LIBCONFIG_VER_MAJOR,
+	    LIBCONFIG_VER_MINOR, LIBCONFIG_VER_REVISION);
+	printf("libseccomp %u.%u.%u\n", seccomp->major, seccomp->minor,
+	    seccomp->micro);
+	if (abi > 0)
+		printf("Landlock ABI %d\n", abi);
+	else
+		printf("Landlock ABI none\n");
+	printf("spawner C library %s\n", SPAWNER_LIBC);
+	leave();
+}
+
+_Noreturn static void
+wrong_usage(void)
+{
+	fputs(usage, stderr);
+	exit(EXIT_USAGE);
+}
+
+/* A daemon changes to "/", so a relative name must become an absolute one. */
+static const char *
+absolute(const char *path)
+{
+	static char text[PATH_MAX];
+	size_t length;
+
+	if (*path == '/')
+		return path;
+	if (getcwd(text, sizeof(text)) == NULL)
+		fatal(EXIT_SYSTEM, "getcwd: %s", strerror(errno));
+	length = strlen(text);
+	if ((size_t)snprintf(text + length, sizeof(text) - length, "/%s",
+		path) >= sizeof(text) - length)
+		fatal(EXIT_USAGE, "%s: name too long", path);
+	return text;
+}
+
+static void
+option_take(struct options *options, int option)
+{
+	switch (option) {
+	case 'c':
+		options->path = optarg;
+		break;
+	case 'f':
+		options->foreground = true;
+		break;
+	case 't':
+	case 'T':
+		if (options->mode != MODE_SERVE)
+			wrong_usage();
+		options->mode = option == 't' ? MODE_TEST : MODE_DUMP;
+		break;
+	case 'V':
+		version_print();
+	case 'h':
+		fputs(usage, stdout);
+		leave();
+	default:
+		wrong_usage();
+	}
+}
+
+void
+options_parse(struct options *options, int argc, char **argv)
+{
+	int option;
+
+	*options = (struct options) { .path = DEFAULT_PATH };
+	while ((option = getopt_long(argc, argv, "c:ftTVh", long_options,
+		    NULL)) != -1)
+		option_take(options, option);
+	if (optind < argc) {
+		fprintf(stderr, "forkgreetd: unexpected argument: %s\n",
+		    argv[optind]);
+		wrong_usage();
+	}
+	if (options->foreground && options->mode != MODE_SERVE)
+		wrong_usage();
+	if (options->mode == MODE_SERVE)
+		options->path = absolute(options->path);
+}

@@ -1,0 +1,221 @@
+/* Giving up root. */
+#include "config.h"
+
+#include "privileges.h"
+
+#include <sys/capability.h>
+#include <sys/prctl.h>
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+
+static const cap_value_t kept[] = { CAP_NET_BIND_SERVICE };
+static bool dropped; /* before that, root needs all it has */
+
+bool
+privileges_are_root(void)
+{
+	return geteuid() == 0;
+}
+
+const char *
+privileges_lookup(struct identity *identity, const char *user,
+    const char *group, const char **key)
+{
+	const struct passwd *passwd;
+	const struct group *entry;
+
+	*key = "user";
+	passwd = getpwnam(user);
+	if (passwd == NULL)
+		return "no such user";
+	if (passwd->pw_uid == 0)
+		return "must not be root";
+	*key = "group";
+	entry = getgrnam(group);
+	if (entry == NULL)
+		return "no such group";
+	if (entry->gr_gid == 0)
+		return "must not be root";
+	*identity = (struct identity) { passwd->pw_uid, entry->gr_gid, user };
+	return NULL;
+}
+
+static void
+must(bool done, const char *step)
+{
+	if (!done)
+		fatal(EXIT_PRIVILEGE, "privileges: %s: %s", step,
+		    strerror(errno));
+}
+
+/* A result that must be so, whatever the call before it said. */
+static void
+verify(bool right, const char *what)
+{
+	if (!right)
+		fatal(EXIT_PRIVILEGE, "privileges: %s: not in effect", what);
+}
+
+void
+privileges_borrow(const struct identity *identity)
+{
+	must(setgroups(1, &identity->gid) == 0, "setgroups");
+	must(setegid(identity->gid) == 0, "setegid");
+	must(seteuid(identity->uid) == 0, "seteuid");
+}
+
+void
+privileges_return(void)
+{
+	gid_t group = 0;
+
+	must(seteuid(0) == 0, "seteuid");
+	must(setegid(0) == 0, "setegid");
+	must(setgroups(1, &group) == 0, "setgroups");
+}
+
+static void
+user_change(const struct identity *identity)
+{
+	must(setgroups(1, &identity->gid) == 0, "setgroups");
+	must(setresgid(identity->gid, identity->gid, identity->gid) == 0,
+	    "setresgid");
+	must(setresuid(identity->uid, identity->uid, identity->uid) == 0,
+	    "setresuid");
+}
+
+/* Only root may; under a unit's User= the unit does it. */
+static void
+bounding_empty(void)
+{
+	cap_value_t cap;
+
+	for (cap = 0; cap_get_bound(cap) >= 0; cap++)
+		must(cap_drop_bound(cap) == 0, "capability bounding set");
+}
+
+/* Sets permitted to CAP_NET_BIND_SERVICE, if it is there, and effective to that
+ * or nothing; the inheritable set becomes empty. */
+static int
+caps_set(bool keep, bool effective)
+{
+	cap_t now = cap_get_proc(), want = cap_init();
+	cap_flag_value_t have = CAP_CLEAR;
+	int result = -1;
+
+	if (now == NULL || want == NULL ||
+	    cap_get_flag(now, kept[0], CAP_PERMITTED, &have) == -1)
+		goto out;
+	if (keep && have == CAP_SET &&
+	    cap_set_flag(want, CAP_PERMITTED, 1, kept, CAP_SET) == -1)
+		goto out;
+	if (effective && have == CAP_SET &&
+	    cap_set_flag(want, CAP_EFFECTIVE, 1, kept, CAP_SET) == -1)
+		goto out;
+	result = cap_set_proc(want);
+out:
+	cap_free(now);
+	cap_free(want);
+	return result;
+}
+
+int
+privileges_bind(bool on)
+{
+	return dropped ? caps_set(true, on) : 0;
+}
+
+int
+privileges_none(void)
+{
+	return cap_reset_ambient() == -1 ? -1 : caps_set(false, false);
+}
+
+static void
+verify_identity(const struct identity *identity)
+{
+	uid_t ruid, euid, suid;
+	gid_t rgid, egid, sgid, group;
+
+	must(getresuid(&ruid, &euid, &suid) == 0, "getresuid");
+	must(getresgid(&rgid, &egid, &sgid) == 0, "getresgid");
+	verify(ruid == identity->uid && euid == identity->uid &&
+		suid == identity->uid,
+	    "setresuid");
+	verify(rgid == identity->gid && egid == identity->gid &&
+		sgid == identity->gid,
+	    "setresgid");
+	verify(getgroups(1, &group) == 1 && group == identity->gid,
+	    "setgroups");
+	verify(setresuid(0, 0, 0) == -1, "setresuid (root can be had back)");
+	verify(setresgid(0, 0, 0) == -1, "setresgid (root can be had back)");
+}
+
+static bool
+caps_are_kept_only(void)
+{
+	cap_t now = cap_get_proc();
+	cap_flag_value_t permitted, effective, inheritable;
+	cap_value_t cap;
+	bool right = now != NULL;
+
+	for (cap = 0; right && cap_get_bound(cap) >= 0; cap++) {
+		cap_get_flag(now, cap, CAP_PERMITTED, &permitted);
+		cap_get_flag(now, cap, CAP_EFFECTIVE, &effective);
+		cap_get_flag(now, cap, CAP_INHERITABLE, &inheritable);
+		right = effective == CAP_CLEAR && inheritable == CAP_CLEAR &&
+		    (permitted == CAP_CLEAR || cap == kept[0]) &&
+		    cap_get_ambient(cap) != 1;
+	}
+	cap_free(now);
+	return right;
+}
+
+static bool
+bounding_is_empty(void)
+{
+	cap_value_t cap;
+
+	for (cap = 0; cap_get_bound(cap) >= 0; cap++)
+		if (cap_get_bound(cap) != 0)
+			return false;
+	return true;
+}
+
+void
+privileges_drop(const struct identity *identity)
+{
+	if (identity != NULL) {
+		bounding_empty();
+		must(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0,
+		    "prctl PR_SET_KEEPCAPS");
+		user_change(identity);
+		must(prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) == 0,
+		    "prctl PR_SET_KEEPCAPS");
+	}
+	must(cap_reset_ambient() == 0, "ambient capabilities");
+	must(caps_set(true, false) == 0, "capset");
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0,
+	    "prctl PR_SET_NO_NEW_PRIVS");
+	must(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0,
+	    "prctl PR_SET_DUMPABLE");
+
+	dropped = true;
+
+	verify(caps_are_kept_only(), "capset");
+	verify(prctl(PR_GET_KEEPCAPS, 0, 0, 0, 0) == 0, "PR_SET_KEEPCAPS");
+	verify(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
+	    "PR_SET_NO_NEW_PRIVS");
+	verify(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0, "PR_SET_DUMPABLE");
+	if (identity != NULL) {
+		verify(bounding_is_empty(), "capability bounding set");
+		verify_identity(identity);
+	}
+}

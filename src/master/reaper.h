@@ -1,0 +1,25 @@
+/* The end of a client: its deadline, its child's exit, its line in the log. */
+#ifndef MASTER_REAPER_H
+#define MASTER_REAPER_H
+
+#include <stdint.h>
+
+struct server;
+
+/*
+ * Asks after the children of young clients in turn, by pid; bounded.  Those who
+ * grow old get a pidfd and a place in the heap of deadlines: wait4(-1) would
+ * walk over all of them for each that has ended.
+ */
+void reaper_step(struct server *server, int64_t now);
+
+/* The pidfd of the slot's child is readable. */
+void reaper_child(struct server *server, uint32_t slot, int64_t now);
+
+/* Sends the signal to all clients' children, because the daemon stops. */
+void reaper_signal_all(struct server *server, int signal);
+
+/* clock_now() at which reaper_step() has something to do, CLOCK_NEVER. */
+int64_t reaper_wakeup(const struct server *server, int64_t now);
+
+#endif

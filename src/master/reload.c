@@ -1,0 +1,151 @@
+/* Reloading the configuration. */
+#include "config.h"
+
+#include "reload.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf.h"
+#include "events.h"
+#include "notify.h"
+#include "server.h"
+
+static void
+finish(struct server *server)
+{
+	struct reload *reload = &server->reload;
+
+	if (reload->load != NULL)
+		conf_load_end(reload->load);
+	if (reload->candidate != NULL)
+		candidate_free(reload->candidate, server);
+	*reload = (struct reload) { .wanted = reload->wanted };
+}
+
+void
+reload_failed(struct server *server)
+{
+	const struct report *report = &server->reload.candidate->report;
+
+	log_report(report);
+	server->stats.reloads_failed++;
+	log_line(LOG_ERR, "reload result=failed errors=%zu generation=%" PRIu64,
+	    report->errors, server->spawners.generation);
+	notify_ready("reload failed, the old configuration serves: %s",
+	    report->lines[0].text);
+	finish(server);
+}
+
+void
+reload_passed(struct server *server, uint64_t added, uint64_t removed)
+{
+	log_report(&server->reload.candidate->report);
+	server->stats.reloads_ok++;
+	log_line(LOG_NOTICE,
+	    "reload result=ok generation=%" PRIu64 " added=%" PRIu64
+	    " removed=%" PRIu64,
+	    server->spawners.generation, added, removed);
+	notify_ready("serving %u listeners",
+	    (unsigned)server->conf->n_listeners);
+	finish(server);
+}
+
+static void
+begin(struct server *server)
+{
+	struct reload *reload = &server->reload;
+
+	reload->wanted = false;
+	reload->candidate = calloc(1, sizeof(*reload->candidate));
+	if (reload->candidate == NULL) {
+		log_line(LOG_ERR, "reload: %s", strerror(errno));
+		return;
+	}
+	reload->candidate->snapshot = SNAPSHOT_NONE;
+	notify_reloading();
+	reload->load = conf_load_start(server->path, server->as_root,
+	    &reload->candidate->report);
+	if (reload->load == NULL) {
+		reload_failed(server);
+		return;
+	}
+	if (event_add(server->epoll, conf_load_fd(reload->load), EVENT_CONF,
+		0) == -1) {
+		report_error(&reload->candidate->report, "epoll_ctl: %s",
+		    strerror(errno));
+		reload_failed(server);
+	}
+}
+
+static int
+prepare(struct server *server, struct candidate *candidate)
+{
+	struct conf_greeting *greetings;
+	int result = -1;
+
+	conf_check_reload(
+	    server->conf, candidate->conf, server->path, &candidate->report);
+	greetings = conf_greetings_load(
+	    candidate->conf, server->path, &candidate->report);
+	if (greetings == NULL)
+		return -1;
+	if (candidate->report.errors == 0)
+		result = candidate_prepare(candidate, greetings, server);
+	conf_greetings_free(greetings, candidate->conf->n_listeners);
+	return result;
+}
+
+/* Goes on with the parsing, and with what it gives. */
+static void
+parse(struct server *server)
+{
+	struct reload *reload = &server->reload;
+	struct candidate *candidate = reload->candidate;
+
+	switch (conf_load_continue(
+	    reload->load, &candidate->conf, &candidate->report)) {
+	case CONF_MORE:
+		return;
+	case CONF_FAILED:
+		reload_failed(server);
+		return;
+	case CONF_DONE:
+		break;
+	}
+	conf_load_end(reload->load);
+	reload->load = NULL;
+	if (prepare(server, candidate) == -1)
+		reload_failed(server);
+}
+
+void
+reload_step(struct server *server, int64_t now)
+{
+	struct reload *reload = &server->reload;
+
+	if (!server->ready || server->stop != STOP_NOT)
+		return;
+	if (reload->wanted && reload->candidate == NULL)
+		begin(server);
+	if (reload->load != NULL)
+		parse(server);
+	if (reload->candidate != NULL && reload->load == NULL &&
+	    !reload->on_trial && server->spawners.trial == -1) {
+		reload->on_trial = true;
+		if (generation_try(server, reload->candidate, now) == -1) {
+			server->generation.candidate = NULL;
+			reload_failed(server);
+		}
+	}
+}
+
+void
+reload_cancel(struct server *server)
+{
+	server->reload.wanted = false;
+	if (!server->reload.on_trial)
+		finish(server);
+}

@@ -1,0 +1,129 @@
+/* Collects errors and warnings, and makes them fit to be shown. */
+#include "config.h"
+
+#include "report.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Returns the length of the UTF-8 sequence at "at", or 0: none, or one that a
+ * terminal obeys (U+0080 to U+009F) or does not show (U+00A0), overlong, or a
+ * surrogate.  RFC 3629, section 4. */
+static size_t
+utf8_length(const unsigned char *at)
+{
+	static const struct {
+		unsigned char first, last, low, high;
+		size_t length;
+	} sequences[] = {
+		{ 0xc2, 0xc2, 0xa1, 0xbf, 2 },
+		{ 0xc3, 0xdf, 0x80, 0xbf, 2 },
+		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+		{ 0xe1, 0xec, 0x80, 0xbf, 3 },
+		{ 0xed, 0xed, 0x80, 0x9f, 3 },
+		{ 0xee, 0xef, 0x80, 0xbf, 3 },
+		{ 0xf0, 0xf0, 0x90, 0xbf, 4 },
+		{ 0xf1, 0xf3, 0x80, 0xbf, 4 },
+		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
+	};
+	size_t i, k;
+
+	for (i = 0; i < sizeof(sequences) / sizeof(sequences[0]); i++) {
+		if (at[0] < sequences[i].first || at[0] > sequences[i].last)
+			continue;
+		if (at[1] < sequences[i].low || at[1] > sequences[i].high)
+			return 0;
+		for (k = 2; k < sequences[i].length; k++)
+			if (at[k] < 0x80 || at[k] > 0xbf)
+				return 0;
+		return sequences[i].length;
+	}
+	return 0;
+}
+
+/* Copies text to line, whole characters only. */
+static void
+escape(char line[REPORT_LINE_MAX], const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	size_t used = 0, length;
+	char hex[sizeof("\\xNN")];
+
+	for (; *at != '\0'; at += length) {
+		length = *at >= 0x20 && *at < 0x7f ? 1 : utf8_length(at);
+		if (length > 0) {
+			if (used + length >= REPORT_LINE_MAX)
+				break;
+			memcpy(line + used, at, length);
+			used += length;
+			continue;
+		}
+		length = 1;
+		if (used + sizeof(hex) > REPORT_LINE_MAX)
+			break;
+		snprintf(hex, sizeof(hex), "\\x%02x", *at);
+		memcpy(line + used, hex, sizeof(hex) - 1);
+		used += sizeof(hex) - 1;
+	}
+	line[used] = '\0';
+}
+
+/* Returns where the next line goes, or NULL.  An error may take the place of
+ * the newest warning, and stays behind what was there before it. */
+static struct report_line *
+line_add(struct report *report, bool warning)
+{
+	size_t i = report->kept;
+
+	if (i < REPORT_LINES_MAX)
+		return &report->lines[report->kept++];
+	if (warning)
+		return NULL;
+	while (i > 0 && !report->lines[i - 1].warning)
+		i--;
+	if (i == 0)
+		return NULL;
+	memmove(&report->lines[i - 1], &report->lines[i],
+	    (REPORT_LINES_MAX - i) * sizeof(report->lines[0]));
+	return &report->lines[REPORT_LINES_MAX - 1];
+}
+
+static void add(struct report *report, bool warning, const char *format,
+    va_list list) __attribute__((format(printf, 3, 0)));
+
+static void
+add(struct report *report, bool warning, const char *format, va_list list)
+{
+	struct report_line *line = line_add(report, warning);
+	char text[REPORT_LINE_MAX];
+
+	if (line == NULL)
+		return;
+	if (vsnprintf(text, sizeof(text), format, list) < 0)
+		text[0] = '\0';
+	line->warning = warning;
+	escape(line->text, text);
+}
+
+void
+report_error(struct report *report, const char *format, ...)
+{
+	va_list list;
+
+	report->errors++;
+	va_start(list, format);
+	add(report, false, format, list);
+	va_end(list);
+}
+
+void
+report_warning(struct report *report, const char *format, ...)
+{
+	va_list list;
+
+	report->warnings++;
+	va_start(list, format);
+	add(report, true, format, list);
+	va_end(list);
+}

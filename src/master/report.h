@@ -1,0 +1,32 @@
+/* Errors and warnings found in one piece of work, collected before they are
+ * printed (-t, start) or logged (reload). */
+#ifndef MASTER_REPORT_H
+#define MASTER_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define REPORT_LINES_MAX 20 /* nobody reads more; the contract says 20 */
+#define REPORT_LINE_MAX 512
+
+struct report_line {
+	bool warning;
+	char text[REPORT_LINE_MAX]; /* "FILE:LINE: WHAT: why", no newline */
+};
+
+/* Start with all zero (= {0}).  Lines beyond REPORT_LINES_MAX are counted, not
+ * kept; errors push out warnings. */
+struct report {
+	size_t errors;
+	size_t warnings;
+	size_t kept;
+	struct report_line lines[REPORT_LINES_MAX];
+};
+
+/* Adds an error, or a warning; control bytes in it are escaped as \xNN. */
+void report_error(struct report *report, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void report_warning(struct report *report, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

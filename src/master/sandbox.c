@@ -1,0 +1,147 @@
+/* The seccomp filter of spawner and client children. */
+#include "config.h"
+
+#include "sandbox.h"
+
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+
+#include <linux/filter.h>
+
+#include <errno.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "shared/plan.h"
+
+#define ARGUMENTS_MAX 4
+#define SEND_FLAGS (MSG_NOSIGNAL | MSG_DONTWAIT)
+#define IS(argument, value) { argument, SCMP_CMP_EQ, value, 0 }
+#define AT_MOST(argument, value) { argument, SCMP_CMP_LE, value, 0 }
+
+#ifdef SYS_ppoll_time64
+#define PPOLL "ppoll_time64"
+#else
+#define PPOLL "ppoll"
+#endif
+
+/*
+ * Each row allows one call with exactly these arguments; several rows may allow
+ * the same call.  S: the spawner needs it.  C: a client child needs it.  What
+ * only the spawner needs is harmless in a child, which has closed the
+ * spawner's socket and has RLIMIT_NPROC 0.
+ */
+static const struct rule {
+	const char *call;
+	const char *reason;
+	unsigned n_arguments;
+	struct scmp_arg_cmp argument[ARGUMENTS_MAX];
+} rules[] = {
+	{ "recvmsg", "S: the next client", 2,
+	    { IS(0, SPAWNER_SOCKET), IS(2, 0) } },
+	{ "clone", "S: its child, the master's, not a thread", 2,
+	    { IS(0, CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD),
+		IS(1, 0) } },
+	{ "close", "S: the client, once cloned", 1, { IS(0, SPAWNER_CLIENT) } },
+	{ "close", "C: the spawner's socket", 1, { IS(0, SPAWNER_SOCKET) } },
+	{ "prctl", "C: die with the master", 2,
+	    { IS(0, PR_SET_PDEATHSIG), IS(1, SIGKILL) } },
+	{ "getppid", "C: is the master still there?", 0, { IS(0, 0) } },
+	{ "prlimit64", "C: no more processes", 3,
+	    { IS(0, 0), IS(1, RLIMIT_NPROC), IS(3, 0) } },
+	{ "prlimit64", "C: no second descriptor", 3,
+	    { IS(0, 0), IS(1, RLIMIT_NOFILE), IS(3, 0) } },
+	{ "prlimit64", "C: timeouts.cpu", 3,
+	    { IS(0, 0), IS(1, RLIMIT_CPU), IS(3, 0) } },
+	{ "setitimer", "C: timeouts.session", 2,
+	    { IS(0, ITIMER_REAL), IS(2, 0) } },
+	{ "sendto", "C: the greeting, the end of stream with it", 3,
+	    { IS(0, SPAWNER_CLIENT), IS(3, SEND_FLAGS | MSG_MORE),
+		IS(4, 0) } },
+	{ "sendto", "C: the greeting, the connection held", 3,
+	    { IS(0, SPAWNER_CLIENT), IS(3, SEND_FLAGS), IS(4, 0) } },
+	{ "recvfrom", "C: the client's words, thrown away", 3,
+	    { IS(0, SPAWNER_CLIENT), IS(3, MSG_DONTWAIT | MSG_TRUNC),
+		IS(4, 0) } },
+	{ "shutdown", "C: the end of stream", 2,
+	    { IS(0, SPAWNER_CLIENT), IS(1, SHUT_WR) } },
+	{ PPOLL, "C: wait for the client or for time", 2,
+	    { AT_MOST(1, 1), IS(3, 0) } },
+	{ "ioctl", "C: how much is unacknowledged", 2,
+	    { IS(0, SPAWNER_CLIENT), IS(1, TIOCOUTQ) } },
+	{ "restart_syscall", "C: ppoll after SIGSTOP and SIGCONT", 0,
+	    { IS(0, 0) } },
+	{ "exit_group", "S, C: the end", 0, { IS(0, 0) } },
+};
+
+/* libseccomp returns negative errno values. */
+static bool
+failed(int result)
+{
+	errno = result < 0 ? -result : errno;
+	return result < 0;
+}
+
+static const char *
+rules_add(scmp_filter_ctx context)
+{
+	const struct rule *rule = rules;
+	const struct rule *end = rules + sizeof(rules) / sizeof(rules[0]);
+
+	for (; rule < end; rule++)
+		if (failed(seccomp_rule_add_array(context, SCMP_ACT_ALLOW,
+			seccomp_syscall_resolve_name(rule->call),
+			rule->n_arguments, rule->argument)))
+			return rule->call;
+	return NULL;
+}
+
+/* libseccomp 2.5 exports to a descriptor only. */
+static const char *
+filter_export(
+    scmp_filter_ctx context, struct sock_filter *code, size_t *length)
+{
+	const char *step = NULL;
+	int fd = memfd_create("forkgreet-filter", MFD_CLOEXEC);
+	ssize_t n;
+
+	if (fd == -1)
+		return "memfd_create";
+	if (failed(seccomp_export_bpf(context, fd)))
+		step = "seccomp_export_bpf";
+	n = pread(fd, code, SANDBOX_FILTER_MAX * sizeof(*code), 0);
+	if (step == NULL && n <= 0)
+		step = "reading the filter";
+	*length = n > 0 ? (size_t)n / sizeof(*code) : 0;
+	if (step == NULL && *length == SANDBOX_FILTER_MAX) {
+		step = "filter too long";
+		errno = E2BIG;
+	}
+	close(fd);
+	return step;
+}
+
+const char *
+sandbox_compile(struct sock_filter *code, size_t *length)
+{
+	scmp_filter_ctx context = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	const char *step;
+
+	if (context == NULL) {
+		errno = ENOMEM;
+		return "seccomp_init";
+	}
+	step = rules_add(context);
+	if (step == NULL)
+		step = filter_export(context, code, length);
+	seccomp_release(context);
+	return step;
+}

@@ -1,0 +1,251 @@
+/* The one table of configuration keys. */
+#include "config.h"
+
+#include "schema.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "check.h"
+
+#define TOP(field) { offsetof(struct conf, field), SCHEMA_NOWHERE }
+#define OWN(field) { SCHEMA_NOWHERE, offsetof(struct conf_listener, field) }
+#define BOTH(field) \
+	{ offsetof(struct conf, field), offsetof(struct conf_listener, field) }
+
+static const struct schema_choice targets[] = {
+	{ "syslog", CONF_LOG_SYSLOG },
+	{ "stderr", CONF_LOG_STDERR },
+	{ NULL, 0 },
+};
+
+/* syslog.conf(5); "kern" is the kernel's alone. */
+static const struct schema_choice facilities[] = {
+	{ "daemon", LOG_DAEMON },
+	{ "auth", LOG_AUTH },
+	{ "authpriv", LOG_AUTHPRIV },
+	{ "cron", LOG_CRON },
+	{ "ftp", LOG_FTP },
+	{ "lpr", LOG_LPR },
+	{ "mail", LOG_MAIL },
+	{ "news", LOG_NEWS },
+	{ "syslog", LOG_SYSLOG },
+	{ "user", LOG_USER },
+	{ "uucp", LOG_UUCP },
+	{ "local0", LOG_LOCAL0 },
+	{ "local1", LOG_LOCAL1 },
+	{ "local2", LOG_LOCAL2 },
+	{ "local3", LOG_LOCAL3 },
+	{ "local4", LOG_LOCAL4 },
+	{ "local5", LOG_LOCAL5 },
+	{ "local6", LOG_LOCAL6 },
+	{ "local7", LOG_LOCAL7 },
+	{ NULL, 0 },
+};
+
+static const struct schema_choice levels[] = {
+	{ "error", LOG_ERR },
+	{ "warning", LOG_WARNING },
+	{ "notice", LOG_NOTICE },
+	{ "info", LOG_INFO },
+	{ "debug", LOG_DEBUG },
+	{ NULL, 0 },
+};
+
+static const struct schema_choice clients[] = {
+	{ "all", CONF_CLIENTS_ALL },
+	{ "errors", CONF_CLIENTS_ERRORS },
+	{ "none", CONF_CLIENTS_NONE },
+	{ NULL, 0 },
+};
+
+static const struct schema_choice when_full[] = {
+	{ "queue", CONF_FULL_QUEUE },
+	{ "refuse", CONF_FULL_REFUSE },
+	{ NULL, 0 },
+};
+
+static const struct schema_choice sandboxes[] = {
+	{ "required", CONF_SANDBOX_REQUIRED },
+	{ "off", CONF_SANDBOX_OFF },
+	{ NULL, 0 },
+};
+
+static const struct schema_choice line_endings[] = {
+	{ "asis", CONF_ENDING_ASIS },
+	{ "lf", CONF_ENDING_LF },
+	{ "crlf", CONF_ENDING_CRLF },
+	{ NULL, 0 },
+};
+
+const struct schema_key schema_keys[] = {
+	{ .name = "user", .type = SCHEMA_STRING, .restart = true,
+	    .offset = TOP(user), .min = 1, .max = 32, .text = "forkgreet",
+	    .check = check_account },
+	{ .name = "group", .type = SCHEMA_STRING, .restart = true,
+	    .offset = TOP(group), .min = 1, .max = 32, .text = "forkgreet",
+	    .check = check_account },
+	{ .name = "pid_file", .type = SCHEMA_STRING, .restart = true,
+	    .offset = TOP(pid_file), .max = 4095,
+	    .text = "/run/forkgreet.pid", .text_user = "",
+	    .check = check_path_or_none },
+	{ .name = "sandbox", .type = SCHEMA_CHOICE, .restart = true,
+	    .offset = TOP(sandbox), .choices = sandboxes,
+	    .number = CONF_SANDBOX_REQUIRED },
+	{ .name = "listeners", .type = SCHEMA_LISTENERS,
+	    .offset = TOP(listener), .min = 1, .max = CONF_LISTENERS_MAX },
+	{ .name = "name", .type = SCHEMA_STRING, .offset = OWN(name),
+	    .min = 1, .max = CONF_NAME_MAX, .check = check_name },
+	{ .name = "address", .type = SCHEMA_ADDRESSES,
+	    .offset = OWN(first_address), .min = 1,
+	    .max = CONF_ADDRESSES_MAX, .text = "127.0.0.1" },
+	{ .name = "port", .type = SCHEMA_INTEGER, .offset = OWN(port),
+	    .min = 1, .max = 65535, .number = 4444 },
+	{ .name = "v6only", .type = SCHEMA_BOOL, .offset = OWN(v6only),
+	    .max = 1, .number = 1 },
+	{ .name = "backlog", .type = SCHEMA_INTEGER, .offset = OWN(backlog),
+	    .min = 1, .max = 65535, .number = 511 },
+	{ .name = "optional", .type = SCHEMA_BOOL, .offset = OWN(optional),
+	    .max = 1, .number = 0 },
+	{ .name = "greeting", .type = SCHEMA_GREETING,
+	    .offset = OWN(greeting), .max = CONF_GREETING_MAX,
+	    .text = "hi client\n" },
+	{ .name = "greeting_file", .type = SCHEMA_STRING,
+	    .offset = OWN(greeting_file), .min = 1, .max = 4095,
+	    .text = "", .check = check_path },
+	{ .name = "line_ending", .type = SCHEMA_CHOICE,
+	    .offset = OWN(line_ending), .choices = line_endings,
+	    .number = CONF_ENDING_ASIS },
+	{ .name = "hold", .type = SCHEMA_BOOL, .offset = OWN(hold), .max = 1,
+	    .number = 0 },
+	{ .name = "log.target", .type = SCHEMA_CHOICE,
+	    .offset = TOP(log.target), .choices = targets,
+	    .number = CONF_LOG_SYSLOG },
+	{ .name = "log.facility", .type = SCHEMA_CHOICE,
+	    .offset = TOP(log.facility), .choices = facilities,
+	    .number = LOG_DAEMON },
+	{ .name = "log.level", .type = SCHEMA_CHOICE,
+	    .offset = TOP(log.level), .choices = levels,
+	    .number = LOG_INFO },
+	{ .name = "log.clients", .type = SCHEMA_CHOICE,
+	    .offset = BOTH(log.clients), .choices = clients,
+	    .number = CONF_CLIENTS_ALL },
+	{ .name = "limits.max_clients", .type = SCHEMA_INTEGER,
+	    .offset = BOTH(limits.max_clients), .min = 1,
+	    .max = CONF_CLIENTS_MAX, .number = 512 },
+	{ .name = "limits.when_full", .type = SCHEMA_CHOICE,
+	    .offset = BOTH(limits.when_full), .choices = when_full,
+	    .number = CONF_FULL_QUEUE },
+	{ .name = "timeouts.session", .type = SCHEMA_SECONDS,
+	    .offset = BOTH(timeouts.session_ms), .min = 100,
+	    .max = 86400000, .number = 30000, .unit = "seconds" },
+	{ .name = "timeouts.send", .type = SCHEMA_SECONDS,
+	    .offset = BOTH(timeouts.send_ms), .min = 100, .max = 86400000,
+	    .number = 10000, .unit = "seconds" },
+	{ .name = "timeouts.linger", .type = SCHEMA_SECONDS,
+	    .offset = BOTH(timeouts.linger_ms), .min = 0, .max = 3600000,
+	    .number = 2000, .unit = "seconds" },
+	{ .name = "timeouts.shutdown", .type = SCHEMA_SECONDS,
+	    .offset = TOP(timeouts.shutdown_ms), .min = 0, .max = 86400000,
+	    .number = 10000, .unit = "seconds" },
+	{ .name = "timeouts.cpu", .type = SCHEMA_INTEGER,
+	    .offset = BOTH(timeouts.cpu_s), .min = 1, .max = 3600,
+	    .number = 2, .unit = "seconds" },
+};
+
+const size_t schema_n_keys = sizeof(schema_keys) / sizeof(schema_keys[0]);
+
+static_assert(sizeof(schema_keys) / sizeof(schema_keys[0]) <= CONF_KEYS_MAX,
+    "conf.given has a bit for each row");
+
+const struct schema_key *
+schema_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < schema_n_keys; i++)
+		if (strcmp(schema_keys[i].name, name) == 0)
+			return &schema_keys[i];
+	return NULL;
+}
+
+bool
+schema_has(const struct schema_key *key, enum schema_scope scope)
+{
+	return key->offset[scope] != SCHEMA_NOWHERE;
+}
+
+bool
+schema_is_group(const char *name, enum schema_scope scope)
+{
+	size_t i, length = strlen(name);
+
+	for (i = 0; i < schema_n_keys; i++)
+		if (schema_has(&schema_keys[i], scope) &&
+		    strncmp(schema_keys[i].name, name, length) == 0 &&
+		    schema_keys[i].name[length] == '.')
+			return true;
+	return false;
+}
+
+bool
+schema_is_number(const struct schema_key *key)
+{
+	return key->type <= SCHEMA_CHOICE;
+}
+
+bool
+schema_is_text(const struct schema_key *key)
+{
+	return key->type == SCHEMA_STRING || key->type == SCHEMA_GREETING;
+}
+
+int64_t
+schema_number(
+    const struct schema_key *key, enum schema_scope scope, const void *base)
+{
+	int64_t number;
+
+	memcpy(&number, (const char *)base + key->offset[scope],
+	    sizeof(number));
+	return number;
+}
+
+void
+schema_set_number(const struct schema_key *key, enum schema_scope scope,
+    void *base, int64_t number)
+{
+	memcpy((char *)base + key->offset[scope], &number, sizeof(number));
+}
+
+struct conf_text
+schema_text(
+    const struct schema_key *key, enum schema_scope scope, const void *base)
+{
+	struct conf_text text;
+
+	memcpy(&text, (const char *)base + key->offset[scope], sizeof(text));
+	return text;
+}
+
+void
+schema_set_text(const struct schema_key *key, enum schema_scope scope,
+    void *base, struct conf_text text)
+{
+	memcpy((char *)base + key->offset[scope], &text, sizeof(text));
+}
+
+bool
+schema_allows(const struct schema_key *key, int64_t number)
+{
+	const struct schema_choice *choice;
+
+	if (key->type != SCHEMA_CHOICE)
+		return number >= key->min && number <= key->max;
+	for (choice = key->choices; choice->word != NULL; choice++)
+		if (choice->number == number)
+			return true;
+	return false;
+}

@@ -1,0 +1,233 @@
+/* The daemon's loop. */
+#include "config.h"
+
+#include "server.h"
+
+#include <sys/signalfd.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "conf.h"
+#include "events.h"
+#include "intake.h"
+#include "notify.h"
+#include "reaper.h"
+#include "trial.h"
+
+#define EVENTS_MAX 64
+#define KILL_GRACE CLOCK_SECOND
+
+static void
+init(struct server *server)
+{
+	const char *failed;
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGCHLD);
+	sigaddset(&mask, SIGHUP);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGQUIT);
+	sigaddset(&mask, SIGUSR1);
+	server->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (server->epoll == -1 ||
+	    sigprocmask(SIG_BLOCK, &mask, NULL) == -1 ||
+	    (server->signals =
+		    signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK)) == -1 ||
+	    event_add(server->epoll, server->signals, EVENT_SIGNALS, 0) == -1)
+		fatal(EXIT_SYSTEM, "start: event loop: %s", strerror(errno));
+	if (clients_init(&server->clients) == -1)
+		fatal(EXIT_SYSTEM, "start: table of clients: %s",
+		    strerror(errno));
+	failed = spawners_init(&server->spawners, server->epoll);
+	if (failed != NULL)
+		fatal(EXIT_SYSTEM, "start: %s: %s", failed, strerror(errno));
+}
+
+/* -------------------------------------------------------------------- stopping */
+
+static void
+stop_begin(struct server *server, int signal, int64_t now)
+{
+	log_line(LOG_NOTICE, "stop signal=%s clients=%u",
+	    signal == SIGQUIT ? "QUIT" : signal == SIGINT ? "INT" : "TERM",
+	    (unsigned)server->stats.live);
+	notify_stopping();
+	reload_cancel(server);
+	listeners_close(&server->listeners, NULL);
+	server->any_muted = false;
+	server->stop = STOP_DRAIN;
+	server->stop_at =
+	    now + server->conf->timeouts.shutdown_ms * CLOCK_MS;
+}
+
+/* Clients that have no child yet are ended by the loop's end. */
+static void
+stop_advance(struct server *server, int64_t now)
+{
+	bool kill_now = server->stop != STOP_DRAIN;
+
+	server->stop = kill_now ? STOP_KILL : STOP_TERM;
+	server->stop_at = now + KILL_GRACE;
+	reaper_signal_all(server, kill_now ? SIGKILL : SIGTERM);
+}
+
+/* TERM, INT: begin, or hurry what has begun.  QUIT: now. */
+static void
+stop_signal(struct server *server, int signal, int64_t now)
+{
+	if (server->stop == STOP_NOT)
+		stop_begin(server, signal, now);
+	else
+		stop_advance(server, now);
+	if (signal == SIGQUIT) {
+		server->stop = STOP_TERM;
+		stop_advance(server, now);
+	}
+}
+
+static bool
+stop_step(struct server *server, int64_t now)
+{
+	if (server->stop == STOP_NOT)
+		return false;
+	if (server->stats.live == 0)
+		return true;
+	if (now >= server->stop_at)
+		stop_advance(server, now);
+	return server->stats.live == server->clients.waiting.count &&
+	    server->stop != STOP_DRAIN;
+}
+
+/* ---------------------------------------------------------------------- signals */
+
+static void
+signal_act(struct server *server, int signal, int64_t now)
+{
+	switch (signal) {
+	case SIGCHLD:
+		server->children_ended = true;
+		spawners_reap(&server->spawners);
+		break;
+	case SIGHUP:
+		server->reload.wanted = true;
+		break;
+	case SIGUSR1:
+		stats_log(&server->stats);
+		break;
+	default:
+		stop_signal(server, signal, now);
+		break;
+	}
+}
+
+static void
+signals_read(struct server *server, int64_t now)
+{
+	struct signalfd_siginfo info;
+
+	while (read(server->signals, &info, sizeof(info)) ==
+	    (ssize_t)sizeof(info))
+		signal_act(server, (int)info.ssi_signo, now);
+}
+
+/* -------------------------------------------------------------------------- loop */
+
+static void
+dispatch(
+    struct server *server, const struct epoll_event *event, int64_t now)
+{
+	switch (event_kind(event)) {
+	case EVENT_SIGNALS:
+		signals_read(server, now);
+		break;
+	case EVENT_LISTENER:
+		if (server->stop == STOP_NOT)
+			intake_accept(server, event_index(event), now);
+		break;
+	case EVENT_CLIENT:
+		reaper_child(server, event_index(event), now);
+		break;
+	case EVENT_SPAWNER:
+		spawners_reap(&server->spawners);
+		break;
+	case EVENT_CONF: /* reload_step() looks */
+		break;
+	}
+}
+
+/* Milliseconds for epoll_wait(2), rounded up so as not to spin. */
+static int
+timeout_of(const struct server *server, int64_t now)
+{
+	int64_t wakeups[] = {
+		intake_wakeup(server, now),
+		reaper_wakeup(server, now),
+		generation_wakeup(server),
+		server->stop == STOP_NOT ? CLOCK_NEVER : server->stop_at,
+	};
+	int64_t next = CLOCK_NEVER;
+	size_t i;
+
+	for (i = 0; i < sizeof(wakeups) / sizeof(wakeups[0]); i++)
+		if (wakeups[i] < next)
+			next = wakeups[i];
+	if (next == CLOCK_NEVER)
+		return -1;
+	if (next <= now)
+		return 0;
+	next = (next - now + CLOCK_MS - 1) / CLOCK_MS;
+	return next > 60000 ? 60000 : (int)next;
+}
+
+static void
+turn(struct server *server)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int64_t now = clock_now();
+	int i, n;
+
+	n = epoll_wait(
+	    server->epoll, events, EVENTS_MAX, timeout_of(server, now));
+	now = clock_now();
+	for (i = 0; i < n; i++)
+		dispatch(server, &events[i], now);
+	generation_step(server, now);
+	reload_step(server, now);
+	intake_step(server, now);
+	reaper_step(server, now);
+}
+
+static void
+end(struct server *server)
+{
+	log_line(LOG_NOTICE, "stopped accepted_open=%u log_dropped=%llu",
+	    (unsigned)server->stats.live, (unsigned long long)log_dropped());
+	trial_abandon(&server->spawners);
+	spawners_kill(&server->spawners);
+	snapshot_free(&server->snapshot);
+	clients_free(&server->clients);
+	free(server->stats.rows);
+	free(server->conf);
+	close(server->signals);
+	close(server->epoll);
+}
+
+void
+server_run(struct server *server, struct candidate *candidate)
+{
+	init(server);
+	if (generation_try(server, candidate, clock_now()) == -1) {
+		log_report(&candidate->report);
+		fatal(EXIT_PRIVILEGE, "start: no client could be served");
+	}
+	while (!stop_step(server, clock_now()))
+		turn(server);
+	end(server);
+}

@@ -1,0 +1,65 @@
+/* The daemon at work: its state, and the loop that drives it. */
+#ifndef MASTER_SERVER_H
+#define MASTER_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backoff.h"
+#include "clients.h"
+#include "generations.h"
+#include "listeners.h"
+#include "log.h"
+#include "reload.h"
+#include "snapshot.h"
+#include "spawners.h"
+#include "stats.h"
+
+struct conf;
+
+/* Stages of a shutdown; each begins where the one before ended. */
+enum stop {
+	STOP_NOT,
+	STOP_DRAIN, /* no new clients; the others may finish */
+	STOP_TERM, /* children got SIGTERM */
+	STOP_KILL, /* children got SIGKILL */
+};
+
+struct server {
+	int epoll;
+	int signals; /* signalfd */
+	const char *path; /* of the configuration */
+	bool as_root; /* started by root: chooses defaults at reload */
+	bool ready; /* listening; the first generation has been committed */
+	bool foreground;
+
+	struct conf *conf; /* the running configuration */
+	struct snapshot snapshot; /* its plan */
+	struct listeners listeners;
+	struct spawners spawners;
+	struct generation generation; /* the one that is being started */
+	struct reload reload;
+
+	struct clients clients;
+	struct stats stats;
+	struct backoff accepting; /* out of descriptors or memory */
+	struct backoff forking; /* out of processes or memory */
+	bool full; /* max_clients reached, and said so */
+	bool any_muted; /* some listener is not polled for now */
+	struct log_limit refusals;
+	bool children_ended; /* SIGCHLD came since the last pass */
+	int64_t next_pass; /* over the young clients */
+
+	enum stop stop;
+	int64_t stop_at; /* clock_now() of the next stage */
+};
+
+/*
+ * Serves until told to stop.  candidate is the configuration to begin with: its
+ * sockets are bound, privileges are dropped.  Ends the process
+ * when the first generation cannot be had.  Returns when all clients have
+ * ended or been ended.
+ */
+void server_run(struct server *server, struct candidate *candidate);
+
+#endif

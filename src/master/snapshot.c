@@ -1,0 +1,141 @@
+/* Making the plan. */
+#include "config.h"
+
+#include "snapshot.h"
+
+#include <sys/mman.h>
+
+#include <linux/filter.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "sandbox.h"
+#include "shared/plan.h"
+
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+static struct plan_session
+session_of(const struct conf_listener *listener, size_t offset, size_t length)
+{
+	return (struct plan_session) {
+		.greeting_offset = (uint32_t)offset,
+		.greeting_length = (uint32_t)length,
+		.session_ms = (uint32_t)listener->timeouts.session_ms,
+		.send_ms = (uint32_t)listener->timeouts.send_ms,
+		.linger_ms = (uint32_t)listener->timeouts.linger_ms,
+		.cpu_s = (uint32_t)listener->timeouts.cpu_s,
+		.hold = (uint32_t)listener->hold,
+	};
+}
+
+/* Header, sessions and filter; the sizes are final. */
+static void
+fill(struct plan *plan, const struct conf *conf,
+    const struct conf_greeting *greetings, const struct sock_filter *filter)
+{
+	size_t offset = plan->filter_offset +
+	    plan->filter_length * sizeof(*filter);
+	size_t i;
+
+	memcpy((char *)plan + plan->filter_offset, filter,
+	    plan->filter_length * sizeof(*filter));
+	for (i = 0; i < conf->n_listeners; i++) {
+		plan->session[i] = session_of(
+		    &conf->listener[i], offset, greetings[i].length);
+		memcpy((char *)plan + offset, greetings[i].bytes,
+		    greetings[i].length);
+		offset += greetings[i].length;
+	}
+}
+
+static void
+header_make(struct plan *plan, const struct conf *conf,
+    const struct conf_greeting *greetings, size_t filter_length)
+{
+	size_t size = sizeof(*plan) +
+	    conf->n_listeners * sizeof(struct plan_session);
+	size_t i;
+
+	*plan = (struct plan) {
+		.magic = PLAN_MAGIC,
+		.master = (int32_t)getpid(),
+		.sandbox = conf->sandbox == CONF_SANDBOX_REQUIRED,
+		.filter_length = (uint32_t)filter_length,
+		.n_sessions = conf->n_listeners,
+	};
+	plan->filter_offset = (uint32_t)size;
+	size += filter_length * sizeof(struct sock_filter);
+	for (i = 0; i < conf->n_listeners; i++)
+		size += greetings[i].length;
+	plan->size = (uint32_t)size;
+}
+
+/* Puts the plan into the memfd, seals it, and maps it for ourselves. */
+static const char *
+put(struct snapshot *snapshot, const struct plan *header,
+    const struct conf *conf, const struct conf_greeting *greetings,
+    const struct sock_filter *filter)
+{
+	struct plan *plan;
+
+	if (ftruncate(snapshot->fd, header->size) == -1)
+		return "ftruncate of the plan";
+	plan = mmap(NULL, header->size, PROT_READ | PROT_WRITE, MAP_SHARED,
+	    snapshot->fd, 0);
+	if (plan == MAP_FAILED)
+		return "mmap of the plan";
+	*plan = *header;
+	fill(plan, conf, greetings, filter);
+	munmap(plan, header->size);
+	if (fcntl(snapshot->fd, F_ADD_SEALS, SEALS) == -1)
+		return "sealing the plan";
+	plan = mmap(NULL, header->size, PROT_READ, MAP_SHARED, snapshot->fd, 0);
+	if (plan == MAP_FAILED)
+		return "mmap of the plan";
+	snapshot->plan = plan;
+	return NULL;
+}
+
+const char *
+snapshot_make(struct snapshot *snapshot, const struct conf *conf,
+    const struct conf_greeting *greetings)
+{
+	struct sock_filter filter[SANDBOX_FILTER_MAX];
+	struct plan header;
+	size_t length = 0;
+	const char *failed = NULL;
+
+	*snapshot = SNAPSHOT_NONE;
+	if (conf->sandbox == CONF_SANDBOX_REQUIRED)
+		failed = sandbox_compile(filter, &length);
+	if (failed != NULL)
+		return failed;
+	header_make(&header, conf, greetings, length);
+	snapshot->fd =
+	    memfd_create("forkgreet-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (snapshot->fd == -1)
+		return "memfd_create";
+	failed = put(snapshot, &header, conf, greetings, filter);
+	if (failed != NULL)
+		snapshot_free(snapshot);
+	return failed;
+}
+
+void
+snapshot_free(struct snapshot *snapshot)
+{
+	int saved = errno;
+
+	if (snapshot->plan != NULL)
+		munmap((void *)(uintptr_t)snapshot->plan,
+		    snapshot->plan->size);
+	if (snapshot->fd != -1)
+		close(snapshot->fd);
+	*snapshot = SNAPSHOT_NONE;
+	errno = saved;
+}

@@ -1,0 +1,26 @@
+/* Making the plan that spawners of one configuration share. */
+#ifndef MASTER_SNAPSHOT_H
+#define MASTER_SNAPSHOT_H
+
+struct conf;
+struct conf_greeting;
+struct plan;
+
+struct snapshot {
+	int fd; /* sealed memfd, for the spawners; -1: none */
+	const struct plan *plan; /* the same, mapped read-only */
+};
+
+#define SNAPSHOT_NONE ((struct snapshot) { -1, NULL })
+
+/*
+ * Makes the plan of conf, which has one greeting for each listener.  The caller
+ * frees it with snapshot_free().  Returns NULL, or what failed (static text)
+ * with errno set; *snapshot is then SNAPSHOT_NONE.
+ */
+const char *snapshot_make(struct snapshot *snapshot, const struct conf *conf,
+    const struct conf_greeting *greetings);
+
+void snapshot_free(struct snapshot *snapshot);
+
+#endif

@@ -1,0 +1,19 @@
+/* What the operator may have meant by a key that is not known. */
+#ifndef MASTER_SUGGEST_H
+#define MASTER_SUGGEST_H
+
+#include <stdbool.h>
+
+#include "schema.h"
+
+#define SUGGEST_TEXT_MAX 400
+
+/*
+ * Writes why the dotted name is refused in that scope, with the key that was
+ * probably meant or the keys that are allowed in its group, to text, which has
+ * room for SUGGEST_TEXT_MAX bytes.  Returns text.
+ */
+const char *suggest_key(
+    const char *name, enum schema_scope scope, char *text);
+
+#endif

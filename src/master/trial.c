@@ -1,0 +1,232 @@
+/* The trial of a generation. */
+#include "config.h"
+
+#include "trial.h"
+
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "events.h"
+#include "launch.h"
+#include "snapshot.h"
+#include "spawners.h"
+#include "shared/outcome.h"
+
+/* Connects the canary and hands it over as the first client. */
+static int
+canary_start(struct spawners *spawners, struct spawner *spawner)
+{
+	int ends[2], result;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == -1)
+		return -1;
+	result = spawners_order(spawners, spawner,
+	    spawners_canary_slot(spawners, spawner), 0, ends[1]);
+	close(ends[1]);
+	spawner->canary = ends[0];
+	return result;
+}
+
+static int
+process_start(struct spawners *spawners, struct spawner *spawner, int plan_fd)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == -1)
+		return -1;
+	spawner->socket = ends[0];
+	spawner->pid = launch(
+	    spawners->executable, ends[1], plan_fd, spawners->page_fd);
+	close(ends[1]);
+	if (spawner->pid == -1)
+		return -1;
+	spawner->pidfd = pidfd_open(spawner->pid, 0);
+	return spawner->pidfd == -1 ? -1 : 0;
+}
+
+static int
+watch(const struct spawners *spawners, const struct spawner *spawner)
+{
+	uint32_t index = (uint32_t)(spawner - spawners->list);
+	int epoll = spawners->epoll;
+
+	return event_add(epoll, spawner->pidfd, EVENT_SPAWNER, index) == -1 ||
+		event_add(epoll, spawner->socket, EVENT_SPAWNER, index) ==
+		    -1 ||
+		event_add(epoll, spawner->canary, EVENT_SPAWNER, index) == -1 ?
+	    -1 :
+	    0;
+}
+
+static int
+free_index(const struct spawners *spawners)
+{
+	int i;
+
+	for (i = 0; i < SPAWNERS_MAX; i++)
+		if (spawners->list[i].state == SPAWNER_FREE)
+			return i;
+	return -1;
+}
+
+int
+trial_start(struct spawners *spawners, const struct snapshot *snapshot,
+    int64_t now)
+{
+	struct spawner *spawner;
+	int index = free_index(spawners);
+
+	if (index == -1) {
+		snprintf(spawners->failure, sizeof(spawners->failure),
+		    "%d earlier spawners have not ended yet", SPAWNERS_MAX);
+		return -1;
+	}
+	spawner = &spawners->list[index];
+	spawner->state = SPAWNER_TRIAL;
+	spawner->generation = ++spawners->generation;
+	spawner->deadline = now + SPAWNER_TRIAL_MS * CLOCK_MS;
+	spawners->trial = index;
+	spawners->plan = snapshot->plan;
+	if (process_start(spawners, spawner, snapshot->fd) == 0 &&
+	    canary_start(spawners, spawner) == 0 &&
+	    watch(spawners, spawner) == 0)
+		return 0;
+	snprintf(spawners->failure, sizeof(spawners->failure),
+	    "starting the spawner: %s", strerror(errno));
+	trial_abandon(spawners);
+	return -1;
+}
+
+static enum trial __attribute__((format(printf, 2, 3)))
+trial_fail(struct spawners *spawners, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(
+	    spawners->failure, sizeof(spawners->failure), format, args);
+	va_end(args);
+	trial_abandon(spawners);
+	return TRIAL_FAILED;
+}
+
+/* Did the spawner say what it could not do? */
+static bool
+failure_read(struct spawner *spawner, struct plan_failure *failure)
+{
+	ssize_t n = recv(
+	    spawner->socket, failure, sizeof(*failure), MSG_DONTWAIT);
+
+	if (n != sizeof(*failure))
+		return false;
+	failure->step[sizeof(failure->step) - 1] = '\0';
+	return true;
+}
+
+static void
+canary_close(struct spawner *spawner)
+{
+	close(spawner->canary);
+	spawner->canary = -1;
+}
+
+/* Reads what the canary got so far.  False when it is not the greeting. */
+static bool
+canary_read(const struct spawners *spawners, struct spawner *spawner)
+{
+	const struct plan_session *session = &spawners->plan->session[0];
+	const char *want = (const char *)spawners->plan +
+	    session->greeting_offset;
+	char got[16 << 10];
+	ssize_t n;
+
+	while ((n = recv(spawner->canary, got, sizeof(got), MSG_DONTWAIT)) >
+	    0) {
+		if ((size_t)n > session->greeting_length -
+			    spawner->canary_read ||
+		    memcmp(got, want + spawner->canary_read, (size_t)n) != 0)
+			return false;
+		spawner->canary_read += (uint32_t)n;
+	}
+	if (spawner->canary_read == session->greeting_length &&
+	    (n == 0 || session->hold))
+		canary_close(spawner);
+	return true;
+}
+
+/* The trial's end: the canary's child has ended with status. */
+static enum trial
+trial_judge(struct spawners *spawners, struct spawner *spawner, int status)
+{
+	if (WIFSIGNALED(status))
+		return trial_fail(spawners, "trial client: %s by signal %d (%s)",
+		    outcome_name(outcome_of_status(status)),
+		    WTERMSIG(status), strsignal(WTERMSIG(status)));
+	if (spawner->canary != -1 && !canary_read(spawners, spawner))
+		return trial_fail(spawners, "trial client: wrong greeting");
+	if (WEXITSTATUS(status) != OUTCOME_GREETED || spawner->canary != -1)
+		return trial_fail(spawners,
+		    "trial client: not greeted, exit status %d",
+		    WEXITSTATUS(status));
+	return TRIAL_PASSED;
+}
+
+enum trial
+trial_check(struct spawners *spawners, int64_t now)
+{
+	struct spawner *spawner = &spawners->list[spawners->trial];
+	int32_t pid = spawners_page(spawners, spawners_canary_slot(spawners, spawner));
+	struct plan_failure failure;
+	int status;
+
+	if (failure_read(spawner, &failure))
+		return trial_fail(spawners, "spawner: %s: %s", failure.step,
+		    strerror(failure.error));
+	if (spawner->canary != -1 && !canary_read(spawners, spawner))
+		return trial_fail(spawners, "trial client: wrong greeting");
+	if (pid < 0)
+		return trial_fail(
+		    spawners, "trial client: clone: %s", strerror(-pid));
+	if (pid > 0 && waitpid(pid, &status, WNOHANG) == pid)
+		return trial_judge(spawners, spawner, status);
+	if (waitpid(spawner->pid, &status, WNOHANG) == spawner->pid) {
+		spawner->pid = -1;
+		return trial_fail(spawners, "spawner: ended with %s %d",
+		    WIFSIGNALED(status) ? "signal" : "exit status",
+		    WIFSIGNALED(status) ? WTERMSIG(status) :
+					  WEXITSTATUS(status));
+	}
+	if (now >= spawner->deadline)
+		return trial_fail(spawners, "trial client: not served in %d s",
+		    SPAWNER_TRIAL_MS / 1000);
+	return TRIAL_RUNNING;
+}
+
+void
+trial_abandon(struct spawners *spawners)
+{
+	struct spawner *spawner;
+	int32_t pid;
+
+	if (spawners->trial == -1)
+		return;
+	spawner = &spawners->list[spawners->trial];
+	spawners_end(spawner);
+	pid = spawners_page(spawners, spawners_canary_slot(spawners, spawner));
+	/* Only a child of ours that has not been reaped answers with 0. */
+	if (pid > 0 && waitpid(pid, NULL, WNOHANG) == 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	spawners_forget(spawners, spawner);
+}
+

@@ -1,0 +1,133 @@
+/* Numeric addresses: parse, format, compare. */
+#include "config.h"
+
+#include "addr.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+int
+addr_parse(struct addr *addr, const char *text)
+{
+	memset(addr, 0, sizeof(*addr));
+	if (inet_pton(AF_INET, text, addr->bytes) == 1) {
+		addr->family = AF_INET;
+		return 0;
+	}
+	if (inet_pton(AF_INET6, text, addr->bytes) == 1) {
+		addr->family = AF_INET6;
+		return 0;
+	}
+	memset(addr, 0, sizeof(*addr));
+	return -1;
+}
+
+const char *
+addr_format(const struct addr *addr, char *text)
+{
+	char name[IF_NAMESIZE];
+	size_t length;
+
+	if (addr->family == AF_UNSPEC ||
+	    inet_ntop(addr->family, addr->bytes, text, INET6_ADDRSTRLEN) ==
+		NULL) {
+		memcpy(text, "-", 2);
+		return text;
+	}
+	if (addr->scope != 0) {
+		length = strlen(text);
+		if (if_indextoname(addr->scope, name) != NULL)
+			snprintf(text + length, ADDR_TEXT_MAX - length, "%%%s",
+			    name);
+		else
+			snprintf(text + length, ADDR_TEXT_MAX - length, "%%%u",
+			    (unsigned)addr->scope);
+	}
+	return text;
+}
+
+const char *
+addr_format_port(const struct addr *addr, char *text)
+{
+	char ip[ADDR_TEXT_MAX];
+
+	addr_format(addr, ip);
+	snprintf(text, ADDR_PORT_TEXT_MAX,
+	    addr->family == AF_INET6 ? "[%s]:%u" : "%s:%u", ip,
+	    (unsigned)addr->port);
+	return text;
+}
+
+void
+addr_from_sockaddr(struct addr *addr, const struct sockaddr_storage *storage)
+{
+	struct sockaddr_in in4;
+	struct sockaddr_in6 in6;
+
+	memset(addr, 0, sizeof(*addr));
+	switch (storage->ss_family) {
+	case AF_INET:
+		memcpy(&in4, storage, sizeof(in4));
+		addr->family = AF_INET;
+		addr->port = ntohs(in4.sin_port);
+		memcpy(addr->bytes, &in4.sin_addr, 4);
+		break;
+	case AF_INET6:
+		memcpy(&in6, storage, sizeof(in6));
+		addr->port = ntohs(in6.sin6_port);
+		if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
+			addr->family = AF_INET;
+			memcpy(addr->bytes, in6.sin6_addr.s6_addr + 12, 4);
+			break;
+		}
+		addr->family = AF_INET6;
+		addr->scope = in6.sin6_scope_id;
+		memcpy(addr->bytes, &in6.sin6_addr, 16);
+		break;
+	default:
+		break;
+	}
+}
+
+socklen_t
+addr_to_sockaddr(const struct addr *addr, struct sockaddr_storage *storage)
+{
+	struct sockaddr_in in4;
+	struct sockaddr_in6 in6;
+
+	memset(storage, 0, sizeof(*storage));
+	if (addr->family == AF_INET) {
+		memset(&in4, 0, sizeof(in4));
+		in4.sin_family = AF_INET;
+		in4.sin_port = htons(addr->port);
+		memcpy(&in4.sin_addr, addr->bytes, 4);
+		memcpy(storage, &in4, sizeof(in4));
+		return sizeof(in4);
+	}
+	memset(&in6, 0, sizeof(in6));
+	in6.sin6_family = AF_INET6;
+	in6.sin6_port = htons(addr->port);
+	in6.sin6_scope_id = addr->scope;
+	memcpy(&in6.sin6_addr, addr->bytes, 16);
+	memcpy(storage, &in6, sizeof(in6));
+	return sizeof(in6);
+}
+
+bool
+addr_equal(const struct addr *a, const struct addr *b)
+{
+	return a->family == b->family && a->port == b->port &&
+	    a->scope == b->scope &&
+	    memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+bool
+addr_is_any(const struct addr *addr)
+{
+	static const uint8_t zero[16];
+
+	return addr->family != AF_UNSPEC &&
+	    memcmp(addr->bytes, zero, sizeof(zero)) == 0;
+}

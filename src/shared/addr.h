@@ -1,0 +1,68 @@
+/* Numeric IPv4 and IPv6 addresses with a port, as plain data. */
+#ifndef SHARED_ADDR_H
+#define SHARED_ADDR_H
+
+#include <sys/socket.h>
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * An address.  No pointers and no padding that matters: it may be compared
+ * field by field, copied, and sent between processes.
+ */
+struct addr {
+	uint8_t family; /* AF_INET, AF_INET6, or AF_UNSPEC: no address */
+	uint8_t bytes[16]; /* network order; IPv4 uses the first four */
+	uint16_t port; /* host order */
+	uint32_t scope; /* IPv6 interface index, 0: none */
+};
+
+/* Room for the longest text of addr_format(): an IPv6 address, '%', an
+ * interface name (IF_NAMESIZE 16) and the NUL. */
+#define ADDR_TEXT_MAX (INET6_ADDRSTRLEN + 1 + 16)
+/* The same with brackets, ':' and a port, for addr_format_port(). */
+#define ADDR_PORT_TEXT_MAX (ADDR_TEXT_MAX + 2 + 1 + 5)
+
+/*
+ * Parses a numeric address: dotted quad (four decimal parts, no leading
+ * zeros) or RFC 4291 section 2.2 text.  Neither names, brackets, ports nor a
+ * "%scope" are taken; port and scope become 0.  Returns 0, or -1 when the text
+ * is not an address.
+ */
+int addr_parse(struct addr *addr, const char *text);
+
+/*
+ * Writes the address without its port to text, RFC 5952 form for IPv6, with
+ * "%interface" when it has a scope (the index in digits when the interface is
+ * gone).  Returns text, which has room for ADDR_TEXT_MAX bytes.
+ */
+const char *addr_format(const struct addr *addr, char *text);
+
+/*
+ * Writes "ADDRESS:PORT", or "[ADDRESS]:PORT" for IPv6, to text, which has room
+ * for ADDR_PORT_TEXT_MAX bytes.  Returns text.
+ */
+const char *addr_format_port(const struct addr *addr, char *text);
+
+/*
+ * Reads what accept(2) or getsockname(2) gave.  An IPv4-mapped IPv6 address
+ * (RFC 4291 section 2.5.5.2) becomes the IPv4 address that it stands for.
+ * A family other than IPv4 and IPv6 gives AF_UNSPEC.
+ */
+void addr_from_sockaddr(
+    struct addr *addr, const struct sockaddr_storage *storage);
+
+/* Fills in storage for bind(2) or connect(2); returns its length. */
+socklen_t addr_to_sockaddr(
+    const struct addr *addr, struct sockaddr_storage *storage);
+
+/* True when family, bytes, port and scope are all the same. */
+bool addr_equal(const struct addr *a, const struct addr *b);
+
+/* True for 0.0.0.0 and ::. */
+bool addr_is_any(const struct addr *addr);
+
+#endif

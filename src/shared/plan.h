@@ -1,0 +1,75 @@
+/* The plan: the sealed snapshot that one spawner works from, what travels with
+ * each client, and where both lie. */
+#ifndef SHARED_PLAN_H
+#define SHARED_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Descriptors that a spawner is exec'd with; everything else is closed.  0 is
+ * free on purpose: recvmsg(2) then puts the client there, where its child, which
+ * has RLIMIT_NOFILE 1, needs it.
+ */
+enum {
+	SPAWNER_CLIENT = 0,
+	SPAWNER_SOCKET = 3, /* SOCK_SEQPACKET to the master */
+	SPAWNER_PLAN = 4, /* sealed memfd: struct plan; closed once mapped */
+	SPAWNER_PAGE = 5, /* memfd: the pid page; closed once mapped */
+};
+
+/* Rows of the pid page: one for each client slot (30,000 clients, the most that
+ * limits.max_clients may say, and one that is being refused), and above them one
+ * for each spawner's canary. */
+#define PLAN_CLIENT_SLOTS 30001
+#define PLAN_CANARY_SLOTS 8
+#define PLAN_SLOTS (PLAN_CLIENT_SLOTS + PLAN_CANARY_SLOTS)
+
+/*
+ * The pid page: int32_t[PLAN_SLOTS], shared by the master and all its spawners,
+ * never by a client child.  0: not cloned yet.  Above 0: the child's pid, which
+ * the kernel stores before the child runs (CLONE_PARENT_SETTID).  Below 0: the
+ * clone failed with that errno.
+ */
+#define PLAN_PAGE_BYTES (PLAN_SLOTS * sizeof(int32_t))
+
+/* "fgplan" and a number that changes with the layout below. */
+#define PLAN_MAGIC UINT64_C(0x6667706c616e0001)
+
+/* What one listener's clients get. */
+struct plan_session {
+	uint32_t greeting_offset; /* from the start of the plan */
+	uint32_t greeting_length;
+	uint32_t session_ms; /* ITIMER_REAL of the child */
+	uint32_t send_ms; /* without progress in sending */
+	uint32_t linger_ms; /* for the client's end of stream; 0: none */
+	uint32_t cpu_s; /* RLIMIT_CPU */
+	uint32_t hold; /* 1: wait for the client's end, do not end first */
+	uint32_t unused;
+};
+
+/* Written by the master, sealed, mapped read-only by the spawner. */
+struct plan {
+	uint64_t magic;
+	uint32_t size; /* of the whole memfd, bytes */
+	int32_t master; /* pid: the only parent that a child accepts */
+	uint32_t sandbox; /* 1: required, 0: off */
+	uint32_t filter_offset; /* struct sock_filter[], 8-byte aligned */
+	uint32_t filter_length; /* instructions, at most BPF_MAXINSNS */
+	uint32_t n_sessions;
+	struct plan_session session[]; /* then the filter and the greetings */
+};
+
+/* One message to a spawner; the client's descriptor comes with it. */
+struct plan_order {
+	uint32_t slot; /* row of the pid page */
+	uint32_t session; /* index into plan->session */
+};
+
+/* One message from a spawner that could not set itself up; it then exits. */
+struct plan_failure {
+	int32_t error; /* errno */
+	char step[60]; /* what it tried, NUL-terminated */
+};
+
+#endif

@@ -1,0 +1,124 @@
+/* The sandbox that spawner and client children live in. */
+#include "config.h"
+
+#include "lockdown.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "shared/landlock.h"
+#include "shared/plan.h"
+
+/* Spawner and children write no file, lock no memory and use a few pages of
+ * stack.  NOFILE: the socket to the master is descriptor 3. */
+static const struct {
+	const char *name;
+	int resource;
+	rlim_t value;
+} limits[] = {
+	{ "RLIMIT_CORE", RLIMIT_CORE, 0 },
+	{ "RLIMIT_FSIZE", RLIMIT_FSIZE, 0 },
+	{ "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK, 0 },
+	{ "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE, 0 },
+	{ "RLIMIT_STACK", RLIMIT_STACK, 256 << 10 },
+	{ "RLIMIT_NOFILE", RLIMIT_NOFILE, SPAWNER_SOCKET + 1 },
+};
+
+static const char *
+limits_set(void)
+{
+	struct rlimit limit;
+	size_t i;
+
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		limit.rlim_cur = limit.rlim_max = limits[i].value;
+		if (setrlimit(limits[i].resource, &limit) == -1)
+			return limits[i].name;
+	}
+	return NULL;
+}
+
+/* prctl(2) sets it, prctl(2) must confirm it. */
+static bool
+prctl_set(int set, int get, unsigned long value)
+{
+	return prctl(set, value, 0, 0, 0) == 0 &&
+	    prctl(get, 0, 0, 0, 0) == (int)value;
+}
+
+static void
+rules_for(struct landlock_rules *rules, int abi)
+{
+	*rules = (struct landlock_rules) { LANDLOCK_FS_ABI1, 0, 0 };
+	if (abi >= 2)
+		rules->handled_access_fs |= LANDLOCK_FS_ABI2;
+	if (abi >= 3)
+		rules->handled_access_fs |= LANDLOCK_FS_ABI3;
+	if (abi >= 4)
+		rules->handled_access_net = LANDLOCK_NET_ABI4;
+	if (abi >= 5)
+		rules->handled_access_fs |= LANDLOCK_FS_ABI5;
+	if (abi >= 6)
+		rules->scoped = LANDLOCK_SCOPE_ABI6;
+}
+
+/* No rule is added: what the domain handles is denied everywhere. */
+static int
+landlock_enter(void)
+{
+	struct landlock_rules rules;
+	int abi = landlock_abi(), fd, result;
+	size_t size = abi >= 6 ? sizeof(rules) :
+	    abi >= 4	       ? offsetof(struct landlock_rules, scoped) :
+				 offsetof(struct landlock_rules,
+				     handled_access_net);
+
+	if (abi == 0)
+		return 0;
+	rules_for(&rules, abi);
+	fd = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0u);
+	if (fd == -1)
+		return -1;
+	result = (int)syscall(SYS_landlock_restrict_self, fd, 0u);
+	close(fd);
+	return result;
+}
+
+static int
+filter_load(const struct plan *plan)
+{
+	const char *base = (const char *)plan;
+	struct sock_fprog program = {
+		.len = (unsigned short)plan->filter_length,
+		.filter = (struct sock_filter *)(uintptr_t)(
+		    base + plan->filter_offset),
+	};
+
+	return (int)syscall(
+	    SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0u, &program);
+}
+
+const char *
+lockdown(const struct plan *plan)
+{
+	const char *failed = limits_set();
+
+	if (failed != NULL || !plan->sandbox)
+		return failed;
+	if (!prctl_set(PR_SET_DUMPABLE, PR_GET_DUMPABLE, 0))
+		return "prctl PR_SET_DUMPABLE";
+	if (!prctl_set(PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, 1))
+		return "prctl PR_SET_NO_NEW_PRIVS";
+	if (landlock_enter() == -1)
+		return "landlock_restrict_self";
+	if (filter_load(plan) == -1)
+		return "seccomp";
+	return NULL;
+}

@@ -1,0 +1,279 @@
+/* One client: greet it, see it off, exit with what happened. */
+#include "config.h"
+
+#include "session.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+
+#include <errno.h>
+#include <stdbool.h>
+
+#include "calls.h"
+#include "shared/outcome.h"
+#include "shared/plan.h"
+
+/* A client may send this much that nobody reads before we stop reading it:
+ * a talkative one (1 MB of headers) must get its clean end, a flood must not. */
+#define DRAIN_MAX (4u << 20)
+
+/* How often to look whether the kernel has delivered the rest. */
+#define SETTLE_STEP_MIN_MS 1
+#define SETTLE_STEP_MAX_MS 64
+
+/* What we know of the client's side of the stream. */
+struct input {
+	uint64_t drained; /* bytes */
+	bool ended; /* end of stream seen */
+	bool failed; /* error seen: outcome says which */
+	enum outcome outcome;
+};
+
+/* The fields of struct rlimit64, whatever libc makes of rlim_t. */
+struct limit {
+	uint64_t soft;
+	uint64_t hard;
+};
+
+static bool
+limit_set(int resource, uint64_t soft, uint64_t hard)
+{
+	struct limit limit = { soft, hard };
+
+	return syscall(SYS_prlimit64, 0, resource, &limit, NULL) == 0;
+}
+
+/*
+ * What fork does not inherit, or what would have bound the spawner too.  The
+ * parent is compared because PR_SET_PDEATHSIG says nothing of one that died
+ * before.
+ */
+static void
+prologue(const struct plan *plan, const struct plan_session *session)
+{
+	long timer[4] = { 0, 0, session->session_ms / 1000,
+		session->session_ms % 1000 * 1000 };
+
+	if (syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+		call_exit(SESSION_EXIT_UNLIMITED);
+	if (syscall(SYS_getppid) != plan->master)
+		call_exit(OUTCOME_KILLED);
+	if (!limit_set(RLIMIT_NPROC, 0, 0) || !limit_set(RLIMIT_NOFILE, 1, 1) ||
+	    !limit_set(RLIMIT_CPU, session->cpu_s, session->cpu_s + 1) ||
+	    syscall(SYS_setitimer, ITIMER_REAL, timer, NULL) != 0)
+		call_exit(SESSION_EXIT_UNLIMITED);
+}
+
+static struct call_time
+time_of(uint32_t ms)
+{
+	return (struct call_time) { ms / 1000, ms % 1000 * 1000000 };
+}
+
+/* Waits for events on the client, or for nothing but time when events is 0;
+ * returns what happened, 0 when *left is used up. */
+static short
+await(short events, struct call_time *left)
+{
+	struct pollfd fd = { SPAWNER_CLIENT, events, 0 };
+
+	if (call_ppoll(&fd, events != 0, left) <= 0)
+		return 0;
+	return fd.revents;
+}
+
+/* The client closed (EPIPE: it sent its end, then refused our bytes), reset,
+ * or went out of reach. */
+static enum outcome
+outcome_of_error(int error)
+{
+	return error == ECONNRESET ? OUTCOME_RESET : OUTCOME_CLIENT_GONE;
+}
+
+static void
+input_fail(struct input *input, int error)
+{
+	input->failed = true;
+	input->outcome = outcome_of_error(error);
+}
+
+/* Throws away what has arrived, one buffer at most; TCP does not even copy. */
+static void
+input_drain(struct input *input)
+{
+	static char buffer[64 << 10];
+	long n = call_recv(buffer, sizeof(buffer));
+
+	if (n > 0)
+		input->drained += (uint64_t)n;
+	else if (n == 0)
+		input->ended = true;
+	else if (errno != EAGAIN && errno != EINTR)
+		input_fail(input, errno);
+}
+
+/* POLLIN while reading still makes sense. */
+static short
+input_events(const struct input *input)
+{
+	return input->ended || input->drained > DRAIN_MAX ? 0 : POLLIN;
+}
+
+/*
+ * Sends all.  Reads meanwhile: a client that writes a lot before it reads would
+ * otherwise wait for us as we wait for it.
+ */
+static enum outcome
+greet(struct input *input, const struct plan_session *session,
+    const char *bytes)
+{
+	struct call_time left = time_of(session->send_ms);
+	size_t length = session->greeting_length;
+	int more = session->hold ? 0 : MSG_MORE; /* the end goes with it */
+	short events;
+	long n;
+
+	while (length > 0) {
+		n = call_send(bytes, length, more);
+		if (n > 0) {
+			bytes += n;
+			length -= (size_t)n;
+			left = time_of(session->send_ms);
+			continue;
+		}
+		if (errno != EAGAIN && errno != EINTR)
+			return outcome_of_error(errno);
+		events = await(POLLOUT | input_events(input), &left);
+		if (events == 0)
+			return OUTCOME_SEND_TIMEOUT;
+		if (events & POLLIN)
+			input_drain(input);
+		if (input->failed)
+			return input->outcome;
+	}
+	return OUTCOME_GREETED;
+}
+
+/* Reads until the client ends, fails, or *left is used up. */
+static void
+input_await_end(struct input *input, struct call_time *left)
+{
+	while (!input->ended && !input->failed) {
+		if (input_events(input) == 0 || await(POLLIN, left) == 0)
+			return;
+		input_drain(input);
+	}
+}
+
+/* Bytes still on their way to the client; the end of stream counts as one. */
+static int
+unsent(void)
+{
+	int bytes = 0;
+
+	return call_unsent(&bytes) == 0 ? bytes : 0;
+}
+
+/* One look at a stream that both sides have ended: was it reset? */
+static bool
+was_reset(void)
+{
+	struct pollfd fd = { SPAWNER_CLIENT, 0, 0 };
+	struct call_time now = { 0, 0 };
+
+	return call_ppoll(&fd, 1, &now) == 1 && fd.revents & POLLERR;
+}
+
+/*
+ * Waits ms, less when the client writes; returns the time waited.  There is no
+ * event for "delivered", so settle() looks again and again.
+ */
+static uint32_t
+settle_step(struct input *input, uint32_t ms)
+{
+	struct call_time left = time_of(ms);
+
+	if (await(input_events(input), &left) != 0)
+		input_drain(input);
+	if (was_reset())
+		input_fail(input, ECONNRESET);
+	return ms - (uint32_t)(left.nanoseconds / 1000000);
+}
+
+/* Waits while the client keeps taking what is left, but not longer than
+ * send_ms for a client that takes nothing. */
+static enum outcome
+settle(struct input *input, const struct plan_session *session)
+{
+	uint32_t step = SETTLE_STEP_MIN_MS, idle = 0;
+	int before = unsent(), now;
+
+	while ((now = unsent()) > 0 && !input->failed) {
+		if (now < before)
+			idle = 0;
+		before = now;
+		if (idle >= session->send_ms)
+			return OUTCOME_SEND_TIMEOUT;
+		idle += settle_step(input, step);
+		if (step < SETTLE_STEP_MAX_MS)
+			step *= 2;
+	}
+	return input->failed ? input->outcome : OUTCOME_GREETED;
+}
+
+/*
+ * The polite end: our end of stream, then the client's.  Closing with input
+ * unread would make Linux send a reset, which can destroy the greeting on its
+ * way.
+ */
+static enum outcome
+see_off(struct input *input, const struct plan_session *session)
+{
+	struct call_time left = time_of(session->linger_ms);
+	enum outcome outcome;
+
+	if (call_shutdown_write() != 0)
+		return OUTCOME_CLIENT_GONE;
+	if (session->linger_ms == 0)
+		return OUTCOME_GREETED;
+	input_await_end(input, &left);
+	if (input->failed)
+		return input->outcome;
+	if (unsent() == 0)
+		return OUTCOME_GREETED;
+	outcome = settle(input, session);
+	if (outcome == OUTCOME_GREETED && !input->ended) {
+		left = time_of(session->linger_ms);
+		input_await_end(input, &left);
+	}
+	return input->failed ? input->outcome : outcome;
+}
+
+/* Until the client ends it; the session timer is the limit.  One that has sent
+ * DRAIN_MAX is not read any more, nor told. */
+static enum outcome
+hold(struct input *input)
+{
+	struct call_time day = { 86400, 0 };
+
+	input_await_end(input, &day);
+	if (!input->ended && !input->failed)
+		await(0, &day);
+	return input->failed ? input->outcome : OUTCOME_GREETED;
+}
+
+void
+session_run(const struct plan *plan, const struct plan_session *session)
+{
+	const char *greeting = (const char *)plan + session->greeting_offset;
+	struct input input = { 0 };
+	enum outcome outcome;
+
+	prologue(plan, session);
+	outcome = greet(&input, session, greeting);
+	if (outcome == OUTCOME_GREETED)
+		outcome = session->hold ? hold(&input) :
+					  see_off(&input, session);
+	call_exit(outcome);
+}

@@ -1,0 +1,162 @@
+/* forkgreet-spawner: clones one child for each client that the master hands
+ * over. */
+#include "config.h"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "calls.h"
+#include "lockdown.h"
+#include "session.h"
+#include "shared/plan.h"
+
+/* CLONE_PARENT: the child belongs to the master.  CLONE_PARENT_SETTID: its pid
+ * is on the page before it runs. */
+#define CLONE_FLAGS (CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD)
+
+struct message {
+	struct plan_order order;
+	int fd; /* -1: none came */
+};
+
+/* Tells the master why there will be no spawner, and exits. */
+_Noreturn static void
+fail(const char *step)
+{
+	struct plan_failure failure = { .error = errno };
+
+	strncpy(failure.step, step, sizeof(failure.step) - 1);
+	send(SPAWNER_SOCKET, &failure, sizeof(failure), MSG_NOSIGNAL);
+	_exit(EXIT_FAILURE);
+}
+
+static const struct plan *
+plan_map(void)
+{
+	const struct plan *plan;
+	struct stat st;
+
+	if (fstat(SPAWNER_PLAN, &st) == -1)
+		fail("fstat of the plan");
+	plan = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED,
+	    SPAWNER_PLAN, 0);
+	if (plan == MAP_FAILED)
+		fail("mmap of the plan");
+	errno = EPROTO;
+	if ((size_t)st.st_size < sizeof(*plan) || plan->magic != PLAN_MAGIC ||
+	    plan->size != st.st_size)
+		fail("reading the plan (spawner and daemon differ?)");
+	close(SPAWNER_PLAN);
+	return plan;
+}
+
+/* The children must not have the page: they could lie about each other. */
+static int32_t *
+page_map(void)
+{
+	int32_t *page = mmap(NULL, PLAN_PAGE_BYTES, PROT_READ | PROT_WRITE,
+	    MAP_SHARED, SPAWNER_PAGE, 0);
+
+	if (page == MAP_FAILED)
+		fail("mmap of the pid page");
+	if (madvise(page, PLAN_PAGE_BYTES, MADV_DONTFORK) == -1)
+		fail("madvise MADV_DONTFORK");
+	close(SPAWNER_PAGE);
+	return page;
+}
+
+/* Waits for the next client.  Returns 0 when the master wants no more. */
+static int
+receive(struct message *message)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec part = { &message->order, sizeof(message->order) };
+	struct msghdr header = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	struct cmsghdr *rights;
+	long n;
+
+	do
+		n = syscall(SYS_recvmsg, SPAWNER_SOCKET, &header, 0);
+	while (n == -1 && errno == EINTR);
+	if (n != sizeof(message->order))
+		return 0;
+	message->fd = -1;
+	rights = CMSG_FIRSTHDR(&header);
+	if (rights != NULL && rights->cmsg_type == SCM_RIGHTS)
+		memcpy(&message->fd, CMSG_DATA(rights), sizeof(int));
+	return 1;
+}
+
+static void
+spawn(const struct plan *plan, int32_t *page, const struct plan_order *order)
+{
+	int32_t *pid = &page[order->slot];
+
+	switch (syscall(SYS_clone, CLONE_FLAGS, 0, pid, 0, 0)) {
+	case -1:
+		__atomic_store_n(pid, -errno, __ATOMIC_RELEASE);
+		break;
+	case 0:
+		call_close(SPAWNER_SOCKET);
+		session_run(plan, &plan->session[order->session]);
+	default:
+		break;
+	}
+}
+
+/* An order that makes no sense is the master's bug: it is answered, not
+ * obeyed. */
+static void
+serve(const struct plan *plan, int32_t *page)
+{
+	struct message message;
+
+	while (receive(&message)) {
+		if (message.order.slot >= PLAN_SLOTS)
+			continue;
+		if (message.fd == SPAWNER_CLIENT &&
+		    message.order.session < plan->n_sessions)
+			spawn(plan, page, &message.order);
+		else
+			__atomic_store_n(&page[message.order.slot], -EPROTO,
+			    __ATOMIC_RELEASE);
+		if (message.fd >= 0)
+			call_close(message.fd);
+	}
+}
+
+int
+main(void)
+{
+	const struct plan *plan;
+	int32_t *page;
+	const char *failed;
+
+	plan = plan_map();
+	page = page_map();
+	if (prctl(PR_SET_NAME, "forkgreet-spawn", 0, 0, 0) == -1 ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)
+		fail("prctl PR_SET_PDEATHSIG");
+	if (getppid() != plan->master)
+		return EXIT_FAILURE;
+	failed = lockdown(plan);
+	if (failed != NULL)
+		fail(failed);
+	serve(plan, page);
+	call_exit(EXIT_SUCCESS);
+}

@@ -1,0 +1,270 @@
+/* The connections of the load generator, on one epoll(7). */
+#include "config.h"
+
+#include "crowd.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EVENTS_MAX 256
+#define SWEEP_MS 100 /* between looks for what is overdue or idle */
+#define READ_SIZE 4096
+
+/* One place in the crowd, used again and again. */
+struct visit {
+	int fd; /* -1: idle */
+	bool wrong;
+	size_t got;
+	uint64_t started;
+};
+
+struct crowd {
+	const struct crowd_order *order;
+	struct crowd_result *result;
+	struct visit *visits;
+	int poller;
+	unsigned live;
+	uint64_t made; /* or tried */
+	uint64_t started;
+	uint64_t swept;
+};
+
+const char *const crowd_end_names[CROWD_ENDS] = {
+	[CROWD_GREETED] = "greeted",
+	[CROWD_REFUSED] = "refused",
+	[CROWD_RESET] = "reset",
+	[CROWD_TIMEOUT] = "timeout",
+	[CROWD_SHORT] = "short",
+	[CROWD_WRONG] = "wrong",
+	[CROWD_LOCAL] = "local",
+	[CROWD_OTHER] = "other",
+};
+
+static uint64_t
+now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static bool
+may_start(const struct crowd *crowd, uint64_t now)
+{
+	return crowd->made < crowd->order->total &&
+	    now - crowd->started < crowd->order->run_ns;
+}
+
+/* Leaves the port to connect(2), which needs it free for one peer only. */
+static int
+bind_source(int fd, unsigned source)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	const int on = 1;
+
+	if (setsockopt(
+		fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) == -1)
+		return -1;
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + source);
+	return bind(fd, (struct sockaddr *)&address, sizeof(address));
+}
+
+/* A socket on its way to the server, or -1. */
+static int
+open_socket(struct crowd *crowd, unsigned place)
+{
+	const struct crowd_order *order = crowd->order;
+	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP,
+		.data.u32 = place };
+	int fd;
+
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -1;
+	if (order->sources > 0 && bind_source(fd, place % order->sources) == -1)
+		goto fail;
+	crowd->visits[place].started = now_ns();
+	if (connect(fd, (const struct sockaddr *)&order->server,
+		sizeof(order->server)) == -1 &&
+	    errno != EINPROGRESS)
+		goto fail;
+	if (epoll_ctl(crowd->poller, EPOLL_CTL_ADD, fd, &event) == -1)
+		goto fail;
+	return fd;
+fail:
+	close(fd);
+	return -1;
+}
+
+static void
+start(struct crowd *crowd, unsigned place)
+{
+	struct visit *visit = &crowd->visits[place];
+
+	crowd->made++;
+	visit->got = 0;
+	visit->wrong = false;
+	visit->fd = open_socket(crowd, place);
+	if (visit->fd == -1)
+		crowd->result->ends[CROWD_LOCAL]++;
+	else
+		crowd->live++;
+}
+
+/* Counts the visit, then starts the next in its place. */
+static void
+finish(struct crowd *crowd, unsigned place, enum crowd_end end)
+{
+	struct crowd_result *result = crowd->result;
+	struct visit *visit = &crowd->visits[place];
+	uint64_t now = now_ns();
+
+	close(visit->fd);
+	visit->fd = -1;
+	crowd->live--;
+	result->ends[end]++;
+	if (end == CROWD_GREETED) {
+		histogram_add(
+		    &result->end_of_stream, (now - visit->started) / 1000);
+		if (now - crowd->started <= crowd->order->run_ns)
+			result->in_time++;
+	}
+	if (may_start(crowd, now))
+		start(crowd, place);
+}
+
+static enum crowd_end
+end_of_error(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+		return CROWD_REFUSED;
+	case ECONNRESET:
+	case EPIPE:
+		return CROWD_RESET;
+	case ETIMEDOUT:
+		return CROWD_TIMEOUT;
+	default:
+		return CROWD_OTHER;
+	}
+}
+
+static enum crowd_end
+end_of_stream(const struct crowd *crowd, const struct visit *visit)
+{
+	if (visit->wrong)
+		return CROWD_WRONG;
+	if (visit->got < crowd->order->greeting_size)
+		return CROWD_SHORT;
+	return CROWD_GREETED;
+}
+
+static void
+take(struct crowd *crowd, struct visit *visit, const char *bytes, size_t n)
+{
+	const struct crowd_order *order = crowd->order;
+
+	if (visit->got == 0 && !visit->wrong)
+		histogram_add(&crowd->result->first_byte,
+		    (now_ns() - visit->started) / 1000);
+	if (n > order->greeting_size - visit->got ||
+	    memcmp(order->greeting + visit->got, bytes, n) != 0)
+		visit->wrong = true;
+	if (!visit->wrong)
+		visit->got += n;
+}
+
+/* Reads what there is: a second time when the end of stream is there too. */
+static void
+proceed(struct crowd *crowd, unsigned place, uint32_t events)
+{
+	struct visit *visit = &crowd->visits[place];
+	char buffer[READ_SIZE];
+	ssize_t n;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		n = read(visit->fd, buffer, sizeof(buffer));
+		if (n > 0)
+			take(crowd, visit, buffer, (size_t)n);
+		if (n <= 0 || !(events & EPOLLRDHUP))
+			break;
+	}
+	if (n == 0)
+		finish(crowd, place, end_of_stream(crowd, visit));
+	else if (n == -1 && errno != EAGAIN && errno != EINTR)
+		finish(crowd, place, end_of_error(errno));
+}
+
+/* Ends what is overdue, starts what is idle. */
+static void
+sweep(struct crowd *crowd, uint64_t now)
+{
+	unsigned i;
+
+	crowd->swept = now;
+	for (i = 0; i < crowd->order->at; i++) {
+		struct visit *visit = &crowd->visits[i];
+
+		if (visit->fd == -1) {
+			if (may_start(crowd, now))
+				start(crowd, i);
+		} else if (now > visit->started &&
+		    now - visit->started > crowd->order->wait_ns)
+			finish(crowd, i, CROWD_TIMEOUT);
+	}
+}
+
+static int
+loop(struct crowd *crowd)
+{
+	struct epoll_event events[EVENTS_MAX];
+	uint64_t now;
+	int i, n;
+
+	for (now = crowd->started; crowd->live > 0 || may_start(crowd, now);
+	     now = now_ns()) {
+		if (now - crowd->swept >= SWEEP_MS * UINT64_C(1000000))
+			sweep(crowd, now);
+		n = epoll_wait(crowd->poller, events, EVENTS_MAX, SWEEP_MS);
+		if (n == -1 && errno != EINTR)
+			return -1;
+		for (i = 0; i < n; i++)
+			proceed(crowd, events[i].data.u32, events[i].events);
+	}
+	crowd->result->elapsed_ns = now - crowd->started;
+	if (crowd->result->elapsed_ns > crowd->order->run_ns)
+		crowd->result->elapsed_ns = crowd->order->run_ns;
+	return 0;
+}
+
+int
+crowd_run(const struct crowd_order *order, struct crowd_result *result)
+{
+	struct crowd crowd = { .order = order, .result = result };
+	int status = -1;
+	unsigned i;
+
+	crowd.visits = calloc(order->at, sizeof(*crowd.visits));
+	crowd.poller = epoll_create1(EPOLL_CLOEXEC);
+	if (crowd.visits == NULL || crowd.poller == -1)
+		goto out;
+	for (i = 0; i < order->at; i++)
+		crowd.visits[i].fd = -1;
+	crowd.started = now_ns();
+	sweep(&crowd, crowd.started);
+	status = loop(&crowd);
+out:
+	free(crowd.visits);
+	if (crowd.poller != -1)
+		close(crowd.poller);
+	return status;
+}

@@ -1,0 +1,204 @@
+/* Loads a greeting server, prints rates and times as one line of key=value. */
+#include "config.h"
+
+#include <sys/resource.h>
+
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "crowd.h"
+#include "shared/number.h"
+
+#define AT_MAX 30000 /* what limits.max_clients may be */
+#define TOTAL_MAX INT64_C(1000000000)
+#define RUN_MS_MAX INT64_C(3600000)
+#define SOURCES_MAX 254 /* 127.0.0.1 ... 127.0.0.254 */
+#define SPARE_FILES 16 /* descriptors besides the connections */
+
+#define NS_PER_MS UINT64_C(1000000)
+
+static _Noreturn void
+usage(void)
+{
+	fprintf(stderr,
+	    "usage: load -p PORT -n TOTAL|-t SECONDS [-a ADDRESS]\n"
+	    "            [-c AT_A_TIME] [-e GREETING] [-s SOURCES]"
+	    " [-w SECONDS]\n");
+	exit(EX_USAGE);
+}
+
+static uint64_t
+number(int option, const char *text, int64_t min, int64_t max)
+{
+	int64_t n;
+
+	if (number_parse(text, min, max, &n) == -1)
+		errx(EX_USAGE,
+		    "-%c %s: not a number from %" PRId64 " to %" PRId64, option,
+		    text, min, max);
+	return (uint64_t)n;
+}
+
+static uint64_t
+seconds(int option, const char *text)
+{
+	int64_t ms;
+
+	if (number_parse_seconds(text, 1, RUN_MS_MAX, &ms) == -1)
+		errx(EX_USAGE, "-%c %s: not seconds, 0.001 to %" PRId64, option,
+		    text, RUN_MS_MAX / 1000);
+	return (uint64_t)ms * NS_PER_MS;
+}
+
+static void
+set_option(struct crowd_order *order, int option, const char *text)
+{
+	switch (option) {
+	case 'a':
+		if (inet_pton(AF_INET, text, &order->server.sin_addr) != 1)
+			errx(EX_USAGE, "-a %s: not an IPv4 address", text);
+		break;
+	case 'c':
+		order->at = (unsigned)number(option, text, 1, AT_MAX);
+		break;
+	case 'e':
+		order->greeting = text;
+		break;
+	case 'n':
+		order->total = number(option, text, 1, TOTAL_MAX);
+		break;
+	case 'p':
+		order->server.sin_port =
+		    htons((uint16_t)number(option, text, 1, 65535));
+		break;
+	case 's':
+		order->sources = (unsigned)number(option, text, 0, SOURCES_MAX);
+		break;
+	case 't':
+		order->run_ns = seconds(option, text);
+		break;
+	case 'w':
+		order->wait_ns = seconds(option, text);
+		break;
+	default:
+		usage();
+	}
+}
+
+static void
+parse_options(struct crowd_order *order, int argc, char **argv)
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "a:c:e:n:p:s:t:w:")) != -1)
+		set_option(order, option, optarg);
+	if (optind != argc || order->server.sin_port == 0 ||
+	    (order->total == UINT64_MAX && order->run_ns == UINT64_MAX))
+		usage();
+	order->greeting_size = strlen(order->greeting);
+}
+
+/* Descriptors for all: the soft limit is often 1024. */
+static void
+raise_files(unsigned at)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == -1)
+		err(EX_OSERR, "getrlimit RLIMIT_NOFILE");
+	if (files.rlim_cur >= at + SPARE_FILES)
+		return;
+	files.rlim_cur = at + SPARE_FILES;
+	if (setrlimit(RLIMIT_NOFILE, &files) == -1)
+		err(EX_OSERR, "setrlimit RLIMIT_NOFILE %u", at + SPARE_FILES);
+}
+
+static double
+cpu_seconds(void)
+{
+	struct rusage used;
+
+	if (getrusage(RUSAGE_SELF, &used) == -1)
+		err(EX_OSERR, "getrusage");
+	return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+	    (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+}
+
+static void
+print_times(const char *name, const struct histogram *times)
+{
+	static const unsigned percents[] = { 50, 90, 99 };
+	size_t i;
+
+	for (i = 0; i < sizeof(percents) / sizeof(percents[0]); i++)
+		printf(" %s_p%u_us=%" PRIu64, name, percents[i],
+		    histogram_percentile(times, percents[i]));
+	printf(" %s_max_us=%" PRIu64, name, times->max);
+}
+
+static uint64_t
+count_failures(const struct crowd_result *result)
+{
+	uint64_t failures = 0;
+	int i;
+
+	for (i = 0; i < CROWD_ENDS; i++)
+		if (i != CROWD_GREETED)
+			failures += result->ends[i];
+	return failures;
+}
+
+/*
+ * per_second counts what was greeted before the time was over; cpu is the
+ * part of one processor that the load itself took: near 1, it is the load
+ * that was measured, not the server.
+ */
+static void
+print_result(const struct crowd_order *order, const struct crowd_result *result)
+{
+	double elapsed = (double)result->elapsed_ns / 1e9;
+	uint64_t failures = count_failures(result);
+	int i;
+
+	printf("load at=%u connections=%" PRIu64, order->at,
+	    result->ends[CROWD_GREETED] + failures);
+	for (i = 0; i < CROWD_ENDS; i++)
+		printf(" %s=%" PRIu64, crowd_end_names[i], result->ends[i]);
+	printf(" seconds=%.3f per_second=%.1f cpu=%.2f", elapsed,
+	    (double)result->in_time / elapsed, cpu_seconds() / elapsed);
+	print_times("first", &result->first_byte);
+	print_times("end", &result->end_of_stream);
+	printf(" failures=%" PRIu64 "\n", failures);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct crowd_result result;
+	struct crowd_order order = {
+		.server = { .sin_family = AF_INET,
+		    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) },
+		.greeting = "hi client\n",
+		.at = 1,
+		.sources = 16,
+		.total = UINT64_MAX,
+		.run_ns = UINT64_MAX,
+		.wait_ns = 5000 * NS_PER_MS,
+	};
+
+	parse_options(&order, argc, argv);
+	raise_files(order.at);
+	if (crowd_run(&order, &result) == -1)
+		err(EX_OSERR, "load %u at a time", order.at);
+	print_result(&order, &result);
+	if (fflush(stdout) != 0)
+		err(EX_IOERR, "standard output");
+	return count_failures(&result) > 0;
+}
