@@ -52,9 +52,9 @@ deadline_wait(int64_t deadline, int fd, short events)
 			left = 0;
 		/* Rounded up: a wait must not end before its time. */
 		n = poll(&pfd, 1, (int)((left + NS_PER_MS - 1) / NS_PER_MS));
-		if (n > 0)
-			return 0;
-	} while (n == -1 ? errno == EINTR : left > 0);
+	} while (n == -1 && errno == EINTR);
+	if (n > 0)
+		return 0;
 	if (n == 0)
 		errno = ETIMEDOUT;
 	return -1;

@@ -220,16 +220,15 @@ print_text(const char *text)
  * become "standard output" or "standard error", and get our own output.  Not
  * for writing, so that the greeting is not lost in silence.
  */
-static void
+static int
 take_standard_fds(void)
 {
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDONLY);
-	while (fd != -1 && fd <= STDERR_FILENO);
-	if (fd != -1)
-		close(fd);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) == -1 &&
+		    open("/dev/null", O_RDONLY) != fd)
+			return -1;
+	}
+	return 0;
 }
 
 int
@@ -240,7 +239,10 @@ main(int argc, char **argv)
 	enum status status;
 	int64_t deadline;
 
-	take_standard_fds();
+	if (take_standard_fds() == -1) {
+		warn("open /dev/null");
+		return STATUS_SYSTEM;
+	}
 	signal(SIGPIPE, SIG_IGN);
 	if (options_parse(&options, argc, argv) == -1)
 		return STATUS_USAGE;

@@ -10,12 +10,24 @@
 
 #include "check.h"
 
+/* Is what stands before the last such character an address? */
+static bool
+is_address_before(const char *text, char c, struct addr *addr)
+{
+	const char *end = strrchr(text, c);
+	char before[ADDR_TEXT_MAX];
+
+	if (end == NULL || (size_t)(end - text) >= sizeof(before))
+		return false;
+	memcpy(before, text, (size_t)(end - text));
+	before[end - text] = '\0';
+	return addr_parse(addr, before) == 0;
+}
+
 /* Why a text that does not parse is not an address: the commonest slips. */
 static const char *
 explain(const char *text)
 {
-	const char *colon = strrchr(text, ':');
-	char before[INET_ADDRSTRLEN];
 	struct addr addr;
 
 	if (strcmp(text, "*") == 0)
@@ -24,17 +36,12 @@ explain(const char *text)
 	if (text[0] == '[')
 		return "is not a plain address, allowed is IPv6 without "
 		       "brackets; the port has a key of its own";
-	if (strchr(text, '/') != NULL)
+	if (is_address_before(text, '/', &addr))
 		return "is not a single address, allowed is one without a "
 		       "prefix length";
-	if (colon != NULL && (size_t)(colon - text) < sizeof(before)) {
-		memcpy(before, text, (size_t)(colon - text));
-		before[colon - text] = '\0';
-		if (addr_parse(&addr, before) == 0 && addr.family == AF_INET)
-			return "is not a plain address, allowed is one "
-			       "without a port; the port has a key of its "
-			       "own";
-	}
+	if (is_address_before(text, ':', &addr) && addr.family == AF_INET)
+		return "is not a plain address, allowed is one without a "
+		       "port; the port has a key of its own";
 	return "is not a numeric address, allowed is IPv4 or IPv6 such as "
 	       "127.0.0.1 or ::1; names are not resolved";
 }

@@ -28,7 +28,6 @@ const char *address_check(const struct conf_address *address);
 const char *address_format(const struct conf_address *address, char *text);
 
 /* The same with the port: "ADDRESS:PORT", IPv6 in brackets. */
-const char *address_format_port(const struct conf_address *address,
-    char *text);
+const char *address_format_port(const struct conf_address *address, char *text);
 
 #endif

@@ -16,7 +16,7 @@ void conflict_find(
 
 /* Writes the name that a listener has by default (its first address with the
  * port) to text, which has room for ADDRESS_TEXT_MAX bytes.  Returns text. */
-const char *conflict_default_name(const struct conf *conf,
-    const struct conf_listener *listener, char *text);
+const char *conflict_default_name(
+    const struct conf *conf, const struct conf_listener *listener, char *text);
 
 #endif

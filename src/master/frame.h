@@ -15,8 +15,7 @@ size_t frame_max(void);
  * Writes report, and conf unless it is NULL, to fd.  Returns 0, or -1 with
  * errno.  For the child.
  */
-int frame_write(
-    int fd, const struct conf *conf, const struct report *report);
+int frame_write(int fd, const struct conf *conf, const struct report *report);
 
 /*
  * Reads length bytes, trusting none of them: adds the lines of the child's

@@ -295,8 +295,10 @@ parse_text(const char *text, size_t length, const char *path, bool as_root,
 
 	precheck(text, length, path, report);
 	before = *report;
-	/* Not with a text that libconfig would open a file for. */
-	if (report->errors > 0 && strstr(text, "@include") != NULL)
+	/* Not with a text that libconfig would open a file for, or would see
+	 * the half of. */
+	if (report->errors > 0 &&
+	    (strstr(text, "@include") != NULL || strlen(text) != length))
 		return -1;
 	config_init(&tree);
 	if (config_read_string(&tree, text) == CONFIG_FALSE) {

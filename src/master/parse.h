@@ -17,7 +17,7 @@ struct report;
  * configuration in conf, or -1 with errors in report.  Memory is not given
  * back.
  */
-int parse_text(const char *text, size_t length, const char *path,
-    bool as_root, struct conf *conf, struct report *report);
+int parse_text(const char *text, size_t length, const char *path, bool as_root,
+    struct conf *conf, struct report *report);
 
 #endif

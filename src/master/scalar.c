@@ -70,18 +70,20 @@ scalar_read_word(struct scan *scan)
 {
 	struct token *word = &scan->token;
 	const char *why = NULL;
+	bool number;
 
 	lexer_extend(&scan->lexer, word, '\0');
-	if (word->kind == LEX_NUMBER)
+	number = word->kind == LEX_NUMBER;
+	if (number)
 		why = slip_number(word);
 	else if (word->kind != LEX_BOOLEAN)
 		why = slip_word(word);
 	if (why != NULL) {
-		if (scan->broken_line != word->line)
+		if (number || scan->broken_line != word->line)
 			scan_complain(scan, word->line, scan_here(scan),
 			    "%.*s %s", SCAN_SHOWN(word), why);
 		scan->word_line = word->line;
-		if (word->kind != LEX_NUMBER)
+		if (!number)
 			lexer_skip(&scan->lexer); /* hello world; */
 	}
 	scan_next(scan);

@@ -208,8 +208,8 @@ schema_number(
 {
 	int64_t number;
 
-	memcpy(&number, (const char *)base + key->offset[scope],
-	    sizeof(number));
+	memcpy(
+	    &number, (const char *)base + key->offset[scope], sizeof(number));
 	return number;
 }
 

@@ -76,12 +76,12 @@ bool schema_is_text(const struct schema_key *key);
 
 /* Reads and writes the key's place in base, which is a struct conf or a struct
  * conf_listener as scope says. */
-int64_t schema_number(const struct schema_key *key, enum schema_scope scope,
-    const void *base);
+int64_t schema_number(
+    const struct schema_key *key, enum schema_scope scope, const void *base);
 void schema_set_number(const struct schema_key *key, enum schema_scope scope,
     void *base, int64_t number);
-struct conf_text schema_text(const struct schema_key *key,
-    enum schema_scope scope, const void *base);
+struct conf_text schema_text(
+    const struct schema_key *key, enum schema_scope scope, const void *base);
 void schema_set_text(const struct schema_key *key, enum schema_scope scope,
     void *base, struct conf_text text);
 

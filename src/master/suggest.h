@@ -13,7 +13,6 @@
  * probably meant or the keys that are allowed in its group, to text, which has
  * room for SUGGEST_TEXT_MAX bytes.  Returns text.
  */
-const char *suggest_key(
-    const char *name, enum schema_scope scope, char *text);
+const char *suggest_key(const char *name, enum schema_scope scope, char *text);
 
 #endif

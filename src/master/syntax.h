@@ -9,7 +9,7 @@ struct parse;
 
 /* Reports why length bytes of text could not be parsed into tree; not when
  * precheck() has reported anything, which is then the cause. */
-void syntax_report(struct parse *parse, const config_t *tree,
-    const char *text, size_t length);
+void syntax_report(
+    struct parse *parse, const config_t *tree, const char *text, size_t length);
 
 #endif

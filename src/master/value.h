@@ -20,8 +20,7 @@ struct parse {
 
 /* Reports "PATH:LINE: " and the text, unless precheck() has reported that
  * line already: its words are better. */
-void parse_error(
-    struct parse *parse, unsigned line, const char *format, ...)
+void parse_error(struct parse *parse, unsigned line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Adds text (length bytes) to the configuration, with a NUL behind it. */

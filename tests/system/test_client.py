@@ -3,6 +3,7 @@ behave well and badly."""
 
 import errno
 import os
+import random
 import re
 import select
 import signal
@@ -17,6 +18,8 @@ import unittest
 CLIENT = os.path.abspath(
     os.path.join(os.environ.get("BUILDDIR", "."), "forkgreet"))
 GREETING = b"hi client\n"
+# 1 MiB of everything, in no order that repeats.
+LARGE = random.Random(4444).randbytes(1 << 20)
 # Much longer than anything here takes: a limit against hanging for ever.
 PATIENCE = 30
 
@@ -226,17 +229,15 @@ class GreetingTest(ClientTest):
         self.check(["unix:" + path], 0, GREETING)
 
     def test_large_binary(self):
-        greeting = bytes(range(256)) * 4096
-        server = self.serve(greet(greeting))
-        self.check(server.address, 0, greeting)
+        server = self.serve(greet(LARGE))
+        self.check(server.address, 0, LARGE)
 
     def test_large_binary_to_file(self):
-        greeting = b"\0" * (1 << 20)
-        server = self.serve(greet(greeting))
+        server = self.serve(greet(LARGE))
         with tempfile.TemporaryFile() as file:
             self.check(server.address, 0, None, stdout=file)
             file.seek(0)
-            self.assertEqual(file.read(), greeting)
+            self.assertEqual(file.read(), LARGE)
 
     def test_byte_by_byte(self):
         def handle(connection, _server):
@@ -302,6 +303,14 @@ class RefusedTest(ClientTest):
         self.check(["[::1]", port], 1, b"",
                    "connect [::1]:%d: Connection refused" % port)
 
+    def test_scope_is_shown(self):
+        try:
+            port = unused(self, socket.AF_INET6, "::1")
+        except OSError as error:
+            self.skipTest("no IPv6 here: %s" % error)
+        self.check(["::1%1", port], 1, b"", "connect [::1%%%s]:%d: Connection "
+                   "refused" % (socket.if_indextoname(1), port))
+
     def test_unix_socket_refused(self):
         path = os.path.join(self.directory(), "socket")
         with socket.socket(socket.AF_UNIX) as bound:
@@ -356,17 +365,29 @@ class TimeoutTest(ClientTest):
             said.decode(), "forkgreet: read 127.0.0.1:%d: "
             "timed out after %d bytes\n" % (server.address[1], len(printed)))
 
-    def test_endless(self):
-        def handle(connection, server):
-            while not server.stopping.is_set():
-                connection.sendall(b"x" * 65536)
+    def test_ready_data_does_not_prolong(self):
+        proceed = threading.Event()
+        self.addCleanup(proceed.set)
+
+        def handle(connection, _server):
+            connection.sendall(b"first ")
+            proceed.wait(PATIENCE)
+            connection.sendall(b"x" * 50000)
         server = self.serve(handle)
-        with open(os.devnull, "wb") as null:
-            process = self.start("-w", "0.5", *server.address, stdout=null)
-            _, said = process.communicate(timeout=PATIENCE)
+        process = self.start("-w", "1", *server.address)
+        self.assertEqual(os.read(process.stdout.fileno(), 100), b"first ")
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        proceed.set()
+        server.wait_end()
+        time.sleep(1.1)
+        process.send_signal(signal.SIGCONT)
+        printed, said = process.communicate(timeout=PATIENCE)
         self.assertEqual(process.returncode, 2)
-        self.assertRegex(said.decode(), r"\Aforkgreet: read 127.0.0.1:\d+: "
-                         r"timed out after \d+ bytes\n\Z")
+        self.assertLess(len(printed), 50000)
+        self.assertEqual(
+            said.decode(), "forkgreet: read 127.0.0.1:%d: timed out after %d "
+            "bytes\n" % (server.address[1], len(b"first ") + len(printed)))
 
     def test_connect(self):
         listener = full(self, socket.AF_INET, ("127.0.0.1", 0))
@@ -381,7 +402,11 @@ class TimeoutTest(ClientTest):
                         "connect unix:%s: timed out" % path)
 
     def test_reader_stands_still(self):
-        server = self.serve(greet(b"x" * (1 << 20)))
+        def handle(connection, _server):
+            connection.sendall(b"x")  # so that no write fills the pipe exactly
+            time.sleep(0.1)
+            connection.sendall(LARGE)
+        server = self.serve(handle)
         process = self.start("-w", "0.5", *server.address)
         self.assertEqual(process.wait(PATIENCE), 2)
         self.assertEqual(
@@ -406,15 +431,14 @@ class PatientTest(ClientTest):
         self.finish(process, 0, GREETING, None)
 
     def test_nonblocking_output(self):
-        greeting = bytes(range(256)) * 4096
-        server = self.serve(greet(greeting))
+        server = self.serve(greet(LARGE))
         readable, writable = os.pipe()
         os.set_blocking(writable, False)
         with open(readable, "rb") as reader:
             process = self.start(*server.address, stdout=writable)
             os.close(writable)
             time.sleep(0.1)  # lets the pipe fill
-            self.assertEqual(reader.read(), greeting)
+            self.assertEqual(reader.read(), LARGE)
         self.finish(process, 0, None, None)
 
 
@@ -474,19 +498,17 @@ class NotFoundTest(ClientTest):
         self.assertRegex(said.decode(),
                          r"\Aforkgreet: look up %s: .+\n\Z" % name)
 
-    def test_brackets_are_for_addresses(self):
-        self.check(["[localhost]"], 4, b"",
-                   "look up localhost: Name or service not known")
-
     def test_no_such_interface(self):
         self.check(["[fe80::1%nosuchif0]"], 4, b"",
                    "look up fe80::1%nosuchif0: Name or service not known")
 
     def test_wrong_family(self):
-        for arguments in ["-4", "::1"], ["-4", "[::1]"], ["-6", "127.0.0.1"]:
+        for arguments in (["-4", "::1"], ["-4", "[::1]"],
+                          ["-6", "127.0.0.1"], ["[127.0.0.1]"]):
+            address = arguments[-1].strip("[]")
             with self.subTest(arguments=arguments):
                 self.check(arguments, 4, b"", "look up %s: Address family for "
-                           "hostname not supported" % arguments[1].strip("[]"))
+                           "hostname not supported" % address)
 
     def test_unix_socket(self):
         path = os.path.join(self.directory(), "socket")
@@ -649,18 +671,37 @@ class NamespaceTest(ClientTest):
         return self.unshare("-rm", 'mount --bind "%s" /etc/hosts || exit; '
                             % hosts, *arguments)
 
-    def twin(self):
-        """A hosts file where the name twin has two addresses."""
+    def hosts(self, text):
         path = os.path.join(self.directory(), "hosts")
         with open(path, "w", encoding="ascii") as file:
-            file.write("127.0.0.2 twin\n127.0.0.3 twin\n")
+            file.write(text)
         return path
+
+    def twin(self):
+        """A hosts file where the name twin has two addresses."""
+        return self.hosts("127.0.0.2 twin\n127.0.0.3 twin\n")
 
     def test_defaults(self):
         # Its loopback interface is down.
         process = self.unshare("-rn", "")
         self.finish(process, 1, b"",
                     "connect 127.0.0.1:4444: Network is unreachable")
+
+    def test_loopback_addresses_are_found(self):
+        """Also where no other address of their family is (AI_ADDRCONFIG)."""
+        for option, address, text in (("-4", "127.0.0.1", "127.0.0.1"),
+                                      ("-6", "::1", "[::1]")):
+            process = self.unshare("-rn", "", option, address)
+            _, said = process.communicate(timeout=PATIENCE)
+            self.assertIn(process.returncode, (1, 4))
+            self.assertRegex(said.decode(), r"\Aforkgreet: connect %s:4444: "
+                             % re.escape(text))
+
+    def test_brackets_are_for_addresses(self):
+        path = self.hosts("::1 name.invalid\n")
+        process = self.with_hosts(path, "[name.invalid]")
+        self.finish(process, 4, b"",
+                    "look up name.invalid: Name or service not known")
 
     def test_first_refuses(self):
         port = unused(self, socket.AF_INET, "127.0.0.2")

@@ -1,0 +1,421 @@
+"""What all system tests share: the daemon under test, clients, TAP output.
+
+A test program is a unittest module that ends with
+
+    if __name__ == "__main__":
+        from harness import main
+        main()
+
+The programs under test are found in $BUILDDIR (default: the current folder).
+Nothing started here outlives its test: Case.addCleanup() ends it, and a daemon
+that is still there dies with the test by PR_SET_PDEATHSIG.
+"""
+
+import ctypes
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+BUILDDIR = os.path.abspath(os.environ.get("BUILDDIR", "."))
+DAEMON = os.path.join(BUILDDIR, "forkgreetd")
+CLIENT = os.path.join(BUILDDIR, "forkgreet")
+SPAWNER_NAME = "forkgreet-spawn"  # prctl PR_SET_NAME, 15 bytes
+IS_ROOT = os.geteuid() == 0
+USER = 65534  # nobody, nogroup: on every Debian
+HOST = "127.0.0.1"
+
+_libc = ctypes.CDLL(None, use_errno=True)
+PR_SET_PDEATHSIG = 1
+
+
+def free_port(host=HOST, family=socket.AF_INET):
+    """A TCP port that nobody has now."""
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.bind((host, 0))
+        return sock.getsockname()[1]
+
+
+def wait_for(condition, seconds=5.0, what="condition"):
+    """Waits until condition() is true, and returns what it returned."""
+    end = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {seconds} s")
+        time.sleep(0.01)
+
+
+def connect(port, host=HOST, seconds=5.0, receive_buffer=None, source=None):
+    """A connected socket."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.settimeout(seconds)
+    if receive_buffer is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    if source is not None:
+        sock.bind((source, 0))
+    sock.connect((host, port))
+    return sock
+
+
+def read_all(sock):
+    """All bytes until the end of stream; ConnectionResetError otherwise."""
+    parts = []
+    while True:
+        part = sock.recv(1 << 16)
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+
+
+def greet(port, host=HOST, say=b"", seconds=5.0):
+    """What a client gets that says something first."""
+    with connect(port, host, seconds) as sock:
+        if say:
+            sock.sendall(say)
+        return read_all(sock)
+
+
+def close_with_reset(sock):
+    """Closes so that the other side gets a reset."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                    struct.pack("ii", 1, 0))
+    sock.close()
+
+
+# ------------------------------------------------------------------- processes
+
+def proc_status(pid):
+    """/proc/PID/status as a dictionary; empty when the process is gone."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            return dict(line.rstrip("\n").split(":\t", 1) for line in file
+                        if ":\t" in line)
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+
+
+def exists(pid):
+    """True while the process is there and no zombie."""
+    return proc_status(pid).get("State", "Z")[0] not in "ZX"
+
+
+def children(pid):
+    """Pids of the process's children, zombies too."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+            return [int(child) for child in f.read().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def descriptors(pid):
+    """What the process has open: {number: target}."""
+    found = {}
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found[int(name)] = os.readlink(f"/proc/{pid}/fd/{name}")
+        except FileNotFoundError:
+            pass
+    return found
+
+
+def cpu_seconds(pid):
+    """User and system time that the process has used."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def die_with_parent():
+    """For preexec_fn."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+# ------------------------------------------------------------------ the daemon
+
+def parse_line(text):
+    """'client id=1 src=...' -> {'_': 'client', 'id': '1', ...}."""
+    words = text.split()
+    fields = {"_": words[0]} if words else {"_": ""}
+    for match in re.finditer(r'(\w+)=("[^"]*"|\S*)', text):
+        fields[match.group(1)] = match.group(2)
+    return fields
+
+
+class Daemon:
+    """forkgreetd -f with its standard error in a file."""
+
+    def __init__(self, folder, config, as_user=False, arguments=("-f",),
+                 env=None, preexec=None, wrapper=(), pass_fds=()):
+        self.folder = folder
+        self.config = os.path.join(folder, "forkgreet.conf")
+        self.log_path = os.path.join(folder, "log")
+        self.as_user = as_user
+        self.preexec = preexec
+        self.write_config(config)
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [*wrapper, DAEMON, *arguments, "-c", self.config],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, **(env or {})}, pass_fds=pass_fds,
+                preexec_fn=self._preexec)
+        self.pid = self.process.pid
+
+    def _preexec(self):
+        if self.preexec is not None:
+            self.preexec()
+        if self.as_user and IS_ROOT:
+            os.setgroups([])
+            os.setresgid(USER, USER, USER)
+            os.setresuid(USER, USER, USER)
+        die_with_parent()
+
+    def write_config(self, text):
+        """Replaces the configuration file as an editor would."""
+        fresh = self.config + ".new"
+        with open(fresh, "w", encoding="latin-1") as file:
+            file.write(text)
+        os.chmod(fresh, 0o644)
+        os.rename(fresh, self.config)
+
+    def log(self):
+        """The lines so far, without 'forkgreetd: '."""
+        with open(self.log_path, encoding="utf-8", errors="replace") as file:
+            return [line.rstrip("\n").removeprefix("forkgreetd: ")
+                    for line in file]
+
+    def lines(self, word):
+        """Parsed lines that begin with the word."""
+        return [parse_line(line) for line in self.log()
+                if line.split(" ", 1)[0] == word]
+
+    def wait_line(self, word, count=1, seconds=5.0, **fields):
+        """Waits for count lines that begin with word and have the fields;
+        returns them."""
+        def found():
+            some = [line for line in self.lines(word)
+                    if all(line.get(key) == value
+                           for key, value in fields.items())]
+            return some if len(some) >= count else None
+        try:
+            return wait_for(found, seconds, f"{count} x {word} {fields}")
+        except AssertionError as error:
+            raise AssertionError(
+                f"{error}; the log says:\n" + "\n".join(self.log()[-30:])
+            ) from None
+
+    def ready(self, seconds=10.0):
+        """Waits until it serves; returns self."""
+        def started():
+            return self.lines("start") or self.process.poll() is not None
+        wait_for(started, seconds, "start")
+        if not self.lines("start"):
+            raise AssertionError("the daemon did not start:\n"
+                                 + "\n".join(self.log()))
+        return self
+
+    def spawners(self):
+        """Pids of its spawners: their own process group's leaders."""
+        return [pid for pid in children(self.pid)
+                if os.path.exists(f"/proc/{pid}") and
+                _pgid(pid) == pid]
+
+    def clients(self):
+        """Pids of its client children: in a spawner's process group."""
+        return [pid for pid in children(self.pid)
+                if _pgid(pid) not in (pid, None)]
+
+    def counters(self):
+        """Asks with SIGUSR1: {listener: {name: number}}; None: the daemon."""
+        before = len(self.lines("counters"))
+        self.signal(signal.SIGUSR1)
+        wait_for(lambda: any("log_dropped" in line for line in
+                             self.lines("counters")[before:]),
+                 what="counters")
+        table = {}
+        for line in self.lines("counters")[before:]:
+            name = line.pop("listener", None)
+            line.pop("_")
+            table[name] = {key: int(value) for key, value in line.items()}
+        return table
+
+    def reload(self, config=None, result="ok", seconds=10.0):
+        """Rewrites the configuration, sends HUP, waits for its result."""
+        before = len(self.lines("reload"))
+        if config is not None:
+            self.write_config(config)
+        self.signal(signal.SIGHUP)
+        wait_for(lambda: len(self.lines("reload")) > before, seconds,
+                 "reload")
+        line = self.lines("reload")[before]
+        if line["result"] != result:
+            raise AssertionError(f"reload result={line['result']}:\n"
+                                 + "\n".join(self.log()[-20:]))
+        return line
+
+    def signal(self, number):
+        """kill(2)."""
+        os.kill(self.pid, number)
+
+    def wait(self, seconds=15.0):
+        """Its exit status."""
+        return self.process.wait(seconds)
+
+    def stop(self, seconds=15.0):
+        """TERM, and its exit status."""
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+        return self.wait(seconds)
+
+    def end(self):
+        """Whatever state it is in: afterwards it is gone."""
+        if self.process.poll() is None:
+            for number in (signal.SIGCONT, signal.SIGKILL):
+                self.process.send_signal(number)
+            self.process.wait()
+
+
+def _pgid(pid):
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
+
+
+class Case(unittest.TestCase):
+    """A test with daemons, folders and sockets that go away with it."""
+
+    def folder(self):
+        """A new folder that everybody may enter."""
+        path = tempfile.mkdtemp(prefix="forkgreet-test-")
+        os.chmod(path, 0o755)
+        if IS_ROOT:
+            os.chown(path, USER, USER)
+        self.addCleanup(shutil.rmtree, path, ignore_errors=True)
+        return path
+
+    def daemon(self, listeners=None, top="", ready=True, as_user=False,
+               config=None, **arguments):
+        """Starts a daemon: config whole, or its listeners and what stands
+        above them; by default one listener on self.port."""
+        if config is None:
+            config = self.configuration(listeners, top)
+        daemon = Daemon(self.folder(), config, as_user, **arguments)
+        self.addCleanup(daemon.end)
+        return daemon.ready() if ready else daemon
+
+    def configuration(self, listeners=None, top=""):
+        """A configuration: one listener on self.port unless listeners says
+        otherwise."""
+        if listeners is None:
+            listeners = self.listener()
+        return (identity() + 'log = { target = "stderr"; };\n' + top +
+                f"\nlisteners = ( {listeners} );\n")
+
+    def listener(self, more="", name="main", port=None):
+        """A listener's group on 127.0.0.1."""
+        if port is None:
+            port = self.port
+        return (f'{{ name = "{name}"; address = "{HOST}"; port = {port}; '
+                f'{more} }}')
+
+    @property
+    def port(self):
+        """This test's own port."""
+        if not hasattr(self, "_port"):
+            self._port = free_port()
+        return self._port
+
+    def connect(self, *arguments, **keywords):
+        """connect() that is closed with the test."""
+        sock = connect(*arguments, **keywords)
+        self.addCleanup(sock.close)
+        return sock
+
+    def assert_balanced(self, daemon):
+        """accepted = refused + ended + live, for every listener."""
+        for name, row in daemon.counters().items():
+            if name is None:
+                continue
+            parts = sum(value for key, value in row.items()
+                        if key.startswith(("refused_", "ended_")))
+            self.assertEqual(row["accepted"], parts + row["live"], row)
+
+
+def identity():
+    """What a daemon that root starts must be told."""
+    return 'user = "nobody"; group = "nogroup";\n' if IS_ROOT else ""
+
+
+def needs_root(test):
+    """Skips a test that an ordinary user cannot run."""
+    return unittest.skipUnless(IS_ROOT, "needs root")(test)
+
+
+def needs_program(name):
+    """Skips a test without that program."""
+    return unittest.skipUnless(shutil.which(name), f"needs {name}")
+
+
+# ------------------------------------------------------------------------- TAP
+
+class TapResult(unittest.TestResult):
+    """Prints TAP version 12 as tests end."""
+
+    def __init__(self, stream):
+        super().__init__()
+        self.stream = stream
+        self.number = 0
+
+    def _say(self, good, test, directive="", detail=""):
+        self.number += 1
+        name = test.id().removeprefix("__main__.")
+        print("ok" if good else "not ok", self.number, "-", name + directive,
+              file=self.stream, flush=True)
+        for line in detail.splitlines():
+            print("#", line, file=self.stream, flush=True)
+
+    def addSuccess(self, test):
+        self._say(True, test)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self._say(False, test, detail=self.failures[-1][1])
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self._say(False, test, detail=self.errors[-1][1])
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self._say(True, test, f" # SKIP {reason}")
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self._say(False, subtest,
+                      detail=self._exc_info_to_string(err, test))
+
+
+def main():
+    """Runs all tests of the module that was started, or those named."""
+    module = sys.modules["__main__"]
+    names = sys.argv[1:] or None
+    loader = unittest.defaultTestLoader
+    suite = (loader.loadTestsFromNames(names, module) if names
+             else loader.loadTestsFromModule(module))
+    result = TapResult(sys.stdout)
+    suite.run(result)
+    print(f"1..{result.number}", flush=True)
+    sys.exit(0 if result.wasSuccessful() else 1)

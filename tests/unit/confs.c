@@ -1,0 +1,231 @@
+/* Configurations for tests. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "confs.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "master/file.h"
+#include "master/parse.h"
+#include "master/recheck.h"
+
+static char directory[64];
+
+int
+confs_setup(void **state)
+{
+	(void)state;
+	snprintf(directory, sizeof(directory), "/tmp/forkgreet-conf-XXXXXX");
+	return mkdtemp(directory) == NULL ? -1 : 0;
+}
+
+int
+confs_teardown(void **state)
+{
+	DIR *dir = opendir(directory);
+	struct dirent *entry;
+
+	(void)state;
+	if (dir == NULL)
+		return -1;
+	while ((entry = readdir(dir)) != NULL)
+		unlinkat(dirfd(dir), entry->d_name, 0);
+	closedir(dir);
+	return rmdir(directory);
+}
+
+const char *
+confs_path(const char *name)
+{
+	static char paths[4][sizeof(directory) + 64];
+	static unsigned next;
+	char *path = paths[next++ % 4];
+
+	snprintf(path, sizeof(paths[0]), "%s/%s", directory, name);
+	return path;
+}
+
+const char *
+confs_write(const char *name, const char *text, size_t length)
+{
+	const char *path = confs_path(name);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ssize_t n;
+
+	assert_int_not_equal(fd, -1);
+	while (length > 0) {
+		n = write(fd, text, length);
+		assert_true(n > 0);
+		text += n;
+		length -= (size_t)n;
+	}
+	close(fd);
+	return path;
+}
+
+#ifdef WITH_COVERAGE
+/* Here, because what the child has run is not counted. */
+static struct conf *
+load(const char *path, struct report *report)
+{
+	struct conf *conf = calloc(1, sizeof(*conf) + CONF_TEXT_MAX);
+	size_t length;
+	const char *why;
+	char *text;
+
+	assert_non_null(conf);
+	if (file_read(path, CONF_FILE_MAX, &text, &length, &why) == -1) {
+		report_error(report, "%s: %s", path, why);
+	} else if (parse_text(text, length, path, true, conf, report) == 0 &&
+	    conf_recheck(conf, sizeof(*conf) + conf->text_length, path,
+		report) == 0) {
+		free(text);
+		return conf;
+	}
+	free(text);
+	free(conf);
+	return NULL;
+}
+#else
+static struct conf *
+load(const char *path, struct report *report)
+{
+	return conf_load_wait(path, true, report);
+}
+#endif
+
+struct conf *
+confs_load_bytes(const char *text, size_t length, struct report *report)
+{
+	struct conf *conf;
+
+	memset(report, 0, sizeof(*report));
+	conf = load(confs_write("test.conf", text, length), report);
+	assert_true((conf == NULL) == (report->errors > 0));
+	return conf;
+}
+
+struct conf *
+confs_load(const char *text, struct report *report)
+{
+	return confs_load_bytes(text, strlen(text), report);
+}
+
+static void
+print_report(const char *text, const struct report *report)
+{
+	size_t i;
+
+	fprintf(stderr, "--- %.2000s\n", text);
+	for (i = 0; i < report->kept; i++)
+		fprintf(stderr, "--> %s\n", report->lines[i].text);
+}
+
+struct conf *
+confs_must_load(const char *text)
+{
+	struct report report;
+	struct conf *conf = confs_load(text, &report);
+
+	if (conf == NULL) {
+		print_report(text, &report);
+		fail_msg("refused");
+	}
+	return conf;
+}
+
+/* True when the line starts with start, and has each part behind that. */
+static bool
+says(const char *line, const char *start, va_list parts)
+{
+	const char *part;
+
+	if (strncmp(line, start, strlen(start)) != 0)
+		return false;
+	line += strlen(start);
+	while ((part = va_arg(parts, const char *)) != NULL)
+		if (strstr(line, part) == NULL)
+			return false;
+	return true;
+}
+
+void
+confs_must_refuse(const char *text, unsigned line, const char *key, ...)
+{
+	struct report report;
+	struct conf *conf = confs_load(text, &report);
+	char start[256];
+	bool said = false;
+	va_list parts;
+	size_t i;
+
+	snprintf(start, sizeof(start), "%s:%u: %s: ", confs_path("test.conf"),
+	    line, key);
+	for (i = 0; i < report.kept && !said; i++) {
+		va_start(parts, key);
+		said = says(report.lines[i].text, start, parts);
+		va_end(parts);
+	}
+	if (conf == NULL && said)
+		return;
+	print_report(text, &report);
+	free(conf);
+	fail_msg("expected %s... and more", start);
+}
+
+char *
+confs_dump(const struct conf *conf)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	assert_non_null(out);
+	assert_int_equal(conf_dump(conf, out), 0);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+const char *
+confs_assign(const struct schema_key *key, enum schema_scope scope,
+    const char *value)
+{
+	static char text[4096];
+	const char *dot = strchr(key->name, '.');
+	char inner[2048];
+
+	if (dot != NULL)
+		snprintf(inner, sizeof(inner), "%.*s = { %s = %s; };",
+		    (int)(dot - key->name), key->name, dot + 1, value);
+	else
+		snprintf(inner, sizeof(inner), "%s = %s;", key->name, value);
+	snprintf(text, sizeof(text),
+	    scope == SCHEMA_TOP ? "%s\n" : "listeners = (\n{ %s } );\n",
+	    inner);
+	return text;
+}
+
+unsigned
+confs_count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir) != NULL)
+		n++;
+	closedir(dir);
+	return n;
+}

@@ -1,0 +1,398 @@
+/* What the configuration looks like written out: master/dump.c, the example
+ * file, the manual. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "confs.h"
+#include "master/file.h"
+
+#define RANDOM_CONFIGURATIONS 300
+#define GREETING_MAX 400
+
+/* Loads text, and what it is dumped as; both dumps must be the same. */
+static void
+check_fixpoint(const char *text)
+{
+	struct conf *conf = confs_must_load(text), *again;
+	char *dump = confs_dump(conf), *second;
+
+	again = confs_must_load(dump);
+	second = confs_dump(again);
+	assert_string_equal(dump, second);
+	assert_int_equal(conf->n_listeners, again->n_listeners);
+	assert_int_equal(conf->n_addresses, again->n_addresses);
+	free(conf);
+	free(again);
+	free(dump);
+	free(second);
+}
+
+static void
+test_default(void **state)
+{
+	struct conf *conf = confs_must_load("");
+	char *dump = confs_dump(conf);
+
+	(void)state;
+	assert_non_null(strstr(dump, "user = \"forkgreet\";\n"));
+	assert_non_null(strstr(dump, "log = {\n\ttarget = \"syslog\";\n"));
+	assert_non_null(strstr(dump, "\tsession = 30;\n"));
+	assert_non_null(strstr(dump, "listeners = (\n\t{\n"));
+	assert_non_null(strstr(dump, "\t\taddress = \"127.0.0.1\";\n"));
+	assert_non_null(strstr(dump, "\t\tgreeting = \"hi client\\n\";\n"));
+	assert_null(strstr(dump, "greeting_file"));
+	free(dump);
+	free(conf);
+	check_fixpoint("");
+}
+
+/* Each number key of the schema at both of its ends. */
+static void
+test_each_key(void **state)
+{
+	const struct schema_key *key;
+	char text[SCHEMA_TEXT_MAX];
+	enum schema_scope scope;
+
+	(void)state;
+	for (key = schema_keys; key < schema_keys + schema_n_keys; key++)
+		for (scope = SCHEMA_TOP; scope <= SCHEMA_LISTENER; scope++) {
+			if (!schema_has(key, scope) || !schema_is_number(key) ||
+			    key->type == SCHEMA_CHOICE)
+				continue;
+			check_fixpoint(confs_assign(key, scope,
+			    schema_format(key, key->min, text)));
+			check_fixpoint(confs_assign(key, scope,
+			    schema_format(key, key->max, text)));
+		}
+}
+
+/* ------------------------------------------------- random configurations */
+
+/* xorshift64: the same everywhere for the same seed. */
+static uint64_t seed;
+
+static unsigned
+random_below(unsigned n)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (unsigned)(seed >> 16) % n;
+}
+
+static void
+put_random_bytes(FILE *out, unsigned char *bytes, size_t *length)
+{
+	size_t i, n = random_below(GREETING_MAX);
+
+	fputc('"', out);
+	for (i = 0; i < n; i++) {
+		/* Mostly text; newlines, quotes, any byte but NUL. */
+		bytes[i] = (unsigned char)(random_below(3) == 0
+			? 1 + random_below(255)
+			: (unsigned)"abc \n\"\\\r\t\xc3"[random_below(10)]);
+		if (isalnum(bytes[i]) || random_below(2) == 0)
+			fprintf(out, "\\x%02x", bytes[i]);
+		else if (bytes[i] == '"' || bytes[i] == '\\')
+			fprintf(out, "\\%c", bytes[i]);
+		else
+			fputc(bytes[i], out);
+		if (random_below(40) == 0)
+			fputs("\"\n  \"", out);
+	}
+	fputc('"', out);
+	*length = n;
+}
+
+static void
+put_random_number(FILE *out, const struct schema_key *key)
+{
+	char text[SCHEMA_TEXT_MAX];
+	unsigned n = 0;
+
+	if (key->type == SCHEMA_CHOICE) {
+		while (key->choices[n].word != NULL)
+			n++;
+		fprintf(out, "\"%s\"", key->choices[random_below(n)].word);
+		return;
+	}
+	n = random_below((unsigned)(key->max - key->min) + 1);
+	fputs(schema_format(key, key->min + (int64_t)n, text), out);
+}
+
+static void
+put_random_keys(FILE *out, enum schema_scope scope)
+{
+	const struct schema_key *key;
+	const char *dot, *name, *group = "";
+	size_t length = 0;
+
+	for (key = schema_keys; key < schema_keys + schema_n_keys; key++) {
+		if (!schema_has(key, scope) || !schema_is_number(key) ||
+		    strcmp(key->name, "port") == 0 || random_below(2) == 0)
+			continue;
+		dot = strchr(key->name, '.');
+		name = dot != NULL ? dot + 1 : key->name;
+		if (length > 0 && strncmp(group, key->name, length) != 0) {
+			fputs("};\n", out);
+			length = 0;
+		}
+		if (dot != NULL && length == 0) {
+			group = key->name;
+			length = (size_t)(dot - key->name) + 1;
+			fprintf(out, "%.*s = {\n", (int)length - 1, group);
+		}
+		fprintf(out, "%s = ", name);
+		put_random_number(out, key);
+		fputs(";\n", out);
+	}
+	fputs(length > 0 ? "};\n" : "", out);
+}
+
+static void
+put_random_listener(
+    FILE *out, unsigned i, unsigned char *greeting, size_t *length)
+{
+	static const char *const addresses[] = { "\"::\"", "\"0.0.0.0\"",
+		"\"127.0.0.1\"", "( \"::1\", \"10.0.0.1\", \"fe80::1%x\" )",
+		"[ \"2001:db8::5\" ]" };
+
+	fprintf(out, "%s{ port = %u; name = \"n%u\";\n", i > 0 ? ",\n" : "",
+	    1 + i + 100 * random_below(600), i);
+	fprintf(out, "address = %s;\n", addresses[random_below(5)]);
+	put_random_keys(out, SCHEMA_LISTENER);
+	fputs("greeting = ", out);
+	put_random_bytes(out, greeting, length);
+	fputs("; }", out);
+}
+
+/* The greetings must come out as the bytes that were meant. */
+static void
+test_random(void **state)
+{
+	unsigned char greeting[8][GREETING_MAX];
+	size_t length[8], size;
+	unsigned i, k, n;
+	struct conf *conf;
+	char *text;
+	FILE *out;
+
+	(void)state;
+	for (i = 0; i < RANDOM_CONFIGURATIONS; i++) {
+		out = open_memstream(&text, &size);
+		assert_non_null(out);
+		put_random_keys(out, SCHEMA_TOP);
+		fputs("listeners = (", out);
+		n = 1 + random_below(8);
+		for (k = 0; k < n; k++)
+			put_random_listener(out, k, greeting[k], &length[k]);
+		fputs(" );\n", out);
+		assert_int_equal(fclose(out), 0);
+		conf = confs_must_load(text);
+		for (k = 0; k < n; k++) {
+			assert_int_equal(
+			    conf->listener[k].greeting.length, length[k]);
+			assert_memory_equal(
+			    conf_text(conf, conf->listener[k].greeting),
+			    greeting[k], length[k]);
+		}
+		free(conf);
+		check_fixpoint(text);
+		free(text);
+	}
+}
+
+/* The most that all texts may have, in the bytes that take most to write. */
+static void
+test_largest(void **state)
+{
+	char *text = NULL;
+	size_t size, k;
+	FILE *out = open_memstream(&text, &size);
+	unsigned i;
+
+	(void)state;
+	assert_non_null(out);
+	for (i = 0; i < 3; i++) {
+		fprintf(out, i == 0 ? "listeners = (" : ",\n");
+		fprintf(out, "{ port = %u; greeting = \"", i + 1);
+		for (k = 0; k < CONF_GREETING_MAX; k++)
+			fputc(i == 0 ? 1 : i == 1 ? '\n' : '"' + 1, out);
+		fputs("\"; }", out);
+	}
+	fputs(" );\n", out);
+	assert_int_equal(fclose(out), 0);
+	check_fixpoint(text);
+	free(text);
+}
+
+/* ------------------------------------------------- the example, the manual */
+
+static char *
+read_source(const char *name)
+{
+	const char *top = getenv("top_srcdir");
+	char path[1024];
+	size_t length;
+	const char *why;
+	char *text;
+
+	snprintf(path, sizeof(path), "%s/%s", top != NULL ? top : TOP_SRCDIR,
+	    name);
+	if (file_read(path, 1 << 20, &text, &length, &why) == -1)
+		fail_msg("%s: %s", path, why);
+	return text;
+}
+
+static void
+test_example_is_default(void **state)
+{
+	char *text = read_source("etc/forkgreet.conf");
+	struct conf *conf = confs_must_load(text);
+	struct conf *standard = confs_must_load("");
+	char *dump = confs_dump(conf), *other = confs_dump(standard);
+
+	(void)state;
+	assert_string_equal(dump, other);
+	free(conf);
+	free(standard);
+	free(dump);
+	free(other);
+	free(text);
+}
+
+/* Each "#key = value;" of the example, uncommented one at a time, changes
+ * nothing: it shows the default.  Two show something else. */
+static void
+test_example_shows_defaults(void **state)
+{
+	char *text = read_source("etc/forkgreet.conf"), *at = text;
+	struct conf *conf = confs_must_load(text);
+	char *dump = confs_dump(conf), *other;
+	unsigned n = 0;
+
+	(void)state;
+	free(conf);
+	for (; (at = strchr(at, '#')) != NULL; at++) {
+		if (!islower((unsigned char)at[1]) ||
+		    strncmp(at, "#address", 8) == 0 ||
+		    strncmp(at, "#greeting_file", 14) == 0 ||
+		    (at[-1] != '\n' && at[-1] != '\t'))
+			continue;
+		*at = ' ';
+		conf = confs_must_load(text);
+		other = confs_dump(conf);
+		assert_string_equal(dump, other);
+		free(other);
+		free(conf);
+		*at = '#';
+		n++;
+	}
+	assert_true(n > 20);
+	free(dump);
+	free(text);
+}
+
+static void
+test_example_has_all_keys(void **state)
+{
+	char *text = read_source("etc/forkgreet.conf");
+	const struct schema_key *key;
+	const char *name, *at;
+
+	(void)state;
+	for (key = schema_keys; key < schema_keys + schema_n_keys; key++) {
+		name = strrchr(key->name, '.');
+		name = name != NULL ? name + 1 : key->name;
+		for (at = text; (at = strstr(at, name)) != NULL; at++)
+			if (strchr("#\t\n ", at[-1]) != NULL &&
+			    strncmp(at + strlen(name), " = ", 3) == 0)
+				break;
+		if (at == NULL)
+			fail_msg("no %s", key->name);
+	}
+	free(text);
+}
+
+/* What the manual must say of a key: what is allowed, and the default. */
+static void
+describe(const struct schema_key *key, char *text, size_t size)
+{
+	char allowed[SCHEMA_TEXT_MAX], standard[SCHEMA_TEXT_MAX];
+
+	text[0] = '\0';
+	if (schema_is_number(key))
+		snprintf(text, size, "%s, default %s.",
+		    schema_describe(key, allowed),
+		    schema_format(key, key->number, standard));
+	else if (strcmp(key->name, "greeting") == 0)
+		snprintf(text, size, "default \"hi client\\en\".");
+	else if (key->text != NULL && key->text[0] != '\0')
+		snprintf(text, size, "default \"%s\"", key->text);
+}
+
+static void
+test_manual_has_all_keys(void **state)
+{
+	char *text = read_source("etc/forkgreet.conf.5"), *at, *end;
+	char item[64], said[2 * SCHEMA_TEXT_MAX];
+	const struct schema_key *key;
+
+	(void)state;
+	for (at = text; *at != '\0'; at++)
+		*at = *at == '\n' ? ' ' : *at;
+	for (key = schema_keys; key < schema_keys + schema_n_keys; key++) {
+		snprintf(item, sizeof(item), ".It Ic %s ",
+		    strcmp(key->name, "group") == 0 ? "user , group" :
+						      key->name);
+		at = strstr(text, item);
+		if (at == NULL)
+			fail_msg("no %s", key->name);
+		end = strstr(at + 1, " .It ");
+		assert_non_null(end);
+		*end = '\0';
+		describe(key, said, sizeof(said));
+		if (strstr(at, said) == NULL)
+			fail_msg("%s: no \"%s\"", key->name, said);
+		if (key->restart)
+			assert_non_null(strstr(at, "Needs a restart."));
+		*end = ' ';
+	}
+	free(text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_default),
+		cmocka_unit_test(test_each_key),
+		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_largest),
+		cmocka_unit_test(test_example_is_default),
+		cmocka_unit_test(test_example_shows_defaults),
+		cmocka_unit_test(test_example_has_all_keys),
+		cmocka_unit_test(test_manual_has_all_keys),
+	};
+	const char *given = getenv("SEED");
+
+	seed = given != NULL ? strtoull(given, NULL, 10)
+			     : (uint64_t)time(NULL) * 2654435761u;
+	seed += seed == 0;
+	fprintf(stderr, "# SEED=%llu\n", (unsigned long long)seed);
+	return cmocka_run_group_tests_name(
+	    "conf_dump", tests, confs_setup, confs_teardown);
+}

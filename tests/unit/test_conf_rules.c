@@ -1,0 +1,400 @@
+/* The configuration's rules beyond type and range: texts, addresses, unknown
+ * keys, listeners beside each other. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "confs.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+struct rule {
+	const char *text;
+	unsigned line;
+	const char *key;
+	const char *value;
+	const char *why;
+};
+
+static void
+must_refuse_all(const struct rule *rules, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		confs_must_refuse(rules[i].text, rules[i].line, rules[i].key,
+		    rules[i].value, rules[i].why, NULL);
+}
+
+static void
+must_load_all(const char *const *texts, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		free(confs_must_load(texts[i]));
+}
+
+/* "listeners = (\n{ KEYS } );" */
+static const char *
+listener(const char *keys)
+{
+	static char text[512];
+
+	snprintf(text, sizeof(text), "listeners = (\n{ %s } );\n", keys);
+	return text;
+}
+
+static const struct rule texts_bad[] = {
+	{ "user = \"\";", 1, "user", "\"\"", "not the name of an account" },
+	{ "user = \"-x\";", 1, "user", "\"-x\"", "no '-' at the start" },
+	{ "user = \"a b\";", 1, "user", "\"a b\"", "allowed are 1 to 32" },
+	{ "user = \"a/b\";", 1, "user", "\"a/b\"", "allowed are" },
+	{ "user = \"a$b\";", 1, "user", "\"a$b\"", "allowed are" },
+	{ "user = \"root\";", 1, "user", "\"root\"", "any account but" },
+	{ "group = \"0\";", 1, "group", "\"0\"", "any account but" },
+	{ "group = \"012345678901234567890123456789012\";", 1, "group",
+	    "89012\"", "allowed" },
+	{ "group = \"a\\x01\";", 1, "group", "a\\x01", "control byte" },
+	{ "\npid_file = \"run/x\";", 2, "pid_file", "\"run/x\"",
+	    "starts with \"/\", or \"\" for none" },
+	{ "pid_file = \"/a\\nb\";", 1, "pid_file", "/a\\x0ab",
+	    "control byte" },
+	{ "listeners = (\n{ greeting_file = \"x\"; } );", 2,
+	    "listeners[0].greeting_file", "\"x\"", "starts with \"/\"" },
+	{ "listeners = (\n{ greeting_file = \"\"; } );", 2,
+	    "listeners[0].greeting_file", "\"\"", "starts with \"/\"" },
+	{ "listeners = ( { greeting = \"a\";\ngreeting_file = \"/x\"; } );",
+	    2, "listeners[0].greeting_file", "line 1", "one of the two" },
+	{ "listeners = ( { greeting_file = \"/x\";\n\ngreeting = \"\"; } );",
+	    1, "listeners[0].greeting_file", "line 3", "one of the two" },
+	{ "listeners = (\n{ name = \"\"; } );", 2, "listeners[0].name",
+	    "\"\"", "1 to 64 bytes" },
+	{ "listeners = (\n{ name = \"a b\"; } );", 2, "listeners[0].name",
+	    "\"a b\"", "without spaces" },
+	{ "listeners = (\n{ name = \"a=b\"; } );", 2, "listeners[0].name",
+	    "\"a=b\"", "'='" },
+	{ "listeners = (\n{ name = \"a\\\"b\"; } );", 2,
+	    "listeners[0].name", "\"a\"b\"", "quotes" },
+	{ "listeners = (\n{ name = \"\xc3\xa9\"; } );", 2,
+	    "listeners[0].name", "\xc3\xa9", "ASCII" },
+	{ "listeners = (\n{ name = \"\\x7f\"; } );", 2, "listeners[0].name",
+	    "\\x7f", "control byte" },
+};
+
+static const char *const texts_good[] = {
+	"user = \"a\"; group = \"A_-.9$\";",
+	"user = \"01234567890123456789012345678901\";",
+	"pid_file = \"\";",
+	"pid_file = \"/\";",
+	"pid_file = \"/caf\xc3\xa9 x\";",
+	"listeners = ( { name = \"a:b/c[d]{e}%f\"; } );",
+	"listeners = ( { greeting = \"\"; } );",
+	"listeners = ( { greeting = \"\\x01\\xff\xff\x02\"; } );",
+	"listeners = ( { greeting = \"a\"\n\"b\"; } );",
+};
+
+static void
+test_texts(void **state)
+{
+	(void)state;
+	must_refuse_all(texts_bad, COUNT(texts_bad));
+	must_load_all(texts_good, COUNT(texts_good));
+}
+
+static void
+test_name_length(void **state)
+{
+	char name[CONF_NAME_MAX + 2], keys[CONF_NAME_MAX + 32];
+
+	(void)state;
+	memset(name, 'n', sizeof(name));
+	name[CONF_NAME_MAX] = '\0';
+	snprintf(keys, sizeof(keys), "name = \"%s\";", name);
+	free(confs_must_load(listener(keys)));
+	name[CONF_NAME_MAX] = 'n';
+	name[CONF_NAME_MAX + 1] = '\0';
+	snprintf(keys, sizeof(keys), "name = \"%s\";", name);
+	confs_must_refuse(listener(keys), 2, "listeners[0].name",
+	    "65 bytes", "allowed are 64", NULL);
+}
+
+/* So many listeners with greetings of that length. */
+static char *
+greetings_of(size_t length, unsigned n)
+{
+	char *text = NULL;
+	size_t size, k;
+	FILE *out = open_memstream(&text, &size);
+	unsigned i;
+
+	assert_non_null(out);
+	fputs("listeners = (\n", out);
+	for (i = 0; i < n; i++) {
+		fprintf(out, "%s{ port = %u; greeting = \"",
+		    i > 0 ? ",\n" : "", 1000 + i);
+		for (k = 0; k < length; k++)
+			fputc('g', out);
+		fputs("\"; }", out);
+	}
+	fputs(" );\n", out);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+static void
+test_greeting_length(void **state)
+{
+	char *text = greetings_of(CONF_GREETING_MAX, 1);
+	struct conf *conf = confs_must_load(text);
+
+	(void)state;
+	assert_int_equal(conf->listener[0].greeting.length, 1 << 20);
+	free(conf);
+	free(text);
+	text = greetings_of(CONF_GREETING_MAX + 1, 1);
+	confs_must_refuse(text, 2, "listeners[0].greeting", "1048577 bytes",
+	    "allowed are 1048576", NULL);
+	free(text);
+	text = greetings_of(CONF_GREETING_MAX, 4);
+	confs_must_refuse(text, 5, "listeners[3].greeting", "too much",
+	    "4 MiB", NULL);
+	free(text);
+}
+
+static const struct {
+	const char *address;
+	const char *why;
+} addresses_bad[] = {
+	{ "", "not a numeric address" },
+	{ "localhost", "names are not resolved" },
+	{ "example.org", "names are not resolved" },
+	{ "*", "\"0.0.0.0\"" },
+	{ "[::1]", "without brackets" },
+	{ "127.0.0.1:80", "without a port" },
+	{ "127.0.0.1/8", "without a prefix length" },
+	{ "127.0.0.01", "not a numeric address" },
+	{ "127.1", "not a numeric address" },
+	{ "1.2.3.4 ", "not a numeric address" },
+	{ "127.0.0.1%lo", "allowed is a scope on IPv6" },
+	{ "fe80::1", "fe80::1%eth0" },
+	{ "fe80::1%", "no usable scope" },
+	{ "fe80::1%a b", "no usable scope" },
+	{ "fe80::1%a%b", "no usable scope" },
+	{ "fe80::1%0123456789abcdef", "no usable scope" },
+	{ "::ffff:1.2.3.4", "IPv4-mapped" },
+	{ "::ffff:0:0", "IPv4-mapped" },
+	{ "224.0.0.1", "multicast" },
+	{ "255.255.255.255", "broadcast" },
+	{ "ff02::1%eth0", "multicast" },
+	{ "unix:/x", "not a numeric address" },
+	{ "1:2:3:4:5:6:7:8:9", "not a numeric address" },
+	{ "::1111111111111111111111111111111111111111111111111111111111111111",
+	    "not a numeric address" },
+};
+
+static void
+test_addresses_bad(void **state)
+{
+	char keys[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(addresses_bad); i++) {
+		snprintf(keys, sizeof(keys), "name = \"n\"; address = "
+		    "( \"10.0.0.1\",\n\"%s\" \n);", addresses_bad[i].address);
+		confs_must_refuse(listener(keys), 3, "listeners[0].address",
+		    addresses_bad[i].why, NULL);
+	}
+	confs_must_refuse(listener("address = [ ];"), 2,
+	    "listeners[0].address", "this is empty", "allowed", NULL);
+	confs_must_refuse(listener("address = ( );"), 2,
+	    "listeners[0].address", "this is empty", "allowed", NULL);
+	confs_must_refuse(listener("address = ( \"::1\",\n5 );"), 3,
+	    "listeners[0].address", "5 is a whole number", "a string", NULL);
+	confs_must_refuse(
+	    listener("address = ( \"10.0.0.1\", \"10.0.0.2\" );"), 2,
+	    "listeners[0].name", "missing", "2 addresses", NULL);
+}
+
+/* What is written, and the name that the listener has by default. */
+static const struct {
+	const char *address;
+	const char *name;
+} addresses_good[] = {
+	{ "0.0.0.0", "0.0.0.0:4444" },
+	{ "192.0.2.1", "192.0.2.1:4444" },
+	{ "::", "[::]:4444" },
+	{ "0:0::0001", "[::1]:4444" },
+	{ "::1%lo", "[::1%lo]:4444" },
+	{ "fe80::1%eth0", "[fe80::1%eth0]:4444" },
+	{ "fe80:1111:2222:3333:4444:5555:6666:7777%0123456789abcde",
+	    "[fe80:1111:2222:3333:4444:5555:6666:7777%0123456789abcde]:4444" },
+};
+
+static void
+test_addresses_good(void **state)
+{
+	char keys[256];
+	struct conf *conf;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(addresses_good); i++) {
+		snprintf(keys, sizeof(keys), "address = \"%s\";",
+		    addresses_good[i].address);
+		conf = confs_must_load(listener(keys));
+		assert_string_equal(conf_text(conf, conf->listener[0].name),
+		    addresses_good[i].name);
+		assert_int_equal(conf->address[0].addr.scope, 0);
+		free(conf);
+	}
+	conf = confs_must_load(listener("name = \"n\"; port = 7;\n"
+	    "address = [ \"::1\",\n\"10.0.0.1\"\n];"));
+	assert_int_equal(conf->n_addresses, 2);
+	assert_int_equal(conf->address[1].addr.port, 7);
+	assert_int_equal(conf->address[0].line, 3);
+	assert_int_equal(conf->address[1].line, 4);
+	free(conf);
+}
+
+#define TWO(a, b) "listeners = ( { name = \"a\"; " a " },\n{ " b " } );"
+
+static const struct rule conflicts[] = {
+	{ TWO("", ""), 2, "listeners[1].address", "127.0.0.1:4444",
+	    "listeners[0] (line 1), allowed is another port" },
+	{ TWO("address = \"0.0.0.0\";", ""), 2, "listeners[1].address",
+	    "127.0.0.1:4444", "beside 0.0.0.0:4444 of listeners[0]" },
+	{ TWO("", "address = \"0.0.0.0\";"), 2, "listeners[1].address",
+	    "0.0.0.0:4444", "beside 127.0.0.1:4444" },
+	{ TWO("address = \"::\";", "address = \"::1\";"), 2,
+	    "listeners[1].address", "[::1]:4444", "beside [::]:4444" },
+	{ TWO("address = \"::\"; v6only = false;", ""), 2,
+	    "listeners[1].address", "127.0.0.1:4444", "v6only = true" },
+	{ TWO("address = \"0.0.0.0\";", "address = \"::\"; v6only = false;"),
+	    2, "listeners[1].address", "[::]:4444", "v6only = true" },
+	{ TWO("address = \"fe80::1%a\";", "address = \"fe80::1%a\";"), 2,
+	    "listeners[1].address", "fe80::1%a", "cannot be bound" },
+	{ TWO("address = \"::1%lo\";", "address = \"::1\";"), 2,
+	    "listeners[1].address", "[::1]:4444", "cannot be bound" },
+	{ TWO("", "name = \"b\"; address = ( \"10.0.0.1\",\n\"10.0.0.1\" );"),
+	    3, "listeners[1].address", "10.0.0.1:4444",
+	    "of listeners[1] (line 2)" },
+	{ TWO("port = 1;", "name = \"a\";"), 2, "listeners[1].name",
+	    "\"a\"", "name of listeners[0] too (line 1)" },
+	{ TWO("port = 1;", "}, { port = 2; name = \"127.0.0.1:4444\";"), 2,
+	    "listeners[2].name", "\"127.0.0.1:4444\"", "listeners[1]" },
+};
+
+static const char *const no_conflicts[] = {
+	TWO("", "port = 1;"),
+	TWO("", "address = \"127.0.0.2\";"),
+	TWO("address = \"::\";", "address = \"0.0.0.0\";"),
+	TWO("address = \"::\"; v6only = false;", "port = 1;"),
+	TWO("address = \"::1\"; v6only = false;", ""),
+	TWO("address = \"fe80::1%a\";", "address = \"fe80::1%b\";"),
+	TWO("", "name = \"A\"; port = 1;"),
+};
+
+static void
+test_conflicts(void **state)
+{
+	(void)state;
+	must_refuse_all(conflicts, COUNT(conflicts));
+	must_load_all(no_conflicts, COUNT(no_conflicts));
+}
+
+/* Not what a wrong address or port would collide with: one error each. */
+static void
+test_no_echo(void **state)
+{
+	struct report report;
+
+	(void)state;
+	assert_null(confs_load("listeners = ( { }, { port = 0; } );",
+	    &report));
+	assert_int_equal(report.errors, 1);
+	assert_null(confs_load("listeners = ( { address = \"x\"; } );",
+	    &report));
+	assert_int_equal(report.errors, 1);
+	assert_null(confs_load("listeners = ( { }, { } );", &report));
+	assert_int_equal(report.errors, 1);
+	assert_null(confs_load("a = 1; user = 5; limits = { b = 1; };\n"
+			       "listeners = ( { port = 0; }, 7 );",
+	    &report));
+	assert_int_equal(report.errors, 5);
+}
+
+/* So many listeners with so many addresses each. */
+static char *
+listeners_of(unsigned listeners, unsigned addresses)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	unsigned i, k;
+
+	assert_non_null(out);
+	fputs("listeners = (", out);
+	for (i = 0; i < listeners; i++) {
+		fprintf(out, "%s\n{ name = \"n%u\"; address = (",
+		    i > 0 ? "," : "", i);
+		for (k = 0; k < addresses; k++)
+			fprintf(out, "%s \"10.%u.%u.%u\"",
+			    k > 0 ? "," : "", i, k / 256, k % 256);
+		fputs(" ); }", out);
+	}
+	fputs(" );\n", out);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+static void
+test_counts(void **state)
+{
+	char *text = listeners_of(CONF_LISTENERS_MAX, 4);
+	struct conf *conf = confs_must_load(text);
+
+	(void)state;
+	assert_int_equal(conf->n_listeners, 256);
+	assert_int_equal(conf->n_addresses, 1024);
+	free(conf);
+	free(text);
+	text = listeners_of(CONF_LISTENERS_MAX + 1, 1);
+	confs_must_refuse(text, 1, "listeners", "257 groups", "1 to 256",
+	    NULL);
+	free(text);
+	text = listeners_of(1, 1025);
+	confs_must_refuse(text, 2, "listeners[0].address", "\"10.0.4.0\"",
+	    "allowed are 1024", NULL);
+	free(text);
+	confs_must_refuse("listeners = ( );", 1, "listeners", "0 groups",
+	    "1 to 256", NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_name_length),
+		cmocka_unit_test(test_greeting_length),
+		cmocka_unit_test(test_addresses_bad),
+		cmocka_unit_test(test_addresses_good),
+		cmocka_unit_test(test_conflicts),
+		cmocka_unit_test(test_no_echo),
+		cmocka_unit_test(test_counts),
+	};
+
+	return cmocka_run_group_tests_name(
+	    "conf_rules", tests, confs_setup, confs_teardown);
+}

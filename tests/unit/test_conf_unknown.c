@@ -1,0 +1,191 @@
+/* Keys that are not there (yet), and what is suggested for them. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "confs.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+/* What interface.md promises for later, until then unknown. */
+static const char *const later_top[] = { "control_socket",
+	"limits.max_clients_per_source", "limits.ipv4_prefix",
+	"limits.ipv6_prefix", "limits.rate", "limits.burst",
+	"limits.rate_per_source", "limits.burst_per_source", "limits.exempt",
+	"include", "spawners" };
+static const char *const later_listener[] = { "rules", "refusals",
+	"variables", "format", "refresh", "max_age", "stale_greeting", "pick",
+	"proxy_protocol", "health_sources", "mode", "owner",
+	"limits.max_clients_per_source", "limits.rate" };
+
+static void
+must_be_unknown(const char *name, enum schema_scope scope)
+{
+	const struct schema_key key = { .name = name };
+	char shown[128];
+
+	snprintf(shown, sizeof(shown), "%s%s",
+	    scope == SCHEMA_TOP ? "" : "listeners[0].", name);
+	confs_must_refuse(confs_assign(&key, scope, "1"),
+	    scope == SCHEMA_TOP ? 1 : 2, shown, "unknown key", NULL);
+}
+
+static void
+test_later(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(later_top); i++)
+		must_be_unknown(later_top[i], SCHEMA_TOP);
+	for (i = 0; i < COUNT(later_listener); i++)
+		must_be_unknown(later_listener[i], SCHEMA_LISTENER);
+}
+
+static void
+test_allowed_listed(void **state)
+{
+	(void)state;
+	confs_must_refuse("\nxyzzy = 1;", 2, "xyzzy",
+	    "unknown key, allowed are user, group, pid_file, sandbox, "
+	    "listeners, log, limits, timeouts", NULL);
+	confs_must_refuse("log = { xyzzy = 1; };", 1, "log.xyzzy",
+	    "unknown key, allowed are target, facility, level, clients",
+	    NULL);
+	confs_must_refuse("listeners = ( { log = { xyzzy = 1; }; } );", 1,
+	    "listeners[0].log.xyzzy", "unknown key, allowed are clients",
+	    NULL);
+	confs_must_refuse("listeners = ( { xyzzy = 1; } );", 1,
+	    "listeners[0].xyzzy",
+	    "allowed are name, address, port, v6only, backlog, optional, "
+	    "greeting, greeting_file, line_ending, hold, log, limits, "
+	    "timeouts", NULL);
+}
+
+static const struct {
+	const char *name;
+	const char *meant;
+} near_top[] = {
+	{ "max_clients", "limits.max_clients?" },
+	{ "maxclients", "limits.max_clients?" },
+	{ "limits.max_client", "limits.max_clients?" },
+	{ "limits.Max_Clients", "limits.max_clients?" },
+	{ "limits.max-clients", "limits.max_clients?" },
+	{ "limits.session", "timeouts.session?" },
+	{ "log.lvel", "log.level?" },
+	{ "log.sandbox", "sandbox?" },
+	{ "usr", "user?" },
+	{ "pidfile", "pid_file?" },
+	{ "listener", "listeners?" },
+	{ "limit", "limits = { }?" },
+	{ "timeout.session", "timeouts = { }?" },
+	{ "prot", "port in a listener" },
+	{ "greetings", "greeting in a listener" },
+};
+
+static const struct {
+	const char *name;
+	const char *meant;
+} near_listener[] = {
+	{ "nme", "name?" },
+	{ "prot", "port?" },
+	{ "adress", "address?" },
+	{ "max_clients", "limits.max_clients?" },
+	{ "clients", "log.clients?" },
+	{ "line-ending", "line_ending?" },
+	{ "usr", "user at the top level?" },
+};
+
+static void
+must_suggest(const char *name, enum schema_scope scope, const char *meant)
+{
+	const struct schema_key key = { .name = name };
+	char shown[128], said[128];
+	const char *dot = strchr(name, '.');
+
+	/* Of a group that is not one the group itself is reported. */
+	snprintf(shown, sizeof(shown), "%s%.*s",
+	    scope == SCHEMA_TOP ? "" : "listeners[0].",
+	    strchr(meant, '{') != NULL && dot != NULL ? (int)(dot - name) :
+							100,
+	    name);
+	snprintf(said, sizeof(said), "unknown key, did you mean %s", meant);
+	confs_must_refuse(confs_assign(&key, scope, "1"),
+	    scope == SCHEMA_TOP ? 1 : 2, shown, said, NULL);
+}
+
+static void
+test_near(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(near_top); i++)
+		must_suggest(
+		    near_top[i].name, SCHEMA_TOP, near_top[i].meant);
+	for (i = 0; i < COUNT(near_listener); i++)
+		must_suggest(near_listener[i].name, SCHEMA_LISTENER,
+		    near_listener[i].meant);
+}
+
+/* Every key where it may not be: the message says where it may. */
+static void
+test_other_scope(void **state)
+{
+	const struct schema_key *key;
+	char shown[64];
+
+	(void)state;
+	for (key = schema_keys; key < schema_keys + schema_n_keys; key++) {
+		snprintf(shown, sizeof(shown), "listeners[0].%s", key->name);
+		if (!schema_has(key, SCHEMA_LISTENER))
+			confs_must_refuse(
+			    confs_assign(key, SCHEMA_LISTENER, "1"), 2, shown,
+			    "not allowed here", "at the top level", NULL);
+		if (!schema_has(key, SCHEMA_TOP))
+			confs_must_refuse(confs_assign(key, SCHEMA_TOP, "1"),
+			    1, key->name, "not allowed here", "in a listener",
+			    NULL);
+	}
+}
+
+/* Names that are longer than anything. */
+static void
+test_long_names(void **state)
+{
+	static char text[70000];
+	struct report report;
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	snprintf(text + sizeof(text) - 6, 6, "=1;\n");
+	assert_null(confs_load(text, &report));
+	assert_int_equal(report.errors, 1);
+	memcpy(text, "limits={a", 9);
+	snprintf(text + sizeof(text) - 9, 9, "=1; };\n");
+	assert_null(confs_load(text, &report));
+	assert_int_equal(report.errors, 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_later),
+		cmocka_unit_test(test_allowed_listed),
+		cmocka_unit_test(test_near),
+		cmocka_unit_test(test_other_scope),
+		cmocka_unit_test(test_long_names),
+	};
+
+	return cmocka_run_group_tests_name(
+	    "conf_unknown", tests, confs_setup, confs_teardown);
+}

@@ -1,0 +1,1109 @@
+/* Slips in configuration text, and the report of them: master/precheck.c,
+ * scan.c, scalar.c, slip.c, lexer.c and report.c. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include <libconfig.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "master/precheck.h"
+#include "master/report.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#define SEEDS 2000 /* texts that are generated */
+#define MUTANTS 10 /* of each */
+#define TEXT_MAX 8192
+
+/* What is in the text, and what is said about it: a line each. */
+struct row {
+	const char *text;
+	const char *said;
+};
+
+/* An exact copy, so that a sanitizer sees every byte read too many. */
+static struct report *
+check_bytes(const char *text, size_t length)
+{
+	static struct report report;
+	char *copy = malloc(length > 0 ? length : 1);
+
+	assert_non_null(copy);
+	memcpy(copy, text, length);
+	memset(&report, 0, sizeof(report));
+	precheck(copy, length, "f", &report);
+	free(copy);
+	assert_int_equal(report.warnings, 0);
+	assert_int_equal(report.kept, report.errors);
+	return &report;
+}
+
+static const char *
+said_about(const char *text, size_t length)
+{
+	static char said[REPORT_LINES_MAX * (REPORT_LINE_MAX + 1) + 1];
+	const struct report *report = check_bytes(text, length);
+	size_t i, used = 0;
+
+	said[0] = '\0';
+	for (i = 0; i < report->kept; i++)
+		used += (size_t)snprintf(said + used, sizeof(said) - used,
+		    "%s\n", report->lines[i].text);
+	return said;
+}
+
+static void
+check_rows(const struct row *rows, size_t n)
+{
+	const char *said;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		said = said_about(rows[i].text, strlen(rows[i].text));
+		if (strcmp(said, rows[i].said) != 0)
+			print_error("row %zu: %s\n", i, rows[i].text);
+		assert_string_equal(said, rows[i].said);
+	}
+}
+
+/* -------------------------------------------------------------- the slips */
+
+#define FIT " does not fit, allowed is -2147483648 to 2147483647\n"
+#define ZERO \
+	" has a leading 0, which would be ignored: write it without, or as " \
+	"a string if it is a file mode\n"
+#define SUFFIX " has a suffix, allowed is a plain number\n"
+#define QUOTES " needs double quotes if it is a string\n"
+#define DURATION \
+	" has a unit: a duration is plain seconds, such as 30 or 2.5\n"
+#define SIZE \
+	" needs quotes: a size is bytes, or a string with K, M or G such as " \
+	"\"16M\"\n"
+#define EITHER \
+	" has a unit: a duration is plain seconds, a size is bytes, or a " \
+	"string with K, M or G such as \"16M\"\n"
+#define BOOLEAN " is no boolean, allowed is true or false\n"
+#define INCLUDE " is not supported, write all settings into this file\n"
+#define ASCII " is not ASCII, write it in a string or a comment\n"
+#define ESCAPE " is no escape, allowed are \\\\ \\\" \\n \\r \\t \\f \\xNN\n"
+#define NUL " is a NUL byte, which cannot be in a string\n"
+#define HEX " needs two hex digits\n"
+#define OPEN_QUOTE " the quote that opens here is not closed\n"
+#define GLUED \
+	" text is glued to the end of a string, a quote in a string is " \
+	"written \\\"\n"
+#define NO_NAME " is no name, NAME = VALUE; is expected here\n"
+#define BAD_NAME " is no name, allowed are letters, digits, - and _\n"
+#define DOUBLED " is doubled, or has no setting before it\n"
+#define PLAIN " [ ] holds plain values only, write ( ) instead\n"
+#define NO_COMMA_VALUE " no value stands before a \",\"\n"
+#define TRAILING " no value stands behind the last \",\"\n"
+#define LAST_COMMENT " a comment needs a newline behind it, the last one too\n"
+
+static const struct row number_rows[] = {
+	{ "a = 2147483648;", "f:1: a: 2147483648" FIT },
+	{ "a = +2147483648;", "f:1: a: +2147483648" FIT },
+	{ "a = -2147483649;", "f:1: a: -2147483649" FIT },
+	{ "\na = 4294967376;\n", "f:2: a: 4294967376" FIT },
+	{ "a = 99999999999999999999999999999999999999999;",
+	    "f:1: a: 9999999999999999999999999999999999999999" FIT },
+	{ "a = 0x80000000;", "f:1: a: 0x80000000" FIT },
+	{ "a = 0XfffFFFff;", "f:1: a: 0XfffFFFff" FIT },
+	{ "a = 0x100000050;", "f:1: a: 0x100000050" FIT },
+	{ "a = 0x10000000000000001;", "f:1: a: 0x10000000000000001" FIT },
+	{ "a = 5L; b = 5LL; c = 0x5L; d = 99999999999L; e = -5LL;",
+	    "f:1: a: 5L" SUFFIX "f:1: b: 5LL" SUFFIX "f:1: c: 0x5L" SUFFIX
+	    "f:1: d: 99999999999L" SUFFIX "f:1: e: -5LL" SUFFIX },
+	{ "a = 5LLL;\nb = 5l;\nc = L;\nd = 0xL;",
+	    "f:1: a: 5LLL" QUOTES "f:2: b: 5l" QUOTES "f:3: c: L" QUOTES
+	    "f:4: d: 0xL" QUOTES },
+	{ "a = 010;\nb = 00;\nc = -01;\nd = +0660;",
+	    "f:1: a: 010" ZERO "f:2: b: 00" ZERO "f:3: c: -01" ZERO
+	    "f:4: d: +0660" ZERO },
+	{ "limits = { max_clients = 4294967296; };",
+	    "f:1: limits.max_clients: 4294967296" FIT },
+	{ "listeners = ( { port = 80; }, { port = 070000; } );",
+	    "f:1: listeners[1].port: 070000" ZERO },
+	{ "a = [ 1, 02, 3, 99999999999 ];",
+	    "f:1: a[1]: 02" ZERO "f:1: a[3]: 99999999999" FIT },
+	{ "a = .;\nb = -.e5;\nc = 1e;\nd = 1e+;\ne = -;\nf = 1.5.2;\ng = +.;",
+	    "f:1: a: ." QUOTES "f:2: b: -.e5" QUOTES "f:3: c: 1e" QUOTES
+	    "f:4: d: 1e+" QUOTES "f:5: e: -" QUOTES "f:6: f: 1.5.2" QUOTES
+	    "f:7: g: +." QUOTES },
+	{ "a = 0x;\nb = 0x1G;\nc = -0x10;",
+	    "f:1: a: 0x" QUOTES "f:2: b: 0x1G" QUOTES "f:3: c: -0x10" QUOTES },
+};
+
+static void
+test_numbers(void **state)
+{
+	(void)state;
+	check_rows(number_rows, COUNT(number_rows));
+}
+
+static const struct row word_rows[] = {
+	{ "a = 30s;\nb = 2.5s;\nc = 100ms;\nd = 1h;\ne = 1d;\nf = 5min;"
+	  "\ng = 5sec;",
+	    "f:1: a: 30s" DURATION "f:2: b: 2.5s" DURATION
+	    "f:3: c: 100ms" DURATION "f:4: d: 1h" DURATION
+	    "f:5: e: 1d" DURATION "f:6: f: 5min" DURATION
+	    "f:7: g: 5sec" DURATION },
+	{ "a = 16M; b = 1k; c = 1K; d = 1G; e = 1GiB; f = 1MB; g = 1kB;",
+	    "f:1: a: 16M" SIZE "f:1: b: 1k" SIZE "f:1: c: 1K" SIZE
+	    "f:1: d: 1G" SIZE "f:1: e: 1GiB" SIZE "f:1: f: 1MB" SIZE
+	    "f:1: g: 1kB" SIZE },
+	{ "a = 1g; b = 1KB; c = 1GB; d = 1KiB; e = 1MiB; f = 5m;",
+	    "f:1: a: 1g" SIZE "f:1: b: 1KB" SIZE "f:1: c: 1GB" SIZE
+	    "f:1: d: 1KiB" SIZE "f:1: e: 1MiB" SIZE "f:1: f: 5m" EITHER },
+	{ "a = 5ss; b = 5S; c = s; d = 1_000; e = 50%;",
+	    "f:1: a: 5ss" QUOTES "f:1: b: 5S" QUOTES "f:1: c: s" QUOTES
+	    "f:1: d: 1_000" QUOTES "f:1: e: 50%" QUOTES },
+	{ "a = yes; b = No; c = ON; d = off;",
+	    "f:1: a: yes" BOOLEAN "f:1: b: No" BOOLEAN "f:1: c: ON" BOOLEAN
+	    "f:1: d: off" BOOLEAN },
+	{ "a = enable; b = enabled; c = disable; d = disabled; e = yess;",
+	    "f:1: a: enable" BOOLEAN "f:1: b: enabled" BOOLEAN
+	    "f:1: c: disable" BOOLEAN "f:1: d: disabled" BOOLEAN
+	    "f:1: e: yess" QUOTES },
+	{ "a = ( yes, no );\nb = [ on ];",
+	    "f:1: a[0]: yes" BOOLEAN "f:1: a[1]: no" BOOLEAN
+	    "f:2: b[0]: on" BOOLEAN },
+	{ "greeting = hello;\nb = hello world;\nc = hello \"x;y\" z;\nd = 5;",
+	    "f:1: greeting: hello" QUOTES "f:2: b: hello" QUOTES
+	    "f:3: c: hello" QUOTES },
+	{ "a = hello\";\nb = 5;\nc = \"x\";", "f:1: a: hello" QUOTES },
+	{ "a = hello { b = yes; };\nc = 5;",
+	    "f:1: a: hello" QUOTES "f:1: b: yes" BOOLEAN },
+	{ "a = hello, world;\nb = 5;", "f:1: a: hello" QUOTES },
+	{ "a = hello # world\nb = 5;", "f:1: a: hello" QUOTES },
+	{ "a = 127.0.0.1;\nb = ::1;\nc = localhost:80;\nd = /run/x.pid;\n"
+	  "e = 10.0.0.0/8;\nf = 2001:db8::1;\ng:::;\nh = a/b/*c*/;",
+	    "f:1: a: 127.0.0.1" QUOTES "f:2: b: ::1" QUOTES
+	    "f:3: c: localhost:80" QUOTES "f:4: d: /run/x.pid" QUOTES
+	    "f:5: e: 10.0.0.0/8" QUOTES "f:6: f: 2001:db8::1" QUOTES
+	    "f:7: g: ::" QUOTES "f:8: h: a/b" QUOTES },
+	{ "a = true1; b = true.5; c = true:5; d = falsely;",
+	    "f:1: a: true1" QUOTES "f:1: b: true.5" QUOTES
+	    "f:1: c: true:5" QUOTES "f:1: d: falsely" QUOTES },
+	{ "a = 'hello; (world';\nb = 'it;\nc = 5;",
+	    "f:1: a: 'hello; (world' is in single quotes, write double "
+	    "quotes\n"
+	    "f:2: b: 'it is in single quotes, write double quotes\n" },
+	{ "@include \"x.conf\"\nb = 010;", "f:1: \"@include\":" INCLUDE
+	    "f:2: b: 010" ZERO },
+	{ "a = 5;\n  @include \"x;}\" c = 5;", "f:2: \"@include\":" INCLUDE },
+	{ "a = { b = 5; @include 'x' };", "f:1: \"@include\":" INCLUDE },
+	{ "a = @include \"x;y\";\nb = yes;",
+	    "f:1: a: @include" INCLUDE "f:2: b: yes" BOOLEAN },
+	{ "a = @incl;", "f:1: a: @incl" QUOTES },
+	{ "a = 5;\v\nb = \x01;\n\x7f = 010;",
+	    "f:1: \"\\x0b\":" NO_NAME "f:2: b: \\x01" QUOTES
+	    "f:3: \"\\x7f\":" NO_NAME
+	    "f:3: \\x7f: 010" ZERO },
+};
+
+static void
+test_words(void **state)
+{
+	(void)state;
+	check_rows(word_rows, COUNT(word_rows));
+}
+
+static const struct row string_rows[] = {
+	{ "a = \"\\x00\";\nb = \"x\\X00y\";",
+	    "f:1: a: \\x00" NUL "f:2: b: \\X00" NUL },
+	{ "a = \"\\d+\"; b = \"\\0\"; c = \"\\\n\"; d = \"\\\t\";",
+	    "f:1: a: \\d" ESCAPE "f:1: b: \\0" ESCAPE "f:1: c: \\\\x0a" ESCAPE
+	    "f:2: d: \\\\x09" ESCAPE },
+	{ "a = \"\\x\"; b = \"\\x4\"; c = \"\\xg1\"; d = \"\\x4g\";",
+	    "f:1: a: \\x" HEX "f:1: b: \\x4" HEX "f:1: c: \\xg1" HEX
+	    "f:1: d: \\x4g" HEX },
+	{ "a = \"x\n\ny\\d\nz\";\nb = \"\\d\";",
+	    "f:3: a: \\d" ESCAPE "f:5: b: \\d" ESCAPE },
+	{ "a = \"x\"\n\"\\d\"\n\"\\x\";",
+	    "f:2: a: \\d" ESCAPE "f:3: a: \\x" HEX },
+	{ "a = ( \"x\", { b = [ \"\\d\" ] } );", "f:1: a[1].b[0]: \\d" ESCAPE },
+	{ "a = \"say \"hi\" to me\";\nb = yes;",
+	    "f:1: a:" GLUED "f:2: b: yes" BOOLEAN },
+	{ "a = ( \"x, \"y\" );\nb = yes;",
+	    "f:1: a[0]:" GLUED "f:2: b: yes" BOOLEAN },
+	{ "a = ( { b = \"1 }, { b = \"2\" } );\nb = yes;",
+	    "f:1: a[0].b:" GLUED "f:2: b: yes" BOOLEAN },
+};
+
+static void
+test_strings(void **state)
+{
+	(void)state;
+	check_rows(string_rows, COUNT(string_rows));
+}
+
+static const struct row quote_rows[] = {
+	{ "a = 5;\nb = \"x;\n", "f:2: b:" OPEN_QUOTE },
+	{ "a = \"x;\nb = 010;\nc = { d = yes; };",
+	    "f:1: a:" OPEN_QUOTE "f:2: b: 010" ZERO "f:3: c.d: yes" BOOLEAN },
+	{ "user = \"nobody;\nport = 010;\nlog = { target = \"stderr\"; };\n",
+	    "f:1: user:" OPEN_QUOTE "f:2: port: 010" ZERO },
+	/* An empty string behind it joins the two halves. */
+	{ "user = \"nobody;\nlog = { target = \"\"; };\na = yes;\n",
+	    "f:1: user:" OPEN_QUOTE "f:3: a: yes" BOOLEAN },
+	{ "user = \"nobody;\na = \"\";\nb = \"\";\nc = \"\";\n",
+	    "f:1: user:" OPEN_QUOTE },
+	{ "user = \"nobody;\na = \" hello\";\n", "f:1: user:" OPEN_QUOTE },
+	{ "user = \"nobody;\n# the \"best\"\na = yes;\n",
+	    "f:1: user:" OPEN_QUOTE "f:3: a: yes" BOOLEAN },
+	{ "l = (\n  { a = \"0.0.0.0; },\n  { a = \"::1\"; }\n);\np = 010;",
+	    "f:2: l[0].a:" OPEN_QUOTE "f:5: p: 010" ZERO },
+	{ "l = ( \"x\",\n \"y,\n \"z\" );\np = 010;",
+	    "f:2: l[1]:" OPEN_QUOTE "f:4: p: 010" ZERO },
+	{ "a = ( \"x\", \"y\n);\nb = yes;\n",
+	    "f:1: a[1]:" OPEN_QUOTE "f:3: b: yes" BOOLEAN },
+	{ "a = \"1;\nb = \"2;\nc = 010;",
+	    "f:1: a:" OPEN_QUOTE "f:2: b:" OPEN_QUOTE "f:3: c: 010" ZERO },
+	{ "a = \"1;\nb = '2';\nc = \"3\";\nd = \"4;\ne = yes;",
+	    "f:1: a:" OPEN_QUOTE
+	    "f:2: b: '2' is in single quotes, write double quotes\n"
+	    "f:4: d:" OPEN_QUOTE "f:5: e: yes" BOOLEAN },
+	{ "a = \"x\" b = \"y;\nc = 010;\n",
+	    "f:1: b:" OPEN_QUOTE "f:2: c: 010" ZERO },
+	{ "a = \"x\\\";\r\nb = 010;\r\n", "f:1: a:" OPEN_QUOTE
+	    "f:2: b: 010" ZERO },
+	{ "\"x = 5;\nb = 010;", "f:1: \"\"x = 5;\":" OPEN_QUOTE
+	    "f:2: b: 010" ZERO },
+};
+
+static void
+test_quotes(void **state)
+{
+	(void)state;
+	check_rows(quote_rows, COUNT(quote_rows));
+}
+
+static const struct row name_rows[] = {
+	{ "log.target = \"x\";\nlog.level:010;",
+	    "f:1: log.target: a name has no dots, write log = { target = ...; "
+	    "};\n"
+	    "f:2: log.level: a name has no dots, write log = { level = ...; "
+	    "};\n"
+	    "f:2: log.level: 010" ZERO },
+	{ "l = ( { log.target = 010 } );",
+	    "f:1: l[0].log.target: a name has no dots, write log = { target = "
+	    "...; };\n"
+	    "f:1: l[0].log.target: 010" ZERO },
+	{ "a.b.c = 5;",
+	    "f:1: a.b.c: a name has no dots, write groups in groups: a = { ... "
+	    "};\n" },
+	{ "a. = 5;\na+b = 5;\na@ = 5;\n*/ = 5;",
+	    "f:1: \"a.\":" BAD_NAME "f:2: \"a+b\":" BAD_NAME
+	    "f:3: \"a@\":" BAD_NAME "f:4: \"*/\":" BAD_NAME },
+	{ "a123456789.b123456789c123456789d123456789 = 5;",
+	    "f:1: \"a123456789.b123456789c123456789d12345678\":" BAD_NAME },
+	{ "2fast = 010;\n_x:010;\n+ = 5;\n$ = 5;",
+	    "f:1: \"2fast\":" NO_NAME "f:1: 2fast: 010" ZERO
+	    "f:2: \"_x\":" NO_NAME "f:2: _x: 010" ZERO
+	    "f:3: \"+\":" NO_NAME "f:4: \"$\":" NO_NAME },
+	{ "true = 5;", "f:1: \"true\":" NO_NAME },
+	{ "\"a\" = 010;\n{ \"b\": 5 }",
+	    "f:1: \"a\": a name is written without quotes\n"
+	    "f:1: \"a\": 010" ZERO
+	    "f:2: \"{\":" NO_NAME },
+	{ "limits { a = 010; }\nx [ 1 ];\ny ( 1 )\nz \"1\";\nport 080;",
+	    "f:1: limits: \"=\" is missing, write limits = { ... };\n"
+	    "f:1: limits.a: 010" ZERO
+	    "f:2: x: \"=\" is missing, write x = [ ... ];\n"
+	    "f:3: y: \"=\" is missing, write y = ( ... );\n"
+	    "f:4: z: \"=\" is missing, write z = VALUE;\n"
+	    "f:5: port: \"=\" is missing, write port = VALUE;\n"
+	    "f:5: port: 080" ZERO },
+	{ "a yes;\nb @include \"x\";",
+	    "f:1: a: has no value, write a = VALUE;\n"
+	    "f:2: b: @include" INCLUDE },
+	{ "port;\na = { b }\nlisten port = 80;\nc",
+	    "f:1: port: has no value, write port = VALUE;\n"
+	    "f:2: a.b: has no value, write b = VALUE;\n"
+	    "f:3: listen: has no value, write listen = VALUE;\n"
+	    "f:4: c: has no value, write c = VALUE;\n" },
+	{ "This is no configuration.\nIt isn't, is it?",
+	    "f:1: This: has no value, write This = VALUE;\n"
+	    "f:2: It: has no value, write It = VALUE;\n" },
+	{ "a = ;\nb =\nc = 5;\nd =\ne: 5;\nf = { g = }; h =",
+	    "f:1: a: has no value\nf:2: b: has no value\n"
+	    "f:4: d: has no value\nf:6: f.g: has no value\n" },
+	{ "a = [ 1 ]; b = ", "f:1: b: has no value\n" },
+	{ "a == 5;\nb := 5;\nc = ( = 5 );\n= 5;\nd = 010;",
+	    "f:1: a: \"=\" stands where a value should be\n"
+	    "f:2: b: \"=\" stands where a value should be\n"
+	    "f:3: c[0]: \"=\" stands where a value should be\n"
+	    "f:4: \"=\": has no name before it\n"
+	    "f:5: d: 010" ZERO },
+	{ "a = \"x\", \"y\",\n \"z\";\nb = 5 6;\nc = 1,000;\nd = { } true;",
+	    "f:1: a: several values need brackets, write a = [ ..., ... ];\n"
+	    "f:3: b: several values need brackets, write b = [ ..., ... ];\n"
+	    "f:4: c: several values need brackets, write c = [ ..., ... ];\n"
+	    "f:5: d: several values need brackets, write d = [ ..., ... ];\n" },
+	{ "a = 5; 6;\n7", "f:1: \"6\":" NO_NAME "f:2: \"7\":" NO_NAME },
+};
+
+static void
+test_names(void **state)
+{
+	(void)state;
+	check_rows(name_rows, COUNT(name_rows));
+}
+
+#define NOT_CLOSED(mark) " the \"" mark "\" that opens here is not closed"
+#define BEFORE(mark, line) " before the \"" mark "\" of line " line "\n"
+
+static const struct row bracket_rows[] = {
+	{ "a = {\n b = 5;\n", "f:1: a:" NOT_CLOSED("{") "\n" },
+	{ "a = (\n { b = [ 1,\n",
+	    "f:1: a:" NOT_CLOSED("(") "\n"
+	    "f:2: a[0]:" NOT_CLOSED("{") "\n" },
+	{ "a = ( { b = 5;\n{ c = 6; }\n);\nd = 010;",
+	    "f:1: a[0]:" NOT_CLOSED("{") BEFORE("{", "2")
+	    "f:4: d: 010" ZERO },
+	{ "a = ( { b = 5;\n{ c = 010; } );",
+	    "f:1: a[0]:" NOT_CLOSED("{") BEFORE("{", "2")
+	    "f:2: a[1].c: 010" ZERO },
+	{ "a = (\n { b = 5;\n);\nd = 010;",
+	    "f:2: a[0]:" NOT_CLOSED("{") BEFORE(")", "3")
+	    "f:4: d: 010" ZERO },
+	{ "a = (\n { b = 5; }\nc = 6;\nd = 010;",
+	    "f:1: a:" NOT_CLOSED("(") BEFORE("c", "3")
+	    "f:4: d: 010" ZERO },
+	{ "a = [ 1, 2;\nb = 010;",
+	    "f:1: a:" NOT_CLOSED("[") BEFORE(";", "1") "f:2: b: 010" ZERO },
+	{ "a = [ 1, 2;", "f:1: a:" NOT_CLOSED("[") BEFORE(";", "1") },
+	{ "a = { b = [ 1; };\nc = 010;",
+	    "f:1: a.b:" NOT_CLOSED("[") BEFORE(";", "1") "f:2: c: 010" ZERO },
+	{ "a = ( { b = [ 1, 2; },\n { c = 6; }\n);\nd = 010;",
+	    "f:1: a[0].b:" NOT_CLOSED("[") BEFORE(";", "1")
+	    "f:4: d: 010" ZERO },
+	{ "a = 5; };\nb = 010;",
+	    "f:1: \"}\": closes nothing, no \"{\" is open\n"
+	    "f:2: b: 010" ZERO },
+	{ "a = ( 1, 2 ];\nb = { c = 5; )\n;d = 010;",
+	    "f:1: \"]\": does not close the \"(\" of line 1\n"
+	    "f:2: \")\": does not close the \"{\" of line 2\n"
+	    "f:3: d: 010" ZERO },
+	{ "{\n a = 5;\n ]\nb = 010;",
+	    "f:1: \"{\":" NO_NAME
+	    "f:3: \"]\": does not close the \"{\" of line 1\n"
+	    "f:4: b: 010" ZERO },
+	{ "[ 1 2\n, 03 ]\nb = 010;",
+	    "f:1: \"[\":" NO_NAME "f:2: [2]: 03" ZERO "f:3: b: 010" ZERO },
+	{ "{\na = 5;\n;;b = 5", "f:1: \"{\":" NO_NAME "f:3: \";\":" DOUBLED },
+	{ "a = [ { b = 5; } ];\nc = [ ( 1 ) ];\nd = [ [ 1 ] ];",
+	    "f:1: a[0]:" PLAIN "f:2: c[0]:" PLAIN "f:3: d[0]:" PLAIN },
+	{ "a = ((((((((((((((((1))))))))))))))));", "" },
+	{ "a = (((((((((((((((((1)))))))))))))))));\nb = 010;",
+	    "f:1: a[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]: is nested "
+	    "deeper than 16 levels\n" },
+	{ "a = 5; /* x\nb = 010;\n", "f:1: \"/*\": the comment that starts "
+	    "here has no \"*/\"\n" },
+	{ "a = { /*/ b = 5; };\n",
+	    "f:1: \"/*\": the comment that starts here has no \"*/\"\n" },
+	{ "a = 5 # x", "f:1: \"# x\":" LAST_COMMENT },
+	{ "a = {\n// x",
+	    "f:2: \"// x\":" LAST_COMMENT "f:1: a:" NOT_CLOSED("{") "\n" },
+};
+
+static void
+test_brackets(void **state)
+{
+	(void)state;
+	check_rows(bracket_rows, COUNT(bracket_rows));
+}
+
+static const struct row separator_rows[] = {
+	{ "a = ( \"x\" \"y\" );", "f:1: a: a \",\" is missing before \"y\"\n" },
+	{ "a = ( \"x\"\n \"y\" \"z\",\n 010 );",
+	    "f:2: a: a \",\" is missing before \"y\"\n"
+	    "f:3: a[3]: 010" ZERO },
+	{ "a = ( { b = 1; }\n { b = 02; } );",
+	    "f:2: a: a \",\" is missing before {\n"
+	    "f:2: a[1].b: 02" ZERO },
+	{ "l = { a = [1 2]; };\nb = ( x y );",
+	    "f:1: l.a: a \",\" is missing before 2\n"
+	    "f:2: b[0]: x" QUOTES },
+	{ "a = [ 1, 2, ];\nb = ( { },\n);\nc = ( ( 1, ) );",
+	    "f:1: a:" TRAILING "f:2: b:" TRAILING "f:4: c[0]:" TRAILING },
+	{ "a = [ 1,, 2 ];\nb = ( , 1 );\nc = [ , ];",
+	    "f:1: a:" NO_COMMA_VALUE "f:2: b:" NO_COMMA_VALUE
+	    "f:3: c:" NO_COMMA_VALUE },
+	{ "a = 1;;\nb = 1,;\n;c = { ; d = 5;,\n};\ne = 010;",
+	    "f:1: \";\":" DOUBLED "f:2: \";\":" DOUBLED "f:3: \";\":" DOUBLED
+	    "f:5: e: 010" ZERO },
+	{ "a = ( 1; 2;\n 03 );",
+	    "f:1: a: values are separated by \",\", not by \";\"\n"
+	    "f:2: a[2]: 03" ZERO },
+	{ "a = ( { b = 1; };\n { b = 02; } );",
+	    "f:1: a: values are separated by \",\", not by \";\"\n"
+	    "f:2: a[1].b: 02" ZERO },
+	{ "a = ( 1; );",
+	    "f:1: a: values are separated by \",\", not by \";\"\n" },
+	{ "a = ( port = 80;\nname = \"x\"; );\nb = 010;",
+	    "f:1: a: a setting in a list needs { } around it\n"
+	    "f:3: b: 010" ZERO },
+};
+
+static void
+test_separators(void **state)
+{
+	(void)state;
+	check_rows(separator_rows, COUNT(separator_rows));
+}
+
+#define NUL_BYTE ": \"\\x00\": a NUL byte, but the file has to be plain text\n"
+
+static const struct {
+	const char *text;
+	size_t length;
+	const char *said;
+} byte_rows[] = {
+	{ "a = 5;\0b = 6;", 13, "f:1" NUL_BYTE },
+	{ "a = \"\n\0\";", 9, "f:2" NUL_BYTE },
+	{ "a = 5;\n# \0\nb = 010;", 19, "f:2" NUL_BYTE },
+	{ "\0", 1, "f:1" NUL_BYTE },
+	{ "\xff\xfe"
+	  "a\0=\0",
+	    6, "f:1" NUL_BYTE },
+	{ "a = 5; 010", 6, "" },
+	{ "a = \"x\"", 6, "f:1: a:" OPEN_QUOTE },
+	{ "a = \"\\x41\"", 9, "f:1: a:" OPEN_QUOTE },
+	{ "", 0, "" },
+};
+
+static const struct row ascii_rows[] = {
+	{ "\xef\xbb\xbf"
+	  "a = 010;",
+	    "f:1: \"\\xef\\xbb\\xbf\": a byte order mark, save the file as "
+	    "UTF-8 without it\n"
+	    "f:1: a: 010" ZERO },
+	{ "gr\xc3\xb6\xc3\x9f"
+	  "e = 010;\n\xc3\xb6 = 010;",
+	    "f:1: \"gr\xc3\xb6\xc3\x9f"
+	    "e\":" ASCII "f:1: gr\xc3\xb6\xc3\x9f"
+	    "e: 010" ZERO "f:2: \"\xc3\xb6\":" ASCII
+	    "f:2: \xc3\xb6: 010" ZERO },
+	{ "a\xc2\xa0= 5;\n\xc2\xa0"
+	  "b = 5;\nc \xc2\xa0= 5;\nd =\xc2\xa0"
+	  "5;",
+	    "f:1: \"a\\xc2\\xa0\":" ASCII "f:2: \"\\xc2\\xa0"
+	    "b\":" ASCII "f:3: c: \\xc2\\xa0" ASCII
+	    "f:4: d: \\xc2\\xa0"
+	    "5" ASCII },
+	{ "a = 30\xc2\xb5s;\nb = \xff;",
+	    "f:1: a: 30\xc2\xb5s" ASCII "f:2: b: \\xff" ASCII },
+	{ "a = \xe2\x80\x9cx y\xe2\x80\x9d;\nb = \xe2\x80\x98x\xe2\x80\x99;"
+	  "\nc = \xe2\x80\xa6;",
+	    "f:1: a: \xe2\x80\x9cx has typographic quotes, write plain double "
+	    "quotes\n"
+	    "f:2: b: \xe2\x80\x98x\xe2\x80\x99 has typographic quotes, write "
+	    "plain double quotes\n"
+	    "f:3: c: \xe2\x80\xa6" ASCII },
+};
+
+static void
+test_bytes(void **state)
+{
+	const char *said;
+	size_t i;
+
+	(void)state;
+	check_rows(ascii_rows, COUNT(ascii_rows));
+	for (i = 0; i < COUNT(byte_rows); i++) {
+		said = said_about(byte_rows[i].text, byte_rows[i].length);
+		assert_string_equal(said, byte_rows[i].said);
+	}
+}
+
+/* ---------------------------------------------------------- what is valid */
+
+static const char *const valid_texts[] = {
+	"",
+	" \t\r\n\f",
+	"# x\n// y\n/* z */ /**/ /***/",
+	"# \"\n// \"/*\n/* \" */",
+	"a = 1;",
+	"a = 1",
+	"a: 1, b = 2, c = 3",
+	"a = 1 b = \"x\" c = ( ) d = [ ] e = { } f:5,g = \"x\"h = .5",
+	"a=1;b=2;c={d=3;e=[4];};",
+	"a = 0; b = -0; c = +5; d = 2147483647; e = -2147483648;",
+	"a = 0x0; b = 0x7fffffff; c = 0X000000000000000001; d = 0xaBcD;",
+	"a = 0.5; b = .5; c = 5.; d = 1e5; e = 1E+5; f = -1.5e-3; g = 00.5;",
+	"a = 99999999999.0; b = 1e9;",
+	"a = true; b = FALSE; c = True;truex = fAlse;",
+	"* = 1; a-b_c* = 2; Z9 = 3;",
+	"a = \"\"; b = \"x\" \"y\"\n# z\n\"z\"; c = \"\\\\\\\"\\f\\n\\r\\t\\x41\";",
+	"a = \"\\\\\"; b = \"\\\\x00\"; c = \"\\X7f\\xFf\";",
+	"a = \"\xc3\xa9 \xff @include 010 30s ' ; } /* # // \";",
+	"a = \"x\ny = 5\n\";",
+	"greeting = \"Welcome\nlogin: \";\nport = 80;",
+	"greeting = \"Welcome\nlogin: \"\nport = 80;",
+	"greeting = \"=====\nWelcome\n=====\"port:80",
+	"greeting = \"[\nx,\n(\" /* y */ \"\n=\"; # z\n",
+	"a = ( \"x\ny =\", \"z\" );",
+	"a = ( \"x\n=\" ); b = { c = \"x\n=\" }; d = [ \"x\n=\" ];",
+	"a = \"x\n=\" # z\n",
+	"a = \"x\n=\"",
+	"a = \"x\"b = 5",
+	"a = ( 1, \"x\", true, 1.5, ( ), [ ], { }, { a = 1 }, (((1))) );",
+	"a = [ 1, 2, 3 ]; b = [ \"x\", \"y\" ]; c = [ true, FALSE ];",
+	"a = /* x */ 1 /* y */ ; /* z */",
+	"a/**/=/**/5/**/b#\n=#\n6//\n;",
+	"a = 1;\r\nb = {\r\n\tc = \"x\";\r\n};\r\n# x\r\n",
+	"a = 1;# \xc3\xa9 \xff\n",
+	"a =\n\n1\n\n;\n",
+	"log = { target = \"stderr\"; };\n"
+	"listeners = (\n"
+	"\t{ name = \"web\"; address = [ \"0.0.0.0\", \"::\" ]; port = 80; },\n"
+	"\t{ address = \"::1\"; port: 4444, greeting = \"hi\\n\"\n"
+	"\t    \"there\\n\"; limits = { max_clients = 5; }; }\n"
+	");\n",
+};
+
+static void
+test_valid(void **state)
+{
+	const char *said;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(valid_texts); i++) {
+		said = said_about(valid_texts[i], strlen(valid_texts[i]));
+		if (said[0] != '\0')
+			print_error("row %zu: %s\n", i, valid_texts[i]);
+		assert_string_equal(said, "");
+	}
+}
+
+/* ------------------------------------------------------------- libconfig */
+
+/* Texts that a child gives to libconfig, which might end it. */
+#define BATCH 64
+
+static struct batch {
+	volatile size_t at; /* what the child is at */
+	size_t n;
+	char text[BATCH][TEXT_MAX + 1];
+} *batch;
+
+/* In precheck()'s silence libconfig may find these only. */
+static bool
+is_expected(const char *error)
+{
+	return strcmp(error, "duplicate setting name") == 0 ||
+	    strcmp(error, "mismatched element type in array") == 0;
+}
+
+static int
+batch_read(bool strict)
+{
+	config_t config;
+	int failed = 0;
+
+	for (batch->at = 0; batch->at < batch->n && !failed; batch->at++) {
+		config_init(&config);
+		if (!config_read_string(&config, batch->text[batch->at]))
+			failed = strict ||
+			    !is_expected(config_error_text(&config));
+		config_destroy(&config);
+	}
+	return failed;
+}
+
+static void
+batch_check(bool strict)
+{
+	int status;
+	pid_t pid;
+
+	if (batch->n == 0)
+		return;
+	switch (pid = fork()) {
+	case -1:
+		fail_msg("cannot fork");
+	case 0:
+		_exit(batch_read(strict) ? 1 : 0);
+	default:
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+	}
+	if (status != 0)
+		print_error("libconfig, wait status %#x, at or before:\n%s\n",
+		    (unsigned)status, batch->text[batch->at < batch->n
+			    ? batch->at : batch->n - 1]);
+	assert_int_equal(status, 0);
+	batch->n = 0;
+}
+
+static void
+batch_add(const char *text, size_t length, bool strict)
+{
+	memcpy(batch->text[batch->n], text, length);
+	batch->text[batch->n][length] = '\0';
+	if (++batch->n == BATCH)
+		batch_check(strict);
+}
+
+static int
+batch_map(void **state)
+{
+	(void)state;
+	batch = mmap(NULL, sizeof(*batch), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return batch == MAP_FAILED ? -1 : 0;
+}
+
+static void
+test_valid_in_libconfig(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(valid_texts); i++)
+		batch_add(valid_texts[i], strlen(valid_texts[i]), true);
+	batch_check(true);
+}
+
+/* ------------------------------------------------------- generated texts */
+
+struct generator {
+	uint64_t random;
+	size_t used;
+	unsigned names;
+	char text[TEXT_MAX + 1];
+};
+
+/* xorshift64*: the same on every machine. */
+static unsigned
+draw(struct generator *generator, unsigned n)
+{
+	uint64_t x = generator->random;
+
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	generator->random = x;
+	return (unsigned)((x * UINT64_C(2685821657736338717)) >> 33) % n;
+}
+
+static void
+put(struct generator *generator, const char *text)
+{
+	size_t length = strlen(text);
+
+	assert_true(generator->used + length < TEXT_MAX);
+	memcpy(generator->text + generator->used, text, length + 1);
+	generator->used += length;
+}
+
+#define PUT_ONE(generator, table) \
+	put((generator), (table)[draw((generator), COUNT(table))])
+
+static void
+put_gap(struct generator *generator)
+{
+	static const char *const gaps[] = { "", "", "", " ", " ", "\t", "\n",
+		"\r\n", "\f", "  \n\n ", "# x = \"y\n", "// \"{ [ (\n",
+		"#\r\n", "/* \" } ] ) */", "/**/", "/* 010 \n 30s */",
+		"/* // */", "// /*\n", "# \xc3\xa9\n" };
+
+	PUT_ONE(generator, gaps);
+}
+
+static void
+put_string(struct generator *generator)
+{
+	static const char *const parts[] = { "x", " ", "\n", "=", ":", ",", ";",
+		"(", "[", "{", ")", "]", "}", "#", "//", "/*", "*/", "'",
+		"\\\\", "\\\"", "\\n", "\\x41", "\\Xff", "\\t", "@include ",
+		"010", "30s", "\xc3\xa9", "\xff", "\r\n", "name = ", "\n(", "\t" };
+	unsigned n = draw(generator, 8);
+
+	put(generator, "\"");
+	while (n-- > 0)
+		PUT_ONE(generator, parts);
+	put(generator, "\"");
+}
+
+static const char *const booleans[] = { "true", "FALSE", "True", "false" };
+static const char *const integers[] = { "0", "1", "-1", "+7", "80",
+	"2147483647", "-2147483648", "0x0", "0x1F", "0X7fFFffFF", "-0" };
+static const char *const floats[] = { "0.5", ".5", "5.", "1e5", "-1.5E-3",
+	"+2.5e+1", "007.25", "99999999999.5" };
+
+/* kind: 0 string, 1 integer, 2 float, 3 boolean. */
+static void
+put_scalar(struct generator *generator, unsigned kind)
+{
+	if (kind == 0)
+		put_string(generator);
+	else if (kind == 1)
+		PUT_ONE(generator, integers);
+	else if (kind == 2)
+		PUT_ONE(generator, floats);
+	else
+		PUT_ONE(generator, booleans);
+}
+
+static void put_settings(struct generator *generator, unsigned depth);
+static void put_list(struct generator *generator, unsigned depth);
+
+static void
+put_array(struct generator *generator)
+{
+	unsigned kind = draw(generator, 4), n = draw(generator, 4);
+
+	put(generator, "[");
+	put_gap(generator);
+	while (n-- > 0) {
+		put_scalar(generator, kind);
+		put_gap(generator);
+		put(generator, n > 0 ? "," : "");
+		put_gap(generator);
+	}
+	put(generator, "]");
+}
+
+/* Returns true when a name may follow without a blank. */
+static bool
+put_value(struct generator *generator, unsigned depth, bool in_list)
+{
+	unsigned kind = draw(generator, depth < 4 ? 8 : 5);
+
+	if (kind == 0 && !in_list)
+		while (draw(generator, 3) == 0) {
+			put_string(generator);
+			put_gap(generator);
+		}
+	if (kind < 4) {
+		put_scalar(generator, kind);
+	} else if (kind == 4) {
+		put_array(generator);
+	} else if (kind == 5) {
+		put_list(generator, depth + 1);
+	} else {
+		put(generator, "{");
+		put_settings(generator, depth + 1);
+		put(generator, "}");
+	}
+	return kind == 0 || kind > 3;
+}
+
+static void
+put_list(struct generator *generator, unsigned depth)
+{
+	unsigned n = draw(generator, 4);
+
+	put(generator, "(");
+	put_gap(generator);
+	while (n-- > 0) {
+		put_value(generator, depth, true);
+		put_gap(generator);
+		put(generator, n > 0 ? "," : "");
+		put_gap(generator);
+	}
+	put(generator, ")");
+}
+
+static void
+put_name(struct generator *generator)
+{
+	static const char *const names[] = { "a", "max_clients", "*", "x-y",
+		"true", "no", "L", "e", "Z_" };
+	char number[16];
+
+	PUT_ONE(generator, names);
+	snprintf(number, sizeof(number), "%u", generator->names++);
+	put(generator, number);
+}
+
+static void
+put_settings(struct generator *generator, unsigned depth)
+{
+	unsigned n = draw(generator, depth == 0 ? 6 : 4);
+	bool closed;
+
+	put_gap(generator);
+	while (n-- > 0) {
+		put_name(generator);
+		put_gap(generator);
+		put(generator, draw(generator, 3) == 0 ? ":" : "=");
+		put_gap(generator);
+		closed = put_value(generator, depth, false);
+		put(generator, closed ? "" : draw(generator, 2) ? " " : "\n");
+		put_gap(generator);
+		switch (draw(generator, 3)) {
+		case 0:
+			put(generator, ";");
+			break;
+		case 1:
+			put(generator, ",");
+			break;
+		}
+		put_gap(generator);
+	}
+}
+
+static void
+generate(struct generator *generator, unsigned seed)
+{
+	generator->random = UINT64_C(0x9e3779b97f4a7c15) * (seed + 1);
+	generator->used = 0;
+	generator->names = 0;
+	generator->text[0] = '\0';
+	put_settings(generator, 0);
+}
+
+static void
+test_generated(void **state)
+{
+	static struct generator generator;
+	const char *said;
+	unsigned seed;
+
+	(void)state;
+	print_message("# generated texts: seeds 0 to %d\n", SEEDS - 1);
+	for (seed = 0; seed < SEEDS; seed++) {
+		generate(&generator, seed);
+		said = said_about(generator.text, generator.used);
+		if (said[0] != '\0')
+			print_error("seed %u:\n%s\n", seed, generator.text);
+		assert_string_equal(said, "");
+		batch_add(generator.text, generator.used, true);
+	}
+	batch_check(true);
+}
+
+/* What a slip of the finger does, mostly. */
+static void
+mutate(struct generator *generator)
+{
+	static const char bytes[] = "\"\"\\=:;,{}[]()#/*'. \n0x9L@-+_aes\xc3\0";
+	size_t at = draw(generator, (unsigned)generator->used + 1);
+	size_t rest = generator->used - at;
+	size_t length = draw(generator, 4) == 0 ? draw(generator, 40) : 1;
+	char *text = generator->text + at;
+
+	if (draw(generator, 2) == 0 && generator->used < TEXT_MAX) {
+		memmove(text + 1, text, rest);
+		generator->used++;
+		*text = bytes[draw(generator, sizeof(bytes) - 1)];
+	} else if (rest > 0 && draw(generator, 2) == 0) {
+		*text = draw(generator, 8) == 0
+		    ? (char)draw(generator, 256)
+		    : bytes[draw(generator, sizeof(bytes) - 1)];
+	} else {
+		length = length < rest ? length : rest;
+		memmove(text, text + length, rest - length);
+		generator->used -= length;
+	}
+}
+
+/* A report is believed; where there is none, libconfig must agree. */
+static void
+test_mutated(void **state)
+{
+	static struct generator generator, mutant;
+	unsigned seed, n, k, silent = 0;
+	size_t i;
+
+	(void)state;
+	print_message("# mutated texts: seeds 0 to %d, %d each\n", SEEDS - 1,
+	    MUTANTS);
+	for (seed = 0; seed < SEEDS; seed++) {
+		generate(&generator, seed);
+		i = draw(&generator, 2 * COUNT(valid_texts));
+		if (i < COUNT(valid_texts)) {
+			generator.used = 0;
+			put(&generator, valid_texts[i]);
+		}
+		for (n = 0; n < MUTANTS; n++) {
+			mutant = generator;
+			for (k = draw(&generator, 3) + 1; k > 0; k--)
+				mutate(&mutant);
+			generator.random = mutant.random;
+			if (check_bytes(mutant.text, mutant.used)->errors > 0)
+				continue;
+			batch_add(mutant.text, mutant.used, false);
+			silent++;
+		}
+	}
+	batch_check(false);
+	print_message("# %u of them without a report\n", silent);
+	assert_in_range(silent, SEEDS * MUTANTS / 20, SEEDS * MUTANTS);
+}
+
+/* -------------------------------------------------------------- the report */
+
+static void
+test_many(void **state)
+{
+	static struct report report;
+	char text[100 * sizeof("a = 010;\n")] = "";
+	int i;
+
+	(void)state;
+	for (i = 0; i < 100; i++)
+		strcat(text, "a = 010;\n");
+	report_warning(&report, "first");
+	precheck(text, strlen(text), "f", &report);
+	assert_int_equal(report.errors, REPORT_LINES_MAX);
+	assert_int_equal(report.kept, REPORT_LINES_MAX);
+	assert_int_equal(report.warnings, 1);
+	assert_string_equal(report.lines[19].text, "f:20: a: 010 has a leading "
+	    "0, which would be ignored: write it without, or as a string if "
+	    "it is a file mode");
+}
+
+static void
+test_report_full(void **state)
+{
+	static struct report report;
+	int i;
+
+	(void)state;
+	report_error(&report, "E%d", 0);
+	for (i = 1; i < 25; i++)
+		report_warning(&report, "W%d", i);
+	assert_int_equal(report.kept, REPORT_LINES_MAX);
+	assert_int_equal(report.warnings, 24);
+	report_error(&report, "E%d", 1);
+	report_error(&report, "E%d", 2);
+	assert_int_equal(report.kept, REPORT_LINES_MAX);
+	assert_string_equal(report.lines[0].text, "E0");
+	assert_false(report.lines[0].warning);
+	assert_string_equal(report.lines[1].text, "W1");
+	assert_string_equal(report.lines[17].text, "W17");
+	assert_true(report.lines[17].warning);
+	assert_string_equal(report.lines[18].text, "E1");
+	assert_string_equal(report.lines[19].text, "E2");
+	assert_false(report.lines[19].warning);
+	for (i = 3; i < 25; i++)
+		report_error(&report, "E%d", i);
+	assert_int_equal(report.errors, 25);
+	assert_int_equal(report.kept, REPORT_LINES_MAX);
+	for (i = 0; i < REPORT_LINES_MAX; i++) {
+		assert_false(report.lines[i].warning);
+		assert_int_equal(report.lines[i].text[0], 'E');
+	}
+	assert_string_equal(report.lines[19].text, "E19");
+}
+
+static const struct row escape_rows[] = {
+	{ "plain ~ text", "plain ~ text" },
+	{ "a\nb\tc\r\x1b[31m\x7f", "a\\x0ab\\x09c\\x0d\\x1b[31m\\x7f" },
+	{ "\xc2\xa1\xc3\xa9\xdf\xbf", "\xc2\xa1\xc3\xa9\xdf\xbf" },
+	{ "\xc2\x9b" "1m\xc2\xa0", "\\xc2\\x9b1m\\xc2\\xa0" },
+	{ "\xe2\x82\xac\xf0\x9f\x98\x80", "\xe2\x82\xac\xf0\x9f\x98\x80" },
+	{ "\xe0\xa0\x80\xee\x80\x80\xf4\x8f\xbf\xbf",
+	    "\xe0\xa0\x80\xee\x80\x80\xf4\x8f\xbf\xbf" },
+	{ "\xc3", "\\xc3" },
+	{ "\xe2\x82", "\\xe2\\x82" },
+	{ "\xe2\x82x", "\\xe2\\x82x" },
+	{ "\xf0\x9f\x98", "\\xf0\\x9f\\x98" },
+	{ "\xc0\xaf\xc1\x81", "\\xc0\\xaf\\xc1\\x81" },
+	{ "\xe0\x9f\xbf", "\\xe0\\x9f\\xbf" },
+	{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },
+	{ "\xf0\x8f\xbf\xbf", "\\xf0\\x8f\\xbf\\xbf" },
+	{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" },
+	{ "\x80\xbf\xff", "\\x80\\xbf\\xff" },
+};
+
+static void
+test_report_escapes(void **state)
+{
+	struct report report;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(escape_rows); i++) {
+		memset(&report, 0, sizeof(report));
+		report_error(&report, "%s", escape_rows[i].text);
+		assert_string_equal(report.lines[0].text, escape_rows[i].said);
+	}
+}
+
+/* A line is cut between characters, and between escapes. */
+static void
+test_report_long(void **state)
+{
+	struct report report = { 0 };
+	char text[2 * REPORT_LINE_MAX + 1] = "";
+	size_t i;
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	report_error(&report, "%s", text);
+	assert_int_equal(strlen(report.lines[0].text), REPORT_LINE_MAX - 1);
+	memset(text, '\n', sizeof(text) - 1);
+	report_error(&report, "%s", text);
+	assert_int_equal(strlen(report.lines[1].text),
+	    (REPORT_LINE_MAX - 1) / 4 * 4);
+	for (i = 0; i + 2 < sizeof(text); i += 2)
+		memcpy(text + i, "\xc3\xa9", 2);
+	report_error(&report, "x%s", text);
+	assert_int_equal(strlen(report.lines[2].text), REPORT_LINE_MAX - 1);
+	report_error(&report, "%s", text);
+	/* What vsnprintf() cut is no character any more, and does not fit. */
+	assert_int_equal(strlen(report.lines[3].text), REPORT_LINE_MAX - 2);
+}
+
+/* The key of a message stays readable and bounded, however deep. */
+static void
+test_long_keys(void **state)
+{
+	char text[4096] = "";
+	const char *said;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 10; i++)
+		strcat(text, "a234567890b234567890c234567890d234567890e = { ");
+	strcat(text, "x = 010;");
+	for (i = 0; i < 10; i++)
+		strcat(text, " }");
+	said = said_about(text, strlen(text));
+	assert_true(strncmp(said, "f:1: a234567890b2", 17) == 0);
+	assert_non_null(strstr(said, ": 010" ZERO));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_quotes),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_brackets),
+		cmocka_unit_test(test_separators),
+		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_valid),
+		cmocka_unit_test(test_valid_in_libconfig),
+		cmocka_unit_test(test_generated),
+		cmocka_unit_test(test_mutated),
+		cmocka_unit_test(test_long_keys),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_report_full),
+		cmocka_unit_test(test_report_escapes),
+		cmocka_unit_test(test_report_long),
+	};
+
+	return cmocka_run_group_tests(tests, batch_map, NULL);
+}
