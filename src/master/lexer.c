@@ -103,12 +103,14 @@ word_end(const char *at, const char *end, char delimiter)
 static const char *
 junk_end(const char *at, const char *end)
 {
-	const char *close = NULL;
+	const char *close = at + 1;
 
-	if (*at == '\'')
-		close =
-		    memchr(at + 1, '\'', (size_t)(line_end(at, end) - at - 1));
-	return close != NULL ? close + 1 : word_end(at + 1, end, ':');
+	if (*at != '\'')
+		return word_end(at + 1, end, ':');
+	while (close < end && *close != '\'' && *close != '\n')
+		close++;
+	return close < end && *close == '\'' ? close + 1
+					     : word_end(at + 1, end, ':');
 }
 
 static void
@@ -198,10 +200,9 @@ lexer_extend(struct lexer *lexer, struct token *token, char delimiter)
 void
 lexer_skip(struct lexer *lexer)
 {
-	const char *at = lexer->at, *end = line_end(at, lexer->end);
-	const char *close;
+	const char *at = lexer->at, *end = lexer->end, *close;
 
-	while (at < end && !is_one_of(*at, ";,(){}[]") &&
+	while (at < end && *at != '\n' && !is_one_of(*at, ";,(){}[]") &&
 	    !starts_comment(at, end)) {
 		close = *at == '"' ? string_end(at, end) : NULL;
 		at = (close != NULL ? close : at) + 1;

@@ -56,12 +56,12 @@ scan_complain_once(
 int
 scan_shown_length(const struct token *token)
 {
-	const char *newline = memchr(token->text, '\n', token->length);
-	size_t length = token->length;
+	int n = 0;
 
-	if (newline != NULL)
-		length = (size_t)(newline - token->text);
-	return (int)(length < SCAN_SHOWN_MAX ? length : SCAN_SHOWN_MAX);
+	while ((size_t)n < token->length && n < SCAN_SHOWN_MAX &&
+	    token->text[n] != '\n')
+		n++;
+	return n;
 }
 
 const char *

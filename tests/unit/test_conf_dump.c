@@ -227,7 +227,7 @@ test_largest(void **state)
 	(void)state;
 	assert_non_null(out);
 	for (i = 0; i < 3; i++) {
-		fprintf(out, i == 0 ? "listeners = (" : ",\n");
+		fputs(i == 0 ? "listeners = (" : ",\n", out);
 		fprintf(out, "{ port = %u; greeting = \"", i + 1);
 		for (k = 0; k < CONF_GREETING_MAX; k++)
 			fputc(i == 0 ? 1 : i == 1 ? '\n' : '"' + 1, out);

@@ -81,17 +81,16 @@ check_rows(const struct row *rows, size_t n)
 /* -------------------------------------------------------------- the slips */
 
 #define FIT " does not fit, allowed is -2147483648 to 2147483647\n"
-#define ZERO \
+#define ZERO                                                                 \
 	" has a leading 0, which would be ignored: write it without, or as " \
 	"a string if it is a file mode\n"
 #define SUFFIX " has a suffix, allowed is a plain number\n"
 #define QUOTES " needs double quotes if it is a string\n"
-#define DURATION \
-	" has a unit: a duration is plain seconds, such as 30 or 2.5\n"
-#define SIZE \
+#define DURATION " has a unit: a duration is plain seconds, such as 30 or 2.5\n"
+#define SIZE                                                                  \
 	" needs quotes: a size is bytes, or a string with K, M or G such as " \
 	"\"16M\"\n"
-#define EITHER \
+#define EITHER                                                             \
 	" has a unit: a duration is plain seconds, a size is bytes, or a " \
 	"string with K, M or G such as \"16M\"\n"
 #define BOOLEAN " is no boolean, allowed is true or false\n"
@@ -101,7 +100,7 @@ check_rows(const struct row *rows, size_t n)
 #define NUL " is a NUL byte, which cannot be in a string\n"
 #define HEX " needs two hex digits\n"
 #define OPEN_QUOTE " the quote that opens here is not closed\n"
-#define GLUED \
+#define GLUED                                                            \
 	" text is glued to the end of a string, a quote in a string is " \
 	"written \\\"\n"
 #define NO_NAME " is no name, NAME = VALUE; is expected here\n"
@@ -157,9 +156,8 @@ static const struct row word_rows[] = {
 	{ "a = 30s;\nb = 2.5s;\nc = 100ms;\nd = 1h;\ne = 1d;\nf = 5min;"
 	  "\ng = 5sec;",
 	    "f:1: a: 30s" DURATION "f:2: b: 2.5s" DURATION
-	    "f:3: c: 100ms" DURATION "f:4: d: 1h" DURATION
-	    "f:5: e: 1d" DURATION "f:6: f: 5min" DURATION
-	    "f:7: g: 5sec" DURATION },
+	    "f:3: c: 100ms" DURATION "f:4: d: 1h" DURATION "f:5: e: 1d" DURATION
+	    "f:6: f: 5min" DURATION "f:7: g: 5sec" DURATION },
 	{ "a = 16M; b = 1k; c = 1K; d = 1G; e = 1GiB; f = 1MB; g = 1kB;",
 	    "f:1: a: 16M" SIZE "f:1: b: 1k" SIZE "f:1: c: 1K" SIZE
 	    "f:1: d: 1G" SIZE "f:1: e: 1GiB" SIZE "f:1: f: 1MB" SIZE
@@ -201,8 +199,8 @@ static const struct row word_rows[] = {
 	    "f:1: a: 'hello; (world' is in single quotes, write double "
 	    "quotes\n"
 	    "f:2: b: 'it is in single quotes, write double quotes\n" },
-	{ "@include \"x.conf\"\nb = 010;", "f:1: \"@include\":" INCLUDE
-	    "f:2: b: 010" ZERO },
+	{ "@include \"x.conf\"\nb = 010;",
+	    "f:1: \"@include\":" INCLUDE "f:2: b: 010" ZERO },
 	{ "a = 5;\n  @include \"x;}\" c = 5;", "f:2: \"@include\":" INCLUDE },
 	{ "a = { b = 5; @include 'x' };", "f:1: \"@include\":" INCLUDE },
 	{ "a = @include \"x;y\";\nb = yes;",
@@ -210,8 +208,7 @@ static const struct row word_rows[] = {
 	{ "a = @incl;", "f:1: a: @incl" QUOTES },
 	{ "a = 5;\v\nb = \x01;\n\x7f = 010;",
 	    "f:1: \"\\x0b\":" NO_NAME "f:2: b: \\x01" QUOTES
-	    "f:3: \"\\x7f\":" NO_NAME
-	    "f:3: \\x7f: 010" ZERO },
+	    "f:3: \"\\x7f\":" NO_NAME "f:3: \\x7f: 010" ZERO },
 };
 
 static void
@@ -278,10 +275,10 @@ static const struct row quote_rows[] = {
 	    "f:4: d:" OPEN_QUOTE "f:5: e: yes" BOOLEAN },
 	{ "a = \"x\" b = \"y;\nc = 010;\n",
 	    "f:1: b:" OPEN_QUOTE "f:2: c: 010" ZERO },
-	{ "a = \"x\\\";\r\nb = 010;\r\n", "f:1: a:" OPEN_QUOTE
-	    "f:2: b: 010" ZERO },
-	{ "\"x = 5;\nb = 010;", "f:1: \"\"x = 5;\":" OPEN_QUOTE
-	    "f:2: b: 010" ZERO },
+	{ "a = \"x\\\";\r\nb = 010;\r\n",
+	    "f:1: a:" OPEN_QUOTE "f:2: b: 010" ZERO },
+	{ "\"x = 5;\nb = 010;",
+	    "f:1: \"\"x = 5;\":" OPEN_QUOTE "f:2: b: 010" ZERO },
 };
 
 static void
@@ -312,13 +309,12 @@ static const struct row name_rows[] = {
 	    "f:1: \"a123456789.b123456789c123456789d12345678\":" BAD_NAME },
 	{ "2fast = 010;\n_x:010;\n+ = 5;\n$ = 5;",
 	    "f:1: \"2fast\":" NO_NAME "f:1: 2fast: 010" ZERO
-	    "f:2: \"_x\":" NO_NAME "f:2: _x: 010" ZERO
-	    "f:3: \"+\":" NO_NAME "f:4: \"$\":" NO_NAME },
+	    "f:2: \"_x\":" NO_NAME "f:2: _x: 010" ZERO "f:3: \"+\":" NO_NAME
+	    "f:4: \"$\":" NO_NAME },
 	{ "true = 5;", "f:1: \"true\":" NO_NAME },
 	{ "\"a\" = 010;\n{ \"b\": 5 }",
 	    "f:1: \"a\": a name is written without quotes\n"
-	    "f:1: \"a\": 010" ZERO
-	    "f:2: \"{\":" NO_NAME },
+	    "f:1: \"a\": 010" ZERO "f:2: \"{\":" NO_NAME },
 	{ "limits { a = 010; }\nx [ 1 ];\ny ( 1 )\nz \"1\";\nport 080;",
 	    "f:1: limits: \"=\" is missing, write limits = { ... };\n"
 	    "f:1: limits.a: 010" ZERO
@@ -370,27 +366,24 @@ static const struct row bracket_rows[] = {
 	{ "a = {\n b = 5;\n", "f:1: a:" NOT_CLOSED("{") "\n" },
 	{ "a = (\n { b = [ 1,\n",
 	    "f:1: a:" NOT_CLOSED("(") "\n"
-	    "f:2: a[0]:" NOT_CLOSED("{") "\n" },
+				      "f:2: a[0]:" NOT_CLOSED("{") "\n" },
 	{ "a = ( { b = 5;\n{ c = 6; }\n);\nd = 010;",
-	    "f:1: a[0]:" NOT_CLOSED("{") BEFORE("{", "2")
-	    "f:4: d: 010" ZERO },
+	    "f:1: a[0]:" NOT_CLOSED("{") BEFORE("{", "2") "f:4: d: 010" ZERO },
 	{ "a = ( { b = 5;\n{ c = 010; } );",
-	    "f:1: a[0]:" NOT_CLOSED("{") BEFORE("{", "2")
-	    "f:2: a[1].c: 010" ZERO },
+	    "f:1: a[0]:" NOT_CLOSED("{")
+		BEFORE("{", "2") "f:2: a[1].c: 010" ZERO },
 	{ "a = (\n { b = 5;\n);\nd = 010;",
-	    "f:2: a[0]:" NOT_CLOSED("{") BEFORE(")", "3")
-	    "f:4: d: 010" ZERO },
+	    "f:2: a[0]:" NOT_CLOSED("{") BEFORE(")", "3") "f:4: d: 010" ZERO },
 	{ "a = (\n { b = 5; }\nc = 6;\nd = 010;",
-	    "f:1: a:" NOT_CLOSED("(") BEFORE("c", "3")
-	    "f:4: d: 010" ZERO },
+	    "f:1: a:" NOT_CLOSED("(") BEFORE("c", "3") "f:4: d: 010" ZERO },
 	{ "a = [ 1, 2;\nb = 010;",
 	    "f:1: a:" NOT_CLOSED("[") BEFORE(";", "1") "f:2: b: 010" ZERO },
 	{ "a = [ 1, 2;", "f:1: a:" NOT_CLOSED("[") BEFORE(";", "1") },
 	{ "a = { b = [ 1; };\nc = 010;",
 	    "f:1: a.b:" NOT_CLOSED("[") BEFORE(";", "1") "f:2: c: 010" ZERO },
 	{ "a = ( { b = [ 1, 2; },\n { c = 6; }\n);\nd = 010;",
-	    "f:1: a[0].b:" NOT_CLOSED("[") BEFORE(";", "1")
-	    "f:4: d: 010" ZERO },
+	    "f:1: a[0].b:" NOT_CLOSED("[")
+		BEFORE(";", "1") "f:4: d: 010" ZERO },
 	{ "a = 5; };\nb = 010;",
 	    "f:1: \"}\": closes nothing, no \"{\" is open\n"
 	    "f:2: b: 010" ZERO },
@@ -411,7 +404,8 @@ static const struct row bracket_rows[] = {
 	{ "a = (((((((((((((((((1)))))))))))))))));\nb = 010;",
 	    "f:1: a[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]: is nested "
 	    "deeper than 16 levels\n" },
-	{ "a = 5; /* x\nb = 010;\n", "f:1: \"/*\": the comment that starts "
+	{ "a = 5; /* x\nb = 010;\n",
+	    "f:1: \"/*\": the comment that starts "
 	    "here has no \"*/\"\n" },
 	{ "a = { /*/ b = 5; };\n",
 	    "f:1: \"/*\": the comment that starts here has no \"*/\"\n" },
@@ -502,8 +496,7 @@ static const struct row ascii_rows[] = {
 	  "b = 5;\nc \xc2\xa0= 5;\nd =\xc2\xa0"
 	  "5;",
 	    "f:1: \"a\\xc2\\xa0\":" ASCII "f:2: \"\\xc2\\xa0"
-	    "b\":" ASCII "f:3: c: \\xc2\\xa0" ASCII
-	    "f:4: d: \\xc2\\xa0"
+	    "b\":" ASCII "f:3: c: \\xc2\\xa0" ASCII "f:4: d: \\xc2\\xa0"
 	    "5" ASCII },
 	{ "a = 30\xc2\xb5s;\nb = \xff;",
 	    "f:1: a: 30\xc2\xb5s" ASCII "f:2: b: \\xff" ASCII },
@@ -548,7 +541,8 @@ static const char *const valid_texts[] = {
 	"a = 99999999999.0; b = 1e9;",
 	"a = true; b = FALSE; c = True;truex = fAlse;",
 	"* = 1; a-b_c* = 2; Z9 = 3;",
-	"a = \"\"; b = \"x\" \"y\"\n# z\n\"z\"; c = \"\\\\\\\"\\f\\n\\r\\t\\x41\";",
+	"a = \"\"; b = \"x\" \"y\"\n# z\n\"z\"; c = "
+	"\"\\\\\\\"\\f\\n\\r\\t\\x41\";",
 	"a = \"\\\\\"; b = \"\\\\x00\"; c = \"\\X7f\\xFf\";",
 	"a = \"\xc3\xa9 \xff @include 010 30s ' ; } /* # // \";",
 	"a = \"x\ny = 5\n\";",
@@ -600,7 +594,7 @@ static struct batch {
 	volatile size_t at; /* what the child is at */
 	size_t n;
 	char text[BATCH][TEXT_MAX + 1];
-} *batch;
+} * batch;
 
 /* In precheck()'s silence libconfig may find these only. */
 static bool
@@ -619,8 +613,8 @@ batch_read(bool strict)
 	for (batch->at = 0; batch->at < batch->n && !failed; batch->at++) {
 		config_init(&config);
 		if (!config_read_string(&config, batch->text[batch->at]))
-			failed = strict ||
-			    !is_expected(config_error_text(&config));
+			failed =
+			    strict || !is_expected(config_error_text(&config));
 		config_destroy(&config);
 	}
 	return failed;
@@ -644,8 +638,9 @@ batch_check(bool strict)
 	}
 	if (status != 0)
 		print_error("libconfig, wait status %#x, at or before:\n%s\n",
-		    (unsigned)status, batch->text[batch->at < batch->n
-			    ? batch->at : batch->n - 1]);
+		    (unsigned)status,
+		    batch->text[batch->at < batch->n ? batch->at
+						     : batch->n - 1]);
 	assert_int_equal(status, 0);
 	batch->n = 0;
 }
@@ -718,9 +713,9 @@ static void
 put_gap(struct generator *generator)
 {
 	static const char *const gaps[] = { "", "", "", " ", " ", "\t", "\n",
-		"\r\n", "\f", "  \n\n ", "# x = \"y\n", "// \"{ [ (\n",
-		"#\r\n", "/* \" } ] ) */", "/**/", "/* 010 \n 30s */",
-		"/* // */", "// /*\n", "# \xc3\xa9\n" };
+		"\r\n", "\f", "  \n\n ", "# x = \"y\n", "// \"{ [ (\n", "#\r\n",
+		"/* \" } ] ) */", "/**/", "/* 010 \n 30s */", "/* // */",
+		"// /*\n", "# \xc3\xa9\n" };
 
 	PUT_ONE(generator, gaps);
 }
@@ -731,7 +726,8 @@ put_string(struct generator *generator)
 	static const char *const parts[] = { "x", " ", "\n", "=", ":", ",", ";",
 		"(", "[", "{", ")", "]", "}", "#", "//", "/*", "*/", "'",
 		"\\\\", "\\\"", "\\n", "\\x41", "\\Xff", "\\t", "@include ",
-		"010", "30s", "\xc3\xa9", "\xff", "\r\n", "name = ", "\n(", "\t" };
+		"010", "30s", "\xc3\xa9", "\xff", "\r\n", "name = ", "\n(",
+		"\t" };
 	unsigned n = draw(generator, 8);
 
 	put(generator, "\"");
@@ -923,8 +919,8 @@ test_mutated(void **state)
 	size_t i;
 
 	(void)state;
-	print_message("# mutated texts: seeds 0 to %d, %d each\n", SEEDS - 1,
-	    MUTANTS);
+	print_message(
+	    "# mutated texts: seeds 0 to %d, %d each\n", SEEDS - 1, MUTANTS);
 	for (seed = 0; seed < SEEDS; seed++) {
 		generate(&generator, seed);
 		i = draw(&generator, 2 * COUNT(valid_texts));
@@ -965,7 +961,8 @@ test_many(void **state)
 	assert_int_equal(report.errors, REPORT_LINES_MAX);
 	assert_int_equal(report.kept, REPORT_LINES_MAX);
 	assert_int_equal(report.warnings, 1);
-	assert_string_equal(report.lines[19].text, "f:20: a: 010 has a leading "
+	assert_string_equal(report.lines[19].text,
+	    "f:20: a: 010 has a leading "
 	    "0, which would be ignored: write it without, or as a string if "
 	    "it is a file mode");
 }
@@ -1008,7 +1005,9 @@ static const struct row escape_rows[] = {
 	{ "plain ~ text", "plain ~ text" },
 	{ "a\nb\tc\r\x1b[31m\x7f", "a\\x0ab\\x09c\\x0d\\x1b[31m\\x7f" },
 	{ "\xc2\xa1\xc3\xa9\xdf\xbf", "\xc2\xa1\xc3\xa9\xdf\xbf" },
-	{ "\xc2\x9b" "1m\xc2\xa0", "\\xc2\\x9b1m\\xc2\\xa0" },
+	{ "\xc2\x9b"
+	  "1m\xc2\xa0",
+	    "\\xc2\\x9b1m\\xc2\\xa0" },
 	{ "\xe2\x82\xac\xf0\x9f\x98\x80", "\xe2\x82\xac\xf0\x9f\x98\x80" },
 	{ "\xe0\xa0\x80\xee\x80\x80\xf4\x8f\xbf\xbf",
 	    "\xe0\xa0\x80\xee\x80\x80\xf4\x8f\xbf\xbf" },
@@ -1052,8 +1051,8 @@ test_report_long(void **state)
 	assert_int_equal(strlen(report.lines[0].text), REPORT_LINE_MAX - 1);
 	memset(text, '\n', sizeof(text) - 1);
 	report_error(&report, "%s", text);
-	assert_int_equal(strlen(report.lines[1].text),
-	    (REPORT_LINE_MAX - 1) / 4 * 4);
+	assert_int_equal(
+	    strlen(report.lines[1].text), (REPORT_LINE_MAX - 1) / 4 * 4);
 	for (i = 0; i + 2 < sizeof(text); i += 2)
 		memcpy(text + i, "\xc3\xa9", 2);
 	report_error(&report, "x%s", text);

@@ -1,0 +1,92 @@
+/* Waiting for a resource: longer and longer, never long. */
+#include "config.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "master/backoff.h"
+#include "master/clock.h"
+#include "master/log.h"
+
+static void
+waits_double_up_to_the_longest(void **state)
+{
+	struct backoff backoff = { 0 };
+	int64_t now = CLOCK_SECOND, want = BACKOFF_FIRST_MS;
+	int i;
+
+	(void)state;
+	assert_false(backoff_waits(&backoff, now));
+	for (i = 0; i < 20; i++) {
+		backoff_fail(&backoff, "test", EMFILE, now);
+		assert_int_equal(backoff.until, now + want * CLOCK_MS);
+		assert_true(backoff_waits(&backoff, backoff.until - 1));
+		assert_false(backoff_waits(&backoff, backoff.until));
+		now = backoff.until;
+		want = want * 2 > BACKOFF_LONGEST_MS ? BACKOFF_LONGEST_MS :
+						       want * 2;
+	}
+}
+
+static void
+failures_at_one_time_count_once(void **state)
+{
+	struct backoff backoff = { 0 };
+	int i;
+
+	(void)state;
+	for (i = 0; i < 10; i++)
+		backoff_fail(&backoff, "test", EAGAIN, CLOCK_SECOND);
+	assert_int_equal(
+	    backoff.until, CLOCK_SECOND + BACKOFF_FIRST_MS * CLOCK_MS);
+}
+
+static void
+success_starts_anew(void **state)
+{
+	struct backoff backoff = { 0 };
+	int64_t now = CLOCK_SECOND;
+
+	(void)state;
+	backoff_fail(&backoff, "test", EMFILE, now);
+	backoff_fail(&backoff, "test", EMFILE, backoff.until);
+	backoff_succeed(&backoff, "test");
+	assert_false(backoff_waits(&backoff, now));
+	backoff_fail(&backoff, "test", EMFILE, now);
+	assert_int_equal(backoff.until, now + BACKOFF_FIRST_MS * CLOCK_MS);
+}
+
+static void
+limited_lines_are_counted(void **state)
+{
+	struct log_limit limit = { 0 };
+	uint64_t suppressed = 99;
+
+	(void)state;
+	assert_true(log_limit_pass(&limit, 1000, 500, &suppressed));
+	assert_int_equal(suppressed, 0);
+	assert_false(log_limit_pass(&limit, 1001, 500, &suppressed));
+	assert_false(log_limit_pass(&limit, 1499, 500, &suppressed));
+	assert_true(log_limit_pass(&limit, 1500, 500, &suppressed));
+	assert_int_equal(suppressed, 2);
+	assert_true(log_limit_pass(&limit, 2000, 500, &suppressed));
+	assert_int_equal(suppressed, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(waits_double_up_to_the_longest),
+		cmocka_unit_test(failures_at_one_time_count_once),
+		cmocka_unit_test(success_starts_anew),
+		cmocka_unit_test(limited_lines_are_counted),
+	};
+
+	return cmocka_run_group_tests_name("backoff", tests, NULL, NULL);
+}

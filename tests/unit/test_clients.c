@@ -1,0 +1,152 @@
+/* The table of clients: slots, queues, and the heap against a plain search. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "master/clients.h"
+
+static void
+slots_are_unique_and_come_back(void **state)
+{
+	struct clients clients;
+	uint32_t slot, first, i;
+	uint64_t id;
+
+	(void)state;
+	assert_int_equal(clients_init(&clients), 0);
+	first = clients_add(&clients);
+	id = clients.slots[first].id;
+	for (i = 1; i < PLAN_CLIENT_SLOTS; i++) {
+		slot = clients_add(&clients);
+		assert_int_equal(slot, first + i);
+		assert_true(clients.slots[slot].id > id);
+		assert_int_equal(clients.slots[slot].fd, -1);
+		assert_int_equal(clients.slots[slot].pidfd, -1);
+		id = clients.slots[slot].id;
+	}
+	assert_int_equal(clients_add(&clients), CLIENT_NONE);
+	clients.slots[77].row = 5;
+	clients_remove(&clients, 77);
+	assert_int_equal(clients_add(&clients), 77);
+	assert_int_equal(clients.slots[77].row, 0);
+	assert_true(clients.slots[77].id > id);
+	assert_int_equal(clients_add(&clients), CLIENT_NONE);
+	clients_free(&clients);
+}
+
+static void
+assert_list(const struct clients *clients, const struct client_list *list,
+    const uint32_t *want, uint32_t n)
+{
+	uint32_t slot = list->head, before = CLIENT_NONE, i;
+
+	assert_int_equal(list->count, n);
+	for (i = 0; i < n; i++) {
+		assert_int_equal(slot, want[i]);
+		assert_int_equal(clients->slots[slot].prev, before);
+		before = slot;
+		slot = clients->slots[slot].next;
+	}
+	assert_int_equal(slot, CLIENT_NONE);
+	assert_int_equal(list->tail, before);
+}
+
+static void
+queue_keeps_the_order(void **state)
+{
+	struct clients clients;
+	uint32_t i;
+
+	(void)state;
+	assert_int_equal(clients_init(&clients), 0);
+	for (i = 0; i < 4; i++)
+		clients_push(&clients, &clients.young, clients_add(&clients));
+	assert_list(
+	    &clients, &clients.young, (const uint32_t[]) { 0, 1, 2, 3 }, 4);
+	clients_unlink(&clients, &clients.young, 2);
+	assert_list(
+	    &clients, &clients.young, (const uint32_t[]) { 0, 1, 3 }, 3);
+	clients_unlink(&clients, &clients.young, 0);
+	assert_list(&clients, &clients.young, (const uint32_t[]) { 1, 3 }, 2);
+	clients_unlink(&clients, &clients.young, 3);
+	clients_push(&clients, &clients.young, 0);
+	assert_list(&clients, &clients.young, (const uint32_t[]) { 1, 0 }, 2);
+	clients_unlink(&clients, &clients.young, 1);
+	clients_unlink(&clients, &clients.young, 0);
+	assert_list(&clients, &clients.young, NULL, 0);
+	assert_list(&clients, &clients.waiting, NULL, 0);
+	clients_free(&clients);
+}
+
+#define MODEL_SLOTS 300
+#define MODEL_STEPS 100000
+
+/* The nearest deadline, found by looking at all of them. */
+static int64_t
+nearest(const struct clients *clients, const bool *scheduled)
+{
+	int64_t best = INT64_MAX;
+	uint32_t i;
+
+	for (i = 0; i < MODEL_SLOTS; i++)
+		if (scheduled[i] && clients->slots[i].deadline < best)
+			best = clients->slots[i].deadline;
+	return best;
+}
+
+static void
+heap_agrees_with_a_search(void **state)
+{
+	static bool scheduled[MODEL_SLOTS];
+	struct clients clients;
+	unsigned seed = (unsigned)time(NULL);
+	uint32_t slot, due, n = 0, i;
+
+	(void)state;
+	print_message("# seed %u\n", seed);
+	srandom(seed);
+	assert_int_equal(clients_init(&clients), 0);
+	for (i = 0; i < MODEL_SLOTS; i++)
+		clients_add(&clients);
+	for (i = 0; i < MODEL_STEPS; i++) {
+		slot = (uint32_t)random() % MODEL_SLOTS;
+		if (scheduled[slot]) {
+			clients_unschedule(&clients, slot);
+			n--;
+		} else {
+			clients.slots[slot].deadline = random() % 1000;
+			clients_schedule(&clients, slot);
+			n++;
+		}
+		scheduled[slot] = !scheduled[slot];
+		assert_int_equal(clients.n_heap, n);
+		due = clients_next_due(&clients);
+		if (n == 0)
+			assert_int_equal(due, CLIENT_NONE);
+		else
+			assert_int_equal(clients.slots[due].deadline,
+			    nearest(&clients, scheduled));
+	}
+	clients_free(&clients);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(slots_are_unique_and_come_back),
+		cmocka_unit_test(queue_keeps_the_order),
+		cmocka_unit_test(heap_agrees_with_a_search),
+	};
+
+	return cmocka_run_group_tests_name("clients", tests, NULL, NULL);
+}

@@ -1,0 +1,402 @@
+/* A configuration that an enemy has written: master/recheck.c. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "confs.h"
+#include "master/recheck.h"
+
+#define RANDOM_ROUNDS 100000
+#define EDITS_MAX 8 /* bytes or words changed in a round */
+
+static struct conf *good;
+static size_t good_bytes;
+static uint64_t seed;
+
+static int
+setup(void **state)
+{
+	if (confs_setup(state) == -1)
+		return -1;
+	good = confs_must_load("user = \"u\"; pid_file = \"/p\";\n"
+	    "listeners = ( { name = \"first\"; port = 1;\n"
+	    "address = ( \"10.0.0.1\", \"fe80::1%eth0\" ); },\n"
+	    "{ address = \"::\"; greeting_file = \"/etc/motd\"; },\n"
+	    "{ port = 3; greeting = \"g\\x01\\xff\"; hold = true; } );\n");
+	good_bytes = sizeof(*good) + good->text_length;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	free(good);
+	return confs_teardown(state);
+}
+
+/* As long as it says, so that a sanitizer sees any step beyond. */
+static struct conf *
+copy_of_good(void)
+{
+	struct conf *conf = malloc(good_bytes);
+
+	assert_non_null(conf);
+	memcpy(conf, good, good_bytes);
+	return conf;
+}
+
+/* Uses all of an accepted configuration. */
+static void
+use(const struct conf *conf)
+{
+	static char *dump;
+
+	free(dump);
+	dump = confs_dump(conf);
+	assert_non_null(strstr(dump, "listeners = ("));
+}
+
+/* True when refused, with exactly an error to say so. */
+static bool
+is_refused(const struct conf *conf, size_t bytes)
+{
+	struct report report = { 0 };
+	bool refused = conf_recheck(conf, bytes, "x", &report) == -1;
+
+	assert_true(refused == (report.errors > 0));
+	if (!refused)
+		use(conf);
+	return refused;
+}
+
+/* Checks conf, which is to be refused, and frees it. */
+static void
+must_refuse(struct conf *conf, const char *what)
+{
+	if (!is_refused(conf, good_bytes))
+		fail_msg("accepted: %s", what);
+	free(conf);
+}
+
+static void
+test_good(void **state)
+{
+	struct conf *conf = copy_of_good();
+
+	(void)state;
+	assert_false(is_refused(conf, good_bytes));
+	free(conf);
+}
+
+static void
+test_size(void **state)
+{
+	size_t sizes[] = { 0, 1, sizeof(*good) - 1, sizeof(*good),
+		good_bytes - 1, good_bytes + 1, SIZE_MAX };
+	struct conf *conf = copy_of_good();
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		assert_true(is_refused(conf, sizes[i]));
+	free(conf);
+}
+
+/* Sets a uint32_t of a copy of the good one, which must not be accepted. */
+#define BREAK(field, value)                                                  \
+	do {                                                                 \
+		struct conf *conf = copy_of_good();                          \
+		conf->field = (value);                                       \
+		must_refuse(conf, #field " = " #value);                      \
+	} while (0)
+
+static void
+test_counts(void **state)
+{
+	(void)state;
+	BREAK(n_listeners, 0);
+	BREAK(n_listeners, 2);
+	BREAK(n_listeners, 4);
+	BREAK(n_listeners, CONF_LISTENERS_MAX + 1);
+	BREAK(n_listeners, UINT32_MAX);
+	BREAK(n_addresses, 0);
+	BREAK(n_addresses, 3);
+	BREAK(n_addresses, 5);
+	BREAK(n_addresses, CONF_ADDRESSES_MAX + 1);
+	BREAK(n_addresses, UINT32_MAX);
+	BREAK(text_length, 0);
+	BREAK(text_length, good->text_length - 1);
+	BREAK(text_length, good->text_length + 1);
+	BREAK(text_length, UINT32_MAX);
+	BREAK(listener[0].first_address, 1);
+	BREAK(listener[0].n_addresses, 0);
+	BREAK(listener[0].n_addresses, 1);
+	BREAK(listener[0].n_addresses, 3);
+	BREAK(listener[0].n_addresses, UINT32_MAX);
+	BREAK(listener[1].first_address, 0);
+	BREAK(listener[1].first_address, UINT32_MAX);
+	BREAK(listener[2].first_address, 4);
+}
+
+static void
+test_fields(void **state)
+{
+	(void)state;
+	BREAK(given, UINT64_MAX);
+	BREAK(given, good->given | UINT64_C(1) << 63);
+	BREAK(given, 0);
+	BREAK(given_line[0], 0);
+	BREAK(given_line[0], CONF_FILE_MAX + 2);
+	BREAK(given_line[63], 1);
+	BREAK(listener[0].line, UINT32_MAX);
+	BREAK(listener[0].greeting_file_line, 1);
+	BREAK(listener[1].greeting_file_line, 0);
+	BREAK(listener[1].greeting_file_line, UINT32_MAX);
+	BREAK(listener[1].greeting, good->listener[0].greeting);
+	BREAK(listener[0].greeting_file, good->listener[1].greeting_file);
+	BREAK(listener[0].name, good->listener[2].name);
+	BREAK(listener[0].log.target, 1);
+	BREAK(listener[0].log.level, 3);
+	BREAK(listener[0].log.facility, 0);
+	BREAK(listener[0].timeouts.shutdown_ms, 1);
+	BREAK(listener[0].port, 2);
+}
+
+static void
+test_addresses(void **state)
+{
+	(void)state;
+	BREAK(address[0].addr.family, 0);
+	BREAK(address[0].addr.family, 1);
+	BREAK(address[0].addr.family, 255);
+	BREAK(address[0].addr.bytes[0], 224);
+	BREAK(address[0].addr.bytes[4], 1);
+	BREAK(address[0].addr.bytes[15], 1);
+	BREAK(address[0].addr.port, 0);
+	BREAK(address[0].addr.port, 2);
+	BREAK(address[0].addr.scope, 1);
+	BREAK(address[0].scope[0], 'x');
+	BREAK(address[0].line, UINT32_MAX);
+	BREAK(address[1].scope[0], 0);
+	BREAK(address[1].scope[0], ' ');
+	BREAK(address[1].scope[0], '/');
+	BREAK(address[1].addr.bytes[0], 0xff);
+	BREAK(address[2], good->address[1]);
+}
+
+static void
+test_address_conflict(void **state)
+{
+	struct conf *conf = copy_of_good();
+
+	(void)state;
+	conf->address[2] = conf->address[0];
+	conf->address[2].addr.port = 4444;
+	conf->address[3] = conf->address[0];
+	conf->address[3].addr.port = 3;
+	assert_false(is_refused(conf, good_bytes));
+	conf->listener[2].port = 4444;
+	conf->address[3].addr.port = 4444;
+	must_refuse(conf, "conflict");
+}
+
+static void *
+base_of(struct conf *conf, enum schema_scope scope)
+{
+	return scope == SCHEMA_TOP ? (void *)conf : &conf->listener[2];
+}
+
+static void
+break_number(const struct schema_key *key, enum schema_scope scope)
+{
+	int64_t bad[] = { key->min - 1, key->max + 1, INT64_MIN, INT64_MAX,
+		-1, (int64_t)1 << 32 };
+	struct conf *conf;
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (schema_allows(key, bad[i]))
+			continue;
+		conf = copy_of_good();
+		schema_set_number(key, scope, base_of(conf, scope), bad[i]);
+		must_refuse(conf, key->name);
+	}
+}
+
+static void
+break_text(const struct schema_key *key, enum schema_scope scope)
+{
+	struct conf_text place =
+	    schema_text(key, scope, base_of(good, scope));
+	const struct conf_text bad[] = {
+		{ good->text_length, 0 },
+		{ UINT32_MAX, 0 },
+		{ UINT32_MAX, 1 },
+		{ 1, UINT32_MAX },
+		{ 0, UINT32_MAX },
+		{ 0, good->text_length },
+		{ good->text_length - 1, 1 },
+		{ place.offset, place.length + 1 }, /* a NUL in it */
+		{ place.offset, place.length - 1 }, /* no NUL behind it */
+	};
+	struct conf *conf;
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		conf = copy_of_good();
+		schema_set_text(key, scope, base_of(conf, scope), bad[i]);
+		must_refuse(conf, key->name);
+	}
+}
+
+static void
+test_keys(void **state)
+{
+	const struct schema_key *key;
+	enum schema_scope scope;
+
+	(void)state;
+	for (key = schema_keys; key < schema_keys + schema_n_keys; key++)
+		for (scope = SCHEMA_TOP; scope <= SCHEMA_LISTENER; scope++) {
+			if (schema_has(key, scope) && schema_is_number(key))
+				break_number(key, scope);
+			if (schema_has(key, scope) && schema_is_text(key))
+				break_text(key, scope);
+		}
+}
+
+/* What a text may not be, in the place of one that may. */
+static void
+test_text_content(void **state)
+{
+	struct conf *conf = copy_of_good();
+
+	(void)state;
+	conf->text[conf->listener[0].name.offset] = '"';
+	must_refuse(conf, "name");
+	conf = copy_of_good();
+	conf->text[conf->user.offset] = '/';
+	must_refuse(conf, "user");
+	conf = copy_of_good();
+	conf->text[conf->pid_file.offset] = 'p';
+	must_refuse(conf, "pid_file");
+	conf = copy_of_good();
+	conf->text[conf->listener[1].greeting_file.offset + 1] = '\n';
+	must_refuse(conf, "greeting_file");
+	conf = copy_of_good();
+	conf->text[conf->text_length - 1] = 'x';
+	must_refuse(conf, "the last NUL");
+	conf = copy_of_good();
+	conf->listener[0].name.length = 0;
+	conf->listener[0].name.offset = conf->text_length - 1;
+	must_refuse(conf, "no name");
+}
+
+/* --------------------------------------------------------------- any byte */
+
+static uint64_t
+random_number(void)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return seed;
+}
+
+/* Bytes that count: unused listeners and addresses are not looked at. */
+static bool
+is_used(size_t at)
+{
+	return at < offsetof(struct conf, listener[3]) ||
+	    (at >= offsetof(struct conf, address) &&
+		at < offsetof(struct conf, address[4])) ||
+	    at >= sizeof(struct conf);
+}
+
+/* Each byte by itself; what is accepted must be usable. */
+static void
+test_each_byte(void **state)
+{
+	static const unsigned char masks[] = { 0x01, 0x80, 0xff, 0x20 };
+	struct conf *conf = copy_of_good();
+	unsigned char *bytes = (unsigned char *)conf;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < good_bytes; i++) {
+		if (!is_used(i))
+			continue;
+		for (k = 0; k < sizeof(masks); k++) {
+			bytes[i] ^= masks[k];
+			is_refused(conf, good_bytes);
+			bytes[i] ^= masks[k];
+		}
+	}
+	assert_memory_equal(conf, good, good_bytes);
+	free(conf);
+}
+
+static void
+test_random(void **state)
+{
+	static const uint32_t words[] = { 0, 1, 2, 0x7f, 0xff, 0x7fffffff,
+		0x80000000, 0xffffffff };
+	struct conf *conf = copy_of_good();
+	size_t i, k, n, at, accepted = 0;
+	uint32_t word;
+
+	(void)state;
+	for (i = 0; i < RANDOM_ROUNDS; i++) {
+		n = 1 + random_number() % EDITS_MAX;
+		for (k = 0; k < n; k++) {
+			do
+				at = random_number() % (good_bytes - 3) & ~3u;
+			while (!is_used(at));
+			word = (uint32_t)random_number();
+			if (random_number() % 2 == 0)
+				word = words[word % 8];
+			memcpy((char *)conf + at, &word, sizeof(word));
+		}
+		accepted += !is_refused(conf, good_bytes);
+		memcpy(conf, good, good_bytes);
+	}
+	/* Padding, lines. */
+	assert_true(accepted < RANDOM_ROUNDS / 4);
+	free(conf);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_size),
+		cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_address_conflict),
+		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_text_content),
+		cmocka_unit_test(test_each_byte),
+		cmocka_unit_test(test_random),
+	};
+	const char *given = getenv("SEED");
+
+	seed = given != NULL ? strtoull(given, NULL, 10)
+			     : (uint64_t)time(NULL) * 2654435761u;
+	seed += seed == 0;
+	fprintf(stderr, "# SEED=%llu\n", (unsigned long long)seed);
+	return cmocka_run_group_tests_name(
+	    "recheck", tests, setup, teardown);
+}
