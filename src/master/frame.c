@@ -81,27 +81,38 @@ frame_write(int fd, const struct conf *conf, const struct report *report)
 	return write_all(fd, conf, frame.conf_bytes);
 }
 
+/* NULL, or what is wrong with the lines. */
+static const char *
+check_lines(const struct frame *frame)
+{
+	uint32_t i, warnings = 0;
+
+	if (frame->kept > REPORT_LINES_MAX)
+		return "kept";
+	for (i = 0; i < frame->kept; i++) {
+		if (frame->lines[i].warning > 1 ||
+		    memchr(frame->lines[i].text, '\0', REPORT_LINE_MAX) == NULL)
+			return "lines";
+		warnings += frame->lines[i].warning;
+	}
+	if (frame->errors > LOST_MAX || frame->kept - warnings > frame->errors)
+		return "errors";
+	if (frame->warnings > LOST_MAX || warnings > frame->warnings)
+		return "warnings";
+	return NULL;
+}
+
 /* NULL, or what is wrong with the frame apart from its configuration. */
 static const char *
 check_frame(const struct frame *frame, size_t length)
 {
-	size_t i;
-
 	if (frame->magic != MAGIC)
 		return "no frame";
-	if (frame->kept > REPORT_LINES_MAX ||
-	    (uint64_t)frame->errors + frame->warnings < frame->kept ||
-	    frame->errors > LOST_MAX || frame->warnings > LOST_MAX)
-		return "counts";
-	for (i = 0; i < frame->kept; i++)
-		if (frame->lines[i].warning > 1 ||
-		    memchr(frame->lines[i].text, '\0', REPORT_LINE_MAX) == NULL)
-			return "lines";
 	if (frame->conf_bytes != length - sizeof(*frame))
 		return "length";
 	if ((frame->errors > 0) != (frame->conf_bytes == 0))
 		return "errors and a configuration";
-	return NULL;
+	return check_lines(frame);
 }
 
 /* Adds the lines, and counts those that the child had no room for. */

@@ -98,7 +98,8 @@ hand_over(struct server *server, uint32_t slot, int64_t now)
 		session = 0;
 	if (spawners_hand_over(&server->spawners, slot, client->fd,
 		(uint32_t)session, now) == -1) {
-		if (errno != EPIPE) /* that spawner is reaped soon */
+		/* EPIPE, ECONNRESET: it is dead, and about to be reaped. */
+		if (errno != EPIPE && errno != ECONNRESET)
 			backoff_fail(
 			    &server->forking, "handing over", errno, now);
 		return false;

@@ -100,17 +100,25 @@ word_end(const char *at, const char *end, char delimiter)
 	return at;
 }
 
+/* Returns the next quote of that kind behind the one at "at", if it is in the
+ * same line, or NULL. */
+static const char *
+quote_end(const char *at, const char *end)
+{
+	const char quote = *at;
+
+	for (at++; at < end && *at != quote; at++)
+		if (*at == '\n')
+			return NULL;
+	return at < end ? at : NULL;
+}
+
 static const char *
 junk_end(const char *at, const char *end)
 {
-	const char *close = at + 1;
+	const char *close = *at == '\'' ? quote_end(at, end) : NULL;
 
-	if (*at != '\'')
-		return word_end(at + 1, end, ':');
-	while (close < end && *close != '\'' && *close != '\n')
-		close++;
-	return close < end && *close == '\'' ? close + 1
-					     : word_end(at + 1, end, ':');
+	return close != NULL ? close + 1 : word_end(at + 1, end, ':');
 }
 
 static void
@@ -204,7 +212,7 @@ lexer_skip(struct lexer *lexer)
 
 	while (at < end && *at != '\n' && !is_one_of(*at, ";,(){}[]") &&
 	    !starts_comment(at, end)) {
-		close = *at == '"' ? string_end(at, end) : NULL;
+		close = *at == '"' ? quote_end(at, end) : NULL;
 		at = (close != NULL ? close : at) + 1;
 	}
 	lexer->at = at;

@@ -160,11 +160,11 @@ main(int argc, char **argv)
 	daemonize_leave();
 	if (!options.foreground)
 		daemonize_start();
+	server_block_signals();
 	pidfile_make(candidate->conf, options.foreground);
 	candidate_make(candidate, identity, &server);
 	log_configure(candidate->conf, options.foreground);
 	privileges_drop(identity);
 	server_run(&server, candidate);
-	pidfile_release();
 	return EXIT_SUCCESS;
 }

@@ -63,6 +63,18 @@ is_still_there(int fd, const char *path)
 	    ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
 }
 
+static void
+release(void)
+{
+	if (ftruncate(held, 0) == -1)
+		log_line(LOG_WARNING, "%s: truncate: %s", held_path,
+		    strerror(errno));
+	unlink(held_path);
+	free(held_path);
+	close(held);
+	held = -1;
+}
+
 void
 pidfile_take(const char *path)
 {
@@ -79,22 +91,9 @@ pidfile_take(const char *path)
 	held_path = strdup(path);
 	if (held_path == NULL)
 		fatal(EXIT_SYSTEM, "%s: %s", path, strerror(errno));
+	atexit(release);
 	length = snprintf(text, sizeof(text), "%d\n", (int)getpid());
 	if (ftruncate(held, 0) == -1 || pwrite(held, text, (size_t)length, 0) !=
 		length)
 		fatal(EXIT_SYSTEM, "%s: write: %s", path, strerror(errno));
-}
-
-void
-pidfile_release(void)
-{
-	if (held == -1)
-		return;
-	if (ftruncate(held, 0) == -1)
-		log_line(LOG_WARNING, "%s: truncate: %s", held_path,
-		    strerror(errno));
-	unlink(held_path);
-	free(held_path);
-	close(held);
-	held = -1;
 }

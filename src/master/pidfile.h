@@ -7,11 +7,9 @@
  * process, and writes our pid.  To be called by the process that will serve:
  * the lock is not inherited.  What the file said before does not matter, only
  * the lock does.  "" does nothing.  Ends the process when another instance
- * holds the lock (EXIT_RUNNING, with its pid) or the file cannot be had.
+ * holds the lock (EXIT_RUNNING, with its pid) or the file cannot be had.  At the
+ * process's exit(3) the file is emptied, and removed if we still may.
  */
 void pidfile_take(const char *path);
-
-/* Empties the file and removes it if we (still) may. */
-void pidfile_release(void);
 
 #endif

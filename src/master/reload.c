@@ -12,6 +12,7 @@
 #include "events.h"
 #include "notify.h"
 #include "server.h"
+#include "trial.h"
 
 static void
 finish(struct server *server)
@@ -146,6 +147,9 @@ void
 reload_cancel(struct server *server)
 {
 	server->reload.wanted = false;
-	if (!server->reload.on_trial)
-		finish(server);
+	if (server->reload.on_trial) {
+		trial_abandon(&server->spawners);
+		server->generation.candidate = NULL;
+	}
+	finish(server);
 }

@@ -26,7 +26,7 @@ void reload_step(struct server *server, int64_t now);
 void reload_passed(struct server *server, uint64_t added, uint64_t removed);
 void reload_failed(struct server *server);
 
-/* The daemon stops: gives up a reload that is under way. */
+/* The daemon stops: gives up a reload that is under way, on trial or not. */
 void reload_cancel(struct server *server);
 
 #endif

@@ -23,21 +23,35 @@
 #define KILL_GRACE CLOCK_SECOND
 
 static void
+signals_of(sigset_t *mask)
+{
+	static const int numbers[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT,
+		SIGQUIT, SIGUSR1 };
+	size_t i;
+
+	sigemptyset(mask);
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		sigaddset(mask, numbers[i]);
+}
+
+void
+server_block_signals(void)
+{
+	sigset_t mask;
+
+	signals_of(&mask);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+}
+
+static void
 init(struct server *server)
 {
 	const char *failed;
 	sigset_t mask;
 
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGCHLD);
-	sigaddset(&mask, SIGHUP);
-	sigaddset(&mask, SIGTERM);
-	sigaddset(&mask, SIGINT);
-	sigaddset(&mask, SIGQUIT);
-	sigaddset(&mask, SIGUSR1);
+	signals_of(&mask);
 	server->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (server->epoll == -1 ||
-	    sigprocmask(SIG_BLOCK, &mask, NULL) == -1 ||
 	    (server->signals =
 		    signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK)) == -1 ||
 	    event_add(server->epoll, server->signals, EVENT_SIGNALS, 0) == -1)
@@ -55,6 +69,8 @@ init(struct server *server)
 static void
 stop_begin(struct server *server, int signal, int64_t now)
 {
+	if (!server->ready)
+		fatal(EXIT_SYSTEM, "start: stopped by signal %d", signal);
 	log_line(LOG_NOTICE, "stop signal=%s clients=%u",
 	    signal == SIGQUIT ? "QUIT" : signal == SIGINT ? "INT" : "TERM",
 	    (unsigned)server->stats.live);
@@ -207,7 +223,7 @@ turn(struct server *server)
 static void
 end(struct server *server)
 {
-	log_line(LOG_NOTICE, "stopped accepted_open=%u log_dropped=%llu",
+	log_line(LOG_NOTICE, "stopped clients=%u log_dropped=%llu",
 	    (unsigned)server->stats.live, (unsigned long long)log_dropped());
 	trial_abandon(&server->spawners);
 	spawners_kill(&server->spawners);

@@ -54,6 +54,10 @@ struct server {
 	int64_t stop_at; /* clock_now() of the next stage */
 };
 
+/* From here on signals wait for server_run(); to be called before anybody can
+ * know our pid. */
+void server_block_signals(void);
+
 /*
  * Serves until told to stop.  candidate is the configuration to begin with: its
  * sockets are bound, privileges are dropped.  Ends the process

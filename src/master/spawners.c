@@ -125,6 +125,9 @@ spawners_promote(struct spawners *spawners, int64_t now)
 	spawners->current = spawners->trial;
 	spawners->trial = -1;
 	spawners->list[spawners->current].state = SPAWNER_CURRENT;
+	log_line(LOG_INFO, "spawner start pid=%d generation=%llu",
+	    (int)spawners->list[spawners->current].pid,
+	    (unsigned long long)spawners->list[spawners->current].generation);
 }
 
 /* --------------------------------------------------------------- the hand-over */
@@ -229,7 +232,7 @@ died(struct spawners *spawners, struct spawner *spawner, int status)
 	    WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
 	log_line(expected ? LOG_DEBUG : LOG_ERR,
-	    "spawner ended pid=%d generation=%llu %s=%d in_flight=%u",
+	    "spawner end pid=%d generation=%llu %s=%d in_flight=%u",
 	    (int)spawner->pid, (unsigned long long)spawner->generation,
 	    WIFSIGNALED(status) ? "signal" : "status",
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),

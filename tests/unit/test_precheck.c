@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "master/precheck.h"
@@ -623,7 +624,7 @@ batch_read(bool strict)
 static void
 batch_check(bool strict)
 {
-	int status;
+	int status = -1;
 	pid_t pid;
 
 	if (batch->n == 0)
@@ -631,6 +632,7 @@ batch_check(bool strict)
 	switch (pid = fork()) {
 	case -1:
 		fail_msg("cannot fork");
+		break;
 	case 0:
 		_exit(batch_read(strict) ? 1 : 0);
 	default:
@@ -1081,6 +1083,45 @@ test_long_keys(void **state)
 	assert_non_null(strstr(said, ": 010" ZERO));
 }
 
+/* A start, and what follows it again and again: each took minutes once, or
+ * would if a look ahead or back were repeated. */
+static const struct {
+	const char *start, *more;
+} slow_rows[] = {
+	{ "", "'" },
+	{ "x x ;", "a=b;" },
+	{ "x x ;", "a=b\\\";" },
+	{ "", "\"\n=\"" },
+	{ "", "a=\"\n=\" \"" },
+	{ "a = (1 1", " 1" },
+};
+
+static void
+test_long_texts(void **state)
+{
+	const size_t max = 2u << 20;
+	char *text = malloc(max);
+	size_t i, used, length;
+	struct report report;
+	clock_t start;
+
+	(void)state;
+	assert_non_null(text);
+	for (i = 0; i < COUNT(slow_rows); i++) {
+		used = strlen(slow_rows[i].start);
+		memcpy(text, slow_rows[i].start, used);
+		length = strlen(slow_rows[i].more);
+		for (; used + length <= max; used += length)
+			memcpy(text + used, slow_rows[i].more, length);
+		memset(&report, 0, sizeof(report));
+		start = clock();
+		precheck(text, used, "f", &report);
+		assert_true(report.errors > 0);
+		assert_true(clock() - start < 5 * CLOCKS_PER_SEC);
+	}
+	free(text);
+}
+
 int
 main(void)
 {
@@ -1098,6 +1139,7 @@ main(void)
 		cmocka_unit_test(test_generated),
 		cmocka_unit_test(test_mutated),
 		cmocka_unit_test(test_long_keys),
+		cmocka_unit_test(test_long_texts),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_report_full),
 		cmocka_unit_test(test_report_escapes),
