@@ -15,7 +15,11 @@ clients_init(struct clients *clients)
 	    (struct client_list) { CLIENT_NONE, CLIENT_NONE, 0 };
 	clients->slots = calloc(PLAN_CLIENT_SLOTS, sizeof(*clients->slots));
 	clients->heap = calloc(PLAN_CLIENT_SLOTS, sizeof(*clients->heap));
-	return clients->slots == NULL || clients->heap == NULL ? -1 : 0;
+	clients->hints = calloc(CLIENT_HINTS, sizeof(*clients->hints));
+	return clients->slots == NULL || clients->heap == NULL ||
+		clients->hints == NULL ?
+	    -1 :
+	    0;
 }
 
 void
@@ -23,6 +27,7 @@ clients_free(struct clients *clients)
 {
 	free(clients->slots);
 	free(clients->heap);
+	free(clients->hints);
 }
 
 uint32_t
@@ -82,6 +87,25 @@ clients_unlink(struct clients *clients, struct client_list *list, uint32_t slot)
 	else
 		clients->slots[client->next].prev = client->prev;
 	list->count--;
+}
+
+void
+clients_hint(struct clients *clients, uint32_t slot)
+{
+	pid_t pid = clients->slots[slot].pid;
+
+	clients->hints[(uint32_t)pid % CLIENT_HINTS] = slot;
+}
+
+uint32_t
+clients_find(const struct clients *clients, pid_t pid)
+{
+	uint32_t slot = clients->hints[(uint32_t)pid % CLIENT_HINTS];
+	const struct client *client = &clients->slots[slot];
+
+	return client->state >= CLIENT_YOUNG && client->pid == pid ?
+	    slot :
+	    CLIENT_NONE;
 }
 
 /* ------------------------------------------------------- the heap of deadlines */

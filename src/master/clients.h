@@ -58,7 +58,11 @@ struct clients {
 	struct client_list young;
 	uint32_t *heap; /* slots of the old, the nearest deadline first */
 	uint32_t n_heap;
+	uint32_t *hints; /* CLIENT_HINTS slots, by pid */
 };
+
+/* Pids that differ by a multiple of this share a hint; the later one has it. */
+#define CLIENT_HINTS 65536
 
 /* Allocates the tables.  Returns 0, or -1 with errno. */
 int clients_init(struct clients *clients);
@@ -74,6 +78,12 @@ void clients_push(
     struct clients *clients, struct client_list *list, uint32_t slot);
 void clients_unlink(
     struct clients *clients, struct client_list *list, uint32_t slot);
+
+/* Notes that the slot's child is client->pid. */
+void clients_hint(struct clients *clients, uint32_t slot);
+
+/* The slot whose child has that pid, as far as is known; else CLIENT_NONE. */
+uint32_t clients_find(const struct clients *clients, pid_t pid);
 
 /* Puts the slot into the heap by its deadline, or takes it out. */
 void clients_schedule(struct clients *clients, uint32_t slot);

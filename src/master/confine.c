@@ -20,7 +20,7 @@
 #define NOBODY 65534 /* Debian's base-passwd: user nobody, group nogroup */
 #define MEMORY_MAX ((rlim_t)512 << 20) /* bytes; the master's own counts */
 
-#ifdef WITH_SANITIZERS /* they write reports and map terabytes */
+#ifdef WITH_SANITIZERS /* they write reports, map terabytes */
 #define SANITIZED true
 #define FIRST_CLOSED 3
 #else
@@ -55,12 +55,14 @@ static const struct limit {
 	const char *name;
 } limits[] = {
 	{ RLIMIT_CORE, 0, "RLIMIT_CORE" },
-	{ RLIMIT_FSIZE, 0, "RLIMIT_FSIZE" }, /* pipes have no size */
 	{ RLIMIT_NPROC, 0, "RLIMIT_NPROC" },
 	{ RLIMIT_MEMLOCK, 0, "RLIMIT_MEMLOCK" },
 	{ RLIMIT_MSGQUEUE, 0, "RLIMIT_MSGQUEUE" },
 	{ RLIMIT_NOFILE, CONFINE_FD + 1, "RLIMIT_NOFILE" },
+#ifndef WITH_SANITIZERS
+	{ RLIMIT_FSIZE, 0, "RLIMIT_FSIZE" }, /* pipes have no size */
 	{ RLIMIT_AS, MEMORY_MAX, "RLIMIT_AS" },
+#endif
 };
 
 /* Dispositions and mask of a fresh program: the master blocks signals. */
@@ -108,8 +110,6 @@ lower_limit(__rlimit_resource_t resource, rlim_t value)
 {
 	struct rlimit now;
 
-	if (SANITIZED && resource == RLIMIT_AS)
-		return 0;
 	if (getrlimit(resource, &now) == -1)
 		return -1;
 	if (now.rlim_max > value)

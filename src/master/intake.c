@@ -136,6 +136,7 @@ settle(struct server *server, int64_t now)
 		backoff_succeed(&server->forking, "clone");
 		client->pid = handed.pid;
 		client->state = CLIENT_YOUNG;
+		clients_hint(&server->clients, handed.slot);
 		clients_push(
 		    &server->clients, &server->clients.young, handed.slot);
 	}

@@ -24,9 +24,11 @@
 #include "server.h"
 
 /* A miss of wait4(pid) costs 0.4 us: so many in one pass are not felt. */
-#define PASS_MISSES 48
-/* Passes follow each other like this when no SIGCHLD asks for one. */
+#define PASS_MISSES 8
+/* Passes follow each other like this when no SIGCHLD asks for one, sooner when
+ * the last did not get to all. */
 #define PASS_INTERVAL (10 * CLOCK_MS)
+#define PASS_RESUME (1 * CLOCK_MS)
 /* Most clients end within milliseconds; the least timeouts.session is 100. */
 #define OLD_AGE (100 * CLOCK_MS)
 /* The child's own timer goes first; then we send TERM, then KILL. */
@@ -143,6 +145,16 @@ try_reap(struct server *server, uint32_t slot, int64_t now)
 }
 
 void
+reaper_hint(struct server *server, pid_t pid, int64_t now)
+{
+	uint32_t slot = clients_find(&server->clients, pid);
+
+	server->children_ended = true;
+	if (slot != CLIENT_NONE)
+		try_reap(server, slot, now);
+}
+
+void
 reaper_child(struct server *server, uint32_t slot, int64_t now)
 {
 	if (server->clients.slots[slot].state == CLIENT_OLD)
@@ -175,6 +187,7 @@ grow_old(struct server *server, uint32_t slot)
 	clients_unlink(clients, &clients->young, slot);
 }
 
+/* Asks after those whose end no signal has named, the longest unasked first. */
 static void
 pass(struct server *server, int64_t now)
 {
@@ -192,9 +205,7 @@ pass(struct server *server, int64_t now)
 		if (now - clients->slots[slot].accepted > OLD_AGE)
 			grow_old(server, slot);
 	}
-	/* A pass that did not see all goes on at once. */
-	server->children_ended = left > 0;
-	server->next_pass = now + PASS_INTERVAL;
+	server->next_pass = now + (left > 0 ? PASS_RESUME : PASS_INTERVAL);
 }
 
 /* ------------------------------------------------------------------- deadlines */
@@ -222,8 +233,7 @@ reaper_step(struct server *server, int64_t now)
 	if (clients->young.count > 0 &&
 	    (server->children_ended || now >= server->next_pass))
 		pass(server, now);
-	else
-		server->children_ended = false;
+	server->children_ended = false;
 	while ((slot = clients_next_due(clients)) != CLIENT_NONE &&
 	    clients->slots[slot].deadline <= now)
 		overdue(server, slot, now);
@@ -247,7 +257,7 @@ reaper_signal_all(struct server *server, int signal)
 }
 
 int64_t
-reaper_wakeup(const struct server *server, int64_t now)
+reaper_wakeup(const struct server *server)
 {
 	const struct clients *clients = &server->clients;
 	uint32_t slot = clients_next_due(clients);
@@ -255,11 +265,7 @@ reaper_wakeup(const struct server *server, int64_t now)
 
 	if (slot != CLIENT_NONE)
 		when = clients->slots[slot].deadline;
-	if (clients->young.count > 0) {
-		if (server->children_ended)
-			return now;
-		if (server->next_pass < when)
-			when = server->next_pass;
-	}
+	if (clients->young.count > 0 && server->next_pass < when)
+		when = server->next_pass;
 	return when;
 }

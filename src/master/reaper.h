@@ -2,6 +2,8 @@
 #ifndef MASTER_REAPER_H
 #define MASTER_REAPER_H
 
+#include <sys/types.h>
+
 #include <stdint.h>
 
 struct server;
@@ -13,6 +15,10 @@ struct server;
  */
 void reaper_step(struct server *server, int64_t now);
 
+/* SIGCHLD came, and names this one of the children that have ended; the kernel
+ * does not say how many there are. */
+void reaper_hint(struct server *server, pid_t pid, int64_t now);
+
 /* The pidfd of the slot's child is readable. */
 void reaper_child(struct server *server, uint32_t slot, int64_t now);
 
@@ -20,6 +26,6 @@ void reaper_child(struct server *server, uint32_t slot, int64_t now);
 void reaper_signal_all(struct server *server, int signal);
 
 /* clock_now() at which reaper_step() has something to do, CLOCK_NEVER. */
-int64_t reaper_wakeup(const struct server *server, int64_t now);
+int64_t reaper_wakeup(const struct server *server);
 
 #endif

@@ -80,6 +80,10 @@ static const struct rule {
 	{ "restart_syscall", "C: ppoll after SIGSTOP and SIGCONT", 0,
 	    { IS(0, 0) } },
 	{ "exit_group", "S, C: the end", 0, { IS(0, 0) } },
+#ifdef WITH_SANITIZERS
+	{ "sigaltstack", "ASan asks for it before a function that does not "
+	    "return", 0, { IS(0, 0) } },
+#endif
 };
 
 /* libseccomp returns negative errno values. */

@@ -49,6 +49,7 @@ init(struct server *server)
 	const char *failed;
 	sigset_t mask;
 
+	server->snapshot = SNAPSHOT_NONE;
 	signals_of(&mask);
 	server->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (server->epoll == -1 ||
@@ -124,11 +125,12 @@ stop_step(struct server *server, int64_t now)
 /* ---------------------------------------------------------------------- signals */
 
 static void
-signal_act(struct server *server, int signal, int64_t now)
+signal_act(struct server *server, const struct signalfd_siginfo *info,
+    int64_t now)
 {
-	switch (signal) {
+	switch (info->ssi_signo) {
 	case SIGCHLD:
-		server->children_ended = true;
+		reaper_hint(server, (pid_t)info->ssi_pid, now);
 		spawners_reap(&server->spawners);
 		break;
 	case SIGHUP:
@@ -138,7 +140,7 @@ signal_act(struct server *server, int signal, int64_t now)
 		stats_log(&server->stats);
 		break;
 	default:
-		stop_signal(server, signal, now);
+		stop_signal(server, (int)info->ssi_signo, now);
 		break;
 	}
 }
@@ -150,7 +152,7 @@ signals_read(struct server *server, int64_t now)
 
 	while (read(server->signals, &info, sizeof(info)) ==
 	    (ssize_t)sizeof(info))
-		signal_act(server, (int)info.ssi_signo, now);
+		signal_act(server, &info, now);
 }
 
 /* -------------------------------------------------------------------------- loop */
@@ -184,7 +186,7 @@ timeout_of(const struct server *server, int64_t now)
 {
 	int64_t wakeups[] = {
 		intake_wakeup(server, now),
-		reaper_wakeup(server, now),
+		reaper_wakeup(server),
 		generation_wakeup(server),
 		server->stop == STOP_NOT ? CLOCK_NEVER : server->stop_at,
 	};

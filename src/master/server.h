@@ -47,8 +47,8 @@ struct server {
 	bool full; /* max_clients reached, and said so */
 	bool any_muted; /* some listener is not polled for now */
 	struct log_limit refusals;
-	bool children_ended; /* SIGCHLD came since the last pass */
-	int64_t next_pass; /* over the young clients */
+	bool children_ended; /* SIGCHLD came since the last turn */
+	int64_t next_pass; /* over the young clients, at the latest */
 
 	enum stop stop;
 	int64_t stop_at; /* clock_now() of the next stage */

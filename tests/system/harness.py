@@ -21,6 +21,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -93,6 +94,77 @@ def close_with_reset(sock):
     sock.close()
 
 
+def is_held(sock):
+    """True while the connection is open and nothing more has come."""
+    sock.setblocking(False)
+    try:
+        sock.recv(1, socket.MSG_PEEK)
+        return False
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False
+    finally:
+        sock.settimeout(5.0)
+
+
+class Load:
+    """Threads that connect in a loop, each time for one whole greeting:
+
+        with Load(port) as load:
+            ...
+        # load.served, load.failures (texts), load.slowest (seconds)
+    """
+
+    def __init__(self, port, greetings=(b"hi client\n",), threads=4,
+                 seconds=10.0):
+        self.port = port
+        self.greetings = greetings
+        self.seconds = seconds
+        self.served = 0
+        self.slowest = 0.0
+        self.failures = []
+        self._lock = threading.Lock()
+        self._ending = threading.Event()
+        self._threads = [threading.Thread(target=self._run, daemon=True)
+                         for _ in range(threads)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._ending.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self):
+        while not self._ending.is_set():
+            begin = time.monotonic()
+            failure = self._once()
+            took = time.monotonic() - begin
+            with self._lock:
+                self.slowest = max(self.slowest, took)
+                if failure is None:
+                    self.served += 1
+                elif len(self.failures) < 100:
+                    self.failures.append(failure)
+
+    def _once(self):
+        try:
+            got = greet(self.port, seconds=self.seconds)
+        except OSError as error:
+            return repr(error)
+        return None if got in self.greetings else f"got {got[:80]!r}"
+
+    def wait_more(self, count, seconds=20.0):
+        """Waits until count more have been served."""
+        goal = self.served + count
+        wait_for(lambda: self.served >= goal, seconds,
+                 f"{count} more greetings")
+
+
 # ------------------------------------------------------------------- processes
 
 def proc_status(pid):
@@ -135,6 +207,18 @@ def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:
         fields = file.read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def limit(pid, name, soft):
+    """prlimit(1): sets a soft limit of a process, as its own user: root in a
+    container may have no CAP_SYS_RESOURCE."""
+    user = {}
+    if IS_ROOT:
+        uid = int(proc_status(pid)["Uid"].split()[0])
+        gid = int(proc_status(pid)["Gid"].split()[0])
+        user = {"user": uid, "group": gid, "extra_groups": []}
+    subprocess.run(["prlimit", "--pid", str(pid), f"--{name}={soft}:"],
+                   check=True, **user)
 
 
 def die_with_parent():

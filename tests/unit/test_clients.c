@@ -87,6 +87,35 @@ queue_keeps_the_order(void **state)
 	clients_free(&clients);
 }
 
+static void
+hints_find_live_children_only(void **state)
+{
+	struct clients clients;
+	uint32_t a, b;
+
+	(void)state;
+	assert_int_equal(clients_init(&clients), 0);
+	assert_int_equal(clients_find(&clients, 100), CLIENT_NONE);
+	a = clients_add(&clients);
+	b = clients_add(&clients);
+	clients.slots[a].pid = 100;
+	clients.slots[a].state = CLIENT_YOUNG;
+	clients_hint(&clients, a);
+	assert_int_equal(clients_find(&clients, 100), a);
+	/* The same hint, another pid. */
+	assert_int_equal(
+	    clients_find(&clients, 100 + CLIENT_HINTS), CLIENT_NONE);
+	clients.slots[b].pid = 100 + CLIENT_HINTS;
+	clients.slots[b].state = CLIENT_OLD;
+	clients_hint(&clients, b);
+	assert_int_equal(clients_find(&clients, 100), CLIENT_NONE);
+	assert_int_equal(clients_find(&clients, 100 + CLIENT_HINTS), b);
+	clients_remove(&clients, b);
+	assert_int_equal(
+	    clients_find(&clients, 100 + CLIENT_HINTS), CLIENT_NONE);
+	clients_free(&clients);
+}
+
 #define MODEL_SLOTS 300
 #define MODEL_STEPS 100000
 
@@ -145,6 +174,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slots_are_unique_and_come_back),
 		cmocka_unit_test(queue_keeps_the_order),
+		cmocka_unit_test(hints_find_live_children_only),
 		cmocka_unit_test(heap_agrees_with_a_search),
 	};
 

@@ -215,6 +215,13 @@ test_random(void **state)
 	}
 }
 
+/* ASan's realloc() copies always, and libconfig 1.5 grows by 64 bytes. */
+#ifdef WITH_SANITIZERS
+#define LARGEST (CONF_GREETING_MAX / 16)
+#else
+#define LARGEST CONF_GREETING_MAX
+#endif
+
 /* The most that all texts may have, in the bytes that take most to write. */
 static void
 test_largest(void **state)
@@ -229,7 +236,7 @@ test_largest(void **state)
 	for (i = 0; i < 3; i++) {
 		fputs(i == 0 ? "listeners = (" : ",\n", out);
 		fprintf(out, "{ port = %u; greeting = \"", i + 1);
-		for (k = 0; k < CONF_GREETING_MAX; k++)
+		for (k = 0; k < LARGEST; k++)
 			fputc(i == 0 ? 1 : i == 1 ? '\n' : '"' + 1, out);
 		fputs("\"; }", out);
 	}
