@@ -23,6 +23,14 @@ conf_given(const struct conf *conf, const char *key)
 	return row != NULL && (conf->given >> (row - schema_keys) & 1) != 0;
 }
 
+uint32_t
+conf_line(const struct conf *conf, const char *key)
+{
+	const struct schema_key *row = schema_find(key);
+
+	return row != NULL ? conf->given_line[row - schema_keys] : 0;
+}
+
 /* The value of a top-level key as it would be written. */
 static const char *
 format_key(const struct conf *conf, const struct schema_key *key, char *text)

@@ -111,6 +111,9 @@ const char *conf_text(const struct conf *conf, struct conf_text text);
 /* True when the top-level key of that dotted name was written in the file. */
 bool conf_given(const struct conf *conf, const char *key);
 
+/* The line that a top-level key stands in, 0 when it is not written. */
+uint32_t conf_line(const struct conf *conf, const char *key);
+
 /*
  * A load under way.  The text is parsed in a child process (user nobody when
  * we are root, no files, seccomp, limits, a timer), because libconfig may exit

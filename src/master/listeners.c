@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "conf.h"
 #include "privileges.h"
 #include "report.h"
@@ -132,7 +133,7 @@ address_bind(struct listener *listener, const struct conf_address *address,
     const struct conf_listener *group, const struct listeners *running,
     const char *path, struct report *report)
 {
-	char text[ADDR_PORT_TEXT_MAX];
+	char text[ADDRESS_TEXT_MAX];
 
 	*listener = (struct listener) {
 		.fd = -1,
@@ -142,7 +143,7 @@ address_bind(struct listener *listener, const struct conf_address *address,
 	};
 	if (bind_or_take(listener, address, running) == 0)
 		return 0;
-	addr_format_port(&address->addr, text);
+	address_format_port(address, text);
 	if (group->optional && is_absent(errno)) {
 		report_warning(report, "%s:%u: bind %s: %s (optional, skipped)",
 		    path, (unsigned)address->line, text, strerror(errno));

@@ -46,14 +46,21 @@ identity_find(const struct conf *conf, const char *path)
 	const char *user = conf_text(conf, conf->user);
 	const char *group = conf_text(conf, conf->group);
 	const char *key, *failed;
+	uint32_t line;
 
 	if (!privileges_are_root())
 		return NULL;
 	failed = privileges_lookup(&identity, user, group, &key);
-	if (failed != NULL)
-		fatal(EXIT_CONFIG, "%s: %s: \"%s\": %s", path, key,
-		    strcmp(key, "user") == 0 ? user : group, failed);
-	return &identity;
+	if (failed == NULL)
+		return &identity;
+	line = conf_line(conf, key);
+	if (strcmp(key, "group") == 0)
+		user = group;
+	if (line == 0)
+		fatal(EXIT_CONFIG, "%s: %s: the default, \"%s\": %s", path,
+		    key, user, failed);
+	fatal(EXIT_CONFIG, "%s:%u: %s: \"%s\": %s", path, (unsigned)line, key,
+	    user, failed);
 }
 
 /* What a reload will have to read must be readable with the rights that it will
@@ -112,12 +119,9 @@ pidfile_make(const struct conf *conf, bool foreground)
 
 /* The bound sockets and the plan, made with the rights that we still have. */
 static void
-candidate_make(struct candidate *candidate,
-    const struct identity *identity, struct server *server)
+candidate_make(struct candidate *candidate, struct conf_greeting *greetings,
+    struct server *server)
 {
-	struct conf_greeting *greetings =
-	    greetings_load(candidate, server->path, identity);
-
 	if (candidate_prepare(candidate, greetings, server) == -1) {
 		log_report(&candidate->report);
 		fatal(EXIT_ADDRESS, "start: not all addresses can be bound");
@@ -127,11 +131,10 @@ candidate_make(struct candidate *candidate,
 
 /* -t: all that can be known without binding or changing anything. */
 static int
-configuration_test(struct candidate *candidate, const char *path,
-    const struct identity *identity)
+configuration_test(
+    const struct candidate *candidate, struct conf_greeting *greetings)
 {
-	conf_greetings_free(greetings_load(candidate, path, identity),
-	    candidate->conf->n_listeners);
+	conf_greetings_free(greetings, candidate->conf->n_listeners);
 	log_report(&candidate->report);
 	return EXIT_SUCCESS;
 }
@@ -142,6 +145,7 @@ main(int argc, char **argv)
 	static struct server server;
 	struct options options;
 	struct candidate *candidate;
+	struct conf_greeting *greetings;
 	const struct identity *identity;
 
 	daemonize_tidy();
@@ -150,8 +154,9 @@ main(int argc, char **argv)
 	if (options.mode == MODE_DUMP)
 		return configuration_dump(candidate->conf);
 	identity = identity_find(candidate->conf, options.path);
+	greetings = greetings_load(candidate, options.path, identity);
 	if (options.mode == MODE_TEST)
-		return configuration_test(candidate, options.path, identity);
+		return configuration_test(candidate, greetings);
 
 	server.path = options.path;
 	server.as_root = identity != NULL;
@@ -162,7 +167,7 @@ main(int argc, char **argv)
 		daemonize_start();
 	server_block_signals();
 	pidfile_make(candidate->conf, options.foreground);
-	candidate_make(candidate, identity, &server);
+	candidate_make(candidate, greetings, &server);
 	log_configure(candidate->conf, options.foreground);
 	privileges_drop(identity);
 	server_run(&server, candidate);

@@ -41,7 +41,8 @@ open_locked(const char *path)
 	    0644);
 
 	if (fd == -1)
-		fatal(EXIT_SYSTEM, "%s: open: %s", path, strerror(errno));
+		fatal(EXIT_SYSTEM, "%s: open: %s%s", path, strerror(errno),
+		    errno == ELOOP ? " (it must not be a link)" : "");
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
 		fatal(EXIT_SYSTEM, "%s: open: is not a regular file", path);
 	if (fcntl(fd, F_SETLK, &lock) == -1) {

@@ -28,7 +28,6 @@ mark_read(struct scan *scan)
 	} else if (token_is(mark, "=:")) {
 		scan_complain_once(scan, mark->line, scan_here(scan),
 		    "\"%c\" stands where a value should be", *mark->text);
-		lexer_skip(&scan->lexer);
 		scan_next(scan);
 	} else {
 		scan_complain_once(scan, scan_top(scan)->key.line,
@@ -60,8 +59,8 @@ value_read(struct scan *scan)
 
 /* ------------------------------------------------------------- settings */
 
-/* "limits {", "port 80": returns true when a value follows all the same. */
-static bool
+/* "limits {", "port 80", "port;" */
+static void
 equals_miss(struct scan *scan)
 {
 	const struct token *token = &scan->token;
@@ -69,12 +68,12 @@ equals_miss(struct scan *scan)
 	const char *value = "VALUE";
 
 	if (token->kind == LEX_JUNK)
-		return true; /* let value_read() say what it is */
+		return; /* value_read() says what it is */
 	if (token->kind == LEX_END || token->kind == LEX_NAME ||
 	    token_is(token, ";,}])")) {
 		scan_complain_once(scan, key->line, scan_here(scan),
 		    "has no value, write %.*s = VALUE;", SCAN_SHOWN(key));
-		return false;
+		return;
 	}
 	if (token_is(token, "{"))
 		value = "{ ... }";
@@ -84,7 +83,6 @@ equals_miss(struct scan *scan)
 		value = "( ... )";
 	scan_complain_once(scan, key->line, scan_here(scan),
 	    "\"=\" is missing, write %.*s = %s;", SCAN_SHOWN(key), value);
-	return true;
 }
 
 /* The name and what is glued to it is no name: "log.target". */
@@ -126,13 +124,11 @@ setting_read(struct scan *scan)
 	if (token->length > length)
 		name_explain(scan);
 	scan_next(scan);
-	frame->state = SCAN_VALUE;
-	if (token_is(token, "=:")) {
+	if (token_is(token, "=:"))
 		scan_next(scan);
-		value_read(scan);
-	} else if (equals_miss(scan)) {
-		value_read(scan);
-	}
+	else
+		equals_miss(scan);
+	value_read(scan);
 }
 
 /* What stands where a name should, and starts none. */
@@ -146,10 +142,13 @@ leftover_explain(struct scan *scan, bool named)
 	if (token->kind == LEX_JUNK && why != NULL)
 		scan_complain_once(
 		    scan, token->line, scan_token(scan), "%s", why);
+	else if (token->kind == LEX_MARK)
+		scan_complain_once(scan, token->line, scan_token(scan),
+		    "has no name before it");
 	else if (named && token->kind == LEX_STRING)
 		scan_complain_once(scan, token->line, scan_token(scan),
 		    "a name is written without quotes");
-	else if (!named && token->kind != LEX_JUNK && frame->key.length > 0 &&
+	else if (!named && token->kind != LEX_JUNK &&
 	    (frame->state == SCAN_VALUE || frame->state == SCAN_COMMA))
 		scan_complain_once(scan, token->line, scan_here(scan),
 		    "several values need brackets, write %.*s = [ ..., ... ];",
@@ -207,20 +206,6 @@ group_stray(struct scan *scan)
 	scan_top(scan)->stray = true;
 }
 
-/* A "=" where a name should be. */
-static void
-equals_stray(struct scan *scan)
-{
-	struct scan_frame *frame = scan_top(scan);
-
-	scan_complain_once(
-	    scan, scan->token.line, scan_token(scan), "has no name before it");
-	frame->key = scan->token;
-	frame->key.length = 0;
-	scan_next(scan);
-	value_read(scan);
-}
-
 static void
 separator_read(struct scan *scan)
 {
@@ -230,10 +215,12 @@ separator_read(struct scan *scan)
 	if (frame->state == SCAN_START || frame->state == SCAN_COMMA)
 		scan_complain_once(scan, scan->token.line, scan_token(scan),
 		    "is doubled, or has no setting before it");
-	if (!comma)
+	if (!comma) {
 		frame->state = SCAN_START;
-	else if (frame->state != SCAN_LEFTOVER)
+		frame->key.length = 0;
+	} else if (frame->state != SCAN_LEFTOVER) {
 		frame->state = SCAN_COMMA;
+	}
 	scan_next(scan);
 }
 
@@ -252,8 +239,6 @@ setting_step(struct scan *scan)
 		scan_close(scan);
 	else if (token_is(token, "{[("))
 		group_stray(scan);
-	else if (token_is(token, "=:"))
-		equals_stray(scan);
 	else
 		leftover_read(scan);
 }
@@ -293,7 +278,6 @@ semicolon_read(struct scan *scan)
 	scan_complain_once(scan, scan->token.line,
 	    scan_key(scan, scan->depth - 1),
 	    "values are separated by \",\", not by \";\"");
-	scan_top(scan)->state = SCAN_VALUE;
 	comma_read(scan);
 }
 
@@ -383,7 +367,6 @@ precheck(
 
 	if (!start_check(&scan))
 		return;
-	scan.frames[0].state = SCAN_START;
 	scan_next(&scan);
 	while (!scan.done && report->errors < REPORT_LINES_MAX)
 		if (scan_top(&scan)->list)

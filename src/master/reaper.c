@@ -138,7 +138,7 @@ try_reap(struct server *server, uint32_t slot, int64_t now)
 	int status = SIGKILL; /* as if killed, should it not be ours */
 	pid_t pid = wait4(client->pid, &status, WNOHANG, &usage);
 
-	if (pid == 0)
+	if (pid == 0 || (pid == -1 && errno == EINTR))
 		return false;
 	finish(server, slot, status, &usage, now);
 	return true;

@@ -33,6 +33,7 @@ reload_failed(struct server *server)
 
 	log_report(report);
 	server->stats.reloads_failed++;
+	stats_tidy(&server->stats); /* rows that candidate_prepare() made */
 	log_line(LOG_ERR, "reload result=failed errors=%zu generation=%" PRIu64,
 	    report->errors, server->spawners.generation);
 	notify_ready("reload failed, the old configuration serves: %s",

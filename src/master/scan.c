@@ -97,10 +97,11 @@ const char *
 scan_token(struct scan *scan)
 {
 	const struct token *token = &scan->token;
-	const char *quote = token->kind == LEX_STRING ? "" : "\"";
+	bool quoted =
+	    token->kind == LEX_STRING || token->kind == LEX_OPEN_STRING;
 
-	snprintf(scan->what, SCAN_WHAT_MAX, "%s%.*s%s", quote,
-	    SCAN_SHOWN(token), quote);
+	snprintf(scan->what, SCAN_WHAT_MAX, quoted ? "%.*s" : "\"%.*s\"",
+	    SCAN_SHOWN(token));
 	return scan->what;
 }
 

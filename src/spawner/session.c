@@ -186,19 +186,19 @@ was_reset(void)
 }
 
 /*
- * Waits ms, less when the client writes; returns the time waited.  There is no
- * event for "delivered", so settle() looks again and again.
+ * Waits ms, less when the client writes; returns the microseconds waited.  There
+ * is no event for "delivered", so settle() looks again and again.
  */
-static uint32_t
+static uint64_t
 settle_step(struct input *input, uint32_t ms)
 {
 	struct call_time left = time_of(ms);
 
 	if (await(input_events(input), &left) != 0)
 		input_drain(input);
-	if (was_reset())
-		input_fail(input, ECONNRESET);
-	return ms - (uint32_t)(left.nanoseconds / 1000000);
+	if (was_reset()) /* one that has closed refuses what still comes */
+		input_fail(input, input->ended ? EPIPE : ECONNRESET);
+	return ms * UINT64_C(1000) - (uint64_t)left.nanoseconds / 1000;
 }
 
 /* Waits while the client keeps taking what is left, but not longer than
@@ -206,14 +206,15 @@ settle_step(struct input *input, uint32_t ms)
 static enum outcome
 settle(struct input *input, const struct plan_session *session)
 {
-	uint32_t step = SETTLE_STEP_MIN_MS, idle = 0;
+	uint32_t step = SETTLE_STEP_MIN_MS;
+	uint64_t idle = 0;
 	int before = unsent(), now;
 
 	while ((now = unsent()) > 0 && !input->failed) {
 		if (now < before)
 			idle = 0;
 		before = now;
-		if (idle >= session->send_ms)
+		if (idle >= session->send_ms * UINT64_C(1000))
 			return OUTCOME_SEND_TIMEOUT;
 		idle += settle_step(input, step);
 		if (step < SETTLE_STEP_MAX_MS)

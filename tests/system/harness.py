@@ -11,8 +11,11 @@ Nothing started here outlives its test: Case.addCleanup() ends it, and a daemon
 that is still there dies with the test by PR_SET_PDEATHSIG.
 """
 
+import concurrent.futures
 import ctypes
+import errno
 import os
+import random
 import re
 import shutil
 import signal
@@ -23,6 +26,7 @@ import sys
 import tempfile
 import threading
 import time
+import typing
 import unittest
 
 BUILDDIR = os.path.abspath(os.environ.get("BUILDDIR", "."))
@@ -35,13 +39,32 @@ HOST = "127.0.0.1"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+
+# Below what the kernel gives to those who connect (ip_local_port_range): a port
+# that is free now cannot become a client's before the daemon binds it.
+PORTS = range(10000, 32768)
 
 
 def free_port(host=HOST, family=socket.AF_INET):
-    """A TCP port that nobody has now."""
-    with socket.socket(family, socket.SOCK_STREAM) as sock:
-        sock.bind((host, 0))
-        return sock.getsockname()[1]
+    """A TCP port that nobody has now, and that was not given out before."""
+    while True:
+        port = random.choice(PORTS)
+        if port in _ports_given:
+            continue
+        with socket.socket(family, socket.SOCK_STREAM) as sock:
+            try:
+                sock.bind((host, port))
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    continue
+                raise
+        _ports_given.add(port)
+        return port
+
+
+_ports_given = set()
 
 
 def wait_for(condition, seconds=5.0, what="condition"):
@@ -92,6 +115,17 @@ def close_with_reset(sock):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                     struct.pack("ii", 1, 0))
     sock.close()
+
+
+def read_to_end(sock):
+    """All bytes until the stream ends, and whether a reset ended it."""
+    parts = []
+    try:
+        while part := sock.recv(1 << 16):
+            parts.append(part)
+    except ConnectionResetError:
+        return b"".join(parts), True
+    return b"".join(parts), False
 
 
 def is_held(sock):
@@ -165,6 +199,40 @@ class Load:
                  f"{count} more greetings")
 
 
+def together(*calls):
+    """Calls all of them at the same time; their results, or the first
+    exception once all have ended."""
+    with concurrent.futures.ThreadPoolExecutor(len(calls)) as pool:
+        futures = [pool.submit(call) for call in calls]
+    return [future.result() for future in futures]
+
+
+class KernelSocket(typing.NamedTuple):
+    """A row of /proc/net/tcp."""
+
+    state: str  # as in "ss": "ESTAB", "FIN-WAIT-1"
+    unsent: int  # bytes that the other side has not acknowledged
+    inode: int  # 0: no process has it
+
+
+_STATES = ("", "ESTAB", "SYN-SENT", "SYN-RECV", "FIN-WAIT-1", "FIN-WAIT-2",
+           "TIME-WAIT", "CLOSE", "CLOSE-WAIT", "LAST-ACK", "LISTEN",
+           "CLOSING", "NEW-SYN-RECV")
+
+
+def kernel_sockets(port):
+    """What the kernel has with that local port."""
+    found = []
+    for name in "tcp", "tcp6":
+        with open(f"/proc/net/{name}", encoding="ascii") as file:
+            for row in (line.split() for line in list(file)[1:]):
+                if int(row[1].rsplit(":", 1)[1], 16) == port:
+                    found.append(KernelSocket(
+                        _STATES[int(row[3], 16)],
+                        int(row[4].split(":")[0], 16), int(row[9])))
+    return found
+
+
 # ------------------------------------------------------------------- processes
 
 def proc_status(pid):
@@ -202,6 +270,13 @@ def descriptors(pid):
     return found
 
 
+def limits(pid):
+    """/proc/PID/limits: {"Max open files": ("1", "1"), ...}, soft and hard."""
+    with open(f"/proc/{pid}/limits", encoding="ascii") as file:
+        return {line[:26].strip(): (line[26:47].strip(), line[47:68].strip())
+                for line in list(file)[1:]}
+
+
 def cpu_seconds(pid):
     """User and system time that the process has used."""
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:
@@ -224,6 +299,29 @@ def limit(pid, name, soft):
 def die_with_parent():
     """For preexec_fn."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def become_user():
+    """For preexec_fn: root becomes an ordinary user."""
+    os.setgroups([])
+    os.setresgid(USER, USER, USER)
+    os.setresuid(USER, USER, USER)
+
+
+def run(*arguments, program=DAEMON, as_user=False, preexec=None, wrapper=(),
+        seconds=30.0, **keywords):
+    """Runs forkgreetd to its end; returns subprocess.CompletedProcess with
+    what it said as text."""
+    def before():
+        if preexec is not None:
+            preexec()
+        if as_user and IS_ROOT:
+            become_user()
+    keywords = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
+                "stderr": subprocess.PIPE, **keywords}
+    return subprocess.run([*wrapper, program, *arguments], timeout=seconds,
+                          encoding="utf-8", errors="replace", check=False,
+                          preexec_fn=before, **keywords)
 
 
 # ------------------------------------------------------------------ the daemon
@@ -260,9 +358,7 @@ class Daemon:
         if self.preexec is not None:
             self.preexec()
         if self.as_user and IS_ROOT:
-            os.setgroups([])
-            os.setresgid(USER, USER, USER)
-            os.setresuid(USER, USER, USER)
+            become_user()
         die_with_parent()
 
     def write_config(self, text):
@@ -370,6 +466,83 @@ class Daemon:
             self.process.wait()
 
 
+class _Adopted:
+    """What Daemon needs of subprocess.Popen, for a process that became our
+    child when its parent ended."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.returncode = None
+
+    def poll(self):
+        """Its exit status, or None while it runs."""
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid == self.pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def wait(self, seconds=15.0):
+        """Its exit status."""
+        wait_for(lambda: self.poll() is not None, seconds, "the daemon's end")
+        return self.returncode
+
+    def send_signal(self, number):
+        """kill(2)."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+
+class Background(Daemon):
+    """forkgreetd without -f.  Its PID file is pid_path.  .command is the
+    starting command, .process the daemon, once ready() has returned."""
+
+    def __init__(self, folder, config, as_user=False, arguments=(),
+                 **keywords):
+        # So that the daemon becomes our child, and cannot get lost.
+        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self.pid_path = os.path.join(folder, "pid")
+        super().__init__(folder, f'pid_file = "{self.pid_path}";\n{config}',
+                         as_user, arguments, **keywords)
+        self.command = self.process
+
+    def written_pid(self):
+        """What the PID file says; None: nothing, or no file."""
+        try:
+            with open(self.pid_path, encoding="ascii") as file:
+                return int(file.read() or 0) or None
+        except FileNotFoundError:
+            return None
+
+    def ready(self, seconds=20.0):
+        """Waits for the starting command; returns self."""
+        if self.command.wait(seconds) != 0:
+            raise AssertionError("the daemon did not start:\n"
+                                 + "\n".join(self.log()))
+        self.pid = self.written_pid()
+        self.process = _Adopted(self.pid)
+        return self
+
+    def end(self):
+        """Whatever state it is in: afterwards it is gone."""
+        super().end()
+        if self.command.poll() is None:
+            self.command.kill()
+            self.command.wait()
+        for pid in children(os.getpid()):
+            if self.config.encode() in _command_line(pid):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+
+def _command_line(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
 def _pgid(pid):
     try:
         return os.getpgid(pid)
@@ -396,6 +569,15 @@ class Case(unittest.TestCase):
         if config is None:
             config = self.configuration(listeners, top)
         daemon = Daemon(self.folder(), config, as_user, **arguments)
+        self.addCleanup(daemon.end)
+        return daemon.ready() if ready else daemon
+
+    def background(self, listeners=None, top="", ready=True, as_user=False,
+                   config=None, **arguments):
+        """The same without -f."""
+        if config is None:
+            config = self.configuration(listeners, top)
+        daemon = Background(self.folder(), config, as_user, **arguments)
         self.addCleanup(daemon.end)
         return daemon.ready() if ready else daemon
 

@@ -278,8 +278,10 @@ static const struct row quote_rows[] = {
 	    "f:1: b:" OPEN_QUOTE "f:2: c: 010" ZERO },
 	{ "a = \"x\\\";\r\nb = 010;\r\n",
 	    "f:1: a:" OPEN_QUOTE "f:2: b: 010" ZERO },
+	{ "a = \"x };\nb = 010;", "f:1: a:" OPEN_QUOTE "f:2: b: 010" ZERO },
+	{ "a = 5; \"x\n;b = 010;", "f:1: \"x:" OPEN_QUOTE "f:2: b: 010" ZERO },
 	{ "\"x = 5;\nb = 010;",
-	    "f:1: \"\"x = 5;\":" OPEN_QUOTE "f:2: b: 010" ZERO },
+	    "f:1: \"x = 5;:" OPEN_QUOTE "f:2: b: 010" ZERO },
 };
 
 static void
@@ -313,6 +315,8 @@ static const struct row name_rows[] = {
 	    "f:2: \"_x\":" NO_NAME "f:2: _x: 010" ZERO "f:3: \"+\":" NO_NAME
 	    "f:4: \"$\":" NO_NAME },
 	{ "true = 5;", "f:1: \"true\":" NO_NAME },
+	{ "{\n a = 5;\n};\nb = 010;",
+	    "f:1: \"{\":" NO_NAME "f:4: b: 010" ZERO },
 	{ "\"a\" = 010;\n{ \"b\": 5 }",
 	    "f:1: \"a\": a name is written without quotes\n"
 	    "f:1: \"a\": 010" ZERO "f:2: \"{\":" NO_NAME },
@@ -339,6 +343,13 @@ static const struct row name_rows[] = {
 	    "f:1: a: has no value\nf:2: b: has no value\n"
 	    "f:4: d: has no value\nf:6: f.g: has no value\n" },
 	{ "a = [ 1 ]; b = ", "f:1: b: has no value\n" },
+	{ "a ==5;\nb = : 5;\nc = ( =5 );\n= { d = 010; };",
+	    "f:1: a: \"=\" stands where a value should be\n"
+	    "f:2: b: \":\" stands where a value should be\n"
+	    "f:3: c[0]: \"=\" stands where a value should be\n"
+	    "f:4: \"=\": has no name before it\n"
+	    "f:4: d: 010" ZERO },
+	{ "a = # x", "f:1: \"# x\":" LAST_COMMENT "f:1: a: has no value\n" },
 	{ "a == 5;\nb := 5;\nc = ( = 5 );\n= 5;\nd = 010;",
 	    "f:1: a: \"=\" stands where a value should be\n"
 	    "f:2: b: \"=\" stands where a value should be\n"
@@ -482,6 +493,9 @@ static const struct {
 };
 
 static const struct row ascii_rows[] = {
+	{ "\xef\xbb\xbf",
+	    "f:1: \"\\xef\\xbb\\xbf\": a byte order mark, save the file as "
+	    "UTF-8 without it\n" },
 	{ "\xef\xbb\xbf"
 	  "a = 010;",
 	    "f:1: \"\\xef\\xbb\\xbf\": a byte order mark, save the file as "

@@ -1,0 +1,553 @@
+"""Faults: spawner and master killed or stopped, resources that run out, system
+calls that fail.  No client may be lost, nothing may spin, and what was wrong must
+be over within about a second of its cause being gone."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+
+from harness import (Case, IS_ROOT, Load, children, close_with_reset,
+                     cpu_seconds, descriptors, die_with_parent, exists,
+                     free_port, greet, is_held, limit, needs_program,
+                     proc_status, read_all, wait_for)
+
+GREETING = b"hi client\n"
+OUT_OF_RESOURCES = b"out of resources, try again later\n"
+# What the contract calls a second, on a machine that does other things too.
+ABOUT_A_SECOND = 3.0
+
+
+def group_members(group):
+    """Pids of the living processes in that process group."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.getpgid(int(name)) == group and exists(int(name)):
+                found.append(int(name))
+        except ProcessLookupError:
+            pass
+    return found
+
+
+class FaultCase(Case):
+    """Two listeners: one greets and ends, one greets and holds."""
+
+    as_user = False
+
+    def setUp(self):
+        if self.as_user and not IS_ROOT:
+            self.skipTest("all tests run as an ordinary user")
+        self.held_port = free_port()
+
+    def start(self, top="", more=""):
+        """A daemon with both listeners."""
+        return self.daemon(
+            self.listener(more) + ", " +
+            self.listener("hold = true; " + more, "held", self.held_port),
+            top, as_user=self.as_user)
+
+    def hold(self, count=1):
+        """Connections that have been greeted and stay."""
+        held = [self.connect(self.held_port) for _ in range(count)]
+        for sock in held:
+            self.assertEqual(sock.recv(100), GREETING)
+        return held
+
+    def assert_held(self, held):
+        """The connections are still there."""
+        self.assertEqual([is_held(sock) for sock in held],
+                         [True] * len(held))
+
+    def release(self, daemon, held):
+        """The held clients end, as clients that had their greeting."""
+        before = self.ended(daemon, "held", "greeted")
+        for sock in held:
+            sock.close()
+        wait_for(lambda: self.ended(daemon, "held", "greeted") ==
+                 before + len(held), what="end of held clients")
+
+    @staticmethod
+    def ended(daemon, listener, outcome):
+        """How many client lines say so."""
+        return sum(line["listener"] == listener and
+                   line["outcome"] == outcome
+                   for line in daemon.lines("client"))
+
+    @staticmethod
+    def spawner(daemon, besides=None):
+        """The pid of the only spawner, once it is another one."""
+        def only():
+            pids = [pid for pid in daemon.spawners() if exists(pid)]
+            return pids[0] if len(pids) == 1 and pids[0] != besides else None
+        return wait_for(only, what="one spawner")
+
+    def assert_quiet(self, daemon, lines=5):
+        """For a second the daemon uses next to no time and no log."""
+        before, used = len(daemon.log()), cpu_seconds(daemon.pid)
+        time.sleep(1)
+        self.assertLess(cpu_seconds(daemon.pid) - used, 0.25, "spins")
+        said = daemon.log()[before:]
+        self.assertLessEqual(len(said), lines, said)
+
+    def assert_served(self, waiting, begin):
+        """All the waiting clients get theirs, about a second after begin."""
+        for sock in waiting:
+            self.assertEqual(read_all(sock), GREETING)
+            sock.close()
+        self.assertLess(time.monotonic() - begin, ABOUT_A_SECOND)
+
+    def assert_at_rest(self, daemon, served):
+        """Every client that was served has been counted, once."""
+        row = wait_for(lambda: self.row_at_rest(daemon), what="rest")
+        self.assertEqual(row["accepted"], served, row)
+        self.assertEqual(row["ended_greeted"], served, row)
+        self.assert_balanced(daemon)
+
+    @staticmethod
+    def row_at_rest(daemon):
+        """The counters of "main" when no client is left in it."""
+        row = daemon.counters()["main"]
+        return row if row["live"] == 0 else None
+
+
+class Spawner(FaultCase):
+    """The spawner dies or is stopped."""
+
+    def test_killed_idle(self):
+        """A spawner that dies is replaced; its clients live on."""
+        daemon = self.start()
+        held = self.hold(3)
+        pid = self.spawner(daemon)
+        for number in signal.SIGKILL, signal.SIGSEGV:
+            os.kill(pid, number)
+            daemon.wait_line("spawner", pid=str(pid),
+                             signal=str(int(number)))
+            pid = self.spawner(daemon, besides=pid)
+            self.assertEqual(greet(self.port), GREETING)
+            self.assert_held(held)
+        self.assertEqual(daemon.counters()[None]["spawner_starts"], 3)
+        self.release(daemon, held)
+        self.assert_at_rest(daemon, 2)
+
+    def test_killed_under_load(self):
+        """Not one client is lost, nor greeted twice."""
+        daemon = self.start()
+        held = self.hold(3)
+        pid = None
+        with Load(self.port) as load:
+            for i in range(20):
+                pid = self.spawner(daemon, besides=pid)
+                load.wait_more(10)
+                os.kill(pid, (signal.SIGKILL, signal.SIGSEGV)[i % 2])
+            load.wait_more(20)
+        self.assertEqual(load.failures, [])
+        self.assert_held(held)
+        self.release(daemon, held)
+        self.assert_at_rest(daemon, load.served)
+        self.assertEqual(daemon.counters()[None]["spawner_starts"], 21)
+        ends = [line for line in daemon.lines("spawner")
+                if "signal" in line]
+        self.assertEqual(len(ends), 20)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_stopped(self):
+        """Clients of a spawner that is stuck wait for the next one only."""
+        daemon = self.start()
+        held = self.hold(3)
+        pid = self.spawner(daemon)
+        os.kill(pid, signal.SIGSTOP)
+        begin = time.monotonic()
+        waiting = [self.connect(self.port) for _ in range(100)]
+        self.assert_served(waiting, begin)
+        line, = daemon.wait_line("spawner", pid=str(pid), signal="9")
+        self.assertTrue(any(text.startswith(f"spawner stuck pid={pid} ")
+                            for text in daemon.log()))
+        self.assertGreater(int(line["in_flight"]), 0)
+        self.assertFalse(exists(pid))
+        self.spawner(daemon, besides=pid)
+        self.assert_held(held)
+        self.assert_at_rest(daemon, len(waiting))
+
+    def test_stopped_briefly(self):
+        """A spawner that goes on soon enough stays."""
+        daemon = self.start()
+        pid = self.spawner(daemon)
+        for _ in range(10):
+            begin = time.monotonic()
+            os.kill(pid, signal.SIGSTOP)
+            client = self.connect(self.port)
+            time.sleep(0.05)
+            os.kill(pid, signal.SIGCONT)
+            if time.monotonic() - begin > 0.9:
+                self.skipTest("the machine is too busy for 0.05 s")
+            self.assertEqual(read_all(client), GREETING)
+            client.close()
+        self.assertEqual(self.spawner(daemon), pid)
+        self.assert_at_rest(daemon, 10)
+        self.assertEqual(
+            [line for line in daemon.lines("spawner") if "signal" in line],
+            [])
+
+
+class SpawnerAsUser(Spawner):
+    """The same, started by an ordinary user."""
+
+    as_user = True
+
+
+class Master(FaultCase):
+    """The master dies or is stopped."""
+
+    def test_killed(self):
+        """Nothing outlives it, and another one can start at once."""
+        daemon = self.start()
+        held = self.hold(10)
+        pids = daemon.clients() + daemon.spawners()
+        self.assertEqual(len(pids), 11)
+        os.kill(daemon.pid, signal.SIGKILL)
+        wait_for(lambda: not any(map(exists, pids)), 2, "end of children")
+        daemon.wait()
+        self.assertFalse(any(map(is_held, held)))
+        self.start()
+        self.assertEqual(greet(self.port), GREETING)
+
+    def test_killed_with_queue(self):
+        """Clients that the spawner had not cloned yet get no child then."""
+        for _ in range(3):
+            daemon = self.start()
+            spawner = self.spawner(daemon)
+            os.kill(spawner, signal.SIGSTOP)
+            for _ in range(20):
+                self.connect(self.held_port)
+            time.sleep(0.1)
+            os.kill(daemon.pid, signal.SIGKILL)
+            try:
+                os.kill(spawner, signal.SIGCONT)
+            except ProcessLookupError:
+                pass
+            daemon.wait()
+            wait_for(lambda: not group_members(spawner), 2,
+                     "end of spawner and children")
+
+    def test_killed_under_load(self):
+        """No child remains of those that were being started."""
+        for _ in range(3):
+            daemon = self.start()
+            spawner = self.spawner(daemon)
+            with Load(self.port) as load:
+                load.wait_more(50)
+                os.kill(daemon.pid, signal.SIGKILL)
+            daemon.wait()
+            wait_for(lambda: not group_members(spawner), 2,
+                     "end of spawner and children")
+
+    def test_stopped(self):
+        """Clients wait; the spawner is not taken for stuck."""
+        daemon = self.start()
+        spawner = self.spawner(daemon)
+        held = self.hold(3)
+        with Load(self.port) as load:
+            load.wait_more(20)
+            os.kill(daemon.pid, signal.SIGSTOP)
+            waiting = [self.connect(self.port) for _ in range(20)]
+            time.sleep(1.5)
+            os.kill(daemon.pid, signal.SIGCONT)
+            self.assert_served(waiting, time.monotonic())
+            load.wait_more(20)
+        self.assertEqual(load.failures, [])
+        self.assert_held(held)
+        self.assertEqual(self.spawner(daemon), spawner)
+        self.release(daemon, held)
+        self.assert_at_rest(daemon, load.served + len(waiting))
+
+
+class MasterAsUser(Master):
+    """The same, started by an ordinary user."""
+
+    as_user = True
+
+
+@needs_program("prlimit")
+class Descriptors(FaultCase):
+    """The master has no descriptor to spare."""
+
+    def test_accept(self):
+        """Clients wait for a descriptor; the daemon waits with them."""
+        daemon = self.start()
+        held = self.hold(3)
+        limit(daemon.pid, "nofile", 3)
+        waiting = [self.connect(self.port) for _ in range(30)]
+        daemon.wait_line("accept:")
+        self.assert_quiet(daemon, lines=1)
+        limit(daemon.pid, "nofile", 1000)
+        self.assert_served(waiting, time.monotonic())
+        self.assert_held(held)
+        self.assert_at_rest(daemon, len(waiting))
+        self.assertIn(daemon.counters()[None]["accept_failures"],
+                      range(1, 30))
+        said = [line for line in daemon.log() if line.startswith("accept")]
+        self.assertEqual(len(said), 2, said)
+        self.assertIn("Too many open files", said[0])
+        self.assertIn("works again", said[1])
+
+    def test_clients_take_all(self):
+        """Clients that stay take the last descriptor: none is left to watch
+        their children by, and still nothing spins and no end is missed."""
+        daemon = self.start()
+        limit(daemon.pid, "nofile", len(descriptors(daemon.pid)) + 130)
+        held = [self.connect(self.held_port) for _ in range(160)]
+        daemon.wait_line("accept:")
+        self.assert_quiet(daemon, lines=1)
+        for sock in held[:70]:
+            self.assertEqual(sock.recv(100), GREETING)
+            close_with_reset(sock)
+        for sock in held[70:]:
+            self.assertEqual(sock.recv(100), GREETING)
+            sock.close()
+        wait_for(lambda: len(daemon.lines("client")) == 160, 10,
+                 "end of all clients")
+        self.assert_balanced(daemon)
+        self.assertEqual(daemon.clients(), [])
+
+    def test_spawner_dies(self):
+        """It is replaced when that becomes possible."""
+        daemon = self.start()
+        held = self.hold(3)
+        pid = self.spawner(daemon)
+        limit(daemon.pid, "nofile", 3)
+        os.kill(pid, signal.SIGKILL)
+        waiting = [self.connect(self.port) for _ in range(30)]
+        daemon.wait_line("spawner", count=2)
+        self.assert_quiet(daemon)
+        limit(daemon.pid, "nofile", 1000)
+        self.assert_served(waiting, time.monotonic())
+        self.assert_held(held)
+        self.assert_at_rest(daemon, len(waiting))
+
+
+class DescriptorsAsUser(Descriptors):
+    """The same, started by an ordinary user."""
+
+    as_user = True
+
+
+@needs_program("prlimit")
+class Processes(FaultCase):
+    """No process can be started."""
+
+    def test_clone(self):
+        """Clients wait until a child can be had."""
+        daemon = self.start()
+        held = self.hold(3)
+        pid = self.spawner(daemon)
+        limit(pid, "nproc", 0)
+        waiting = [self.connect(self.port) for _ in range(100)]
+        daemon.wait_line("clone:")
+        self.assert_quiet(daemon, lines=1)
+        self.assertLess(cpu_seconds(pid), 0.5, "the spawner spins")
+        limit(pid, "nproc", 10000)
+        self.assert_served(waiting, time.monotonic())
+        self.assert_held(held)
+        self.assertEqual(self.spawner(daemon), pid)
+        self.assert_at_rest(daemon, len(waiting))
+        self.assertGreater(daemon.counters()[None]["fork_failures"], 0)
+        said = [line for line in daemon.log() if line.startswith("clone")]
+        self.assertEqual(len(said), 2, said)
+        self.assertIn("temporarily unavailable", said[0])
+        self.assertIn("works again", said[1])
+
+    def test_waited_too_long(self):
+        """timeouts.session is over before there was a child: refused."""
+        daemon = self.start("timeouts = { session = 0.5; };")
+        pid = self.spawner(daemon)
+        limit(pid, "nproc", 0)
+        begin = time.monotonic()
+        for sock in [self.connect(self.port) for _ in range(3)]:
+            self.assertEqual(read_all(sock), OUT_OF_RESOURCES)
+        self.assertGreater(time.monotonic() - begin, 0.4)
+        self.assertLess(time.monotonic() - begin, ABOUT_A_SECOND)
+        line = daemon.wait_line("refused")[0]
+        self.assertEqual(line["reason"], "no_resources")
+        self.assertEqual(line["listener"], "main")
+        limit(pid, "nproc", 10000)
+        self.assertEqual(greet(self.port), GREETING)
+        row = wait_for(lambda: self.row_at_rest(daemon))
+        self.assertEqual(row["refused_no_resources"], 3)
+        self.assert_balanced(daemon)
+
+    def test_spawner_dies(self):
+        """It is replaced when that becomes possible."""
+        daemon = self.start()
+        held = self.hold(3)
+        pid = self.spawner(daemon)
+        limit(daemon.pid, "nproc", 0)
+        os.kill(pid, signal.SIGKILL)
+        waiting = [self.connect(self.port) for _ in range(30)]
+        daemon.wait_line("spawner", count=3)
+        self.assert_quiet(daemon)
+        limit(daemon.pid, "nproc", 10000)
+        self.assert_served(waiting, time.monotonic())
+        self.assert_held(held)
+        self.assert_at_rest(daemon, len(waiting))
+
+
+class ProcessesAsUser(Processes):
+    """The same, started by an ordinary user."""
+
+    as_user = True
+
+
+# ------------------------------------------------------- system calls that fail
+
+class Strace:
+    """strace at a running process: what it injects ends with it."""
+
+    def __init__(self, pid, *expressions, follow=False):
+        arguments = ["strace", "-qq", "-o", "/dev/null", "-p", str(pid)]
+        if follow:
+            arguments.append("-f")
+        for expression in expressions:
+            arguments += ["-e", expression]
+        self.pid = pid
+        self.process = subprocess.Popen(
+            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, preexec_fn=die_with_parent)
+
+    def __enter__(self):
+        wait_for(lambda: self._traces() or self.process.poll() is not None,
+                 what="strace")
+        if self.process.poll() is not None:
+            raise AssertionError(self.process.stderr.read().decode())
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+        self.process.stderr.close()
+
+    def _traces(self):
+        return (proc_status(self.pid).get("TracerPid") ==
+                str(self.process.pid))
+
+
+def strace_works():
+    """True when a process of another user can be traced."""
+    if not IS_ROOT or shutil.which("strace") is None:
+        return False
+    sleeper = subprocess.Popen(["sleep", "60"])
+    try:
+        with Strace(sleeper.pid, "trace=none"):
+            return True
+    except AssertionError:
+        return False
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+
+
+@unittest.skipUnless(strace_works(), "needs root and strace")
+class Injected(FaultCase):
+    """System calls of the master fail, some times in a row."""
+
+    SERVING = (
+        "accept4:error=EMFILE:when=1..3",
+        "accept4:error=ENFILE:when=1..3",
+        "accept4:error=ENOBUFS:when=1..3",
+        "accept4:error=ENOMEM:when=2+3",
+        "accept4:error=ECONNABORTED:when=1+2",
+        "accept4:error=EINTR:when=1+2",
+        "accept4:error=EPROTO:when=1+2",
+        "sendmsg:error=EAGAIN:when=1..3",
+        "sendmsg:error=ENOBUFS:when=1..3",
+        "sendmsg:error=ENOMEM:when=2+3",
+        "sendmsg:error=ETOOMANYREFS:when=1..3",
+        "epoll_wait:error=EINTR:when=1+2",
+        "getsockopt:error=ENOTCONN:when=1+2",
+        "wait4:error=EINTR:when=1+2",
+        "read:error=EINTR:when=1+2",
+    )
+
+    def test_serving(self):
+        """Every client is served, whatever call failed for it."""
+        daemon = self.start()
+        served = 0
+        for fault in self.SERVING:
+            with self.subTest(fault), Strace(
+                    daemon.pid, "trace=" + fault.split(":")[0],
+                    "inject=" + fault):
+                for _ in range(3):
+                    waiting = [self.connect(self.port) for _ in range(4)]
+                    served += len(waiting)
+                    self.assert_served(waiting, time.monotonic())
+        self.assert_at_rest(daemon, served)
+        self.assertEqual(children(daemon.pid), daemon.spawners())
+
+    def test_old_clients(self):
+        """Clients that stay are not forgotten when nothing can watch their
+        children."""
+        daemon = self.start("timeouts = { session = 1; };")
+        for fault in ("pidfd_open:error=EMFILE", "pidfd_open:error=ENOMEM",
+                      "epoll_ctl:error=ENOSPC", "epoll_ctl:error=ENOMEM"):
+            with self.subTest(fault), Strace(
+                    daemon.pid, "trace=" + fault.split(":")[0],
+                    "inject=" + fault):
+                held = self.hold(2)
+                time.sleep(0.2)
+                self.release(daemon, held[:1])
+                count = self.ended(daemon, "held", "session_timeout")
+                wait_for(lambda: self.ended(
+                    daemon, "held", "session_timeout") == count + 1,
+                    what="session timeout")
+        self.assertEqual(greet(self.port), GREETING)
+        self.assert_balanced(daemon)
+        self.assertEqual(children(daemon.pid), daemon.spawners())
+
+    def test_respawn(self):
+        """What fails while a spawner is replaced is tried again."""
+        daemon = self.start()
+        before = len(descriptors(daemon.pid))
+        pid = self.spawner(daemon)
+        for fault in ("socketpair:error=ENFILE:when=1",
+                      "socketpair:error=EMFILE:when=2",
+                      "fork,vfork,clone,clone3:error=EAGAIN:when=1",
+                      "pidfd_open:error=EMFILE:when=1",
+                      "sendmsg:error=ENOBUFS:when=1",
+                      "epoll_ctl:error=ENOMEM:when=1",
+                      "epoll_ctl:error=ENOMEM:when=3"):
+            with self.subTest(fault), Strace(
+                    daemon.pid, "trace=" + fault.split(":")[0],
+                    "inject=" + fault):
+                os.kill(pid, signal.SIGKILL)
+                pid = self.spawner(daemon, besides=pid)
+                self.assertEqual(greet(self.port), GREETING)
+        failed = [line for line in daemon.log()
+                  if line.startswith("spawner start failed")]
+        self.assertEqual(len(failed), 7, failed)
+        wait_for(lambda: len(descriptors(daemon.pid)) == before,
+                 what="as many descriptors as before")
+        self.assert_at_rest(daemon, 7)
+
+    def test_child_too_late(self):
+        """A child that asks for the signal of its parent's death when its
+        parent is dead already sees that."""
+        daemon = self.start()
+        spawner = self.spawner(daemon)
+        with Strace(spawner, "trace=prctl",
+                    "inject=prctl:delay_enter=1000000", follow=True):
+            self.connect(self.held_port)
+            wait_for(daemon.clients, what="a child")
+            os.kill(daemon.pid, signal.SIGKILL)
+            daemon.wait()
+            time.sleep(0.2)
+            self.assertTrue(group_members(spawner), "the delay was no use")
+            wait_for(lambda: not group_members(spawner), 5,
+                     "end of the late child")
+
+
+if __name__ == "__main__":
+    from harness import main
+    main()
