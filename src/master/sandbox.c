@@ -143,7 +143,12 @@ sandbox_compile(struct sock_filter *code, size_t *length)
 		errno = ENOMEM;
 		return "seccomp_init";
 	}
-	step = rules_add(context);
+	/* The library's default would end the thread only. */
+	if (failed(seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH,
+		SCMP_ACT_KILL_PROCESS)))
+		step = "seccomp_attr_set";
+	else
+		step = rules_add(context);
 	if (step == NULL)
 		step = filter_export(context, code, length);
 	seccomp_release(context);
