@@ -35,6 +35,7 @@ struct client {
 	uint8_t log; /* enum conf_log_clients */
 	uint32_t greeting_length; /* bytes it should get */
 	uint64_t id;
+	uint64_t generation; /* of the spawner that it was handed to last */
 	int64_t accepted; /* clock_now() */
 	int64_t deadline; /* clock_now() of the next step against it */
 	struct addr peer;

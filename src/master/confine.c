@@ -43,9 +43,8 @@ static const struct rule {
 	{ "mmap2", "the same on 32-bit machines", 2, PROT_EXEC },
 	{ "mremap", "realloc of much", 0, 0 },
 	{ "munmap", "free of much", 0, 0 },
-	{ "madvise", "free, which gives pages back", 0, 0 },
+	{ "madvise", "free, in other C libraries", 0, 0 },
 	{ "write", "the result; descriptor 0 is the only one", 0, 0 },
-	{ "restart_syscall", "write after SIGSTOP and SIGCONT", 0, 0 },
 	{ "exit_group", "the end, libconfig's exit() too", 0, 0 },
 };
 

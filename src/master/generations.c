@@ -4,6 +4,7 @@
 #include "generations.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,13 +13,15 @@
 #include "conf.h"
 #include "daemonize.h"
 #include "events.h"
+#include "nofile.h"
 #include "notify.h"
 #include "server.h"
 #include "trial.h"
 #include "shared/landlock.h"
 
 #define RETRY_FIRST (100 * CLOCK_MS)
-#define RETRY_LONGEST CLOCK_SECOND
+#define RETRY_LONGEST (500 * CLOCK_MS)
+#define FAILURES_LOG_INTERVAL (10 * CLOCK_SECOND)
 
 /* Names of all listeners, in their order; n is at most CONF_LISTENERS_MAX. */
 static void
@@ -49,6 +52,7 @@ candidate_prepare(struct candidate *candidate,
 		    failed, strerror(errno));
 		return -1;
 	}
+	nofile_raise(candidate->conf, server->path, &candidate->report);
 	return listeners_bind(&candidate->listeners, &server->listeners,
 	    candidate->conf, server->path, &candidate->report);
 }
@@ -192,15 +196,17 @@ static void
 respawn_failed(struct server *server, int64_t now)
 {
 	struct generation *generation = &server->generation;
+	uint64_t suppressed;
 
 	generation->delay =
 	    generation->delay == 0 ? RETRY_FIRST : generation->delay * 2;
 	if (generation->delay > RETRY_LONGEST)
 		generation->delay = RETRY_LONGEST;
 	generation->retry_at = now + generation->delay;
-	log_line(LOG_ERR, "spawner start failed: %s (next try in %d ms)",
-	    server->spawners.failure,
-	    (int)(generation->delay / CLOCK_MS));
+	if (log_limit_pass(&generation->failures, now, FAILURES_LOG_INTERVAL,
+		&suppressed))
+		log_line(LOG_ERR, "spawner failed suppressed=%" PRIu64 ": %s",
+		    suppressed, server->spawners.failure);
 }
 
 static void
@@ -243,14 +249,34 @@ passed(struct server *server, int64_t now)
 		serve(server);
 		candidate_free(candidate, server);
 	}
-	server->generation = (struct generation) { NULL, 0, 0 };
+	server->generation.candidate = NULL;
+	server->generation.retry_at = server->generation.delay = 0;
+	server->generation.rotate = false;
+}
+
+void
+generation_crashed(struct server *server, uint64_t generation)
+{
+	if (server->spawners.current != -1 &&
+	    spawners_generation(&server->spawners) == generation)
+		server->generation.rotate = true;
+}
+
+/* Should a spawner be started for the running configuration? */
+static bool
+is_needed(const struct server *server, int64_t now)
+{
+	const struct generation *generation = &server->generation;
+
+	if (!server->ready || now < generation->retry_at)
+		return false;
+	return server->spawners.current == -1 ||
+	    (generation->rotate && now >= generation->rotate_at);
 }
 
 void
 generation_step(struct server *server, int64_t now)
 {
-	struct generation *generation = &server->generation;
-
 	if (server->spawners.trial != -1) {
 		switch (trial_check(&server->spawners, now)) {
 		case TRIAL_PASSED:
@@ -262,8 +288,12 @@ generation_step(struct server *server, int64_t now)
 		case TRIAL_RUNNING:
 			break;
 		}
-	} else if (server->spawners.current == -1 && server->ready &&
-	    now >= generation->retry_at) {
+	} else if (is_needed(server, now)) {
+		if (server->spawners.current != -1)
+			log_line(LOG_WARNING, "spawner rotates generation=%"
+			    PRIu64 " reason=crash", server->spawners.generation);
+		server->generation.rotate_at =
+		    now + GENERATION_ROTATION_MS * CLOCK_MS;
 		if (generation_try(server, NULL, now) == -1)
 			respawn_failed(server, now);
 	}
@@ -272,10 +302,16 @@ generation_step(struct server *server, int64_t now)
 int64_t
 generation_wakeup(const struct server *server)
 {
+	const struct generation *generation = &server->generation;
 	const struct spawners *spawners = &server->spawners;
 
 	if (spawners->trial != -1)
 		return spawners->list[spawners->trial].deadline;
-	return spawners->current == -1 ? server->generation.retry_at :
-					 CLOCK_NEVER;
+	if (spawners->current == -1)
+		return generation->retry_at;
+	if (!generation->rotate)
+		return CLOCK_NEVER;
+	return generation->rotate_at > generation->retry_at ?
+	    generation->rotate_at :
+	    generation->retry_at;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "listeners.h"
+#include "log.h"
 #include "report.h"
 #include "snapshot.h"
 
@@ -23,11 +24,14 @@ struct candidate {
 	struct report report; /* what was found wrong with it */
 };
 
-/* What is on trial.  Start with all zero. */
+/* What is on trial, and what will be.  Start with all zero. */
 struct generation {
 	struct candidate *candidate; /* NULL: the running configuration */
 	int64_t retry_at; /* a spawner that does not start is not hurried */
 	int64_t delay;
+	struct log_limit failures;
+	bool rotate; /* a child of the current generation crashed */
+	int64_t rotate_at; /* not before */
 };
 
 /*
@@ -46,8 +50,18 @@ void candidate_free(struct candidate *candidate, struct server *server);
 int generation_try(
     struct server *server, struct candidate *candidate, int64_t now);
 
+/*
+ * A child of that generation crashed, or was killed by the sandbox.  All
+ * children of one spawner have its memory layout and its stack canary, which
+ * could be guessed from client to client: the next generation has others.  One
+ * generation is started for that in GENERATION_ROTATION_MS at most, and none for
+ * a child of an earlier generation.
+ */
+#define GENERATION_ROTATION_MS 250
+void generation_crashed(struct server *server, uint64_t generation);
+
 /* Does what is due: judges the trial and commits or gives up, or starts a
- * spawner when there is none. */
+ * spawner because there is none or a child crashed. */
 void generation_step(struct server *server, int64_t now);
 
 /* clock_now() at which generation_step() has something to do, CLOCK_NEVER. */

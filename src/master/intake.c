@@ -8,22 +8,25 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "conf.h"
 #include "events.h"
+#include "reaper.h"
 #include "server.h"
 
 /* Clients of one listener taken in before the others get their turn. */
 #define ACCEPT_BATCH 16
 /* How soon to look whether a spawner has cloned. */
 #define HANDED_LOOK_MS 2
-/* "full" is over when this much of max_clients is free again, so that the log
- * does not hear of every client that comes and goes at the limit. */
+/* "full" is over when a tenth of max_clients has been free for so long: the log
+ * must not hear of every client that comes and goes at the limit. */
 #define FULL_OVER_NUMERATOR 9
 #define FULL_OVER_DENOMINATOR 10
+#define FULL_OVER_AFTER CLOCK_SECOND
 #define REFUSED_LOG_INTERVAL CLOCK_SECOND
 
 static const char *const refusal_texts[REFUSAL_COUNT] = {
@@ -105,6 +108,7 @@ hand_over(struct server *server, uint32_t slot, int64_t now)
 		return false;
 	}
 	client->state = CLIENT_HANDED;
+	client->generation = spawners_generation(&server->spawners);
 	return true;
 }
 
@@ -139,6 +143,9 @@ settle(struct server *server, int64_t now)
 		clients_hint(&server->clients, handed.slot);
 		clients_push(
 		    &server->clients, &server->clients.young, handed.slot);
+		if (server->stop > STOP_DRAIN) /* the others got theirs */
+			reaper_signal(server, handed.slot,
+			    server->stop == STOP_KILL ? SIGKILL : SIGTERM);
 	}
 }
 
@@ -167,6 +174,7 @@ static void
 full_begin(struct server *server, const char *listener, uint32_t live,
     int64_t limit)
 {
+	server->full_over_at = CLOCK_NEVER;
 	if (server->full)
 		return;
 	server->full = true;
@@ -193,7 +201,7 @@ is_full(struct server *server, const struct conf_listener *group,
 
 /* True when no listener is at its limit any more, by a margin. */
 static bool
-full_is_over(const struct server *server)
+has_room(const struct server *server)
 {
 	const struct stats *stats = &server->stats;
 	const struct conf *conf = server->conf;
@@ -210,6 +218,20 @@ full_is_over(const struct server *server)
 			    FULL_OVER_NUMERATOR / FULL_OVER_DENOMINATOR)
 			return false;
 	return true;
+}
+
+static void
+full_end(struct server *server, int64_t now)
+{
+	if (!has_room(server)) {
+		server->full_over_at = CLOCK_NEVER;
+	} else if (server->full_over_at == CLOCK_NEVER) {
+		server->full_over_at = now + FULL_OVER_AFTER;
+	} else if (now >= server->full_over_at) {
+		server->full = false;
+		log_line(LOG_WARNING, "full ended clients=%u",
+		    (unsigned)server->stats.live);
+	}
 }
 
 static void
@@ -373,11 +395,13 @@ intake_step(struct server *server, int64_t now)
 	settle(server, now);
 	if (server->clients.waiting.count > 0)
 		serve_waiting(server, now);
-	if (server->full && full_is_over(server)) {
-		server->full = false;
-		log_line(LOG_WARNING, "full ended clients=%u",
-		    (unsigned)server->stats.live);
-	}
+}
+
+void
+intake_resume(struct server *server, int64_t now)
+{
+	if (server->full)
+		full_end(server, now);
 	if (server->any_muted && is_open(server, now))
 		unmute(server);
 }
@@ -397,6 +421,8 @@ intake_wakeup(const struct server *server, int64_t now)
 
 	if (spawners_are_busy(&server->spawners))
 		when = now + HANDED_LOOK_MS * CLOCK_MS;
+	if (server->full)
+		when = earlier(when, server->full_over_at);
 	if (backoff_waits(&server->accepting, now))
 		when = earlier(when, server->accepting.until);
 	if (backoff_waits(&server->forking, now))

@@ -10,14 +10,15 @@ struct server;
  * clients, or stops polling it for now. */
 void intake_accept(struct server *server, uint32_t index, int64_t now);
 
-/*
- * Learns what became of clients that spawners have, hands over those that wait,
- * refuses those that have waited too long, and polls listeners again when there
- * is room.
- */
+/* Learns what became of clients that spawners have, hands over those that wait,
+ * refuses those that have waited too long. */
 void intake_step(struct server *server, int64_t now);
 
-/* clock_now() at which intake_step() has something to do, CLOCK_NEVER. */
+/* Polls listeners again when there is room: call it after everything else that
+ * may make some, because nothing else wakes the loop for those who wait. */
+void intake_resume(struct server *server, int64_t now);
+
+/* clock_now() at which one of these has something to do, CLOCK_NEVER. */
 int64_t intake_wakeup(const struct server *server, int64_t now);
 
 #endif

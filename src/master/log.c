@@ -162,11 +162,17 @@ put_stderr(const char *text)
 }
 
 static bool
+put_target(int priority, const char *text)
+{
+	return state.to_syslog ? put_syslog(priority, text) : put_stderr(text);
+}
+
+static bool
 put(int priority, const char *text)
 {
 	if (state.terminal && state.to_syslog && priority <= LOG_WARNING)
 		put_stderr(text);
-	return state.to_syslog ? put_syslog(priority, text) : put_stderr(text);
+	return put_target(priority, text);
 }
 
 /* Copies text to line, control bytes as \xNN. */
@@ -197,7 +203,7 @@ say_dropped(void)
 
 	snprintf(text, sizeof(text), "log dropped=%llu",
 	    (unsigned long long)lost);
-	if (put(LOG_WARNING, text))
+	if (put_target(LOG_WARNING, text))
 		state.dropped_said += lost;
 }
 

@@ -117,6 +117,8 @@ finish(struct server *server, uint32_t slot, int status,
 	server->stats.sent_bytes += bytes;
 	server->stats.cpu_us += (uint64_t)cpu_of(usage);
 	stats_end(&server->stats, client->row, outcome);
+	if (outcome == OUTCOME_VIOLATION || outcome == OUTCOME_CRASHED)
+		generation_crashed(server, client->generation);
 	client_log(server, client, outcome, bytes, now - client->accepted,
 	    cpu_of(usage));
 	if (client->state == CLIENT_OLD)
@@ -240,20 +242,24 @@ reaper_step(struct server *server, int64_t now)
 }
 
 void
+reaper_signal(struct server *server, uint32_t slot, int signal)
+{
+	struct client *client = &server->clients.slots[slot];
+
+	if (client->ending == ENDING_NOT)
+		client->ending = ENDING_SHUTDOWN;
+	kill(client->pid, signal);
+}
+
+void
 reaper_signal_all(struct server *server, int signal)
 {
-	struct client *client;
 	uint32_t slot;
 
-	for (slot = 0; slot < server->clients.used; slot++) {
-		client = &server->clients.slots[slot];
-		if (client->state != CLIENT_YOUNG &&
-		    client->state != CLIENT_OLD)
-			continue;
-		if (client->ending == ENDING_NOT)
-			client->ending = ENDING_SHUTDOWN;
-		kill(client->pid, signal);
-	}
+	for (slot = 0; slot < server->clients.used; slot++)
+		if (server->clients.slots[slot].state == CLIENT_YOUNG ||
+		    server->clients.slots[slot].state == CLIENT_OLD)
+			reaper_signal(server, slot, signal);
 }
 
 int64_t

@@ -22,7 +22,9 @@ void reaper_hint(struct server *server, pid_t pid, int64_t now);
 /* The pidfd of the slot's child is readable. */
 void reaper_child(struct server *server, uint32_t slot, int64_t now);
 
-/* Sends the signal to all clients' children, because the daemon stops. */
+/* Sends the signal to the slot's child, to all clients' children, because the
+ * daemon stops. */
+void reaper_signal(struct server *server, uint32_t slot, int signal);
 void reaper_signal_all(struct server *server, int signal);
 
 /* clock_now() at which reaper_step() has something to do, CLOCK_NEVER. */

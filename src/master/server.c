@@ -220,6 +220,7 @@ turn(struct server *server)
 	reload_step(server, now);
 	intake_step(server, now);
 	reaper_step(server, now);
+	intake_resume(server, now);
 }
 
 static void

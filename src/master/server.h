@@ -45,6 +45,7 @@ struct server {
 	struct backoff accepting; /* out of descriptors or memory */
 	struct backoff forking; /* out of processes or memory */
 	bool full; /* max_clients reached, and said so */
+	int64_t full_over_at; /* when to say that it is over */
 	bool any_muted; /* some listener is not polled for now */
 	struct log_limit refusals;
 	bool children_ended; /* SIGCHLD came since the last turn */

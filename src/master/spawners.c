@@ -132,6 +132,12 @@ spawners_promote(struct spawners *spawners, int64_t now)
 
 /* --------------------------------------------------------------- the hand-over */
 
+uint64_t
+spawners_generation(const struct spawners *spawners)
+{
+	return spawners->list[spawners->current].generation;
+}
+
 bool
 spawners_can_take(const struct spawners *spawners)
 {

@@ -67,6 +67,9 @@ const char *spawners_init(struct spawners *spawners, int epoll);
 /* Makes the one on trial, which has passed, current; retires the current one. */
 void spawners_promote(struct spawners *spawners, int64_t now);
 
+/* The generation of the current one, which there must be. */
+uint64_t spawners_generation(const struct spawners *spawners);
+
 /* True when a client can be handed over now. */
 bool spawners_can_take(const struct spawners *spawners);
 

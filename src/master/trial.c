@@ -119,13 +119,17 @@ trial_fail(struct spawners *spawners, const char *format, ...)
 	return TRIAL_FAILED;
 }
 
-/* Did the spawner say what it could not do? */
+/* Did the spawner, which has ended, say what it could not do?  The canary that it
+ * left unread is an error of the socket's, which comes before what it said. */
 static bool
-failure_read(struct spawner *spawner, struct plan_failure *failure)
+failure_read(const struct spawner *spawner, struct plan_failure *failure)
 {
-	ssize_t n = recv(
-	    spawner->socket, failure, sizeof(*failure), MSG_DONTWAIT);
+	ssize_t n;
 
+	do
+		n = recv(spawner->socket, failure, sizeof(*failure),
+		    MSG_DONTWAIT);
+	while (n == -1 && errno == ECONNRESET);
 	if (n != sizeof(*failure))
 		return false;
 	failure->step[sizeof(failure->step) - 1] = '\0';
@@ -180,17 +184,28 @@ trial_judge(struct spawners *spawners, struct spawner *spawner, int status)
 	return TRIAL_PASSED;
 }
 
+/* The spawner has ended: only now all that it said is there to be read. */
+static enum trial
+trial_ended(struct spawners *spawners, struct spawner *spawner, int status)
+{
+	struct plan_failure failure;
+
+	spawner->pid = -1; /* reaped */
+	if (failure_read(spawner, &failure))
+		return trial_fail(spawners, "spawner: %s: %s", failure.step,
+		    strerror(failure.error));
+	return trial_fail(spawners, "spawner: ended with %s %d",
+	    WIFSIGNALED(status) ? "signal" : "exit status",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
 enum trial
 trial_check(struct spawners *spawners, int64_t now)
 {
 	struct spawner *spawner = &spawners->list[spawners->trial];
 	int32_t pid = spawners_page(spawners, spawners_canary_slot(spawners, spawner));
-	struct plan_failure failure;
 	int status;
 
-	if (failure_read(spawner, &failure))
-		return trial_fail(spawners, "spawner: %s: %s", failure.step,
-		    strerror(failure.error));
 	if (spawner->canary != -1 && !canary_read(spawners, spawner))
 		return trial_fail(spawners, "trial client: wrong greeting");
 	if (pid < 0)
@@ -198,13 +213,8 @@ trial_check(struct spawners *spawners, int64_t now)
 		    spawners, "trial client: clone: %s", strerror(-pid));
 	if (pid > 0 && waitpid(pid, &status, WNOHANG) == pid)
 		return trial_judge(spawners, spawner, status);
-	if (waitpid(spawner->pid, &status, WNOHANG) == spawner->pid) {
-		spawner->pid = -1;
-		return trial_fail(spawners, "spawner: ended with %s %d",
-		    WIFSIGNALED(status) ? "signal" : "exit status",
-		    WIFSIGNALED(status) ? WTERMSIG(status) :
-					  WEXITSTATUS(status));
-	}
+	if (waitpid(spawner->pid, &status, WNOHANG) == spawner->pid)
+		return trial_ended(spawners, spawner, status);
 	if (now >= spawner->deadline)
 		return trial_fail(spawners, "trial client: not served in %d s",
 		    SPAWNER_TRIAL_MS / 1000);

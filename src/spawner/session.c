@@ -232,15 +232,16 @@ static enum outcome
 see_off(struct input *input, const struct plan_session *session)
 {
 	struct call_time left = time_of(session->linger_ms);
+	bool open = call_shutdown_write() == 0;
 	enum outcome outcome;
 
-	if (call_shutdown_write() != 0)
-		return OUTCOME_CLIENT_GONE;
-	if (session->linger_ms == 0)
+	if (open && session->linger_ms == 0)
 		return OUTCOME_GREETED;
-	input_await_end(input, &left);
+	input_await_end(input, &left); /* when not open: says why */
 	if (input->failed)
 		return input->outcome;
+	if (!open)
+		return OUTCOME_CLIENT_GONE;
 	if (unsent() == 0)
 		return OUTCOME_GREETED;
 	outcome = settle(input, session);
@@ -273,8 +274,9 @@ session_run(const struct plan *plan, const struct plan_session *session)
 
 	prologue(plan, session);
 	outcome = greet(&input, session, greeting);
+	if (outcome == OUTCOME_GREETED && session->hold)
+		outcome = hold(&input);
 	if (outcome == OUTCOME_GREETED)
-		outcome = session->hold ? hold(&input) :
-					  see_off(&input, session);
+		outcome = see_off(&input, session);
 	call_exit(outcome);
 }

@@ -12,8 +12,10 @@ that is still there dies with the test by PR_SET_PDEATHSIG.
 """
 
 import concurrent.futures
+import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 import random
 import re
@@ -36,6 +38,7 @@ SPAWNER_NAME = "forkgreet-spawn"  # prctl PR_SET_NAME, 15 bytes
 IS_ROOT = os.geteuid() == 0
 USER = 65534  # nobody, nogroup: on every Debian
 HOST = "127.0.0.1"
+PATIENCE = 30  # seconds: much longer than what must happen ever takes
 
 _libc = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
@@ -309,7 +312,7 @@ def become_user():
 
 
 def run(*arguments, program=DAEMON, as_user=False, preexec=None, wrapper=(),
-        seconds=30.0, **keywords):
+        seconds=PATIENCE, **keywords):
     """Runs forkgreetd to its end; returns subprocess.CompletedProcess with
     what it said as text."""
     def before():
@@ -339,7 +342,8 @@ class Daemon:
     """forkgreetd -f with its standard error in a file."""
 
     def __init__(self, folder, config, as_user=False, arguments=("-f",),
-                 env=None, preexec=None, wrapper=(), pass_fds=()):
+                 env=None, preexec=None, wrapper=(), pass_fds=(),
+                 program=DAEMON):
         self.folder = folder
         self.config = os.path.join(folder, "forkgreet.conf")
         self.log_path = os.path.join(folder, "log")
@@ -348,7 +352,7 @@ class Daemon:
         self.write_config(config)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*wrapper, DAEMON, *arguments, "-c", self.config],
+                [*wrapper, program, *arguments, "-c", self.config],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **(env or {})}, pass_fds=pass_fds,
                 preexec_fn=self._preexec)
@@ -412,9 +416,11 @@ class Daemon:
                 _pgid(pid) == pid]
 
     def clients(self):
-        """Pids of its client children: in a spawner's process group."""
+        """Pids of its client children: in a spawner's process group, and
+        with its name, which a process that is not one yet has not."""
         return [pid for pid in children(self.pid)
-                if _pgid(pid) not in (pid, None)]
+                if proc_status(pid).get("Name") == SPAWNER_NAME
+                and _pgid(pid) not in (pid, None)]
 
     def counters(self):
         """Asks with SIGUSR1: {listener: {name: number}}; None: the daemon."""
@@ -477,7 +483,10 @@ class _Adopted:
     def poll(self):
         """Its exit status, or None while it runs."""
         if self.returncode is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:  # another Background.end() found it
+                pid, status = self.pid, signal.SIGKILL
             if pid == self.pid:
                 self.returncode = os.waitstatus_to_exitcode(status)
         return self.returncode
@@ -494,16 +503,17 @@ class _Adopted:
 
 
 class Background(Daemon):
-    """forkgreetd without -f.  Its PID file is pid_path.  .command is the
-    starting command, .process the daemon, once ready() has returned."""
+    """forkgreetd without -f.  Its PID file is pid_path, unless config says
+    otherwise.  .command is the starting command, .process the daemon, once
+    ready() has returned."""
 
     def __init__(self, folder, config, as_user=False, arguments=(),
                  **keywords):
-        # So that the daemon becomes our child, and cannot get lost.
-        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        adopt_orphans()
         self.pid_path = os.path.join(folder, "pid")
-        super().__init__(folder, f'pid_file = "{self.pid_path}";\n{config}',
-                         as_user, arguments, **keywords)
+        if "pid_file" not in config:
+            config = f'pid_file = "{self.pid_path}";\n{config}'
+        super().__init__(folder, config, as_user, arguments, **keywords)
         self.command = self.process
 
     def written_pid(self):
@@ -519,7 +529,7 @@ class Background(Daemon):
         if self.command.wait(seconds) != 0:
             raise AssertionError("the daemon did not start:\n"
                                  + "\n".join(self.log()))
-        self.pid = self.written_pid()
+        (self.pid,) = instances(self.config)
         self.process = _Adopted(self.pid)
         return self
 
@@ -529,10 +539,22 @@ class Background(Daemon):
         if self.command.poll() is None:
             self.command.kill()
             self.command.wait()
-        for pid in children(os.getpid()):
-            if self.config.encode() in _command_line(pid):
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
+        for pid in instances(self.config):
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def adopt_orphans():
+    """From now on a daemon that goes to the background becomes our child, and
+    cannot get lost."""
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def instances(config):
+    """Pids of our children, living ones, that run with that configuration
+    file."""
+    return [pid for pid in children(os.getpid())
+            if config.encode() in _command_line(pid)]
 
 
 def _command_line(pid):
@@ -619,6 +641,83 @@ class Case(unittest.TestCase):
             self.assertEqual(row["accepted"], parts + row["live"], row)
 
 
+class StartCase(Case):
+    """A test of how the daemon starts: as root, or in a subclass that sets
+    as_user as an ordinary user."""
+
+    as_user = False
+
+    def start(self, listeners=None, top="", **more):
+        """A daemon that serves."""
+        return self.daemon(listeners, top, as_user=self.as_user, **more)
+
+    def file(self, text, mode=0o644, name="file"):
+        """Writes one in a folder of its own; returns its path."""
+        path = os.path.join(self.folder(), name)
+        with open(path, "w", encoding="latin-1") as file:
+            file.write(text)
+        os.chmod(path, mode)
+        return path
+
+    def run_with(self, path, *arguments, as_user=None, **more):
+        """run() with that configuration file."""
+        return run(*arguments, "-c", path,
+                   as_user=self.as_user if as_user is None else as_user,
+                   **more)
+
+    def refused(self, status, *texts, config=None, mode=0o644,
+                arguments=("-f",), **more):
+        """The daemon must not start, but exit with that status and say these
+        texts, FILE:LINE being where the listeners stand."""
+        if config is None:
+            config = self.configuration()
+        path = self.file(config, mode, "forkgreet.conf")
+        result = self.run_with(path, *arguments, **more)
+        self.assertEqual(result.returncode, status, result.stderr)
+        for line in result.stderr.splitlines():
+            self.assertTrue(line.startswith("forkgreetd: "), result.stderr)
+        before = config.partition("listeners = (")[0].count("\n")
+        for text in texts:
+            text = text.replace("FILE", path)
+            self.assertIn(text.replace("LINE", str(before + 1)),
+                          result.stderr)
+
+    def greets(self, port, text=b"hi client\n", host=HOST):
+        """Somebody must send the text there."""
+        self.assertEqual(greet(port, host, seconds=PATIENCE), text)
+
+    def copies(self):
+        """A copy of the daemon, its path; forkgreet-spawner is beside it."""
+        folder = self.folder()
+        for name in "forkgreetd", "forkgreet-spawner":
+            shutil.copy(os.path.join(BUILDDIR, name), folder)
+        return os.path.join(folder, "forkgreetd")
+
+    @contextlib.contextmanager
+    def stuck_start(self, start):
+        """start(program) starts a daemon, which binds, but cannot open its
+        spawner's program until the context ends: our lease (fcntl(2)) makes it
+        wait."""
+        program = self.copies()
+        spawner = os.open(os.path.join(os.path.dirname(program),
+                                       "forkgreet-spawner"),
+                          os.O_RDONLY | os.O_CLOEXEC)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
+        try:
+            try:
+                fcntl.fcntl(spawner, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            except OSError as error:
+                self.skipTest(f"F_SETLEASE: {error.strerror}")
+            daemon = start(program)
+            self.assertIsNotNone(
+                signal.sigtimedwait([signal.SIGIO], PATIENCE),
+                "nobody opens the spawner's program")
+            yield daemon
+        finally:
+            os.close(spawner)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def identity():
     """What a daemon that root starts must be told."""
     return 'user = "nobody"; group = "nogroup";\n' if IS_ROOT else ""
@@ -627,6 +726,10 @@ def identity():
 def needs_root(test):
     """Skips a test that an ordinary user cannot run."""
     return unittest.skipUnless(IS_ROOT, "needs root")(test)
+
+
+if_also_user = unittest.skipUnless(
+    IS_ROOT, "an ordinary user runs the same tests in the other class")
 
 
 def needs_program(name):

@@ -7,8 +7,8 @@ import signal
 import termios
 import time
 
-from harness import (Case, IS_ROOT, children, exists, greet, is_held,
-                     proc_status, read_all, wait_for)
+from harness import (Case, IS_ROOT, children, exists, is_held, limit,
+                     needs_program, proc_status, read_all, wait_for)
 
 GREETING = b"hi client\n"
 
@@ -135,12 +135,30 @@ class Stop(SignalCase):
         daemon = self.start(shutdown=0.2)
         spawner, = daemon.spawners()
         os.kill(spawner, signal.SIGSTOP)
-        waiting = [self.connect(self.port) for _ in range(80)]
-        wait_for(lambda: daemon.counters()["main"]["accepted"],
-                 what="accepted clients")
+        waiting = self.wait_for_child(daemon, 80)
         begin = self.send(daemon, signal.SIGTERM)
         self.assert_ended(daemon, begin, 0.2, 5)
         self.assertFalse(any(map(is_held, waiting)))
+
+    @needs_program("prlimit")
+    def test_clients_without_spawner(self):
+        """Nor do those who cannot get one."""
+        daemon = self.start(shutdown=0.2)
+        spawner, = daemon.spawners()
+        os.kill(spawner, signal.SIGSTOP)
+        waiting = self.wait_for_child(daemon, 3)
+        limit(daemon.pid, "nproc", 0)
+        os.kill(spawner, signal.SIGKILL)
+        begin = self.send(daemon, signal.SIGTERM)
+        self.assert_ended(daemon, begin, 0.2, 5)
+        self.assertFalse(any(map(is_held, waiting)))
+
+    def wait_for_child(self, daemon, count):
+        """Clients that have been accepted."""
+        waiting = [self.connect(self.port) for _ in range(count)]
+        wait_for(lambda: daemon.counters()["main"]["accepted"],
+                 what="accepted clients")
+        return waiting
 
     def test_others_do_nothing(self):
         """After TERM: HUP is ignored, USR1 still counts."""
@@ -177,6 +195,16 @@ class Quit(SignalCase):
         self.assertEqual(daemon.wait_line("stop")[0]["signal"], "QUIT")
         self.assertEqual(len(daemon.wait_line("client", outcome="killed")),
                          5)
+
+    def test_quit_under_way(self):
+        """Children that are just being started end, too."""
+        for _ in range(5):
+            daemon = self.start()
+            clients = [self.connect(self.port) for _ in range(30)]
+            self.assert_ended(daemon, self.send(daemon, signal.SIGQUIT),
+                              0, 0.9)
+            for sock in clients:
+                sock.close()
 
     def test_quit_after_term(self):
         """Ends what TERM has begun."""

@@ -139,6 +139,8 @@ test_limits(void **state)
 	must_say("limits", "Max processes             0                    0");
 	must_say("limits", "Max open files            1                    1");
 	must_say("limits", "Max address space         536870912            ");
+	must_say("limits", "Max locked memory         0                    0");
+	must_say("limits", "Max msgqueue size         0                    0");
 	must_say("limits", "Max cpu time              5                    5");
 	conf_load_end(load);
 }
@@ -319,6 +321,7 @@ test_borrowed(void **state)
 	load = start_looping();
 	must_say("status", "\nUid:\t65534\t65534\t65534\t65534\n");
 	must_say("status", "\nGid:\t65534\t65534\t65534\t65534\n");
+	must_say("status", "\nGroups:\t \n");
 	must_say("status", "\nCapPrm:\t0000000000000000\n");
 	conf_load_end(load);
 	assert_int_equal(seteuid(0), 0);

@@ -35,6 +35,7 @@
 static void (*deed)(void);
 static unsigned seconds; /* the child's time, 0: as it is */
 static bool no_timer; /* the child loses its timer */
+static bool orphaned; /* the child takes another for its parent */
 static int failing; /* which of these calls fails: */
 enum { FAIL_NONE, FAIL_FORK, FAIL_PIDFD, FAIL_TIMER };
 
@@ -62,7 +63,7 @@ __wrap_config_read_string(config_t *tree, const char *text)
 const char *
 __wrap_confine_enter(pid_t parent, unsigned limit)
 {
-	return __real_confine_enter(parent,
+	return __real_confine_enter(orphaned ? parent + 1 : parent,
 	    no_timer ? 600 : seconds != 0 ? seconds : limit);
 }
 
@@ -227,6 +228,7 @@ reset(void **state)
 	deed = NULL;
 	seconds = 0;
 	no_timer = false;
+	orphaned = false;
 	failing = FAIL_NONE;
 	return 0;
 }
@@ -338,11 +340,27 @@ test_cannot_start(void **state)
 	}
 }
 
+/* Its master died before it could ask to die with it. */
+static void
+test_orphaned(void **state)
+{
+	struct report report = { 0 };
+
+	(void)state;
+	orphaned = true;
+	assert_null(conf_load_wait(
+	    confs_write("test.conf", "", 0), true, &report));
+	assert_int_equal(report.errors, 1);
+	assert_non_null(strstr(report.lines[0].text,
+	    ": confining the parser: the master is gone: "));
+}
+
 static void
 test_given_up(void **state)
 {
 	unsigned fds = confs_count_fds();
 	struct report report = { 0 };
+	struct timespec before, after;
 	struct conf *conf;
 	struct conf_load *load;
 
@@ -351,9 +369,12 @@ test_given_up(void **state)
 	load = conf_load_start(
 	    confs_write("test.conf", "", 0), true, &report);
 	assert_non_null(load);
+	clock_gettime(CLOCK_MONOTONIC, &before);
 	assert_int_equal(
 	    conf_load_continue(load, &conf, &report), CONF_MORE);
 	conf_load_end(load);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	assert_in_range(after.tv_sec - before.tv_sec, 0, 2);
 	assert_int_equal(report.errors, 0);
 	must_be_clean(fds);
 }
@@ -369,6 +390,7 @@ test_steps(void **state)
 	struct conf_load *load;
 	struct pollfd ready;
 	enum conf_progress progress = CONF_MORE;
+	pid_t other;
 
 	(void)state;
 	load = conf_load_start(
@@ -383,8 +405,14 @@ test_steps(void **state)
 	assert_int_equal(progress, CONF_DONE);
 	assert_in_range(turns, 1, 60);
 	free(conf);
+	/* Once more, which must not wait for another child. */
+	other = __real_fork();
+	if (other == 0)
+		_exit(0);
+	usleep(10000);
 	assert_int_equal(
 	    conf_load_continue(load, &conf, &report), CONF_FAILED);
+	assert_int_equal(waitpid(other, NULL, 0), other);
 	conf_load_end(load);
 	must_be_clean(fds);
 }
@@ -400,6 +428,7 @@ main(void)
 		cmocka_unit_test_setup(test_too_long, reset),
 		cmocka_unit_test_setup(test_master_deadline, reset),
 		cmocka_unit_test_setup(test_cannot_start, reset),
+		cmocka_unit_test_setup(test_orphaned, reset),
 		cmocka_unit_test_setup(test_given_up, reset),
 		cmocka_unit_test_setup(test_steps, reset),
 	};

@@ -170,6 +170,30 @@ test_greeting_length(void **state)
 	free(text);
 }
 
+/* One greeting of three long strings: joining them takes other system calls
+ * than one string does. */
+static void
+test_greeting_joined(void **state)
+{
+	enum { PART = 300000 };
+	char *text = malloc(3 * PART + 128), *part = malloc(PART + 1);
+	struct conf *conf;
+
+	(void)state;
+	assert_non_null(text);
+	assert_non_null(part);
+	memset(part, 'p', PART);
+	part[PART] = '\0';
+	snprintf(text, 3 * PART + 128,
+	    "listeners = ( { greeting = \"%s\"\n\"%s\"\n\"%s\"; } );", part,
+	    part, part);
+	conf = confs_must_load(text);
+	assert_int_equal(conf->listener[0].greeting.length, 3 * PART);
+	free(conf);
+	free(part);
+	free(text);
+}
+
 /* Not what a wrong address or port would collide with: one error each. */
 static void
 test_no_echo(void **state)
@@ -245,6 +269,7 @@ main(void)
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_name_length),
 		cmocka_unit_test(test_greeting_length),
+		cmocka_unit_test(test_greeting_joined),
 		cmocka_unit_test(test_no_echo),
 		cmocka_unit_test(test_counts),
 	};

@@ -160,6 +160,70 @@ test_hostile_line(void **state)
 	free(bytes);
 }
 
+/* Numbers of the header, at these bytes, and what is then broken. */
+static void
+test_header(void **state)
+{
+	static const struct {
+		size_t at;
+		uint32_t number;
+		const char *why;
+	} cases[] = {
+		{ 0, 0, "no frame" },
+		{ 4, 0, "no frame" },
+		{ 8, 0, "length" },
+		{ 12, 1, "length" },
+		{ 16, 1, "errors and a configuration" },
+		{ 20, 0, "warnings" },
+		{ 20, 1000001, "warnings" },
+		{ 24, REPORT_LINES_MAX + 1, "kept" },
+		{ 24, UINT32_MAX, "kept" },
+		{ 32, 2, "lines" }, /* neither a warning nor an error */
+		{ 32, 0, "errors" }, /* an error that is not counted */
+	};
+	struct conf *conf = confs_must_load("");
+	struct report report = { 0 }, after;
+	char *bytes, *copy, said[128];
+	size_t i, length;
+
+	(void)state;
+	report_warning(&report, "a");
+	bytes = write_frame(conf, &report, &length);
+	copy = malloc(length);
+	assert_non_null(copy);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		memcpy(copy, bytes, length);
+		memcpy(copy + cases[i].at, &cases[i].number,
+		    cases[i].at == 32 ? 1 : sizeof(uint32_t));
+		assert_false(is_read(copy, length, &after));
+		snprintf(said, sizeof(said),
+		    "x: the parser's answer is broken: %s", cases[i].why);
+		assert_string_equal(after.lines[0].text, said);
+	}
+	free(copy);
+	free(bytes);
+	free(conf);
+}
+
+/* More errors than anybody can have made. */
+static void
+test_too_many(void **state)
+{
+	struct report report = { .errors = 5000000 }, after;
+	uint32_t number = 1000001;
+	size_t length;
+	char *bytes;
+
+	(void)state;
+	bytes = write_frame(NULL, &report, &length);
+	assert_false(is_read(bytes, length, &after));
+	assert_int_equal(after.errors, 1000000);
+	memcpy(bytes + 16, &number, sizeof(number));
+	assert_false(is_read(bytes, length, &after));
+	assert_int_equal(after.errors, 1);
+	free(bytes);
+}
+
 static uint64_t
 random_number(void)
 {
@@ -206,6 +270,8 @@ main(void)
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_hostile_line),
+		cmocka_unit_test(test_header),
+		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_random),
 	};
 	const char *given = getenv("SEED");

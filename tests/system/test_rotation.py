@@ -1,0 +1,146 @@
+"""A client child that crashes makes the next generation start."""
+
+import os
+import signal
+import time
+
+from harness import (Case, close_with_reset, exists, needs_root,
+                     proc_status, wait_for)
+
+CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGABRT,
+           signal.SIGSYS)
+ROTATION_SECONDS = 0.25  # GENERATION_ROTATION_MS
+
+
+def layout(pid):
+    """Where the process has its text and its stack."""
+    found = {}
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
+        for line in file:
+            fields = line.split()
+            if fields[-1].endswith("/forkgreet-spawner"):
+                found.setdefault("text", fields[0])
+            elif fields[-1] == "[stack]":
+                found["stack"] = fields[0]
+    return found
+
+
+def canary_seed(pid):
+    """The 16 random bytes that the kernel gave the process (AT_RANDOM), from
+    which its C library makes the stack canary."""
+    with open(f"/proc/{pid}/auxv", "rb") as file:
+        words = memoryview(file.read()).cast("Q")
+    table = dict(zip(words[::2], words[1::2]))
+    with open(f"/proc/{pid}/mem", "rb") as file:
+        file.seek(table[25])
+        return file.read(16)
+
+
+class Rotation(Case):
+    """Crashes, and what follows."""
+
+    def start(self):
+        """A daemon that holds its clients."""
+        return self.daemon(self.listener("hold = true;"), as_user=True)
+
+    def hold(self, daemon):
+        """A held client: its socket and its child's pid."""
+        before = set(daemon.clients())
+        sock = self.connect(self.port)
+        sock.recv(100)
+        return sock, wait_for(lambda: set(daemon.clients()) - before).pop()
+
+    def crash(self, daemon, number=signal.SIGSEGV):
+        """One client child dies of the signal."""
+        ended = len(daemon.lines("client"))
+        sock, pid = self.hold(daemon)
+        os.kill(pid, number)
+        wait_for(lambda: len(daemon.lines("client")) > ended)
+        sock.close()
+
+    def wait_rotation(self, daemon, old):
+        """Waits until another spawner is the only one; its pid."""
+        def rotated():
+            pids = daemon.spawners()
+            return pids if len(pids) == 1 and pids != old else None
+        return wait_for(rotated, what="rotation")
+
+    def test_each_crash_rotates(self):
+        daemon = self.start()
+        for number in CRASHES:
+            with self.subTest(signal=number.name):
+                old = daemon.spawners()
+                self.crash(daemon, number)
+                self.wait_rotation(daemon, old)
+        outcomes = [line["outcome"] for line in daemon.lines("client")]
+        self.assertEqual(outcomes, ["crashed"] * 4 + ["violation"])
+        self.assert_balanced(daemon)
+
+    def test_other_deaths_do_not(self):
+        daemon = self.start()
+        old = daemon.spawners()
+        for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGXCPU,
+                       signal.SIGALRM):
+            self.crash(daemon, number)
+        time.sleep(2 * ROTATION_SECONDS)
+        self.assertEqual(daemon.spawners(), old)
+
+    def test_earlier_generation_does_not(self):
+        daemon = self.start()
+        _, early = self.hold(daemon)
+        old = daemon.spawners()
+        daemon.reload()
+        fresh = self.wait_rotation(daemon, old)
+        os.kill(early, signal.SIGSEGV)
+        daemon.wait_line("client", outcome="crashed")
+        time.sleep(2 * ROTATION_SECONDS)
+        self.assertEqual(daemon.spawners(), fresh)
+
+    def test_others_live_on(self):
+        daemon = self.start()
+        sock, pid = self.hold(daemon)
+        old = daemon.spawners()
+        self.crash(daemon)
+        self.wait_rotation(daemon, old)
+        self.assertTrue(exists(pid))
+        sock.close()
+        daemon.wait_line("client", outcome="greeted")
+
+    @needs_root
+    def test_layouts_differ(self):
+        daemon = self.start()
+        seen = []
+        for _ in range(3):
+            old = daemon.spawners()
+            seen.append((layout(old[0]), canary_seed(old[0])))
+            self.crash(daemon)
+            self.wait_rotation(daemon, old)
+        for key in "text", "stack":
+            self.assertEqual(len({place[key] for place, _ in seen}), 3, key)
+        self.assertEqual(len({seed for _, seed in seen}), 3)
+
+    def test_hundred_crashes(self):
+        daemon = self.start()
+        begin = time.monotonic()
+        for _ in range(100):
+            self.crash(daemon)
+        seconds = time.monotonic() - begin
+        time.sleep(2 * ROTATION_SECONDS)
+        rotations = len([line for line in daemon.lines("spawner")
+                         if "generation" in line]) // 2
+        allowed = (seconds + 2 * ROTATION_SECONDS) / ROTATION_SECONDS + 2
+        self.assertLessEqual(rotations, allowed)
+        self.assertGreaterEqual(rotations, 1)
+        sock, _ = self.hold(daemon)
+        close_with_reset(sock)
+        wait_for(lambda: not daemon.clients())
+        self.assertEqual(len(daemon.spawners()), 1)
+        self.assertEqual(proc_status(daemon.pid)["State"][0], "S")
+        row = daemon.counters()["main"]
+        self.assertEqual(row["ended_crashed"], 100)
+        self.assert_balanced(daemon)
+
+
+if __name__ == "__main__":
+    from harness import main
+    main()
