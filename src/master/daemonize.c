@@ -4,6 +4,7 @@
 #include "daemonize.h"
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -14,16 +15,22 @@
 
 #include "log.h"
 
+#define KERNEL_SIGNALS 64
+
 static int status_pipe = -1;
 
+/* The kernel is asked itself: C libraries hide two or three signals of their
+ * own, which may be ignored as well. */
 static void
 signals_reset(void)
 {
+	static const unsigned long fresh[8]; /* struct sigaction: SIG_DFL */
 	sigset_t none;
 	int number;
 
-	for (number = 1; number < NSIG; number++)
-		signal(number, SIG_DFL);
+	for (number = 1; number <= KERNEL_SIGNALS; number++)
+		syscall(SYS_rt_sigaction, number, fresh, NULL,
+		    KERNEL_SIGNALS / 8);
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

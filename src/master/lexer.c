@@ -263,7 +263,7 @@ ends_before_string(const struct token *string)
 
 	while (end - string->text > 1 && is_blank(end[-1]))
 		end--;
-	return is_one_of(end[-1], "\"=:([,");
+	return is_one_of(end[-1], "=:([,");
 }
 
 bool

@@ -7,12 +7,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import threading
 import time
 import unittest
 
-from harness import (BUILDDIR, Case, Daemon, IS_ROOT, USER, descriptors,
-                     free_port, greet, identity, parse_line, wait_for)
+from harness import (BUILDDIR, Case, IS_ROOT, USER, descriptors, greet,
+                     identity, needs_root, parse_line, wait_for)
 
 GREETING = b"hi client\n"
 # Far below what one second of waiting for a log would make of so many.
@@ -141,6 +140,7 @@ class Stderr(StderrCase):
             self.assert_quick()
             self.assertEqual(daemon.stop(), 0)
 
+    @needs_root
     def test_closed(self):
         """Started without descriptors 0 to 2: no client gets them."""
         daemon = self.start(None)
@@ -157,9 +157,10 @@ class Stderr(StderrCase):
 
 
 class StderrAsUser(Stderr):
-    """The same, started by an ordinary user."""
+    """What may differ, started by an ordinary user."""
 
     as_user = True
+    test_device_full = test_nobody_reads = None
 
 
 class Text(Case):
@@ -414,9 +415,10 @@ class Syslog(StderrCase):
 
 
 class SyslogAsUser(Syslog):
-    """The same, started by an ordinary user."""
+    """What may differ, started by an ordinary user."""
 
     as_user = True
+    test_facility_and_level = test_slow_server = None
 
 
 if __name__ == "__main__":

@@ -315,6 +315,7 @@ class Good(ReloadCase):
                          load.served + 1)
         self.assert_balanced(daemon)
 
+    @needs_root
     def test_nothing_leaks(self):
         """50 good and 50 bad reloads leave nothing behind."""
         good = (self.with_greeting(OLD),
@@ -358,9 +359,12 @@ class Good(ReloadCase):
 
 
 class GoodAsUser(Good):
-    """The same, started by an ordinary user."""
+    """What may differ, started by an ordinary user."""
 
     as_user = True
+    test_all_listeners = test_greeting_file = test_log = None
+    test_max_clients_queue = test_max_clients_refuse = None
+    test_renamed = test_storm = test_timeouts = None
 
 
 def is_free(port):
@@ -466,9 +470,14 @@ class Bad(ReloadCase):
                               listening(self.other_port)),
                 "spawner": self.daemon_.spawners(),
                 "clients": self.daemon_.clients(),
-                "descriptors": {number: target for number, target in
-                                descriptors(self.daemon_.pid).items()
-                                if "pidfd" not in target}}
+                "descriptors": self.descriptors()}
+
+    def descriptors(self):
+        """What the daemon has open, but for clients' pidfds; only root sees
+        it."""
+        return {number: target for number, target in
+                descriptors(self.daemon_.pid).items()
+                if "pidfd" not in target} if IS_ROOT else None
 
     def refused(self, *patterns):
         """HUP: refused with lines that match, and nothing has changed."""
@@ -587,7 +596,7 @@ class Bad(ReloadCase):
                     'sandbox = "off";'):
             with self.subTest(top):
                 self.daemon_.write_config(self.configuration(listeners, top))
-                self.refused(self.at_line(3) + top.split()[0] +
+                self.refused(self.at_line(2 + IS_ROOT) + top.split()[0] +
                              ".*until a restart")
         for key in ("user", "group") if IS_ROOT else ():
             text = self.configuration(listeners).replace(
@@ -620,9 +629,10 @@ class Bad(ReloadCase):
 
 
 class BadAsUser(Bad):
-    """The same, started by an ordinary user."""
+    """What may differ, started by an ordinary user."""
 
     as_user = True
+    test_text = test_port_taken = test_out_of_processes = None
 
 
 if __name__ == "__main__":

@@ -177,9 +177,10 @@ class Stop(SignalCase):
 
 
 class StopAsUser(Stop):
-    """The same, started by an ordinary user."""
+    """What may differ, started by an ordinary user."""
 
     as_user = True
+    test_clients_without_child = test_others_do_nothing = test_second = None
 
 
 class Quit(SignalCase):

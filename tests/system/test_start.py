@@ -777,8 +777,8 @@ class InBackground(StartCase):
         for text in texts:
             self.assertIn(text.replace("FILE", daemon.config),
                           "\n".join(daemon.log()))
-        self.assertFalse(os.path.exists(daemon.pid_path))
-        return daemon
+        wait_for(lambda: not os.path.exists(daemon.pid_path), PATIENCE,
+                 "the end of the PID file")
 
     def test_serves_when_the_command_returns(self):
         with self.stuck_start(self.start_stuck) as daemon:

@@ -119,6 +119,9 @@ static const struct row number_rows[] = {
 	{ "\na = 4294967376;\n", "f:2: a: 4294967376" FIT },
 	{ "a = 99999999999999999999999999999999999999999;",
 	    "f:1: a: 9999999999999999999999999999999999999999" FIT },
+	{ "a = 21474836470; b = -21474836480; c = 0x7fffffff0;",
+	    "f:1: a: 21474836470" FIT "f:1: b: -21474836480" FIT
+	    "f:1: c: 0x7fffffff0" FIT },
 	{ "a = 0x80000000;", "f:1: a: 0x80000000" FIT },
 	{ "a = 0XfffFFFff;", "f:1: a: 0XfffFFFff" FIT },
 	{ "a = 0x100000050;", "f:1: a: 0x100000050" FIT },
@@ -142,6 +145,8 @@ static const struct row number_rows[] = {
 	    "f:1: a: ." QUOTES "f:2: b: -.e5" QUOTES "f:3: c: 1e" QUOTES
 	    "f:4: d: 1e+" QUOTES "f:5: e: -" QUOTES "f:6: f: 1.5.2" QUOTES
 	    "f:7: g: +." QUOTES },
+	{ "a = 1e5a; b = 1.5e5.;",
+	    "f:1: a: 1e5a" QUOTES "f:1: b: 1.5e5." QUOTES },
 	{ "a = 0x;\nb = 0x1G;\nc = -0x10;",
 	    "f:1: a: 0x" QUOTES "f:2: b: 0x1G" QUOTES "f:3: c: -0x10" QUOTES },
 };
@@ -268,6 +273,12 @@ static const struct row quote_rows[] = {
 	    "f:2: l[1]:" OPEN_QUOTE "f:4: p: 010" ZERO },
 	{ "a = ( \"x\", \"y\n);\nb = yes;\n",
 	    "f:1: a[1]:" OPEN_QUOTE "f:3: b: yes" BOOLEAN },
+	/* One that only looks like a runaway does not hide a later one. */
+	{ "a = \"x\n=\";\nb = \"y;\nc = 010;\nd = \"z\";",
+	    "f:3: b:" OPEN_QUOTE "f:4: c: 010" ZERO },
+	{ "a = \"x\n=\" # y", "f:2: \"# y\":" LAST_COMMENT },
+	{ "a = \"x\n=\" /* y",
+	    "f:2: \"/*\": the comment that starts here has no \"*/\"\n" },
 	{ "a = \"1;\nb = \"2;\nc = 010;",
 	    "f:1: a:" OPEN_QUOTE "f:2: b:" OPEN_QUOTE "f:3: c: 010" ZERO },
 	{ "a = \"1;\nb = '2';\nc = \"3\";\nd = \"4;\ne = yes;",
@@ -308,6 +319,10 @@ static const struct row name_rows[] = {
 	{ "a. = 5;\na+b = 5;\na@ = 5;\n*/ = 5;",
 	    "f:1: \"a.\":" BAD_NAME "f:2: \"a+b\":" BAD_NAME
 	    "f:3: \"a@\":" BAD_NAME "f:4: \"*/\":" BAD_NAME },
+	{ "a123456789.b123456789c123456789d12345678 = 5;",
+	    "f:1: a123456789.b123456789c123456789d12345678: a name has no "
+	    "dots, write a123456789 = { b123456789c123456789d12345678 = ...; "
+	    "};\n" },
 	{ "a123456789.b123456789c123456789d123456789 = 5;",
 	    "f:1: \"a123456789.b123456789c123456789d12345678\":" BAD_NAME },
 	{ "2fast = 010;\n_x:010;\n+ = 5;\n$ = 5;",
@@ -361,6 +376,11 @@ static const struct row name_rows[] = {
 	    "f:3: b: several values need brackets, write b = [ ..., ... ];\n"
 	    "f:4: c: several values need brackets, write c = [ ..., ... ];\n"
 	    "f:5: d: several values need brackets, write d = [ ..., ... ];\n" },
+	{ "a = \"x\ny\" 5;\nb = \"x =\" 5;\nc = \"x\n= y\" 5;",
+	    "f:2: a: several values need brackets, write a = [ ..., ... ];\n"
+	    "f:3: b: several values need brackets, write b = [ ..., ... ];\n"
+	    "f:5: c: several values need brackets, write c = [ ..., ... "
+	    "];\n" },
 	{ "a = 5; 6;\n7", "f:1: \"6\":" NO_NAME "f:2: \"7\":" NO_NAME },
 };
 
@@ -397,6 +417,9 @@ static const struct row bracket_rows[] = {
 	    "f:1: a[0].b:" NOT_CLOSED("[")
 		BEFORE(";", "1") "f:4: d: 010" ZERO },
 	{ "a = 5; };\nb = 010;",
+	    "f:1: \"}\": closes nothing, no \"{\" is open\n"
+	    "f:2: b: 010" ZERO },
+	{ "a = 5; }\n;b = 010;",
 	    "f:1: \"}\": closes nothing, no \"{\" is open\n"
 	    "f:2: b: 010" ZERO },
 	{ "a = ( 1, 2 ];\nb = { c = 5; )\n;d = 010;",
@@ -516,12 +539,15 @@ static const struct row ascii_rows[] = {
 	{ "a = 30\xc2\xb5s;\nb = \xff;",
 	    "f:1: a: 30\xc2\xb5s" ASCII "f:2: b: \\xff" ASCII },
 	{ "a = \xe2\x80\x9cx y\xe2\x80\x9d;\nb = \xe2\x80\x98x\xe2\x80\x99;"
-	  "\nc = \xe2\x80\xa6;",
+	  "\nc = \xe2\x80\xa6;\nd = \xe2\x80\x9f;\ne = \xe2\x80;",
 	    "f:1: a: \xe2\x80\x9cx has typographic quotes, write plain double "
 	    "quotes\n"
 	    "f:2: b: \xe2\x80\x98x\xe2\x80\x99 has typographic quotes, write "
 	    "plain double quotes\n"
-	    "f:3: c: \xe2\x80\xa6" ASCII },
+	    "f:3: c: \xe2\x80\xa6" ASCII
+	    "f:4: d: \xe2\x80\x9f has typographic quotes, write plain double "
+	    "quotes\n"
+	    "f:5: e: \\xe2\\x80" ASCII },
 };
 
 static void
@@ -551,14 +577,14 @@ static const char *const valid_texts[] = {
 	"a = 1 b = \"x\" c = ( ) d = [ ] e = { } f:5,g = \"x\"h = .5",
 	"a=1;b=2;c={d=3;e=[4];};",
 	"a = 0; b = -0; c = +5; d = 2147483647; e = -2147483648;",
-	"a = 0x0; b = 0x7fffffff; c = 0X000000000000000001; d = 0xaBcD;",
+	"a = 0x0; b = 0x7fffffff; c = 0X000000000000000001; d = 0xAFaf;",
 	"a = 0.5; b = .5; c = 5.; d = 1e5; e = 1E+5; f = -1.5e-3; g = 00.5;",
 	"a = 99999999999.0; b = 1e9;",
 	"a = true; b = FALSE; c = True;truex = fAlse;",
 	"* = 1; a-b_c* = 2; Z9 = 3;",
 	"a = \"\"; b = \"x\" \"y\"\n# z\n\"z\"; c = "
 	"\"\\\\\\\"\\f\\n\\r\\t\\x41\";",
-	"a = \"\\\\\"; b = \"\\\\x00\"; c = \"\\X7f\\xFf\";",
+	"a = \"\\\\\"; b = \"\\\\x00\"; c = \"\\X7f\\xFf\\x01\\x10\";",
 	"a = \"\xc3\xa9 \xff @include 010 30s ' ; } /* # // \";",
 	"a = \"x\ny = 5\n\";",
 	"greeting = \"Welcome\nlogin: \";\nport = 80;",
@@ -1069,13 +1095,20 @@ test_report_long(void **state)
 	report_error(&report, "%s", text);
 	assert_int_equal(
 	    strlen(report.lines[1].text), (REPORT_LINE_MAX - 1) / 4 * 4);
+	text[0] = text[1] = text[2] = 'x';
+	report_error(&report, "%s", text);
+	assert_int_equal(strlen(report.lines[2].text), REPORT_LINE_MAX - 1);
+	memset(text + 1, 'x', sizeof(text) - 2);
+	text[0] = '\n';
+	report_error(&report, "%s", text);
+	assert_int_equal(strlen(report.lines[3].text), REPORT_LINE_MAX - 1);
 	for (i = 0; i + 2 < sizeof(text); i += 2)
 		memcpy(text + i, "\xc3\xa9", 2);
 	report_error(&report, "x%s", text);
-	assert_int_equal(strlen(report.lines[2].text), REPORT_LINE_MAX - 1);
+	assert_int_equal(strlen(report.lines[4].text), REPORT_LINE_MAX - 1);
 	report_error(&report, "%s", text);
 	/* What vsnprintf() cut is no character any more, and does not fit. */
-	assert_int_equal(strlen(report.lines[3].text), REPORT_LINE_MAX - 2);
+	assert_int_equal(strlen(report.lines[5].text), REPORT_LINE_MAX - 2);
 }
 
 /* The key of a message stays readable and bounded, however deep. */

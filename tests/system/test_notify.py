@@ -1,0 +1,346 @@
+"""What the service manager is told (sd_notify(3))."""
+
+import os
+import select
+import signal
+import socket
+import struct
+import time
+
+from harness import HOST, PATIENCE, StartCase, if_also_user, needs_root
+
+SERVING = b"READY=1\nSTATUS=serving 1 listeners"
+
+
+class Manager:
+    """The service manager's end."""
+
+    def __init__(self, address):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self.sock.settimeout(PATIENCE)
+        if address[0] == "@":
+            self.sock.bind("\0" + address[1:])
+        else:
+            self.sock.bind(address)
+            os.chmod(address, 0o777)
+        self.variable = {"NOTIFY_SOCKET": address}
+        self.sender = None
+
+    def receive(self):
+        """The next datagram; .sender is the pid of who sent it."""
+        text, control, _, _ = self.sock.recvmsg(4096, 256)
+        self.sender, _, _ = struct.unpack("iii", control[0][2])
+        return text
+
+    def has_more(self):
+        """Is there one now?"""
+        return select.select([self.sock], [], [], 0)[0] != []
+
+
+class NotifyCase(StartCase):
+    """Tests with a service manager."""
+
+    def setUp(self):
+        self.manager = self.manage(os.path.join(self.folder(), "notify"))
+
+    def manage(self, address):
+        manager = Manager(address)
+        self.addCleanup(manager.sock.close)
+        return manager
+
+    def start(self, listeners=None, top="", manager=None, **more):
+        manager = manager or self.manager
+        return super().start(listeners, top, env=manager.variable, **more)
+
+    def expect(self, text):
+        self.assertEqual(self.manager.receive(), text)
+
+    def expect_reloading(self):
+        """Returns its time in microseconds."""
+        text = self.manager.receive()
+        self.assertRegex(text, rb"\ARELOADING=1\nMONOTONIC_USEC=\d+\Z")
+        return int(text.rpartition(b"=")[2])
+
+    def expect_failure(self, *texts):
+        """READY, or systemd would wait for ever; and why."""
+        text = self.manager.receive()
+        begin = (b"READY=1\nSTATUS=reload failed, the old configuration "
+                 b"serves: ")
+        self.assertTrue(text.startswith(begin), text)
+        self.assertEqual(text.count(b"\n"), 1, text)
+        for part in texts:
+            self.assertIn(part.encode(), text)
+
+
+class Ready(NotifyCase):
+    """When the daemon serves, and not before."""
+
+    def test_path(self):
+        daemon = self.start()
+        self.expect(SERVING)
+        self.assertEqual(self.manager.sender, daemon.pid)
+        self.assertFalse(self.manager.has_more())
+
+    def test_abstract(self):
+        manager = self.manage(f"@forkgreet-test-{os.getpid()}")
+        daemon = self.start(manager=manager)
+        self.assertEqual(manager.receive(), SERVING)
+        self.assertEqual(manager.sender, daemon.pid)
+
+    def test_longest_address(self):
+        """sun_path has 108 bytes."""
+        name = f"forkgreet-test-{os.getpid()}-"
+        manager = self.manage("@" + name + "x" * (106 - len(name)))
+        self.start(manager=manager)
+        self.assertEqual(manager.receive(), SERVING)
+
+    def test_only_once_serving(self):
+        with self.stuck_start(lambda program: self.start(
+                program=program, ready=False)):
+            self.assertFalse(self.manager.has_more())
+        self.expect(SERVING)
+        self.greets(self.port)
+
+    def test_number_of_listeners(self):
+        self.start(", ".join(self.listener(name=f"name{i}", port=self.port + i)
+                             for i in range(3)).replace(
+                                 f'"{HOST}"', '"127.77.3.1"'))
+        self.expect(SERVING.replace(b"1 l", b"3 l"))
+
+    def test_background(self):
+        """By the daemon, not by the command that ends."""
+        daemon = self.background(as_user=self.as_user,
+                                 env=self.manager.variable)
+        self.expect(SERVING)
+        self.assertEqual(self.manager.sender, daemon.pid)
+
+    def test_bad_start(self):
+        """Nothing is said, even if all but the last step was good."""
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with self.stuck_start(lambda program: self.start(
+                    program=program, ready=False)) as daemon:
+                other.bind((HOST, self.port))
+                other.listen()
+            self.assertEqual(daemon.wait(PATIENCE), 69)
+        self.refused(78, config="nonsense", env={
+            **os.environ, **self.manager.variable})
+        self.assertFalse(self.manager.has_more())
+
+    def test_checks_say_nothing(self):
+        path = self.file(self.configuration())
+        for option in "-t", "-T":
+            self.run_with(path, option,
+                          env={**os.environ, **self.manager.variable})
+        self.assertFalse(self.manager.has_more())
+
+    @needs_root
+    def test_variable_ends_here(self):
+        daemon = self.start()
+        (spawner,) = daemon.spawners()
+        with open(f"/proc/{spawner}/environ", "rb") as file:
+            self.assertEqual(file.read(), b"")
+
+
+@if_also_user
+class ReadyAsUser(Ready):
+    """The same, started by an ordinary user."""
+
+    as_user = True
+
+
+class Reload(NotifyCase):
+    """As Type=notify-reload of systemd.service(5) wants it."""
+
+    def setUp(self):
+        super().setUp()
+        self.daemon_ = self.start()
+        self.expect(SERVING)
+
+    def fail(self, config, *texts):
+        """A reload that must fail."""
+        self.daemon_.reload(config, "failed")
+        self.expect_reloading()
+        self.expect_failure(*texts)
+        self.greets(self.port)
+
+    def test_good(self):
+        before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self.daemon_.write_config(self.configuration(
+            self.listener('greeting = "changed\\n";')))
+        self.daemon_.signal(signal.SIGHUP)
+        began = self.expect_reloading()
+        self.expect(SERVING)
+        after = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self.assertTrue(before <= began <= after, (before, began, after))
+        self.assertEqual(self.manager.sender, self.daemon_.pid)
+        self.greets(self.port, b"changed\n")
+
+    def test_number_of_listeners(self):
+        self.daemon_.reload(self.configuration(
+            self.listener() + ", { port = 4444; address = \"127.77.3.2\"; }"))
+        self.expect_reloading()
+        self.expect(SERVING.replace(b"1 l", b"2 l"))
+
+    def test_wrong_configuration(self):
+        self.fail("\nnonsense = 1;\n",
+                  f"{self.daemon_.config}:2: nonsense: unknown key")
+
+    def test_no_configuration(self):
+        os.unlink(self.daemon_.config)
+        self.fail(None, f"{self.daemon_.config}: No such file or directory")
+
+    def test_no_greeting(self):
+        self.fail(self.configuration(self.listener('greeting_file = "/no";')),
+                  '"/no": No such file or directory')
+
+    def test_address_in_use(self):
+        with socket.create_server((HOST, 0)) as sock:
+            port = sock.getsockname()[1]
+            self.fail(self.configuration(self.listener() + "," + self.listener(
+                name="other", port=port)),
+                f"bind {HOST}:{port}: Address already in use")
+
+    def test_restart_needed(self):
+        self.fail(self.configuration(top='sandbox = "off";'),
+                  'sandbox: "off" cannot be set by a reload')
+
+    def test_status_is_one_line(self):
+        """Nobody gets assignments of his own in."""
+        self.fail('nonsense = "x";\n"\nREADY=1\nSTOPPING=1\n"\n')
+        self.fail('pid_file = "a\nSTOPPING=1\n";\n')
+        self.fail(f'user = "{"x" * 400}";\n')
+
+    def test_many(self):
+        """Each RELOADING has its READY, whatever comes when."""
+        for _ in range(20):
+            self.daemon_.signal(signal.SIGHUP)
+        end = time.monotonic() + PATIENCE
+        reloads = 0
+        while not reloads or self.manager.has_more() or self.is_reloading():
+            self.expect_reloading()
+            self.expect(SERVING)
+            reloads += 1
+            self.assertLess(time.monotonic(), end)
+        self.assertEqual(len(self.daemon_.lines("reload")), reloads)
+        self.assertLessEqual(reloads, 20)
+
+    def is_reloading(self):
+        """No more is to come when, some turns of its loop later, it has said
+        nothing."""
+        for _ in range(2):
+            self.daemon_.counters()
+        return self.manager.has_more()
+
+    def test_stop_during_reload(self):
+        self.daemon_.signal(signal.SIGSTOP)
+        self.daemon_.signal(signal.SIGHUP)
+        self.daemon_.signal(signal.SIGTERM)
+        self.daemon_.signal(signal.SIGCONT)
+        self.assertEqual(self.daemon_.wait(PATIENCE), 0)
+        texts = []
+        while self.manager.has_more():
+            texts.append(self.manager.receive())
+        self.assertEqual(texts[-1], b"STOPPING=1\nSTATUS=stopping")
+
+
+@if_also_user
+class ReloadAsUser(Reload):
+    """The same, started by an ordinary user."""
+
+    as_user = True
+
+
+class Stop(NotifyCase):
+    """STOPPING=1, when it begins."""
+
+    def test_each_signal(self):
+        for number in signal.SIGTERM, signal.SIGINT, signal.SIGQUIT:
+            daemon = self.start()
+            self.expect(SERVING)
+            daemon.signal(number)
+            self.expect(b"STOPPING=1\nSTATUS=stopping")
+            self.assertEqual(self.manager.sender, daemon.pid)
+            self.assertEqual(daemon.wait(PATIENCE), 0)
+            self.assertFalse(self.manager.has_more())
+
+    def test_begins(self):
+        """Not at the end; and once, though the second signal hurries it."""
+        daemon = self.start(self.listener("hold = true;"),
+                            "timeouts = { shutdown = 60; };")
+        self.expect(SERVING)
+        client = self.connect(self.port, seconds=PATIENCE)
+        self.assertEqual(client.recv(100), b"hi client\n")
+        daemon.signal(signal.SIGTERM)
+        self.expect(b"STOPPING=1\nSTATUS=stopping")
+        self.assertIsNone(daemon.process.poll())
+        daemon.signal(signal.SIGTERM)
+        self.assertEqual(daemon.wait(PATIENCE), 0)
+        self.assertFalse(self.manager.has_more())
+
+
+@if_also_user
+class StopAsUser(Stop):
+    """The same, started by an ordinary user."""
+
+    as_user = True
+
+
+class Garbage(StartCase):
+    """A service manager that cannot be reached is worth a warning."""
+
+    def check(self, address, warning):
+        daemon = self.start(env={"NOTIFY_SOCKET": address})
+        self.greets(self.port)
+        daemon.reload()
+        self.assertIn(warning, daemon.log())
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_no_address(self):
+        for address in ("", "/", "@", "relative/name", "vsock:2:1234",
+                        "/" + "x" * 107):
+            with self.subTest(address):
+                self.check(address, "NOTIFY_SOCKET: not a socket address: "
+                           + address)
+
+    def test_control_bytes(self):
+        self.check("\x1b[2J\n", "NOTIFY_SOCKET: not a socket address: "
+                   r"\x1b[2J\x0a")
+
+    def test_nobody_there(self):
+        self.check("/nonexistent/notify", "notify: No such file or directory")
+        self.check("@forkgreet-nobody", "notify: Connection refused")
+
+    def test_of_another_kind(self):
+        path = os.path.join(self.folder(), "stream")
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(path)
+            sock.listen()
+            os.chmod(path, 0o777)
+            self.check(path, "notify: Protocol wrong type for socket")
+
+    def test_does_not_read(self):
+        """The daemon does not wait for it."""
+        manager = Manager(os.path.join(self.folder(), "notify"))
+        with manager.sock, socket.socket(socket.AF_UNIX,
+                                         socket.SOCK_DGRAM) as other:
+            other.setblocking(False)
+            other.connect(manager.sock.getsockname())
+            with self.assertRaises(BlockingIOError):
+                while True:
+                    other.send(b"x")
+            self.check(manager.sock.getsockname(),
+                       "notify: Resource temporarily unavailable")
+
+
+@if_also_user
+class GarbageAsUser(Garbage):
+    """The same, started by an ordinary user."""
+
+    as_user = True
+
+
+if __name__ == "__main__":
+    from harness import main
+    main()

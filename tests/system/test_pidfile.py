@@ -1,0 +1,344 @@
+"""The PID file: what it says, whom it locks out, what it may be."""
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+
+from harness import (DAEMON, HOST, IS_ROOT, PATIENCE, StartCase, USER,
+                     adopt_orphans, become_user, free_port,
+                     if_also_user, instances, needs_root, wait_for)
+
+
+def read(path):
+    """The text of a file, None without."""
+    try:
+        with open(path, encoding="latin-1") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def write(path, text):
+    with open(path, "w", encoding="latin-1") as file:
+        file.write(text)
+    if IS_ROOT:
+        os.chown(path, USER, USER)
+
+
+def is_locked(path):
+    """By another process, in the manner of fcntl(2)."""
+    with open(path, "r+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+class PidFileCase(StartCase):
+    """Tests with a PID file in a folder that the daemon may write."""
+
+    def setUp(self):
+        self.path = os.path.join(self.folder(), "pid")
+
+    def top(self):
+        return f'pid_file = "{self.path}";'
+
+    def start(self, listeners=None, top=None, **more):
+        return super().start(listeners, self.top() if top is None else top,
+                             **more)
+
+    def locked_out(self, pid):
+        """Another one, on another port, must name it and leave it alone."""
+        self.refused(
+            75, f"forkgreetd: {self.path}: locked: another instance is "
+            f"running, pid {pid}\n", config=self.configuration(
+                self.listener(port=free_port()), self.top()))
+        self.assertEqual(read(self.path), f"{pid}\n")
+        self.greets(self.port)
+
+
+class Written(PidFileCase):
+    """What is in it, and when."""
+
+    def test_content(self):
+        daemon = self.start()
+        self.assertEqual(read(self.path), f"{daemon.pid}\n")
+        status = os.stat(self.path)
+        self.assertEqual(status.st_mode & 0o7777, 0o644)
+        self.assertEqual(status.st_uid,
+                         USER if self.as_user and IS_ROOT else os.getuid())
+
+    def test_default(self):
+        """None in the foreground; in the background none of an ordinary
+        user's."""
+        def look():
+            try:
+                status = os.stat("/run/forkgreet.pid")
+            except FileNotFoundError:
+                return None
+            return status.st_ino, status.st_mtime_ns
+        before = look()
+        daemon = self.start(top="")
+        self.assertEqual(look(), before)
+        self.assertEqual(os.listdir(os.path.dirname(self.path)), [])
+        if self.as_user or not IS_ROOT:
+            self.background(
+                as_user=True, config="# no pid_file\n" + self.configuration(
+                    self.listener(port=free_port())))
+            self.assertEqual(look(), before)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_none(self):
+        """"" is none in the background too."""
+        daemon = self.background(as_user=self.as_user,
+                                 top='pid_file = "";')
+        self.assertFalse(os.path.exists(daemon.pid_path))
+        self.greets(self.port)
+
+    def test_stale(self):
+        """What it says does not count: here the pid of somebody who lives, and
+        more text than ours."""
+        for text in f"{os.getpid()}\n", "x" * 10000, "\0":
+            with self.subTest(text[:9]):
+                write(self.path, text)
+                daemon = self.start()
+                self.assertEqual(read(self.path), f"{daemon.pid}\n")
+                self.assertEqual(daemon.stop(), 0)
+
+    def test_end(self):
+        for number in signal.SIGTERM, signal.SIGINT, signal.SIGQUIT:
+            with self.subTest(number):
+                daemon = self.start()
+                daemon.signal(number)
+                self.assertEqual(daemon.wait(PATIENCE), 0)
+                self.assertIsNone(read(self.path))
+
+    @needs_root
+    def test_end_where_only_root_may_remove(self):
+        """As in /run: the file stays, without a pid."""
+        if self.as_user:
+            self.skipTest("an ordinary user cannot make it there")
+        os.chown(os.path.dirname(self.path), 0, 0)
+        for _ in range(2):
+            daemon = self.start()
+            self.assertEqual(read(self.path), f"{daemon.pid}\n")
+            self.assertEqual(daemon.stop(), 0)
+            self.assertEqual(read(self.path), "")
+
+    def test_end_of_a_start_that_fails(self):
+        with socket.create_server((HOST, 0)) as sock:
+            port = sock.getsockname()[1]
+            self.refused(69, config=self.configuration(
+                self.listener(port=port), self.top()))
+        self.assertIsNone(read(self.path))
+
+    def test_removed_by_somebody(self):
+        """The end does not remove what is another's."""
+        daemon = self.start()
+        os.unlink(self.path)
+        self.assertEqual(daemon.stop(), 0)
+        self.assertIsNone(read(self.path))
+
+
+@if_also_user
+class WrittenAsUser(Written):
+    """The same, started by an ordinary user."""
+
+    as_user = True
+
+
+class Locked(PidFileCase):
+    """One instance at a time."""
+
+    def test_for_life(self):
+        """Through reloads and spawners; everybody has a copy of the descriptor,
+        nobody ends the lock by closing it."""
+        daemon = self.start()
+        self.assertTrue(is_locked(self.path))
+        self.locked_out(daemon.pid)
+        daemon.reload()
+        wait_for(lambda: len(daemon.spawners()) == 1, PATIENCE,
+                 "the end of the first spawner")
+        (spawner,) = daemon.spawners()
+        os.kill(spawner, signal.SIGKILL)
+        wait_for(lambda: daemon.spawners() not in ([], [spawner]), PATIENCE,
+                 "another spawner")
+        daemon.reload("nonsense", "failed")
+        self.locked_out(daemon.pid)
+        self.assertTrue(is_locked(self.path))
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_killed(self):
+        """The next one starts at once, though a client of the last one holds
+        its connection."""
+        for _ in range(3):
+            daemon = self.start(self.listener("hold = true;"))
+            client = self.connect(self.port, seconds=PATIENCE)
+            self.assertEqual(client.recv(100), b"hi client\n")
+            daemon.signal(signal.SIGKILL)
+            self.assertEqual(daemon.wait(), -signal.SIGKILL)
+            self.assertEqual(read(self.path), f"{daemon.pid}\n")
+        daemon = self.start()
+        self.assertEqual(read(self.path), f"{daemon.pid}\n")
+
+    def test_locked_by_somebody_else(self):
+        with open(self.path, "w", encoding="ascii") as file:
+            if IS_ROOT:
+                os.chown(self.path, USER, USER)
+            fcntl.lockf(file, fcntl.LOCK_EX)
+            self.refused(75, "locked: another instance is running, pid "
+                         f"{os.getpid()}\n",
+                         config=self.configuration(top=self.top()))
+        self.assertEqual(read(self.path), "")
+
+
+@if_also_user
+class LockedAsUser(Locked):
+    """The same, started by an ordinary user."""
+
+    as_user = True
+
+
+class Unusable(PidFileCase):
+    """What cannot be a PID file ends the start, and stays as it was."""
+
+    def check(self, why, path=None):
+        path = self.path if path is None else path
+        self.refused(71, f"forkgreetd: {path}: open: {why}\n",
+                     config=self.configuration(top=f'pid_file = "{path}";'))
+
+    def test_link(self):
+        target = self.path + ".target"
+        os.symlink(target, self.path)
+        for text in None, "precious":
+            if text is not None:
+                write(target, text)
+            self.check("Too many levels of symbolic links (it must not be a "
+                       "link)")
+            self.assertEqual(read(target), text)
+        self.assertTrue(os.path.islink(self.path))
+
+    def test_folder(self):
+        os.mkdir(self.path)
+        self.check("Is a directory")
+
+    def test_fifo(self):
+        os.mkfifo(self.path)
+        if IS_ROOT:
+            os.chown(self.path, USER, USER)
+        self.check("is not a regular file")
+
+    def test_device(self):
+        self.check("is not a regular file", "/dev/null")
+
+    def test_socket(self):
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(self.path)
+            os.chmod(self.path, 0o666)
+            self.check("No such device or address")
+
+    def test_no_folder(self):
+        self.check("No such file or directory", self.path + "/no/pid")
+        self.check("Not a directory", "/dev/null/pid")
+
+    def test_folder_that_takes_no_files(self):
+        if IS_ROOT and not self.as_user:
+            self.check("No such file or directory", "/proc/forkgreet.pid")
+            return
+        os.chmod(os.path.dirname(self.path), 0o555)
+        self.check("Permission denied")
+
+    def test_file_of_somebody_else(self):
+        if IS_ROOT and not self.as_user:
+            self.skipTest("root may write all")
+        self.check("Permission denied", "/etc/passwd")
+
+
+@if_also_user
+class UnusableAsUser(Unusable):
+    """The same, started by an ordinary user."""
+
+    as_user = True
+
+
+class Race(PidFileCase):
+    """Several that start at the same time."""
+
+    rounds = 50
+
+    def setUp(self):
+        super().setUp()
+        adopt_orphans()
+        self.config = self.file(self.configuration(top=self.top()))
+        self.addCleanup(self.kill_all)
+
+    def kill_all(self):
+        for pid in instances(self.config):
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+    def race(self, count):
+        """Starts so many; returns their exit statuses."""
+        with open(self.config + ".log", "ab") as log:
+            commands = [subprocess.Popen(
+                [DAEMON, "-c", self.config], stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log,
+                preexec_fn=become_user if self.as_user and IS_ROOT else None)
+                for _ in range(count)]
+        return sorted(command.wait(PATIENCE) for command in commands)
+
+    def alive(self, count):
+        """Pids of those that run, once they are so many: a loser's command may
+        return a moment before the loser is gone."""
+        def enough():
+            return len(instances(self.config)) == count
+        wait_for(enough, PATIENCE, f"{count} instances")
+        return instances(self.config)
+
+    def said(self):
+        return "the log says:\n" + "\n".join(
+            read(self.config + ".log").splitlines()[-20:])
+
+    def test_one_survives(self):
+        """Killed or ended, the next four find the place free."""
+        for number in range(self.rounds):
+            self.assertEqual(self.race(4), [0, 75, 75, 75], self.said())
+            (pid,) = self.alive(1)
+            self.assertEqual(read(self.path), f"{pid}\n")
+            self.greets(self.port)
+            os.kill(pid, signal.SIGTERM if number % 2 else signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+    def test_while_one_ends(self):
+        """The last one's end, which removes the file, never makes room for
+        two."""
+        last = None
+        for _ in range(self.rounds):
+            if last is not None:
+                os.kill(last, signal.SIGTERM)
+            statuses = self.race(3)
+            if last is not None:
+                os.waitpid(last, 0)
+            self.assertLessEqual(set(statuses), {0, 75}, self.said())
+            self.assertLessEqual(statuses.count(0), 1, self.said())
+            now = self.alive(statuses.count(0))
+            last = now[0] if now else None
+            if last is not None:
+                self.assertEqual(read(self.path), f"{last}\n")
+                self.greets(self.port)
+
+
+@if_also_user
+class RaceAsUser(Race):
+    """The same, started by an ordinary user."""
+
+    as_user = True
+    rounds = 15
+
+
+if __name__ == "__main__":
+    from harness import main
+    main()
