@@ -3,7 +3,6 @@
 
 #include "check.h"
 
-#include <limits.h>
 #include <net/if.h>
 #include <string.h>
 
@@ -11,7 +10,6 @@
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS "0123456789"
-#define ACCOUNT_MAX 32 /* useradd(8), CAVEATS */
 
 const char *
 check_text(const struct schema_key *key, const char *text, size_t length)
@@ -26,7 +24,7 @@ check_text(const struct schema_key *key, const char *text, size_t length)
 }
 
 static const char no_account[] =
-    "is not the name of an account, allowed are 1 to 32 letters, digits, "
+    "is not the name of an account, allowed are letters, digits, "
     "'_', '-', '.', a '$' at the end, no '-' at the start";
 
 const char *
@@ -34,7 +32,7 @@ check_account(const char *text, size_t length)
 {
 	size_t plain = strspn(text, LETTERS DIGITS "_-.");
 
-	if (length == 0 || length > ACCOUNT_MAX || text[0] == '-')
+	if (text[0] == '-')
 		return no_account;
 	if (plain != length && (plain + 1 != length || text[plain] != '$'))
 		return no_account;
@@ -47,23 +45,19 @@ check_account(const char *text, size_t length)
 const char *
 check_path(const char *text, size_t length)
 {
-	if (text[0] != '/')
-		return "is not an absolute path, allowed is one that starts "
-		       "with \"/\"";
-	if (length >= PATH_MAX)
-		return "is too long, allowed are 4095 bytes";
-	return NULL;
+	if (length > 0 && text[0] == '/')
+		return NULL;
+	return "is not an absolute path, allowed is one that starts with "
+	       "\"/\"";
 }
 
 const char *
 check_path_or_none(const char *text, size_t length)
 {
-	if (length == 0)
+	if (length == 0 || text[0] == '/')
 		return NULL;
-	if (text[0] != '/')
-		return "is not an absolute path, allowed is one that starts "
-		       "with \"/\", or \"\" for none";
-	return check_path(text, length);
+	return "is not an absolute path, allowed is one that starts with "
+	       "\"/\", or \"\" for none";
 }
 
 /* True when all of the text is printable ASCII other than a space and what
@@ -83,8 +77,6 @@ is_word(const char *text, size_t length, const char *refused)
 const char *
 check_name(const char *text, size_t length)
 {
-	if (length == 0 || length > CONF_NAME_MAX)
-		return "is not a name, allowed are 1 to 64 bytes";
 	if (!is_word(text, length, "\"'\\="))
 		return "is not a name, allowed is printable ASCII without "
 		       "spaces, quotes, backslashes and '='";

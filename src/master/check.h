@@ -8,16 +8,17 @@ struct schema_key;
 
 /*
  * Each returns NULL when the text (length bytes and a NUL) will do, or else
- * "is not ..., allowed is ...", to be put behind the text in a message.
+ * "is not ..., allowed is ...", to be put behind the text in a message.  That
+ * the length is within the key's range is another matter.
  */
 
 /* A text for that key: no control bytes but in greetings, then what the key's
- * own check says.  Its length is not looked at. */
+ * own check says. */
 const char *check_text(
     const struct schema_key *key, const char *text, size_t length);
 
 /* A user or group of passwd(5) and group(5): what useradd(8) takes, and dots
- * and capitals, up to 32 bytes.  Not root: the daemon must not run as root. */
+ * and capitals.  Not root: the daemon must not run as root. */
 const char *check_account(const char *text, size_t length);
 
 /* An absolute path, or an absolute path or nothing. */

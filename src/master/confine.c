@@ -11,11 +11,11 @@
 #include <errno.h>
 #include <grp.h>
 #include <seccomp.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <unistd.h>
 
 #include "privileges.h"
+#include "signals.h"
 
 #define NOBODY 65534 /* Debian's base-passwd: user nobody, group nogroup */
 #define MEMORY_MAX ((rlim_t)512 << 20) /* bytes; the master's own counts */
@@ -63,22 +63,6 @@ static const struct limit {
 	{ RLIMIT_AS, MEMORY_MAX, "RLIMIT_AS" },
 #endif
 };
-
-/* Dispositions and mask of a fresh program: the master blocks signals. */
-static const char *
-reset_signals(void)
-{
-	struct sigaction action = { .sa_handler = SIG_DFL };
-	sigset_t none;
-	int signal;
-
-	for (signal = 1; signal < NSIG; signal++)
-		sigaction(signal, &action, NULL); /* not KILL and STOP */
-	sigemptyset(&none);
-	if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
-		return "sigprocmask";
-	return NULL;
-}
 
 /* Root may be behind another effective user (privileges_borrow()). */
 static const char *
@@ -202,9 +186,10 @@ load_filter(void)
 const char *
 confine_enter(pid_t parent, unsigned seconds)
 {
-	const char *step = reset_signals();
+	const char *step = NULL;
 
-	if (step == NULL && close_range(FIRST_CLOSED, ~0U, 0) == -1)
+	signals_default(); /* the master blocks some */
+	if (close_range(FIRST_CLOSED, ~0U, 0) == -1)
 		step = "close_range";
 	if (step == NULL)
 		step = become_nobody();

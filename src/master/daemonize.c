@@ -4,7 +4,6 @@
 #include "daemonize.h"
 
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -14,27 +13,9 @@
 #include <unistd.h>
 
 #include "log.h"
-
-#define KERNEL_SIGNALS 64
+#include "signals.h"
 
 static int status_pipe = -1;
-
-/* The kernel is asked itself: C libraries hide two or three signals of their
- * own, which may be ignored as well. */
-static void
-signals_reset(void)
-{
-	static const unsigned long fresh[8]; /* struct sigaction: SIG_DFL */
-	sigset_t none;
-	int number;
-
-	for (number = 1; number <= KERNEL_SIGNALS; number++)
-		syscall(SYS_rt_sigaction, number, fresh, NULL,
-		    KERNEL_SIGNALS / 8);
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
 
 void
 daemonize_tidy(void)
@@ -47,7 +28,8 @@ daemonize_tidy(void)
 	if (fd == -1)
 		_exit(EXIT_SYSTEM);
 	close_range(STDERR_FILENO + 1, ~0u, 0);
-	signals_reset();
+	signals_default();
+	signal(SIGPIPE, SIG_IGN);
 	umask(022);
 }
 

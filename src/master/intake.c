@@ -97,8 +97,6 @@ hand_over(struct server *server, uint32_t slot, int64_t now)
 	if (!spawners_can_take(&server->spawners) ||
 	    backoff_waits(&server->forking, now))
 		return false;
-	if (session == -1) /* its listener went while its spawner died */
-		session = 0;
 	if (spawners_hand_over(&server->spawners, slot, client->fd,
 		(uint32_t)session, now) == -1) {
 		/* EPIPE, ECONNRESET: it is dead, and about to be reaped. */
@@ -149,8 +147,17 @@ settle(struct server *server, int64_t now)
 	}
 }
 
-/* Those who wait: handed over in the order of their coming, or refused when
- * their time is over before they had a child. */
+/* True when the client can have no child any more: its time is over, or its
+ * listener went, and with it its greeting, while its spawner died. */
+static bool
+is_too_late(
+    const struct server *server, const struct client *client, int64_t now)
+{
+	return now >= client->deadline ||
+	    server->stats.rows[client->row].session == -1;
+}
+
+/* Those who wait: handed over in the order of their coming, or refused. */
 static void
 serve_waiting(struct server *server, int64_t now)
 {
@@ -159,7 +166,7 @@ serve_waiting(struct server *server, int64_t now)
 
 	for (slot = waiting->head; slot != CLIENT_NONE; slot = next) {
 		next = server->clients.slots[slot].next;
-		if (now >= server->clients.slots[slot].deadline) {
+		if (is_too_late(server, &server->clients.slots[slot], now)) {
 			clients_unlink(&server->clients, waiting, slot);
 			refuse(server, slot, REFUSAL_NO_RESOURCES, now);
 		} else if (hand_over(server, slot, now)) {

@@ -9,12 +9,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "privileges.h"
+#include "signals.h"
 #include "shared/plan.h"
 
 #define INSTALLED PKGLIBEXECDIR "/forkgreet-spawner"
@@ -57,16 +57,6 @@ static int
 move(int fd)
 {
 	return fcntl(fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
-}
-
-static void
-signals_default(void)
-{
-	sigset_t none;
-
-	signal(SIGPIPE, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 _Noreturn static void

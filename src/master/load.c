@@ -146,6 +146,26 @@ new_load(const char *path)
 	return load;
 }
 
+/* libconfig 1.5 wants a newline behind a comment in the last line too. */
+static int
+read_text(const char *path, char **text, size_t *length, const char **why)
+{
+	char *longer;
+
+	if (file_read(path, CONF_FILE_MAX, text, length, why) == -1)
+		return -1;
+	longer = realloc(*text, *length + 2);
+	if (longer == NULL) {
+		*why = strerror(errno);
+		free(*text);
+		return -1;
+	}
+	memcpy(longer + *length, "\n", 2);
+	*text = longer;
+	*length += 1;
+	return 0;
+}
+
 struct conf_load *
 conf_load_start(const char *path, bool as_root, struct report *report)
 {
@@ -158,7 +178,7 @@ conf_load_start(const char *path, bool as_root, struct report *report)
 		report_error(report, "%s: %s", path, strerror(errno));
 		return NULL;
 	}
-	if (file_read(path, CONF_FILE_MAX, &text, &task.length, &why) == -1) {
+	if (read_text(path, &text, &task.length, &why) == -1) {
 		report_error(report, "%s: %s", path, why);
 		conf_load_end(load);
 		return NULL;

@@ -102,11 +102,19 @@ greetings_load(struct candidate *candidate, const char *path,
 	return greetings;
 }
 
-static int
-configuration_dump(const struct conf *conf)
+static void
+configuration_free(struct candidate *candidate)
 {
-	if (conf_dump(conf, stdout) == -1 || fflush(stdout) == EOF)
+	free(candidate->conf);
+	free(candidate);
+}
+
+static int
+configuration_dump(struct candidate *candidate)
+{
+	if (conf_dump(candidate->conf, stdout) == -1 || fflush(stdout) == EOF)
 		fatal(EXIT_SYSTEM, "standard output: %s", strerror(errno));
+	configuration_free(candidate);
 	return EXIT_SUCCESS;
 }
 
@@ -132,10 +140,11 @@ candidate_make(struct candidate *candidate, struct conf_greeting *greetings,
 /* -t: all that can be known without binding or changing anything. */
 static int
 configuration_test(
-    const struct candidate *candidate, struct conf_greeting *greetings)
+    struct candidate *candidate, struct conf_greeting *greetings)
 {
 	conf_greetings_free(greetings, candidate->conf->n_listeners);
 	log_report(&candidate->report);
+	configuration_free(candidate);
 	return EXIT_SUCCESS;
 }
 
@@ -152,7 +161,7 @@ main(int argc, char **argv)
 	options_parse(&options, argc, argv);
 	candidate = configuration_load(options.path);
 	if (options.mode == MODE_DUMP)
-		return configuration_dump(candidate->conf);
+		return configuration_dump(candidate);
 	identity = identity_find(candidate->conf, options.path);
 	greetings = greetings_load(candidate, options.path, identity);
 	if (options.mode == MODE_TEST)

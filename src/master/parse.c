@@ -77,7 +77,7 @@ walk_setting(struct parse *parse, const struct place *place,
 	key = schema_find(name);
 	if (key != NULL && schema_has(key, place->scope))
 		walk_key(parse, place, key, setting);
-	else if (place->group[0] == '\0' && schema_is_group(name, place->scope))
+	else if (schema_is_group(name, place->scope))
 		walk_subgroup(parse, place, name, setting);
 	else
 		parse_error(parse, config_setting_source_line(setting),

@@ -98,7 +98,7 @@ name_explain(struct scan *scan)
 	if (why != NULL)
 		scan_complain_once(
 		    scan, name->line, scan_token(scan), "%s", why);
-	else if (before + 1 >= length || length > SCAN_SHOWN_MAX)
+	else if (dot == NULL || before + 1 == length || length > SCAN_SHOWN_MAX)
 		scan_complain_once(scan, name->line, scan_token(scan),
 		    "is no name, allowed are letters, digits, - and _");
 	else if (memchr(dot + 1, '.', (size_t)(length - before - 1)) != NULL)

@@ -58,15 +58,15 @@ is_text_right(const struct conf *conf, const struct schema_key *key,
 	const char *text;
 
 	if (place.offset >= conf->text_length ||
-	    place.length >= conf->text_length - place.offset ||
-	    (int64_t)place.length > key->max)
+	    place.length >= conf->text_length - place.offset)
 		return false;
 	text = conf->text + place.offset;
 	if (memchr(text, '\0', (size_t)place.length + 1) != text + place.length)
 		return false;
 	if (key->text != NULL && strcmp(text, key->text) == 0)
 		return true;
-	return check_text(key, text, place.length) == NULL;
+	return schema_allows(key, place.length) &&
+	    check_text(key, text, place.length) == NULL;
 }
 
 static const char *

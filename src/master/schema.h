@@ -85,7 +85,7 @@ struct conf_text schema_text(
 void schema_set_text(const struct schema_key *key, enum schema_scope scope,
     void *base, struct conf_text text);
 
-/* True when a number of that value may be stored. */
+/* True when a number of that value, or a text of that length, may be stored. */
 bool schema_allows(const struct schema_key *key, int64_t number);
 
 /*

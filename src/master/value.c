@@ -256,7 +256,7 @@ store_text(const struct named *named, enum schema_scope scope, void *base)
 {
 	const struct schema_key *key = named->key;
 	const char *text, *why;
-	char too_long[80];
+	char range[80];
 	size_t length;
 
 	if (config_setting_type(named->setting) != CONFIG_TYPE_STRING) {
@@ -266,14 +266,15 @@ store_text(const struct named *named, enum schema_scope scope, void *base)
 	text = config_setting_get_string(named->setting);
 	length = strlen(text);
 	why = check_text(key, text, length);
-	if (length > (size_t)key->max) {
-		snprintf(too_long, sizeof(too_long),
-		    "is %zu bytes long, allowed are %lld", length,
-		    (long long)key->max);
-		why = too_long;
-	} else if (length + named->parse->conf->text_length >= CONF_TEXTS_MAX)
+	if (!schema_allows(key, (int64_t)length)) {
+		snprintf(range, sizeof(range),
+		    "is %zu bytes long, allowed are %lld to %lld", length,
+		    (long long)key->min, (long long)key->max);
+		why = range;
+	} else if (length + named->parse->conf->text_length >= CONF_TEXTS_MAX) {
 		why = "is too much with the texts before it, allowed are 4 "
 		      "MiB in all";
+	}
 	if (why != NULL)
 		report_value(named, named->setting, why);
 	else

@@ -31,6 +31,17 @@ static const struct {
 	{ "RLIMIT_NOFILE", RLIMIT_NOFILE, SPAWNER_SOCKET + 1 },
 };
 
+#ifdef WITH_SANITIZERS
+/* A crash must stay a signal, and no report can be written from the sandbox. */
+const char *__asan_default_options(void);
+const char *
+__asan_default_options(void)
+{
+	return "handle_segv=0:handle_sigbus=0:handle_sigill=0:handle_abort=0:"
+	       "handle_sigfpe=0:abort_on_error=1:detect_leaks=0";
+}
+#endif
+
 static const char *
 limits_set(void)
 {

@@ -1,6 +1,6 @@
 """Faults: spawner and master killed or stopped, resources that run out, system
-calls that fail.  No client may be lost, nothing may spin, and what was wrong must
-be over within about a second of its cause being gone."""
+calls that fail.  No client may be lost, nothing may spin, and what was wrong
+must be over within about a second of its cause being gone."""
 
 import os
 import shutil
@@ -402,7 +402,7 @@ class ProcessesAsUser(Processes):
     test_waited_too_long = test_spawner_dies = None
 
 
-# ------------------------------------------------------- system calls that fail
+# ------------------------------------------------------ system calls that fail
 
 class Strace:
     """strace at a running process: what it injects ends with it."""
@@ -591,7 +591,7 @@ class Injected(FaultCase):
                 daemon.reload(result="failed")
                 self.assertEqual(greet(self.port), GREETING)
                 self.assert_held(held)
-                wait_for(lambda: state() == before, what="all as before")
+                wait_for(lambda: state() == before, 3, "all as before")
         with self.assertRaises(ConnectionRefusedError):
             self.connect(third)
         daemon.reload()

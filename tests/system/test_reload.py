@@ -16,6 +16,7 @@ from harness import (Case, HOST, IS_ROOT, Load, children, descriptors, exists,
 OLD = b"old greeting\n"
 NEW = b"new greeting\n"
 BUSY = b"busy, try again later\n"
+OUT_OF_RESOURCES = b"out of resources, try again later\n"
 
 
 def quoted(greeting):
@@ -414,6 +415,26 @@ class Slow(ReloadCase):
         self.settle(daemon)
         daemon.reload(self.with_greeting(NEW))
         self.assertEqual(greet(self.port), NEW)
+        self.assert_balanced(daemon)
+
+    def test_old_spawner_stuck(self):
+        """Its clients are served by the new one; a client whose listener is
+        gone does not get another one's greeting."""
+        daemon = self.start(self.configuration(
+            self.main() + ", " + self.other()))
+        spawner, = daemon.spawners()
+        os.kill(spawner, signal.SIGSTOP)
+        waiting = [self.connect(self.port) for _ in range(5)]
+        gone = self.connect(self.other_port)
+        wait_for(lambda: daemon.counters()[None]["live"] == 6,
+                 what="hand-over")
+        daemon.reload(self.configuration(self.main(NEW)))
+        self.assertEqual(greet(self.port), NEW)
+        for sock in waiting:
+            self.assertEqual(read_all(sock), NEW)
+        self.assertEqual(read_all(gone), OUT_OF_RESOURCES)
+        self.assertFalse(exists(spawner))
+        wait_for(lambda: not daemon.clients(), what="rest")
         self.assert_balanced(daemon)
 
     def test_stop_during_trial(self):

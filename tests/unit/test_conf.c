@@ -185,6 +185,7 @@ test_seconds(void **state)
 	must_refuse(key, SCHEMA_TOP, "1.0e300", "1e+300 is out of range");
 	must_refuse(key, SCHEMA_TOP, "1.0e999", "inf is out of range");
 	must_refuse(key, SCHEMA_TOP, "-0.5", "-0.5 is out of range");
+	must_refuse(key, SCHEMA_TOP, "-1.0e300", "-1e+300 is out of range");
 	key = schema_find("timeouts.cpu");
 	must_refuse(key, SCHEMA_TOP, "2.5", "2.5 is a number with decimals");
 }

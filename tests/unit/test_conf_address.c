@@ -74,6 +74,8 @@ static const struct {
 	{ "fe80::1%a b", "no usable scope" },
 	{ "fe80::1%a%b", "no usable scope" },
 	{ "fe80::1%0123456789abcdef", "no usable scope" },
+	{ "fe80::1%\\x7f", "no usable scope" },
+	{ "fe80::1%\\xe9", "no usable scope" },
 	{ "::ffff:1.2.3.4", "IPv4-mapped" },
 	{ "::ffff:0:0", "IPv4-mapped" },
 	{ "224.0.0.1", "multicast" },
@@ -93,7 +95,7 @@ test_addresses_bad(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(addresses_bad); i++) {
-		snprintf(keys, sizeof(keys), "name = \"n\"; address = "
+		snprintf(keys, sizeof(keys), "name = \"n\" \"m\"; address = "
 		    "( \"10.0.0.1\",\n\"%s\" \n);", addresses_bad[i].address);
 		confs_must_refuse(listener(keys), 3, "listeners[0].address",
 		    addresses_bad[i].why, NULL);
@@ -184,6 +186,7 @@ static const char *const no_conflicts[] = {
 	TWO("address = \"::\";", "address = \"0.0.0.0\";"),
 	TWO("address = \"::\"; v6only = false;", "port = 1;"),
 	TWO("address = \"::1\"; v6only = false;", ""),
+	TWO("address = \"0.0.0.0\"; v6only = false;", "address = \"::1\";"),
 	TWO("address = \"fe80::1%a\";", "address = \"fe80::1%b\";"),
 	TWO("", "name = \"A\"; port = 1;"),
 };

@@ -217,6 +217,23 @@ test_read(void **state)
 	assert_string_equal(why, "is larger than 2 bytes (3)");
 }
 
+/* libconfig 1.5 calls this a syntax error. */
+static void
+test_last_line_without_newline(void **state)
+{
+	static const char *const texts[] = { "# comment", "// comment",
+		"pid_file = \"\"; # comment", "pid_file = \"\";" };
+	struct report report;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(texts); i++) {
+		free(confs_must_load(texts[i]));
+		assert_null(confs_load("nonsense # comment", &report));
+		assert_int_equal(report.errors, 1);
+	}
+}
+
 int
 main(void)
 {
@@ -229,6 +246,7 @@ main(void)
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_changing),
 		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_last_line_without_newline),
 	};
 
 	return cmocka_run_group_tests_name(

@@ -54,15 +54,16 @@ listener(const char *keys)
 }
 
 static const struct rule texts_bad[] = {
-	{ "user = \"\";", 1, "user", "\"\"", "not the name of an account" },
+	{ "user = \"\";", 1, "user", "\"\" is 0 bytes", "1 to 32" },
+	{ "user =\n\"a b\";", 1, "user", "\"a b\"", "allowed are" },
 	{ "user = \"-x\";", 1, "user", "\"-x\"", "no '-' at the start" },
-	{ "user = \"a b\";", 1, "user", "\"a b\"", "allowed are 1 to 32" },
+	{ "user = \"a b\";", 1, "user", "\"a b\"", "not the name of an account" },
 	{ "user = \"a/b\";", 1, "user", "\"a/b\"", "allowed are" },
 	{ "user = \"a$b\";", 1, "user", "\"a$b\"", "allowed are" },
 	{ "user = \"root\";", 1, "user", "\"root\"", "any account but" },
 	{ "group = \"0\";", 1, "group", "\"0\"", "any account but" },
 	{ "group = \"012345678901234567890123456789012\";", 1, "group",
-	    "89012\"", "allowed" },
+	    "is 33 bytes long", "allowed are 1 to 32" },
 	{ "group = \"a\\x01\";", 1, "group", "a\\x01", "control byte" },
 	{ "\npid_file = \"run/x\";", 2, "pid_file", "\"run/x\"",
 	    "starts with \"/\", or \"\" for none" },
@@ -71,13 +72,13 @@ static const struct rule texts_bad[] = {
 	{ "listeners = (\n{ greeting_file = \"x\"; } );", 2,
 	    "listeners[0].greeting_file", "\"x\"", "starts with \"/\"" },
 	{ "listeners = (\n{ greeting_file = \"\"; } );", 2,
-	    "listeners[0].greeting_file", "\"\"", "starts with \"/\"" },
+	    "listeners[0].greeting_file", "\"\" is 0 bytes", "1 to 4095" },
 	{ "listeners = ( { greeting = \"a\";\ngreeting_file = \"/x\"; } );",
 	    2, "listeners[0].greeting_file", "line 1", "one of the two" },
 	{ "listeners = ( { greeting_file = \"/x\";\n\ngreeting = \"\"; } );",
 	    1, "listeners[0].greeting_file", "line 3", "one of the two" },
 	{ "listeners = (\n{ name = \"\"; } );", 2, "listeners[0].name",
-	    "\"\"", "1 to 64 bytes" },
+	    "\"\" is 0 bytes long", "1 to 64" },
 	{ "listeners = (\n{ name = \"a b\"; } );", 2, "listeners[0].name",
 	    "\"a b\"", "without spaces" },
 	{ "listeners = (\n{ name = \"a=b\"; } );", 2, "listeners[0].name",
@@ -124,7 +125,7 @@ test_name_length(void **state)
 	name[CONF_NAME_MAX + 1] = '\0';
 	snprintf(keys, sizeof(keys), "name = \"%s\";", name);
 	confs_must_refuse(listener(keys), 2, "listeners[0].name",
-	    "65 bytes", "allowed are 64", NULL);
+	    "65 bytes", "allowed are 1 to 64", NULL);
 }
 
 /* So many listeners with greetings of that length. */
@@ -162,7 +163,7 @@ test_greeting_length(void **state)
 	free(text);
 	text = greetings_of(CONF_GREETING_MAX + 1, 1);
 	confs_must_refuse(text, 2, "listeners[0].greeting", "1048577 bytes",
-	    "allowed are 1048576", NULL);
+	    "allowed are 0 to 1048576", NULL);
 	free(text);
 	text = greetings_of(CONF_GREETING_MAX, 4);
 	confs_must_refuse(text, 5, "listeners[3].greeting", "too much",
@@ -195,24 +196,37 @@ test_greeting_joined(void **state)
 }
 
 /* Not what a wrong address or port would collide with: one error each. */
+static const struct {
+	const char *text;
+	size_t errors;
+} mistakes[] = {
+	{ "listeners = ( { }, { port = 0; } );", 1 },
+	{ "listeners = ( { port = 0; }, { port = 0; } );", 2 },
+	{ "listeners = ( { address = \"x\"; } );", 1 },
+	{ "listeners = ( { }, { } );", 1 },
+	{ "listeners = ( { }, { }, { } );", 2 },
+	{ "a = 1; user = 5; limits = { b = 1; };\n"
+	  "listeners = ( { port = 0; }, 7, { }, { } );",
+	    6 },
+	/* What the pre-check has said. */
+	{ "limits = { max_clients = 040000; };", 1 },
+	{ "user = \"abc;\n\n\n", 1 },
+	{ "limits = { max_clients = 040000; };\nuser = 5;", 2 },
+};
+
 static void
 test_no_echo(void **state)
 {
 	struct report report;
+	size_t i;
 
 	(void)state;
-	assert_null(confs_load("listeners = ( { }, { port = 0; } );",
-	    &report));
-	assert_int_equal(report.errors, 1);
-	assert_null(confs_load("listeners = ( { address = \"x\"; } );",
-	    &report));
-	assert_int_equal(report.errors, 1);
-	assert_null(confs_load("listeners = ( { }, { } );", &report));
-	assert_int_equal(report.errors, 1);
-	assert_null(confs_load("a = 1; user = 5; limits = { b = 1; };\n"
-			       "listeners = ( { port = 0; }, 7 );",
-	    &report));
-	assert_int_equal(report.errors, 5);
+	for (i = 0; i < COUNT(mistakes); i++) {
+		assert_null(confs_load(mistakes[i].text, &report));
+		if (report.errors != mistakes[i].errors)
+			fail_msg("%s: %zu errors", mistakes[i].text,
+			    report.errors);
+	}
 }
 
 /* So many listeners with so many addresses each. */
@@ -242,7 +256,7 @@ listeners_of(unsigned listeners, unsigned addresses)
 static void
 test_counts(void **state)
 {
-	char *text = listeners_of(CONF_LISTENERS_MAX, 4);
+	char *text = listeners_of(CONF_LISTENERS_MAX, 4), *more;
 	struct conf *conf = confs_must_load(text);
 
 	(void)state;
@@ -257,6 +271,15 @@ test_counts(void **state)
 	text = listeners_of(1, 1025);
 	confs_must_refuse(text, 2, "listeners[0].address", "\"10.0.4.0\"",
 	    "allowed are 1024", NULL);
+	free(text);
+	/* And one that would have the default. */
+	text = listeners_of(1, 1024);
+	assert_int_not_equal(
+	    asprintf(&more, "%.*s, { port = 1; } );", (int)strlen(text) - 4,
+		text), -1);
+	confs_must_refuse(
+	    more, 2, "listeners", "too many addresses", "1024", NULL);
+	free(more);
 	free(text);
 	confs_must_refuse("listeners = ( );", 1, "listeners", "0 groups",
 	    "1 to 256", NULL);

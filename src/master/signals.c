@@ -1,0 +1,28 @@
+/* Signals as a fresh program has them. */
+#include "config.h"
+
+#include "signals.h"
+
+#include <sys/syscall.h>
+
+#include <signal.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#define KERNEL_SIGNALS 64
+
+/* The kernel is asked itself: C libraries keep two or three signals for
+ * themselves, and sigaction(2) of theirs refuses those. */
+void
+signals_default(void)
+{
+	static const unsigned long fresh[8]; /* struct sigaction: SIG_DFL */
+	sigset_t none;
+	int number;
+
+	for (number = 1; number <= KERNEL_SIGNALS; number++)
+		syscall(SYS_rt_sigaction, number, fresh, NULL,
+		    KERNEL_SIGNALS / 8);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
