@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <unistd.h>
 

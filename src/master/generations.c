@@ -84,6 +84,27 @@ generation_try(struct server *server, struct candidate *candidate, int64_t now)
 
 /* ------------------------------------------------------------------ committing */
 
+/* Makes the loop know the new sockets, without polling them yet: what can fail
+ * must fail before anything is changed. */
+static int
+listeners_register(
+    const struct server *server, struct candidate *candidate)
+{
+	const struct listeners *fresh = &candidate->listeners;
+	struct epoll_event quiet = event_make(0, EVENT_LISTENER, 0);
+	size_t i;
+
+	for (i = 0; i < fresh->n; i++)
+		if (fresh->list[i].fd != -1 && !fresh->list[i].inherited &&
+		    epoll_ctl(server->epoll, EPOLL_CTL_ADD, fresh->list[i].fd,
+			&quiet) == -1) {
+			report_error(&candidate->report, "epoll_ctl: %s",
+			    strerror(errno));
+			return -1;
+		}
+	return 0;
+}
+
 /* Polls the sockets under their new indices, and finds their counters; those closed are gone by
  * themselves. */
 static void
@@ -101,10 +122,8 @@ listeners_watch(struct server *server)
 		    conf_text(server->conf,
 			server->conf->listener[listener->group].name));
 		event = event_make(EPOLLIN, EVENT_LISTENER, i);
-		if (epoll_ctl(server->epoll,
-			listener->inherited ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
-			listener->fd, &event) == -1)
-			log_line(LOG_ERR, "epoll_ctl: %s", strerror(errno));
+		epoll_ctl(
+		    server->epoll, EPOLL_CTL_MOD, listener->fd, &event);
 		listener->muted = false;
 		listener->inherited = false;
 	}
@@ -152,7 +171,9 @@ commit(struct server *server, struct candidate *candidate, int64_t now)
 	const char *names[CONF_LISTENERS_MAX];
 	size_t added, removed;
 
-	if (listeners_listen(&candidate->listeners, &candidate->report) == -1)
+	if (listeners_listen(&candidate->listeners, &candidate->report) ==
+		-1 ||
+	    listeners_register(server, candidate) == -1)
 		return -1;
 	spawners_promote(&server->spawners, now);
 	swap(server, candidate);

@@ -25,13 +25,25 @@ GREETING = b"hi client\n"
 LARGE = random.Random(4444).randbytes(1 << 20)
 # What a loaded machine may add to any time.
 SLACK_MS = 2500
-# So little that nearly all of LARGE has to wait on our side.
+# So little that nearly all of LARGE has to wait in our kernel.
 SMALL_BUFFER = 4096
 
 
 def sport(sock):
     """The client's port, as it stands in the log."""
     return str(sock.getsockname()[1])
+
+
+def connect_small(port, receive_buffer=SMALL_BUFFER, seconds=20.0):
+    """A client whose small segments make our send buffer small too: nearly all
+    of LARGE then waits in the child, not in the kernel."""
+    sock = socket.socket()
+    sock.settimeout(seconds)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 500)
+    sock.connect((HOST, port))
+    return sock
 
 
 def read_slowly(sock, piece, pause, seconds=20.0):
@@ -248,25 +260,30 @@ class Addresses(ClientCase):
 class Talkers(ClientCase):
     """Clients that talk first get a clean end all the same."""
 
-    def talk(self, port, whole, say, half_close):
+    def talk(self, sock, whole, say, half_close):
         """One client: everything it says goes out before it reads."""
-        with connect(port, seconds=20) as sock:
+        with sock:
             sock.sendall(say)
             if half_close:
                 sock.shutdown(socket.SHUT_WR)
             got = read_all(sock)
             self.assertTrue(got == whole, f"{len(got)} bytes, not whole")
+            # Not even a reset behind the end of stream.
+            self.assertEqual(
+                sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 0)
             return sport(sock)
 
     def test_talk_first(self):
         """One byte, and 1 MB while our 1 MiB is on its way: no deadlock."""
         daemon = self.serve(small="", large=self.large())
-        calls = [lambda name=name, whole=whole, size=size, half=half:
-                 self.talk(self.ports[name], whole, bytes(size), half)
+        calls = [lambda name=name, whole=whole, size=size, half=half, to=to:
+                 self.talk(to(self.ports[name], seconds=20), whole,
+                           bytes(size), half)
                  for name, whole in (("small", GREETING), ("large", LARGE))
                  for size in (0, 1, 1000, 1000000)
-                 for half in (False, True)]
-        for _ in range(3):
+                 for half in (False, True)
+                 for to in (connect, connect_small)]
+        for _ in "12":
             for port in together(*calls):
                 self.assert_ended(
                     daemon.wait_line("client", sport=port)[0], "greeted")
@@ -358,7 +375,11 @@ class Stalls(ClientCase):
         ended.shutdown(socket.SHUT_WR)
         talks = self.connect(port, receive_buffer=SMALL_BUFFER)
         talks.sendall(bytes(100000))
-        for sock in small, usual, ended, talks:
+        tiny, tiny_ended = (connect_small(port) for _ in "12")
+        self.addCleanup(tiny.close)
+        self.addCleanup(tiny_ended.close)
+        tiny_ended.shutdown(socket.SHUT_WR)
+        for sock in small, usual, ended, talks, tiny, tiny_ended:
             line = self.assert_cut(daemon, sock, "send_timeout", 490, 900)
             self.assert_prefix(sock, line)
         self.assert_balanced(daemon)
@@ -397,31 +418,37 @@ class Stalls(ClientCase):
         self.assertIn(line["outcome"], ("session_timeout", "send_timeout"))
         self.assert_cut(daemon, sock, line["outcome"], 790, 1500)
 
+    def slow(self, daemon, sock, pause, half_close):
+        """Reads in pieces; gets everything, and is not refused a last word."""
+        with sock:
+            if half_close:
+                sock.shutdown(socket.SHUT_WR)
+            got = read_slowly(sock, 1 << 16, pause)
+            self.assertTrue(got == (LARGE, False),
+                            f"{len(got[0])} bytes, reset={got[1]}")
+            for _ in "" if half_close else "12":
+                sock.send(b"thanks")
+                time.sleep(0.01)
+            sock.shutdown(socket.SHUT_RDWR)
+            line = self.line(daemon, sock)
+        self.assert_ended(line, "greeted", 500, 15000)
+        self.assertEqual(int(line["bytes"]), len(LARGE))
+
     def test_slow_reader(self):
-        """Who takes longer than linger, but goes on, gets everything."""
+        """Who takes longer than linger, and than send, but goes on, gets
+        everything."""
         daemon = self.serve(
-            "timeouts = { send = 1.5; linger = 0.1; session = 60; };",
+            "timeouts = { send = 1.5; linger = 1.0; session = 60; };",
             large=self.large())
-
-        def read(piece, pause, half_close, receive_buffer):
-            with connect(self.ports["large"], seconds=20,
-                         receive_buffer=receive_buffer) as sock:
-                if half_close:
-                    sock.shutdown(socket.SHUT_WR)
-                got = read_slowly(sock, piece, pause)
-                self.assertTrue(got == (LARGE, False),
-                                f"{len(got[0])} bytes, reset={got[1]}")
-                line = self.line(daemon, sock)
-                self.assert_ended(line, "greeted", 500, 10000)
-                self.assertEqual(int(line["bytes"]), len(LARGE))
-
-        together(*[lambda arguments=arguments: read(*arguments)
-                   for half_close in (False, True)
-                   for arguments in (
-                       (1 << 16, 0.05, half_close, 1 << 14),
-                       (1 << 16, 0.05, half_close, 1 << 16),
-                       (1 << 16, 0.2, half_close, 1 << 17))])
-        self.assert_no_orphan(self.ports["large"])
+        port = self.ports["large"]
+        together(*[lambda sock=sock, pause=pause, half=half:
+                   self.slow(daemon, sock, pause, half)
+                   for half in (False, True)
+                   for sock, pause in (
+                       (connect(port, receive_buffer=1 << 14), 0.05),
+                       (connect(port, receive_buffer=1 << 17), 0.2),
+                       (connect_small(port, 1 << 17), 0.2))])
+        self.assert_no_orphan(port)
 
 
 class StallsAsUser(Stalls):
@@ -440,6 +467,14 @@ class Linger(ClientCase):
         sock = self.connect(self.ports["main"])
         self.assertEqual(read_all(sock), GREETING)
         self.assert_ended(self.line(daemon, sock), "greeted")
+
+    def test_zero_unread(self):
+        """Also when the greeting is still on its way; it arrives."""
+        daemon = self.serve("timeouts = { linger = 0; send = 30; };",
+                            main=self.large())
+        sock = self.connect(self.ports["main"], receive_buffer=1 << 14)
+        self.assert_ended(self.line(daemon, sock), "greeted")
+        self.assertTrue(read_all(sock) == LARGE)
 
     def test_bound(self):
         """A client that never ends is left, also when it goes on talking."""
@@ -489,6 +524,17 @@ class Hold(ClientCase):
             self.assert_ended(daemon.wait_line("client", sport=port)[0],
                               outcome, 290, 300)
         self.assert_balanced(daemon)
+
+    def test_at_once(self):
+        """The greeting does not wait for more to go with it."""
+        self.serve(main=self.HOLD)
+        times = []
+        for _ in range(10):
+            begin = time.monotonic()
+            sock = self.connect(self.ports["main"])
+            self.assertEqual(sock.recv(100), GREETING)
+            times.append(time.monotonic() - begin)
+        self.assertLess(min(times), 0.15)  # the kernel's own patience: 0.2
 
     def test_session_timeout(self):
         """timeouts.session ends it."""
@@ -542,7 +588,7 @@ class HoldAsUser(Hold):
     """The main ones, started by an ordinary user."""
 
     as_user = True
-    test_session_timeout = test_flood = None
+    test_at_once = test_session_timeout = test_flood = None
 
 
 class Outcomes(ClientCase):

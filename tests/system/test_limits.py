@@ -2,6 +2,7 @@
 
 import resource
 import signal
+import socket
 import time
 
 from harness import (Case, IS_ROOT, connect, cpu_seconds, free_port, greet,
@@ -143,6 +144,20 @@ class Queue(LimitCase):
         self.assertEqual(self.full_lines(daemon), ["full", "full ended"] * 2)
         self.assert_rest(daemon, main=(4, 0))
 
+    def test_come_and_go(self):
+        """At the limit, the log does not hear of each who comes or goes."""
+        daemon = self.serve(limits(2), main=HOLD)
+        held = self.held("main", 2)
+        for _ in range(5):
+            held.pop(0).close()
+            wait_for(lambda: daemon.counters()["main"]["live"] == 1,
+                     what="a free place")
+            held += self.held("main", 1)
+        self.assertEqual(self.full_lines(daemon), ["full"])
+        self.close(held)
+        self.assert_rest(daemon, main=(7, 0))
+        self.assert_full_once(daemon)
+
     def test_not_full(self):
         """Below max_clients nothing is said."""
         daemon = self.serve(limits(4), main=HOLD)
@@ -196,7 +211,8 @@ class QueueAsUser(Queue):
     """The main ones, started by an ordinary user."""
 
     as_user = True
-    test_again = test_gone_meanwhile = test_not_full = None
+    test_again = test_come_and_go = test_not_full = None
+    test_gone_meanwhile = None
 
 
 class Refuse(LimitCase):
@@ -257,6 +273,9 @@ class Refuse(LimitCase):
         daemon.signal(signal.SIGCONT)
         for sock in socks:
             self.assertEqual(read_all(sock), BUSY)
+            # Not even a reset behind the end of stream.
+            self.assertEqual(
+                sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 0)
         self.close(held)
         self.assert_rest(daemon, main=(4, 3))
 
