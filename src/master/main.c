@@ -10,6 +10,7 @@
 #include "conf.h"
 #include "daemonize.h"
 #include "file.h"
+#include "launch.h"
 #include "notify.h"
 #include "options.h"
 #include "pidfile.h"
@@ -125,6 +126,19 @@ pidfile_make(const struct conf *conf, bool foreground)
 		pidfile_take(conf_text(conf, conf->pid_file));
 }
 
+/* Opened before the drop: a checkout may be where only root gets to. */
+static int
+executable_open(void)
+{
+	const char *path;
+	int fd = launch_open(&path);
+
+	if (fd == -1)
+		fatal(EXIT_SYSTEM, "start: open %s: %s", path,
+		    strerror(errno));
+	return fd;
+}
+
 /* The bound sockets and the plan, made with the rights that we still have. */
 static void
 candidate_make(struct candidate *candidate, struct conf_greeting *greetings,
@@ -177,6 +191,7 @@ main(int argc, char **argv)
 	server_block_signals();
 	pidfile_make(candidate->conf, options.foreground);
 	candidate_make(candidate, greetings, &server);
+	server.executable = executable_open();
 	log_configure(candidate->conf, options.foreground);
 	privileges_drop(identity);
 	server_run(&server, candidate);

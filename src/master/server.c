@@ -60,7 +60,8 @@ init(struct server *server)
 	if (clients_init(&server->clients) == -1)
 		fatal(EXIT_SYSTEM, "start: table of clients: %s",
 		    strerror(errno));
-	failed = spawners_init(&server->spawners, server->epoll);
+	failed = spawners_init(
+	    &server->spawners, server->epoll, server->executable);
 	if (failed != NULL)
 		fatal(EXIT_SYSTEM, "start: %s: %s", failed, strerror(errno));
 }

@@ -32,6 +32,7 @@ struct server {
 	bool as_root; /* started by root: chooses defaults at reload */
 	bool ready; /* listening; the first generation has been committed */
 	bool foreground;
+	int executable; /* of the spawner, launch_open() */
 
 	struct conf *conf; /* the running configuration */
 	struct snapshot snapshot; /* its plan */

@@ -33,21 +33,14 @@ spawners_canary_slot(const struct spawners *spawners, const struct spawner *spaw
 }
 
 const char *
-spawners_init(struct spawners *spawners, int epoll)
+spawners_init(struct spawners *spawners, int epoll, int executable)
 {
-	static char step[300];
-	const char *path;
 	size_t i;
 
-	*spawners = (struct spawners) { .epoll = epoll, .current = -1,
-		.trial = -1 };
+	*spawners = (struct spawners) { .epoll = epoll,
+		.executable = executable, .current = -1, .trial = -1 };
 	for (i = 0; i < SPAWNERS_MAX; i++)
 		spawners->list[i] = nothing;
-	spawners->executable = launch_open(&path);
-	if (spawners->executable == -1) {
-		snprintf(step, sizeof(step), "open %s", path);
-		return step;
-	}
 	spawners->page_fd = memfd_create("forkgreet-pids", MFD_CLOEXEC);
 	if (spawners->page_fd == -1 ||
 	    ftruncate(spawners->page_fd, PLAN_PAGE_BYTES) == -1)

@@ -60,9 +60,10 @@ struct handed {
 	int error; /* then: errno of clone(2), or 0: its spawner died */
 };
 
-/* Opens the executable and makes the pid page; events go to epoll.  Returns
- * NULL, or what failed (static text) with errno. */
-const char *spawners_init(struct spawners *spawners, int epoll);
+/* Makes the pid page; events go to epoll, executable is what launch_open() gave.
+ * Returns NULL, or what failed (static text) with errno. */
+const char *spawners_init(
+    struct spawners *spawners, int epoll, int executable);
 
 /* Makes the one on trial, which has passed, current; retires the current one. */
 void spawners_promote(struct spawners *spawners, int64_t now);

@@ -638,6 +638,10 @@ class Inherited(StartCase):
         client_line(daemon, outcome="session_timeout")
         status = proc_status(daemon.pid)
         self.assertEqual(status["SigIgn"], f"{1 << 12:016x}")  # SIGPIPE
+        waits_for = sum(1 << number - 1 for number in (
+            signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1,
+            signal.SIGTERM, signal.SIGCHLD))
+        self.assertEqual(status["SigBlk"], f"{waits_for:016x}")
         daemon.reload()
         daemon.counters()
         self.assertEqual(daemon.stop(), 0)
