@@ -11,6 +11,7 @@ Nothing started here outlives its test: Case.addCleanup() ends it, and a daemon
 that is still there dies with the test by PR_SET_PDEATHSIG.
 """
 
+import atexit
 import concurrent.futures
 import contextlib
 import ctypes
@@ -31,11 +32,28 @@ import time
 import typing
 import unittest
 
-BUILDDIR = os.path.abspath(os.environ.get("BUILDDIR", "."))
+IS_ROOT = os.geteuid() == 0
+PROGRAMS = ("forkgreetd", "forkgreet", "forkgreet-spawner")
+
+
+def _builddir():
+    """Where the programs are.  Root gets copies: the build may be where an
+    ordinary user, whom some tests become, cannot go."""
+    build = os.path.abspath(os.environ.get("BUILDDIR", "."))
+    if not IS_ROOT:
+        return build
+    folder = tempfile.mkdtemp(prefix="forkgreet-test-programs-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.chmod(folder, 0o755)
+    for name in PROGRAMS:
+        shutil.copy(os.path.join(build, name), folder)
+    return folder
+
+
+BUILDDIR = _builddir()
 DAEMON = os.path.join(BUILDDIR, "forkgreetd")
 CLIENT = os.path.join(BUILDDIR, "forkgreet")
 SPAWNER_NAME = "forkgreet-spawn"  # prctl PR_SET_NAME, 15 bytes
-IS_ROOT = os.geteuid() == 0
 USER = 65534  # nobody, nogroup: on every Debian
 HOST = "127.0.0.1"
 PATIENCE = 30  # seconds: much longer than what must happen ever takes

@@ -1,9 +1,10 @@
 """Sessions: what a client gets, however it behaves, and what is said of it.
 
 A greeting arrives whole and ends in an end of stream; one that was cut short
-ends in a reset, leaves nothing in the kernel, and no client can stay longer than
-its timeouts allow."""
+ends in a reset and leaves nothing in the kernel, and no client can stay longer
+than its timeouts allow."""
 
+import functools
 import os
 import random
 import re
@@ -415,13 +416,13 @@ class Stalls(ClientCase):
         self.assertIn(line["outcome"], ("session_timeout", "send_timeout"))
         self.assert_cut(daemon, sock, line["outcome"], 790, 1500)
 
-    def slow(self, daemon, sock, pause, half_close):
+    def slow(self, daemon, sock, pause, half_close, whole=LARGE):
         """Reads in pieces; gets everything, and is not refused a last word."""
         with sock:
             if half_close:
                 sock.shutdown(socket.SHUT_WR)
             got = read_slowly(sock, 1 << 16, pause)
-            self.assertTrue(got == (LARGE, False),
+            self.assertTrue(got == (whole, False),
                             f"{len(got[0])} bytes, reset={got[1]}")
             if not half_close:
                 for _ in "12":
@@ -430,23 +431,29 @@ class Stalls(ClientCase):
                 sock.shutdown(socket.SHUT_WR)
             line = self.line(daemon, sock)
         self.assert_ended(line, "greeted", 500, 15000)
-        self.assertEqual(int(line["bytes"]), len(LARGE))
+        self.assertEqual(int(line["bytes"]), len(whole))
 
     def test_slow_reader(self):
         """Who takes longer than linger, and than send, but goes on, gets
-        everything."""
+        everything; also 2 MiB, most of which waits in the child."""
+        lines = self.file(b"\n" * (1 << 20))
         daemon = self.serve(
-            "timeouts = { send = 1.5; linger = 1.0; session = 60; };",
-            large=self.large())
-        port = self.ports["large"]
-        together(*[lambda sock=sock, pause=pause, half=half:
-                   self.slow(daemon, sock, pause, half)
-                   for half in (False, True)
-                   for sock, pause in (
-                       (connect(port, receive_buffer=1 << 14), 0.05),
-                       (connect(port, receive_buffer=1 << 17), 0.2),
-                       (connect_small(port, 1 << 17), 0.2))])
-        self.assert_no_orphan(port)
+            "timeouts = { send = 1.2; linger = 1.0; session = 60; };",
+            large=self.large(), huge=f'greeting_file = "{lines}"; '
+            'line_ending = "crlf";')
+        large, huge = self.ports.values()
+        calls = []
+        for half in False, True:
+            for sock, pause, whole in (
+                    (connect(large, receive_buffer=1 << 14), 0.05, LARGE),
+                    (connect(large, receive_buffer=1 << 17), 0.2, LARGE),
+                    (connect_small(huge, 1 << 13), 0.01,
+                     b"\r\n" * (1 << 20))):
+                calls.append(functools.partial(
+                    self.slow, daemon, sock, pause, half, whole))
+        together(*calls)
+        for port in large, huge:
+            self.assert_no_orphan(port)
 
 
 class StallsAsUser(Stalls):

@@ -20,7 +20,7 @@ def limits(most, when_full=None):
 
 
 class LimitCase(Case):
-    """A daemon that holds clients, so that a test decides how many there are."""
+    """A daemon that holds clients: a test decides how many there are."""
 
     as_user = False
 
