@@ -191,8 +191,8 @@ main(int argc, char **argv)
 	server_block_signals();
 	pidfile_make(candidate->conf, options.foreground);
 	candidate_make(candidate, greetings, &server);
-	server.executable = executable_open();
 	log_configure(candidate->conf, options.foreground);
+	server.executable = executable_open();
 	privileges_drop(identity);
 	server_run(&server, candidate);
 	return EXIT_SUCCESS;

@@ -22,9 +22,7 @@ last_part(const char *name)
 static bool
 is_same(char a, char b)
 {
-	a = a == '-' ? '_' : (char)tolower((unsigned char)a);
-	b = b == '-' ? '_' : (char)tolower((unsigned char)b);
-	return a == b;
+	return tolower((unsigned char)a) == tolower((unsigned char)b);
 }
 
 static unsigned

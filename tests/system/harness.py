@@ -423,7 +423,8 @@ class Daemon:
             return self.lines("start") or self.process.poll() is not None
         wait_for(started, seconds, "start")
         if not self.lines("start"):
-            raise AssertionError("the daemon did not start:\n"
+            raise AssertionError("the daemon did not start, exit status "
+                                 f"{self.process.poll()}:\n"
                                  + "\n".join(self.log()))
         return self
 

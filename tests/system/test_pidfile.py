@@ -4,6 +4,7 @@ import fcntl
 import os
 import signal
 import socket
+import stat
 import subprocess
 
 from harness import (DAEMON, HOST, IS_ROOT, PATIENCE, StartCase, USER,
@@ -66,9 +67,9 @@ class Written(PidFileCase):
     def test_content(self):
         daemon = self.start()
         self.assertEqual(read(self.path), f"{daemon.pid}\n")
-        status = os.stat(self.path)
-        self.assertEqual(status.st_mode & 0o7777, 0o644)
-        self.assertEqual(status.st_uid,
+        found = os.stat(self.path)
+        self.assertEqual(found.st_mode & 0o7777, 0o644)
+        self.assertEqual(found.st_uid,
                          USER if self.as_user and IS_ROOT else os.getuid())
 
     def test_default(self):
@@ -76,10 +77,10 @@ class Written(PidFileCase):
         user's."""
         def look():
             try:
-                status = os.stat("/run/forkgreet.pid")
+                found = os.stat("/run/forkgreet.pid")
             except FileNotFoundError:
                 return None
-            return status.st_ino, status.st_mtime_ns
+            return found.st_ino, found.st_mtime_ns
         before = look()
         daemon = self.start(top="")
         self.assertEqual(look(), before)
@@ -203,7 +204,8 @@ class LockedAsUser(Locked):
 
 
 class Unusable(PidFileCase):
-    """What cannot be a PID file ends the start, and stays as it was."""
+    """What cannot be a PID file ends the start, and stays as it was.  All of it
+    is the test's own: a daemon that is wrong, as root, takes it away."""
 
     def check(self, why, path=None):
         path = self.path if path is None else path
@@ -232,7 +234,18 @@ class Unusable(PidFileCase):
         self.check("is not a regular file")
 
     def test_device(self):
-        self.check("is not a regular file", "/dev/null")
+        """A /dev/null of its own."""
+        if not IS_ROOT:
+            self.skipTest("only root can make one")
+        try:
+            os.mknod(self.path, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+            os.chmod(self.path, 0o666)
+            with open(self.path, "wb"):
+                pass
+        except OSError as error:
+            self.skipTest(f"mknod: {error.strerror}")
+        self.check("is not a regular file")
+        self.assertTrue(stat.S_ISCHR(os.stat(self.path).st_mode))
 
     def test_socket(self):
         with socket.socket(socket.AF_UNIX) as sock:
@@ -242,7 +255,8 @@ class Unusable(PidFileCase):
 
     def test_no_folder(self):
         self.check("No such file or directory", self.path + "/no/pid")
-        self.check("Not a directory", "/dev/null/pid")
+        write(self.path, "")
+        self.check("Not a directory", self.path + "/pid")
 
     def test_folder_that_takes_no_files(self):
         if IS_ROOT and not self.as_user:
@@ -254,7 +268,11 @@ class Unusable(PidFileCase):
     def test_file_of_somebody_else(self):
         if IS_ROOT and not self.as_user:
             self.skipTest("root may write all")
-        self.check("Permission denied", "/etc/passwd")
+        with open(self.path, "w", encoding="ascii") as file:
+            file.write("precious")
+        os.chmod(self.path, 0o444)
+        self.check("Permission denied")
+        self.assertEqual(read(self.path), "precious")
 
 
 @if_also_user

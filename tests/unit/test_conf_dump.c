@@ -1,5 +1,4 @@
-/* What the configuration looks like written out: master/dump.c, the example
- * file, the manual. */
+/* What the configuration looks like written out: master/dump.c. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -16,8 +15,8 @@
 #include <time.h>
 
 #include "confs.h"
-#include "master/file.h"
 
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define RANDOM_CONFIGURATIONS 300
 #define GREETING_MAX 400
 
@@ -77,6 +76,80 @@ test_each_key(void **state)
 			check_fixpoint(confs_assign(key, scope,
 			    schema_format(key, key->max, text)));
 		}
+}
+
+/* A greeting as it is written in the file, and in the dump. */
+static const struct {
+	const char *written;
+	const char *dumped;
+} greetings[] = {
+	{ "", "\"\"" },
+	{ "a\\\"b\\\\c", "\"a\\\"b\\\\c\"" },
+	{ "\\x09\\x0a\\x0d\\x0c\\x01\\x7f",
+	    "\"\\t\\n\\r\\x0c\\x01\\x7f\"" },
+	/* UTF-8 stays: two, three, four bytes, the ends of their ranges. */
+	{ "\xc2\xa0\xdf\xbf", "\"\xc2\xa0\xdf\xbf\"" },
+	{ "\xe0\xa0\x80\xef\xbf\xbf", "\"\xe0\xa0\x80\xef\xbf\xbf\"" },
+	{ "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf",
+	    "\"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\"" },
+	/* All else is escaped: halves, controls, overlong forms, surrogates,
+	 * what is behind the last. */
+	{ "\xc3", "\"\\xc3\"" },
+	{ "\xc3x", "\"\\xc3x\"" },
+	{ "\xe2\x82", "\"\\xe2\\x82\"" },
+	{ "\xc2\x80\xc2\x9f", "\"\\xc2\\x80\\xc2\\x9f\"" },
+	{ "\xc1\xbf", "\"\\xc1\\xbf\"" },
+	{ "\xe0\x9f\xbf", "\"\\xe0\\x9f\\xbf\"" },
+	{ "\xed\xa0\x80", "\"\\xed\\xa0\\x80\"" },
+	{ "\xf0\x8f\xbf\xbf", "\"\\xf0\\x8f\\xbf\\xbf\"" },
+	{ "\xf4\x90\x80\x80", "\"\\xf4\\x90\\x80\\x80\"" },
+	/* Lines: after a newline from 16 bytes on, or after 64. */
+	{ "a\\nb", "\"a\\nb\"" },
+	{ "0123456789abcd\\nx", "\"0123456789abcd\\nx\"" },
+	{ "0123456789abcde\\nx", "\"0123456789abcde\\n\"\n\t\t\t\"x\"" },
+	{ "0123456789abcde\\n", "\"0123456789abcde\\n\"" },
+	{ "0123456789012345678901234567890123456789012345678901234567890123x",
+	    "\"012345678901234567890123456789012345678901234567890123456789"
+	    "0123\"\n\t\t\t\"x\"" },
+};
+
+static void
+test_greetings(void **state)
+{
+	char text[512], line[512], *dump;
+	struct conf *conf;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(greetings); i++) {
+		snprintf(text, sizeof(text),
+		    "listeners = ( { greeting = \"%s\"; } );",
+		    greetings[i].written);
+		conf = confs_must_load(text);
+		dump = confs_dump(conf);
+		snprintf(line, sizeof(line), "\t\tgreeting = %s;\n",
+		    greetings[i].dumped);
+		if (strstr(dump, line) == NULL)
+			fail_msg("no %s", line);
+		free(dump);
+		free(conf);
+		check_fixpoint(text);
+	}
+}
+
+static void
+test_greeting_file(void **state)
+{
+	const char *text = "listeners = ( { greeting_file = \"/x\"; } );";
+	struct conf *conf = confs_must_load(text);
+	char *dump = confs_dump(conf);
+
+	(void)state;
+	assert_non_null(strstr(dump, "\t\tgreeting_file = \"/x\";\n"));
+	assert_null(strstr(dump, "greeting = "));
+	free(dump);
+	free(conf);
+	check_fixpoint(text);
 }
 
 /* ------------------------------------------------- random configurations */
@@ -246,153 +319,16 @@ test_largest(void **state)
 	free(text);
 }
 
-/* ------------------------------------------------- the example, the manual */
-
-static char *
-read_source(const char *name)
-{
-	const char *top = getenv("top_srcdir");
-	char path[1024];
-	size_t length;
-	const char *why;
-	char *text;
-
-	snprintf(path, sizeof(path), "%s/%s", top != NULL ? top : TOP_SRCDIR,
-	    name);
-	if (file_read(path, 1 << 20, &text, &length, &why) == -1)
-		fail_msg("%s: %s", path, why);
-	return text;
-}
-
-static void
-test_example_is_default(void **state)
-{
-	char *text = read_source("etc/forkgreet.conf");
-	struct conf *conf = confs_must_load(text);
-	struct conf *standard = confs_must_load("");
-	char *dump = confs_dump(conf), *other = confs_dump(standard);
-
-	(void)state;
-	assert_string_equal(dump, other);
-	free(conf);
-	free(standard);
-	free(dump);
-	free(other);
-	free(text);
-}
-
-/* Each "#key = value;" of the example, uncommented one at a time, changes
- * nothing: it shows the default.  Two show something else. */
-static void
-test_example_shows_defaults(void **state)
-{
-	char *text = read_source("etc/forkgreet.conf"), *at = text;
-	struct conf *conf = confs_must_load(text);
-	char *dump = confs_dump(conf), *other;
-	unsigned n = 0;
-
-	(void)state;
-	free(conf);
-	for (; (at = strchr(at, '#')) != NULL; at++) {
-		if (!islower((unsigned char)at[1]) ||
-		    strncmp(at, "#address", 8) == 0 ||
-		    strncmp(at, "#greeting_file", 14) == 0 ||
-		    (at[-1] != '\n' && at[-1] != '\t'))
-			continue;
-		*at = ' ';
-		conf = confs_must_load(text);
-		other = confs_dump(conf);
-		assert_string_equal(dump, other);
-		free(other);
-		free(conf);
-		*at = '#';
-		n++;
-	}
-	assert_true(n > 20);
-	free(dump);
-	free(text);
-}
-
-static void
-test_example_has_all_keys(void **state)
-{
-	char *text = read_source("etc/forkgreet.conf");
-	const struct schema_key *key;
-	const char *name, *at;
-
-	(void)state;
-	for (key = schema_keys; key < schema_keys + schema_n_keys; key++) {
-		name = strrchr(key->name, '.');
-		name = name != NULL ? name + 1 : key->name;
-		for (at = text; (at = strstr(at, name)) != NULL; at++)
-			if (strchr("#\t\n ", at[-1]) != NULL &&
-			    strncmp(at + strlen(name), " = ", 3) == 0)
-				break;
-		if (at == NULL)
-			fail_msg("no %s", key->name);
-	}
-	free(text);
-}
-
-/* What the manual must say of a key: what is allowed, and the default. */
-static void
-describe(const struct schema_key *key, char *text, size_t size)
-{
-	char allowed[SCHEMA_TEXT_MAX], standard[SCHEMA_TEXT_MAX];
-
-	text[0] = '\0';
-	if (schema_is_number(key))
-		snprintf(text, size, "%s, default %s.",
-		    schema_describe(key, allowed),
-		    schema_format(key, key->number, standard));
-	else if (strcmp(key->name, "greeting") == 0)
-		snprintf(text, size, "default \"hi client\\en\".");
-	else if (key->text != NULL && key->text[0] != '\0')
-		snprintf(text, size, "default \"%s\"", key->text);
-}
-
-static void
-test_manual_has_all_keys(void **state)
-{
-	char *text = read_source("etc/forkgreet.conf.5"), *at, *end;
-	char item[64], said[2 * SCHEMA_TEXT_MAX];
-	const struct schema_key *key;
-
-	(void)state;
-	for (at = text; *at != '\0'; at++)
-		*at = *at == '\n' ? ' ' : *at;
-	for (key = schema_keys; key < schema_keys + schema_n_keys; key++) {
-		snprintf(item, sizeof(item), ".It Ic %s ",
-		    strcmp(key->name, "group") == 0 ? "user , group" :
-						      key->name);
-		at = strstr(text, item);
-		if (at == NULL)
-			fail_msg("no %s", key->name);
-		end = strstr(at + 1, " .It ");
-		assert_non_null(end);
-		*end = '\0';
-		describe(key, said, sizeof(said));
-		if (strstr(at, said) == NULL)
-			fail_msg("%s: no \"%s\"", key->name, said);
-		if (key->restart)
-			assert_non_null(strstr(at, "Needs a restart."));
-		*end = ' ';
-	}
-	free(text);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_default),
 		cmocka_unit_test(test_each_key),
+		cmocka_unit_test(test_greetings),
+		cmocka_unit_test(test_greeting_file),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_largest),
-		cmocka_unit_test(test_example_is_default),
-		cmocka_unit_test(test_example_shows_defaults),
-		cmocka_unit_test(test_example_has_all_keys),
-		cmocka_unit_test(test_manual_has_all_keys),
 	};
 	const char *given = getenv("SEED");
 

@@ -86,6 +86,7 @@ static const struct {
 	{ "pidfile", "pid_file?" },
 	{ "listener", "listeners?" },
 	{ "limit", "limits = { }?" },
+	{ "LOG", "log = { }?" },
 	{ "timeout.session", "timeouts = { }?" },
 	{ "prot", "port in a listener" },
 	{ "greetings", "greeting in a listener" },
@@ -96,6 +97,7 @@ static const struct {
 	const char *meant;
 } near_listener[] = {
 	{ "nme", "name?" },
+	{ "HOLD", "hold?" },
 	{ "prot", "port?" },
 	{ "adress", "address?" },
 	{ "max_clients", "limits.max_clients?" },

@@ -67,25 +67,34 @@ use(const struct conf *conf)
 	assert_non_null(strstr(dump, "listeners = ("));
 }
 
-/* True when refused, with exactly an error to say so. */
+static struct report report;
+
+/* True when refused, with an error in report to say so. */
 static bool
 is_refused(const struct conf *conf, size_t bytes)
 {
-	struct report report = { 0 };
-	bool refused = conf_recheck(conf, bytes, "x", &report) == -1;
+	bool refused;
 
+	memset(&report, 0, sizeof(report));
+	refused = conf_recheck(conf, bytes, "x", &report) == -1;
 	assert_true(refused == (report.errors > 0));
 	if (!refused)
 		use(conf);
 	return refused;
 }
 
-/* Checks conf, which is to be refused, and frees it. */
+/* Checks conf, which is to be refused for that, and frees it. */
 static void
-must_refuse(struct conf *conf, const char *what)
+must_refuse(struct conf *conf, size_t bytes, const char *wrong)
 {
-	if (!is_refused(conf, good_bytes))
-		fail_msg("accepted: %s", what);
+	char said[128];
+
+	snprintf(said, sizeof(said), "x: the parser's answer is broken: %s",
+	    wrong);
+	if (!is_refused(conf, bytes))
+		fail_msg("accepted: %s", wrong);
+	if (strcmp(report.lines[0].text, said) != 0)
+		fail_msg("%s, not %s", report.lines[0].text, wrong);
 	free(conf);
 }
 
@@ -102,97 +111,129 @@ test_good(void **state)
 static void
 test_size(void **state)
 {
-	size_t sizes[] = { 0, 1, sizeof(*good) - 1, sizeof(*good),
-		good_bytes - 1, good_bytes + 1, SIZE_MAX };
-	struct conf *conf = copy_of_good();
+	size_t sizes[] = { sizeof(*good), good_bytes - 1, good_bytes + 1,
+		SIZE_MAX };
+	struct conf *conf;
 	size_t i;
 
 	(void)state;
+	must_refuse(copy_of_good(), 0, "size");
+	must_refuse(copy_of_good(), 1, "size");
+	must_refuse(copy_of_good(), sizeof(*good) - 1, "size");
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-		assert_true(is_refused(conf, sizes[i]));
-	free(conf);
+		must_refuse(copy_of_good(), sizes[i], "text_length");
+	conf = realloc(copy_of_good(), sizeof(*conf) + CONF_TEXT_MAX + 1);
+	assert_non_null(conf);
+	conf->text_length = CONF_TEXT_MAX + 1;
+	must_refuse(
+	    conf, sizeof(*conf) + CONF_TEXT_MAX + 1, "text_length");
 }
 
-/* Sets a uint32_t of a copy of the good one, which must not be accepted. */
-#define BREAK(field, value)                                                  \
+/* Sets a field of a copy of the good one, which must be refused for that. */
+#define BREAK(field, value, wrong)                                           \
 	do {                                                                 \
 		struct conf *conf = copy_of_good();                          \
 		conf->field = (value);                                       \
-		must_refuse(conf, #field " = " #value);                      \
+		must_refuse(conf, good_bytes, wrong);                        \
 	} while (0)
 
 static void
 test_counts(void **state)
 {
 	(void)state;
-	BREAK(n_listeners, 0);
-	BREAK(n_listeners, 2);
-	BREAK(n_listeners, 4);
-	BREAK(n_listeners, CONF_LISTENERS_MAX + 1);
-	BREAK(n_listeners, UINT32_MAX);
-	BREAK(n_addresses, 0);
-	BREAK(n_addresses, 3);
-	BREAK(n_addresses, 5);
-	BREAK(n_addresses, CONF_ADDRESSES_MAX + 1);
-	BREAK(n_addresses, UINT32_MAX);
-	BREAK(text_length, 0);
-	BREAK(text_length, good->text_length - 1);
-	BREAK(text_length, good->text_length + 1);
-	BREAK(text_length, UINT32_MAX);
-	BREAK(listener[0].first_address, 1);
-	BREAK(listener[0].n_addresses, 0);
-	BREAK(listener[0].n_addresses, 1);
-	BREAK(listener[0].n_addresses, 3);
-	BREAK(listener[0].n_addresses, UINT32_MAX);
-	BREAK(listener[1].first_address, 0);
-	BREAK(listener[1].first_address, UINT32_MAX);
-	BREAK(listener[2].first_address, 4);
+	BREAK(n_listeners, 0, "n_listeners");
+	BREAK(n_listeners, 2, "n_addresses");
+	BREAK(n_listeners, 4, "first_address");
+	BREAK(n_listeners, CONF_LISTENERS_MAX + 1, "n_listeners");
+	BREAK(n_listeners, UINT32_MAX, "n_listeners");
+	BREAK(n_addresses, 0, "n_addresses");
+	BREAK(n_addresses, 3, "first_address");
+	BREAK(n_addresses, 5, "n_addresses");
+	BREAK(n_addresses, CONF_ADDRESSES_MAX + 1, "n_addresses");
+	BREAK(n_addresses, UINT32_MAX, "n_addresses");
+	BREAK(text_length, 0, "text_length");
+	BREAK(text_length, good->text_length - 1, "text_length");
+	BREAK(text_length, good->text_length + 1, "text_length");
+	BREAK(text_length, UINT32_MAX, "text_length");
+	BREAK(listener[0].first_address, 1, "first_address");
+	BREAK(listener[0].n_addresses, 0, "first_address");
+	BREAK(listener[0].n_addresses, 1, "first_address");
+	BREAK(listener[0].n_addresses, 3, "first_address");
+	BREAK(listener[0].n_addresses, UINT32_MAX, "first_address");
+	BREAK(listener[1].first_address, 0, "first_address");
+	BREAK(listener[1].first_address, UINT32_MAX, "first_address");
+	BREAK(listener[2].first_address, 4, "first_address");
 }
 
 static void
 test_fields(void **state)
 {
 	(void)state;
-	BREAK(given, UINT64_MAX);
-	BREAK(given, good->given | UINT64_C(1) << 63);
-	BREAK(given, 0);
-	BREAK(given_line[0], 0);
-	BREAK(given_line[0], CONF_FILE_MAX + 2);
-	BREAK(given_line[63], 1);
-	BREAK(listener[0].line, UINT32_MAX);
-	BREAK(listener[0].greeting_file_line, 1);
-	BREAK(listener[1].greeting_file_line, 0);
-	BREAK(listener[1].greeting_file_line, UINT32_MAX);
-	BREAK(listener[1].greeting, good->listener[0].greeting);
-	BREAK(listener[0].greeting_file, good->listener[1].greeting_file);
-	BREAK(listener[0].name, good->listener[2].name);
-	BREAK(listener[0].log.target, 1);
-	BREAK(listener[0].log.level, 3);
-	BREAK(listener[0].log.facility, 0);
-	BREAK(listener[0].timeouts.shutdown_ms, 1);
-	BREAK(listener[0].port, 2);
+	BREAK(given, UINT64_MAX, "given_line");
+	BREAK(given, good->given | UINT64_C(1) << 63, "given_line");
+	BREAK(given, 0, "given_line");
+	BREAK(given_line[0], 0, "given_line");
+	BREAK(given_line[0], CONF_FILE_MAX + 2, "given_line");
+	BREAK(given_line[63], 1, "given_line");
+	BREAK(listener[0].line, UINT32_MAX, "line");
+	BREAK(listener[0].greeting_file_line, 1, "greeting_file_line");
+	BREAK(listener[1].greeting_file_line, 0, "greeting_file_line");
+	BREAK(listener[1].greeting_file_line, UINT32_MAX, "line");
+	BREAK(listener[1].greeting, good->listener[0].greeting, "greeting and greeting_file");
+	BREAK(listener[0].greeting_file, good->listener[1].greeting_file, "greeting_file_line");
+	BREAK(listener[0].log.target, 1, "log or timeouts");
+	BREAK(listener[0].log.level, 3, "log or timeouts");
+	BREAK(listener[0].log.facility, 0, "log or timeouts");
+	BREAK(listener[0].timeouts.shutdown_ms, 1, "log or timeouts");
+	BREAK(listener[0].port, 2, "address");
+}
+
+/* Two fields that only together look right. */
+static void
+test_pairs(void **state)
+{
+	struct conf *conf = copy_of_good();
+
+	(void)state;
+	conf->given |= UINT64_C(1) << 63;
+	conf->given_line[63] = 1;
+	must_refuse(conf, good_bytes, "given");
+	conf = copy_of_good();
+	conf->given |= UINT64_C(1) << (schema_find("port") - schema_keys);
+	conf->given_line[schema_find("port") - schema_keys] = 1;
+	must_refuse(conf, good_bytes, "given");
+	conf = copy_of_good();
+	conf->n_addresses = 3;
+	conf->listener[2].n_addresses = 0;
+	must_refuse(conf, good_bytes, "first_address");
+	conf = copy_of_good();
+	conf->listener[0].name = conf->listener[2].name;
+	assert_true(is_refused(conf, good_bytes));
+	assert_non_null(
+	    strstr(report.lines[0].text, "is the name of listeners[0] too"));
+	free(conf);
 }
 
 static void
 test_addresses(void **state)
 {
 	(void)state;
-	BREAK(address[0].addr.family, 0);
-	BREAK(address[0].addr.family, 1);
-	BREAK(address[0].addr.family, 255);
-	BREAK(address[0].addr.bytes[0], 224);
-	BREAK(address[0].addr.bytes[4], 1);
-	BREAK(address[0].addr.bytes[15], 1);
-	BREAK(address[0].addr.port, 0);
-	BREAK(address[0].addr.port, 2);
-	BREAK(address[0].addr.scope, 1);
-	BREAK(address[0].scope[0], 'x');
-	BREAK(address[0].line, UINT32_MAX);
-	BREAK(address[1].scope[0], 0);
-	BREAK(address[1].scope[0], ' ');
-	BREAK(address[1].scope[0], '/');
-	BREAK(address[1].addr.bytes[0], 0xff);
-	BREAK(address[2], good->address[1]);
+	BREAK(address[0].addr.family, 0, "address");
+	BREAK(address[0].addr.family, 1, "address");
+	BREAK(address[0].addr.family, 255, "address");
+	BREAK(address[0].addr.bytes[0], 224, "address");
+	BREAK(address[0].addr.bytes[4], 1, "address");
+	BREAK(address[0].addr.bytes[15], 1, "address");
+	BREAK(address[0].addr.port, 0, "address");
+	BREAK(address[0].addr.port, 2, "address");
+	BREAK(address[0].addr.scope, 1, "address");
+	BREAK(address[0].scope[0], 'x', "address");
+	BREAK(address[0].line, UINT32_MAX, "address");
+	BREAK(address[1].scope[0], 0, "address");
+	BREAK(address[1].scope[0], ' ', "address");
+	BREAK(address[1].scope[0], '/', "address");
+	BREAK(address[1].addr.bytes[0], 0xff, "address");
+	BREAK(address[2], good->address[1], "address");
 }
 
 static void
@@ -208,7 +249,9 @@ test_address_conflict(void **state)
 	assert_false(is_refused(conf, good_bytes));
 	conf->listener[2].port = 4444;
 	conf->address[3].addr.port = 4444;
-	must_refuse(conf, "conflict");
+	assert_true(is_refused(conf, good_bytes));
+	assert_non_null(strstr(report.lines[0].text, "cannot be bound"));
+	free(conf);
 }
 
 static void *
@@ -230,7 +273,7 @@ break_number(const struct schema_key *key, enum schema_scope scope)
 			continue;
 		conf = copy_of_good();
 		schema_set_number(key, scope, base_of(conf, scope), bad[i]);
-		must_refuse(conf, key->name);
+		must_refuse(conf, good_bytes, key->name);
 	}
 }
 
@@ -256,7 +299,7 @@ break_text(const struct schema_key *key, enum schema_scope scope)
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		conf = copy_of_good();
 		schema_set_text(key, scope, base_of(conf, scope), bad[i]);
-		must_refuse(conf, key->name);
+		must_refuse(conf, good_bytes, key->name);
 	}
 }
 
@@ -284,23 +327,27 @@ test_text_content(void **state)
 
 	(void)state;
 	conf->text[conf->listener[0].name.offset] = '"';
-	must_refuse(conf, "name");
+	must_refuse(conf, good_bytes, "name");
 	conf = copy_of_good();
 	conf->text[conf->user.offset] = '/';
-	must_refuse(conf, "user");
+	must_refuse(conf, good_bytes, "user");
 	conf = copy_of_good();
 	conf->text[conf->pid_file.offset] = 'p';
-	must_refuse(conf, "pid_file");
+	must_refuse(conf, good_bytes, "pid_file");
 	conf = copy_of_good();
 	conf->text[conf->listener[1].greeting_file.offset + 1] = '\n';
-	must_refuse(conf, "greeting_file");
-	conf = copy_of_good();
+	must_refuse(conf, good_bytes, "greeting_file");
+	/* The last text, without its NUL; one stands behind all. */
+	conf = realloc(copy_of_good(), good_bytes + 1);
+	assert_non_null(conf);
 	conf->text[conf->text_length - 1] = 'x';
-	must_refuse(conf, "the last NUL");
+	conf->text[conf->text_length] = '\0';
+	conf->listener[2].name.length++;
+	must_refuse(conf, good_bytes, "name");
 	conf = copy_of_good();
 	conf->listener[0].name.length = 0;
 	conf->listener[0].name.offset = conf->text_length - 1;
-	must_refuse(conf, "no name");
+	must_refuse(conf, good_bytes, "name");
 }
 
 /* --------------------------------------------------------------- any byte */
@@ -384,6 +431,7 @@ main(void)
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_address_conflict),
 		cmocka_unit_test(test_keys),
