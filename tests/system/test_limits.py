@@ -65,7 +65,7 @@ class LimitCase(Case):
         for sock in socks:
             sock.close()
 
-    def assert_idle(self, daemon, seconds=1.0):
+    def assert_idle(self, daemon, seconds=0.6):
         """It does not spin: next to no CPU, and it sleeps."""
         used = cpu_seconds(daemon.pid)
         switches = self.switches(daemon)

@@ -971,6 +971,22 @@ class Spawner(StartCase):
         self.assertIn("start: stopped by signal 15", daemon.log())
 
 
+class Checkout(StartCase):
+    """A build where only root can go."""
+
+    @needs_root
+    def test_of_root(self):
+        program = self.copies()
+        folder = os.path.dirname(program)
+        os.chown(folder, 0, 0)
+        os.chmod(folder, 0o700)
+        daemon = self.start(program=program)
+        self.greets(self.port)
+        daemon.reload(self.configuration(
+            self.listener('greeting = "changed\\n";')))
+        self.greets(self.port, b"changed\n")
+
+
 @if_also_user
 class SpawnerAsUser(Spawner):
     """The same, started by an ordinary user."""

@@ -16,6 +16,10 @@
 #include "confs.h"
 #include "master/file.h"
 
+#ifndef TOP_SRCDIR
+#define TOP_SRCDIR "." /* make's environment says better */
+#endif
+
 static char *
 read_source(const char *name)
 {

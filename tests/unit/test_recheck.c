@@ -158,7 +158,7 @@ test_counts(void **state)
 	BREAK(listener[0].first_address, 1, "first_address");
 	BREAK(listener[0].n_addresses, 0, "first_address");
 	BREAK(listener[0].n_addresses, 1, "first_address");
-	BREAK(listener[0].n_addresses, 3, "first_address");
+	BREAK(listener[0].n_addresses, 3, "address");
 	BREAK(listener[0].n_addresses, UINT32_MAX, "first_address");
 	BREAK(listener[1].first_address, 0, "first_address");
 	BREAK(listener[1].first_address, UINT32_MAX, "first_address");
