@@ -22,12 +22,12 @@ struct report;
 #define CONF_ADDRESSES_MAX 1024 /* of all listeners */
 #define CONF_TEXT_MAX (CONF_TEXTS_MAX + (1u << 17)) /* plus the defaults */
 #define CONF_NAME_MAX 64 /* a listener's name, bytes; it is in each log line */
-#define CONF_KEYS_MAX 64 /* rows of the schema: as many as conf.given has bits */
+#define CONF_KEYS_MAX 64 /* rows of the schema: bits of conf.given */
 #define CONF_CLIENTS_MAX 30000 /* below pid_max's default, 32768 */
 #define CONF_PARSE_SECONDS 5 /* then the parsing child is killed */
 
-/* Text in struct conf: offset from conf->text; a NUL follows it, and may stand
- * in it only when the text is a greeting. */
+/* Text in struct conf: offset from conf->text.  No NUL is in it, one is behind
+ * it. */
 struct conf_text {
 	uint32_t offset;
 	uint32_t length;

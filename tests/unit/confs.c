@@ -89,8 +89,8 @@ load(const char *path, struct report *report)
 	if (file_read(path, CONF_FILE_MAX, &text, &length, &why) == -1) {
 		report_error(report, "%s: %s", path, why);
 	} else if (parse_text(text, length, path, true, conf, report) == 0 &&
-	    conf_recheck(conf, sizeof(*conf) + conf->text_length, path,
-		report) == 0) {
+	    conf_recheck(
+		conf, sizeof(*conf) + conf->text_length, path, report) == 0) {
 		free(text);
 		return conf;
 	}
@@ -199,8 +199,8 @@ confs_dump(const struct conf *conf)
 }
 
 const char *
-confs_assign(const struct schema_key *key, enum schema_scope scope,
-    const char *value)
+confs_assign(
+    const struct schema_key *key, enum schema_scope scope, const char *value)
 {
 	static char text[4096];
 	const char *dot = strchr(key->name, '.');
@@ -212,8 +212,7 @@ confs_assign(const struct schema_key *key, enum schema_scope scope,
 	else
 		snprintf(inner, sizeof(inner), "%s = %s;", key->name, value);
 	snprintf(text, sizeof(text),
-	    scope == SCHEMA_TOP ? "%s\n" : "listeners = (\n{ %s } );\n",
-	    inner);
+	    scope == SCHEMA_TOP ? "%s\n" : "listeners = (\n{ %s } );\n", inner);
 	return text;
 }
 

@@ -33,15 +33,14 @@ struct conf *confs_must_load(const char *text);
 
 /* Fails the test unless text is refused, and one of the errors says "PATH:LINE:
  * KEY: ", with all of the NULL-ended parts behind it. */
-void confs_must_refuse(
-    const char *text, unsigned line, const char *key, ...);
+void confs_must_refuse(const char *text, unsigned line, const char *key, ...);
 
 /* The dump as a string, to be freed. */
 char *confs_dump(const struct conf *conf);
 
 /* The text "KEY = VALUE" for a key of that scope, as deep as it has to be. */
-const char *confs_assign(const struct schema_key *key,
-    enum schema_scope scope, const char *value);
+const char *confs_assign(
+    const struct schema_key *key, enum schema_scope scope, const char *value);
 
 /* Open descriptors of this process. */
 unsigned confs_count_fds(void);

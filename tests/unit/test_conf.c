@@ -18,10 +18,10 @@
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 /* Walks the keys in each scope that they are allowed in. */
-#define FOR_EACH_KEY(key, scope)                                             \
-	for ((scope) = SCHEMA_TOP; (scope) <= SCHEMA_LISTENER; (scope)++)    \
-		for ((key) = schema_keys;                                    \
-		     (key) < schema_keys + schema_n_keys; (key)++)           \
+#define FOR_EACH_KEY(key, scope)                                               \
+	for ((scope) = SCHEMA_TOP; (scope) <= SCHEMA_LISTENER; (scope)++)      \
+		for ((key) = schema_keys; (key) < schema_keys + schema_n_keys; \
+		     (key)++)                                                  \
 			if (schema_has(key, scope))
 
 static const void *
@@ -51,8 +51,7 @@ static void
 must_store(const struct schema_key *key, enum schema_scope scope,
     const char *written, int64_t stored)
 {
-	struct conf *conf =
-	    confs_must_load(confs_assign(key, scope, written));
+	struct conf *conf = confs_must_load(confs_assign(key, scope, written));
 
 	assert_int_equal(
 	    schema_number(key, scope, base_of(conf, scope)), stored);
@@ -119,8 +118,7 @@ test_defaults(void **state)
 	assert_int_equal(listener->v6only, 1);
 	assert_int_equal(listener->backlog, 511);
 	assert_int_equal(listener->optional, 0);
-	assert_string_equal(
-	    conf_text(conf, listener->greeting), "hi client\n");
+	assert_string_equal(conf_text(conf, listener->greeting), "hi client\n");
 	assert_int_equal(listener->greeting_file.length, 0);
 	assert_int_equal(listener->line_ending, CONF_ENDING_ASIS);
 	assert_int_equal(listener->hold, 0);
@@ -154,16 +152,16 @@ test_ranges(void **state)
 	{
 		if (key->type != SCHEMA_INTEGER && key->type != SCHEMA_SECONDS)
 			continue;
-		must_store(key, scope, schema_format(key, key->min, text),
-		    key->min);
-		must_store(key, scope, schema_format(key, key->max, text),
-		    key->max);
+		must_store(
+		    key, scope, schema_format(key, key->min, text), key->min);
+		must_store(
+		    key, scope, schema_format(key, key->max, text), key->max);
 		if (key->min > 0)
 			must_refuse(key, scope,
 			    schema_format(key, key->min - 1, text),
 			    "out of range");
-		must_refuse(key, scope,
-		    schema_format(key, key->max + 1, text), "out of range");
+		must_refuse(key, scope, schema_format(key, key->max + 1, text),
+		    "out of range");
 		must_refuse(key, scope, "-1", "-1 is out of range");
 	}
 }
@@ -228,8 +226,8 @@ static const struct {
 	{ "7.5", "7.5 is a number with decimals", 1u << SCHEMA_SECONDS },
 	{ "true", "true is a boolean", 1u << SCHEMA_BOOL },
 	{ "\"x\"", "\"x\" is a string",
-	    1u << SCHEMA_CHOICE | 1u << SCHEMA_STRING |
-		1u << SCHEMA_GREETING | 1u << SCHEMA_ADDRESSES },
+	    1u << SCHEMA_CHOICE | 1u << SCHEMA_STRING | 1u << SCHEMA_GREETING |
+		1u << SCHEMA_ADDRESSES },
 	{ "{ }", "this is a group", 0 },
 	{ "( 7 )", "this is a list",
 	    1u << SCHEMA_ADDRESSES | 1u << SCHEMA_LISTENERS },
@@ -268,12 +266,12 @@ test_twice(void **state)
 	for (key = schema_keys; key < schema_keys + schema_n_keys; key++) {
 		name = strrchr(key->name, '.');
 		name = name != NULL ? name + 1 : key->name;
-		snprintf(text, sizeof(text), "%s = 1;\n\n%s = 2;\n", name,
-		    name);
+		snprintf(
+		    text, sizeof(text), "%s = 1;\n\n%s = 2;\n", name, name);
 		confs_must_refuse(text, 3, name, "duplicate", "line 1", NULL);
 	}
-	confs_must_refuse("log = {\n};\nlog = { };", 3, "log", "duplicate",
-	    NULL);
+	confs_must_refuse(
+	    "log = {\n};\nlog = { };", 3, "log", "duplicate", NULL);
 	confs_must_refuse("listeners = ( { port = 1; }, { port = 2;\n"
 			  "hold = true; port = 3; } );",
 	    2, "port", "duplicate", "line 1", NULL);
@@ -282,7 +280,8 @@ test_twice(void **state)
 static void
 test_inheritance(void **state)
 {
-	struct conf *conf = confs_must_load("listeners = ( { },\n"
+	struct conf *conf = confs_must_load(
+	    "listeners = ( { },\n"
 	    "{ port = 1; limits = { max_clients = 3; };\n"
 	    "log = { clients = \"none\"; }; timeouts = { cpu = 9; }; } );\n"
 	    "limits = { max_clients = 7; when_full = \"refuse\"; };\n"
@@ -309,7 +308,8 @@ test_inheritance(void **state)
 static void
 test_given(void **state)
 {
-	struct conf *conf = confs_must_load("\nuser = \"x\";\n"
+	struct conf *conf = confs_must_load(
+	    "\nuser = \"x\";\n"
 	    "log = {\n target = \"syslog\"; };\nlisteners = ( { } );\n");
 	const struct schema_key *key;
 	size_t i;

@@ -95,20 +95,21 @@ test_addresses_bad(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(addresses_bad); i++) {
-		snprintf(keys, sizeof(keys), "name = \"n\" \"m\"; address = "
-		    "( \"10.0.0.1\",\n\"%s\" \n);", addresses_bad[i].address);
+		snprintf(keys, sizeof(keys),
+		    "name = \"n\" \"m\"; address = "
+		    "( \"10.0.0.1\",\n\"%s\" \n);",
+		    addresses_bad[i].address);
 		confs_must_refuse(listener(keys), 3, "listeners[0].address",
 		    addresses_bad[i].why, NULL);
 	}
-	confs_must_refuse(listener("address = [ ];"), 2,
-	    "listeners[0].address", "this is empty", "allowed", NULL);
-	confs_must_refuse(listener("address = ( );"), 2,
-	    "listeners[0].address", "this is empty", "allowed", NULL);
+	confs_must_refuse(listener("address = [ ];"), 2, "listeners[0].address",
+	    "this is empty", "allowed", NULL);
+	confs_must_refuse(listener("address = ( );"), 2, "listeners[0].address",
+	    "this is empty", "allowed", NULL);
 	confs_must_refuse(listener("address = ( \"::1\",\n5 );"), 3,
 	    "listeners[0].address", "5 is a whole number", "a string", NULL);
-	confs_must_refuse(
-	    listener("address = ( \"10.0.0.1\", \"10.0.0.2\" );"), 2,
-	    "listeners[0].name", "missing", "2 addresses", NULL);
+	confs_must_refuse(listener("address = ( \"10.0.0.1\", \"10.0.0.2\" );"),
+	    2, "listeners[0].name", "missing", "2 addresses", NULL);
 }
 
 /* What is written, and the name that the listener has by default. */
@@ -143,8 +144,9 @@ test_addresses_good(void **state)
 		assert_int_equal(conf->address[0].addr.scope, 0);
 		free(conf);
 	}
-	conf = confs_must_load(listener("name = \"n\"; port = 7;\n"
-	    "address = [ \"::1\",\n\"10.0.0.1\"\n];"));
+	conf =
+	    confs_must_load(listener("name = \"n\"; port = 7;\n"
+				     "address = [ \"::1\",\n\"10.0.0.1\"\n];"));
 	assert_int_equal(conf->n_addresses, 2);
 	assert_int_equal(conf->address[1].addr.port, 7);
 	assert_int_equal(conf->address[0].line, 3);
@@ -165,8 +167,8 @@ static const struct rule conflicts[] = {
 	    "listeners[1].address", "[::1]:4444", "beside [::]:4444" },
 	{ TWO("address = \"::\"; v6only = false;", ""), 2,
 	    "listeners[1].address", "127.0.0.1:4444", "v6only = true" },
-	{ TWO("address = \"0.0.0.0\";", "address = \"::\"; v6only = false;"),
-	    2, "listeners[1].address", "[::]:4444", "v6only = true" },
+	{ TWO("address = \"0.0.0.0\";", "address = \"::\"; v6only = false;"), 2,
+	    "listeners[1].address", "[::]:4444", "v6only = true" },
 	{ TWO("address = \"fe80::1%a\";", "address = \"fe80::1%a\";"), 2,
 	    "listeners[1].address", "fe80::1%a", "cannot be bound" },
 	{ TWO("address = \"::1%lo\";", "address = \"::1\";"), 2,
@@ -174,8 +176,8 @@ static const struct rule conflicts[] = {
 	{ TWO("", "name = \"b\"; address = ( \"10.0.0.1\",\n\"10.0.0.1\" );"),
 	    3, "listeners[1].address", "10.0.0.1:4444",
 	    "of listeners[1] (line 2)" },
-	{ TWO("port = 1;", "name = \"a\";"), 2, "listeners[1].name",
-	    "\"a\"", "name of listeners[0] too (line 1)" },
+	{ TWO("port = 1;", "name = \"a\";"), 2, "listeners[1].name", "\"a\"",
+	    "name of listeners[0] too (line 1)" },
 	{ TWO("port = 1;", "}, { port = 2; name = \"127.0.0.1:4444\";"), 2,
 	    "listeners[2].name", "\"127.0.0.1:4444\"", "listeners[1]" },
 };

@@ -81,8 +81,7 @@ start_looping(void)
 	unsigned waited;
 
 	looping = true;
-	load = conf_load_start(
-	    confs_write("test.conf", "", 0), true, &report);
+	load = conf_load_start(confs_write("test.conf", "", 0), true, &report);
 	looping = false;
 	assert_non_null(load);
 	for (waited = 0; waited < PATIENCE; waited++) {
@@ -208,7 +207,8 @@ test_orphan(void **state)
 	close(ends[1]);
 }
 
-/* ------------------------------------------------------ what it leaves alone */
+/* ------------------------------------------------------ what it leaves alone
+ */
 
 static void
 must_load(void)
@@ -258,8 +258,8 @@ test_ignored_sigchld(void **state)
 
 	(void)state;
 	sigaction(SIGCHLD, &ignore, &before);
-	assert_null(conf_load_wait(
-	    confs_write("test.conf", "", 0), true, &report));
+	assert_null(
+	    conf_load_wait(confs_write("test.conf", "", 0), true, &report));
 	sigaction(SIGCHLD, &before, NULL);
 	assert_int_equal(report.errors, 1);
 	assert_non_null(

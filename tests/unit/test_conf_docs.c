@@ -29,8 +29,8 @@ read_source(const char *name)
 	const char *why;
 	char *text;
 
-	snprintf(path, sizeof(path), "%s/%s", top != NULL ? top : TOP_SRCDIR,
-	    name);
+	snprintf(
+	    path, sizeof(path), "%s/%s", top != NULL ? top : TOP_SRCDIR, name);
 	if (file_read(path, 1 << 20, &text, &length, &why) == -1)
 		fail_msg("%s: %s", path, why);
 	return text;
@@ -135,8 +135,8 @@ test_manual_has_all_keys(void **state)
 		*at = *at == '\n' ? ' ' : *at;
 	for (key = schema_keys; key < schema_keys + schema_n_keys; key++) {
 		snprintf(item, sizeof(item), ".It Ic %s ",
-		    strcmp(key->name, "group") == 0 ? "user , group" :
-						      key->name);
+		    strcmp(key->name, "group") == 0 ? "user , group"
+						    : key->name);
 		at = strstr(text, item);
 		if (at == NULL)
 			fail_msg("no %s", key->name);

@@ -71,10 +71,10 @@ test_each_key(void **state)
 			if (!schema_has(key, scope) || !schema_is_number(key) ||
 			    key->type == SCHEMA_CHOICE)
 				continue;
-			check_fixpoint(confs_assign(key, scope,
-			    schema_format(key, key->min, text)));
-			check_fixpoint(confs_assign(key, scope,
-			    schema_format(key, key->max, text)));
+			check_fixpoint(confs_assign(
+			    key, scope, schema_format(key, key->min, text)));
+			check_fixpoint(confs_assign(
+			    key, scope, schema_format(key, key->max, text)));
 		}
 }
 
@@ -85,8 +85,7 @@ static const struct {
 } greetings[] = {
 	{ "", "\"\"" },
 	{ "a\\\"b\\\\c", "\"a\\\"b\\\\c\"" },
-	{ "\\x09\\x0a\\x0d\\x0c\\x01\\x7f",
-	    "\"\\t\\n\\r\\x0c\\x01\\x7f\"" },
+	{ "\\x09\\x0a\\x0d\\x0c\\x01\\x7f", "\"\\t\\n\\r\\x0c\\x01\\x7f\"" },
 	/* UTF-8 stays: two, three, four bytes, the ends of their ranges. */
 	{ "\xc2\xa0\xdf\xbf", "\"\xc2\xa0\xdf\xbf\"" },
 	{ "\xe0\xa0\x80\xef\xbf\xbf", "\"\xe0\xa0\x80\xef\xbf\xbf\"" },

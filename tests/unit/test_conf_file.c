@@ -170,10 +170,10 @@ test_bytes(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(bad); i++) {
-		assert_null(confs_load_bytes(
-		    bad[i].text, bad[i].length, &report));
-		snprintf(start, sizeof(start), "%s:%u: ",
-		    confs_path("test.conf"), bad[i].line);
+		assert_null(
+		    confs_load_bytes(bad[i].text, bad[i].length, &report));
+		snprintf(start, sizeof(start),
+		    "%s:%u: ", confs_path("test.conf"), bad[i].line);
 		if (strncmp(report.lines[0].text, start, strlen(start)) != 0)
 			fail_msg("%s: %s", start, report.lines[0].text);
 	}

@@ -145,12 +145,12 @@ test_reload(void **state)
 		n += key->restart;
 	assert_int_equal(n, 4);
 	fresh = confs_must_load("listeners = ( { port = 1; } );\n"
-	    "user = \"a\"; log = { level = \"debug\"; };");
+				"user = \"a\"; log = { level = \"debug\"; };");
 	conf_check_reload(running, fresh, "x", &report);
 	assert_int_equal(report.errors, 0);
 	free(fresh);
 	fresh = confs_must_load("\ngroup = \"b\";\npid_file = \"\";\n"
-	    "sandbox = \"off\";\n");
+				"sandbox = \"off\";\n");
 	conf_check_reload(running, fresh, "x", &report);
 	assert_int_equal(report.errors, 4);
 	assert_string_equal(report.lines[0].text,
@@ -192,7 +192,8 @@ test_reload_long(void **state)
 static void
 test_somaxconn(void **state)
 {
-	struct conf *conf = confs_must_load("listeners = (\n"
+	struct conf *conf = confs_must_load(
+	    "listeners = (\n"
 	    "{ port = 1; backlog = 128; },\n{ port = 2; backlog = 129; } );");
 	struct report report = { 0 };
 

@@ -57,7 +57,8 @@ static const struct rule texts_bad[] = {
 	{ "user = \"\";", 1, "user", "\"\" is 0 bytes", "1 to 32" },
 	{ "user =\n\"a b\";", 1, "user", "\"a b\"", "allowed are" },
 	{ "user = \"-x\";", 1, "user", "\"-x\"", "no '-' at the start" },
-	{ "user = \"a b\";", 1, "user", "\"a b\"", "not the name of an account" },
+	{ "user = \"a b\";", 1, "user", "\"a b\"",
+	    "not the name of an account" },
 	{ "user = \"a/b\";", 1, "user", "\"a/b\"", "allowed are" },
 	{ "user = \"a$b\";", 1, "user", "\"a$b\"", "allowed are" },
 	{ "user = \"root\";", 1, "user", "\"root\"", "any account but" },
@@ -67,26 +68,25 @@ static const struct rule texts_bad[] = {
 	{ "group = \"a\\x01\";", 1, "group", "a\\x01", "control byte" },
 	{ "\npid_file = \"run/x\";", 2, "pid_file", "\"run/x\"",
 	    "starts with \"/\", or \"\" for none" },
-	{ "pid_file = \"/a\\nb\";", 1, "pid_file", "/a\\x0ab",
-	    "control byte" },
+	{ "pid_file = \"/a\\nb\";", 1, "pid_file", "/a\\x0ab", "control byte" },
 	{ "listeners = (\n{ greeting_file = \"x\"; } );", 2,
 	    "listeners[0].greeting_file", "\"x\"", "starts with \"/\"" },
 	{ "listeners = (\n{ greeting_file = \"\"; } );", 2,
 	    "listeners[0].greeting_file", "\"\" is 0 bytes", "1 to 4095" },
-	{ "listeners = ( { greeting = \"a\";\ngreeting_file = \"/x\"; } );",
-	    2, "listeners[0].greeting_file", "line 1", "one of the two" },
-	{ "listeners = ( { greeting_file = \"/x\";\n\ngreeting = \"\"; } );",
-	    1, "listeners[0].greeting_file", "line 3", "one of the two" },
+	{ "listeners = ( { greeting = \"a\";\ngreeting_file = \"/x\"; } );", 2,
+	    "listeners[0].greeting_file", "line 1", "one of the two" },
+	{ "listeners = ( { greeting_file = \"/x\";\n\ngreeting = \"\"; } );", 1,
+	    "listeners[0].greeting_file", "line 3", "one of the two" },
 	{ "listeners = (\n{ name = \"\"; } );", 2, "listeners[0].name",
 	    "\"\" is 0 bytes long", "1 to 64" },
 	{ "listeners = (\n{ name = \"a b\"; } );", 2, "listeners[0].name",
 	    "\"a b\"", "without spaces" },
 	{ "listeners = (\n{ name = \"a=b\"; } );", 2, "listeners[0].name",
 	    "\"a=b\"", "'='" },
-	{ "listeners = (\n{ name = \"a\\\"b\"; } );", 2,
-	    "listeners[0].name", "\"a\"b\"", "quotes" },
-	{ "listeners = (\n{ name = \"\xc3\xa9\"; } );", 2,
-	    "listeners[0].name", "\xc3\xa9", "ASCII" },
+	{ "listeners = (\n{ name = \"a\\\"b\"; } );", 2, "listeners[0].name",
+	    "\"a\"b\"", "quotes" },
+	{ "listeners = (\n{ name = \"\xc3\xa9\"; } );", 2, "listeners[0].name",
+	    "\xc3\xa9", "ASCII" },
 	{ "listeners = (\n{ name = \"\\x7f\"; } );", 2, "listeners[0].name",
 	    "\\x7f", "control byte" },
 };
@@ -124,8 +124,8 @@ test_name_length(void **state)
 	name[CONF_NAME_MAX] = 'n';
 	name[CONF_NAME_MAX + 1] = '\0';
 	snprintf(keys, sizeof(keys), "name = \"%s\";", name);
-	confs_must_refuse(listener(keys), 2, "listeners[0].name",
-	    "65 bytes", "allowed are 1 to 64", NULL);
+	confs_must_refuse(listener(keys), 2, "listeners[0].name", "65 bytes",
+	    "allowed are 1 to 64", NULL);
 }
 
 /* So many listeners with greetings of that length. */
@@ -140,8 +140,8 @@ greetings_of(size_t length, unsigned n)
 	assert_non_null(out);
 	fputs("listeners = (\n", out);
 	for (i = 0; i < n; i++) {
-		fprintf(out, "%s{ port = %u; greeting = \"",
-		    i > 0 ? ",\n" : "", 1000 + i);
+		fprintf(out, "%s{ port = %u; greeting = \"", i > 0 ? ",\n" : "",
+		    1000 + i);
 		for (k = 0; k < length; k++)
 			fputc('g', out);
 		fputs("\"; }", out);
@@ -166,8 +166,8 @@ test_greeting_length(void **state)
 	    "allowed are 0 to 1048576", NULL);
 	free(text);
 	text = greetings_of(CONF_GREETING_MAX, 4);
-	confs_must_refuse(text, 5, "listeners[3].greeting", "too much",
-	    "4 MiB", NULL);
+	confs_must_refuse(
+	    text, 5, "listeners[3].greeting", "too much", "4 MiB", NULL);
 	free(text);
 }
 
@@ -224,8 +224,8 @@ test_no_echo(void **state)
 	for (i = 0; i < COUNT(mistakes); i++) {
 		assert_null(confs_load(mistakes[i].text, &report));
 		if (report.errors != mistakes[i].errors)
-			fail_msg("%s: %zu errors", mistakes[i].text,
-			    report.errors);
+			fail_msg(
+			    "%s: %zu errors", mistakes[i].text, report.errors);
 	}
 }
 
@@ -244,8 +244,8 @@ listeners_of(unsigned listeners, unsigned addresses)
 		fprintf(out, "%s\n{ name = \"n%u\"; address = (",
 		    i > 0 ? "," : "", i);
 		for (k = 0; k < addresses; k++)
-			fprintf(out, "%s \"10.%u.%u.%u\"",
-			    k > 0 ? "," : "", i, k / 256, k % 256);
+			fprintf(out, "%s \"10.%u.%u.%u\"", k > 0 ? "," : "", i,
+			    k / 256, k % 256);
 		fputs(" ); }", out);
 	}
 	fputs(" );\n", out);
@@ -265,8 +265,7 @@ test_counts(void **state)
 	free(conf);
 	free(text);
 	text = listeners_of(CONF_LISTENERS_MAX + 1, 1);
-	confs_must_refuse(text, 1, "listeners", "257 groups", "1 to 256",
-	    NULL);
+	confs_must_refuse(text, 1, "listeners", "257 groups", "1 to 256", NULL);
 	free(text);
 	text = listeners_of(1, 1025);
 	confs_must_refuse(text, 2, "listeners[0].address", "\"10.0.4.0\"",
@@ -274,15 +273,15 @@ test_counts(void **state)
 	free(text);
 	/* And one that would have the default. */
 	text = listeners_of(1, 1024);
-	assert_int_not_equal(
-	    asprintf(&more, "%.*s, { port = 1; } );", (int)strlen(text) - 4,
-		text), -1);
+	assert_int_not_equal(asprintf(&more, "%.*s, { port = 1; } );",
+				 (int)strlen(text) - 4, text),
+	    -1);
 	confs_must_refuse(
 	    more, 2, "listeners", "too many addresses", "1024", NULL);
 	free(more);
 	free(text);
-	confs_must_refuse("listeners = ( );", 1, "listeners", "0 groups",
-	    "1 to 256", NULL);
+	confs_must_refuse(
+	    "listeners = ( );", 1, "listeners", "0 groups", "1 to 256", NULL);
 }
 
 int

@@ -21,8 +21,8 @@ static const char *const later_top[] = { "control_socket",
 	"limits.ipv6_prefix", "limits.rate", "limits.burst",
 	"limits.rate_per_source", "limits.burst_per_source", "limits.exempt",
 	"include", "spawners" };
-static const char *const later_listener[] = { "rules", "refusals",
-	"variables", "format", "refresh", "max_age", "stale_greeting", "pick",
+static const char *const later_listener[] = { "rules", "refusals", "variables",
+	"format", "refresh", "max_age", "stale_greeting", "pick",
 	"proxy_protocol", "health_sources", "mode", "owner",
 	"limits.max_clients_per_source", "limits.rate" };
 
@@ -56,18 +56,18 @@ test_allowed_listed(void **state)
 	(void)state;
 	confs_must_refuse("\nxyzzy = 1;", 2, "xyzzy",
 	    "unknown key, allowed are user, group, pid_file, sandbox, "
-	    "listeners, log, limits, timeouts", NULL);
+	    "listeners, log, limits, timeouts",
+	    NULL);
 	confs_must_refuse("log = { xyzzy = 1; };", 1, "log.xyzzy",
-	    "unknown key, allowed are target, facility, level, clients",
-	    NULL);
+	    "unknown key, allowed are target, facility, level, clients", NULL);
 	confs_must_refuse("listeners = ( { log = { xyzzy = 1; }; } );", 1,
-	    "listeners[0].log.xyzzy", "unknown key, allowed are clients",
-	    NULL);
+	    "listeners[0].log.xyzzy", "unknown key, allowed are clients", NULL);
 	confs_must_refuse("listeners = ( { xyzzy = 1; } );", 1,
 	    "listeners[0].xyzzy",
 	    "allowed are name, address, port, v6only, backlog, optional, "
 	    "greeting, greeting_file, line_ending, hold, log, limits, "
-	    "timeouts", NULL);
+	    "timeouts",
+	    NULL);
 }
 
 static const struct {
@@ -116,8 +116,7 @@ must_suggest(const char *name, enum schema_scope scope, const char *meant)
 	/* Of a group that is not one the group itself is reported. */
 	snprintf(shown, sizeof(shown), "%s%.*s",
 	    scope == SCHEMA_TOP ? "" : "listeners[0].",
-	    strchr(meant, '{') != NULL && dot != NULL ? (int)(dot - name) :
-							100,
+	    strchr(meant, '{') != NULL && dot != NULL ? (int)(dot - name) : 100,
 	    name);
 	snprintf(said, sizeof(said), "unknown key, did you mean %s", meant);
 	confs_must_refuse(confs_assign(&key, scope, "1"),
@@ -131,8 +130,7 @@ test_near(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(near_top); i++)
-		must_suggest(
-		    near_top[i].name, SCHEMA_TOP, near_top[i].meant);
+		must_suggest(near_top[i].name, SCHEMA_TOP, near_top[i].meant);
 	for (i = 0; i < COUNT(near_listener); i++)
 		must_suggest(near_listener[i].name, SCHEMA_LISTENER,
 		    near_listener[i].meant);
@@ -153,8 +151,8 @@ test_other_scope(void **state)
 			    confs_assign(key, SCHEMA_LISTENER, "1"), 2, shown,
 			    "not allowed here", "at the top level", NULL);
 		if (!schema_has(key, SCHEMA_TOP))
-			confs_must_refuse(confs_assign(key, SCHEMA_TOP, "1"),
-			    1, key->name, "not allowed here", "in a listener",
+			confs_must_refuse(confs_assign(key, SCHEMA_TOP, "1"), 1,
+			    key->name, "not allowed here", "in a listener",
 			    NULL);
 	}
 }

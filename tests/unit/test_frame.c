@@ -25,8 +25,8 @@ static uint64_t seed;
 
 /* What frame_write() writes, to be freed. */
 static char *
-write_frame(const struct conf *conf, const struct report *report,
-    size_t *length)
+write_frame(
+    const struct conf *conf, const struct report *report, size_t *length)
 {
 	int fd = memfd_create("frame", MFD_CLOEXEC);
 	char *bytes;
@@ -74,8 +74,7 @@ test_conf(void **state)
 	report_warning(&report, "x: a warning");
 	bytes = write_frame(conf, &report, &length);
 	assert_true(length <= frame_max());
-	assert_int_equal(
-	    frame_read(bytes, length, "x", &read, &after), 0);
+	assert_int_equal(frame_read(bytes, length, "x", &read, &after), 0);
 	assert_int_equal(after.warnings, 1);
 	assert_string_equal(after.lines[0].text, "x: a warning");
 	assert_true(after.lines[0].warning);
@@ -155,8 +154,8 @@ test_hostile_line(void **state)
 	/* Without an end. */
 	memset(at, 'x', REPORT_LINE_MAX);
 	assert_false(is_read(bytes, length, &after));
-	assert_string_equal(after.lines[0].text,
-	    "x: the parser's answer is broken: lines");
+	assert_string_equal(
+	    after.lines[0].text, "x: the parser's answer is broken: lines");
 	free(bytes);
 }
 
@@ -169,13 +168,9 @@ test_header(void **state)
 		uint32_t number;
 		const char *why;
 	} cases[] = {
-		{ 0, 0, "no frame" },
-		{ 4, 0, "no frame" },
-		{ 8, 0, "length" },
-		{ 12, 1, "length" },
-		{ 16, 1, "errors and a configuration" },
-		{ 20, 0, "warnings" },
-		{ 20, 1000001, "warnings" },
+		{ 0, 0, "no frame" }, { 4, 0, "no frame" }, { 8, 0, "length" },
+		{ 12, 1, "length" }, { 16, 1, "errors and a configuration" },
+		{ 20, 0, "warnings" }, { 20, 1000001, "warnings" },
 		{ 24, REPORT_LINES_MAX + 1, "kept" },
 		{ 24, UINT32_MAX, "kept" },
 		{ 32, 2, "lines" }, /* neither a warning nor an error */
