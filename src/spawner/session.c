@@ -276,7 +276,8 @@ session_run(const struct plan *plan, const struct plan_session *session)
 	outcome = greet(&input, session, greeting);
 	if (outcome == OUTCOME_GREETED && session->hold)
 		outcome = hold(&input);
-	if (outcome == OUTCOME_GREETED)
+	/* One that has ended with all of it in hand need not hear our end. */
+	if (outcome == OUTCOME_GREETED && (!session->hold || unsent() > 0))
 		outcome = see_off(&input, session);
 	call_exit(outcome);
 }

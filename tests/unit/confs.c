@@ -83,18 +83,22 @@ load(const char *path, struct report *report)
 	struct conf *conf = calloc(1, sizeof(*conf) + CONF_TEXT_MAX);
 	size_t length;
 	const char *why;
-	char *text;
+	char *text, *line = NULL;
+	int result = -1;
 
 	assert_non_null(conf);
-	if (file_read(path, CONF_FILE_MAX, &text, &length, &why) == -1) {
+	if (file_read(path, CONF_FILE_MAX, &text, &length, &why) == -1)
 		report_error(report, "%s: %s", path, why);
-	} else if (parse_text(text, length, path, true, conf, report) == 0 &&
-	    conf_recheck(
-		conf, sizeof(*conf) + conf->text_length, path, report) == 0) {
-		free(text);
-		return conf;
+	else if ((line = realloc(text, length + 2)) != NULL) {
+		memcpy(line + length, "\n", 2);
+		result = parse_text(line, length + 1, path, true, conf, report);
 	}
-	free(text);
+	if (result == 0)
+		result = conf_recheck(
+		    conf, sizeof(*conf) + conf->text_length, path, report);
+	free(line);
+	if (result == 0)
+		return conf;
 	free(conf);
 	return NULL;
 }

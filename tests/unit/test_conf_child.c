@@ -31,7 +31,7 @@
 /* What the child does in the place of parsing; NULL: parse. */
 static void (*deed)(void);
 static unsigned seconds; /* the child's time, 0: as it is */
-static bool no_timer; /* the child loses its timer */
+static bool soon; /* the master's own deadline is a tenth of a second */
 static bool orphaned; /* the child takes another for its parent */
 static int failing; /* which of these calls fails: */
 enum { FAIL_NONE, FAIL_FORK, FAIL_PIDFD, FAIL_TIMER };
@@ -60,10 +60,8 @@ __wrap_config_read_string(config_t *tree, const char *text)
 const char *
 __wrap_confine_enter(pid_t parent, unsigned limit)
 {
-	return __real_confine_enter(orphaned ? parent + 1 : parent,
-	    no_timer           ? 600
-		: seconds != 0 ? seconds
-			       : limit);
+	return __real_confine_enter(
+	    orphaned ? parent + 1 : parent, seconds != 0 ? seconds : limit);
 }
 
 pid_t
@@ -80,17 +78,16 @@ __wrap_pidfd_open(pid_t pid, unsigned flags)
 	return failing == FAIL_PIDFD ? -1 : __real_pidfd_open(pid, flags);
 }
 
-/* The master's own deadline comes in a tenth of a second. */
 int
 __wrap_timerfd_settime(
     int fd, int flags, const struct itimerspec *value, struct itimerspec *old)
 {
-	struct itimerspec soon = { .it_value.tv_nsec = 100000000 };
+	struct itimerspec tenth = { .it_value.tv_nsec = 100000000 };
 
 	errno = EINVAL;
 	if (failing == FAIL_TIMER)
 		return -1;
-	return __real_timerfd_settime(fd, flags, no_timer ? &soon : value, old);
+	return __real_timerfd_settime(fd, flags, soon ? &tenth : value, old);
 }
 
 /* ------------------------------------------------------------------- deeds */
@@ -132,7 +129,7 @@ reset(void **state)
 	(void)state;
 	deed = NULL;
 	seconds = 0;
-	no_timer = false;
+	soon = false;
 	orphaned = false;
 	failing = FAIL_NONE;
 	return 0;
@@ -193,7 +190,8 @@ static void
 test_master_deadline(void **state)
 {
 	(void)state;
-	no_timer = true;
+	seconds = 600;
+	soon = true;
 	must_end(do_loop, "did not end by its timer");
 }
 

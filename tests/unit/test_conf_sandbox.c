@@ -24,17 +24,6 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-#ifdef WITH_SANITIZERS
-
-int
-main(void)
-{
-	puts("1..0 # SKIP the sandbox is off under sanitizers");
-	return 0;
-}
-
-#else
-
 /* What the child does in the place of parsing. */
 static void (*deed)(void);
 
@@ -48,11 +37,24 @@ __wrap_config_read_string(config_t *tree, const char *text)
 	return __real_config_read_string(tree, text);
 }
 
+#ifdef WITH_SANITIZERS
+
+int
+main(void)
+{
+	puts("1..0 # SKIP the sandbox is off under sanitizers");
+	return 0;
+}
+
+#else
+
+#ifndef WITH_COVERAGE
 static void
 do_exit(void)
 {
 	exit(2);
 }
+#endif
 
 static unsigned
 fill_stack(volatile unsigned *last)
@@ -167,6 +169,7 @@ test_system_calls(void **state)
 		    ": the parser was killed by its sandbox (SIGSYS)");
 }
 
+#ifndef WITH_COVERAGE /* exit() would write the counters */
 /* As libconfig 1.5 does when its scanner fails. */
 static void
 test_exit(void **state)
@@ -174,6 +177,7 @@ test_exit(void **state)
 	(void)state;
 	must_end(do_exit, ": the parser gave up (exit status 2)");
 }
+#endif
 
 static void
 test_crashes(void **state)
@@ -195,7 +199,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_system_calls),
+#ifndef WITH_COVERAGE
 		cmocka_unit_test(test_exit),
+#endif
 		cmocka_unit_test(test_crashes),
 		cmocka_unit_test(test_memory),
 	};
