@@ -153,6 +153,32 @@ test_manual_has_all_keys(void **state)
 	free(text);
 }
 
+/* The examples in the manual are configurations. */
+static void
+test_manual_examples(void **state)
+{
+	static const char start[] = ".Bd -literal -offset indent\n";
+	char *text = read_source("etc/forkgreet.conf.5"), *at = text, *end;
+	char *escape;
+	unsigned n = 0;
+
+	(void)state;
+	while ((at = strstr(at, start)) != NULL) {
+		at += strlen(start);
+		end = strstr(at, ".Ed\n");
+		assert_non_null(end);
+		*end = '\0';
+		/* "\\en" is mdoc for "\\n". */
+		while ((escape = strstr(at, "\\en")) != NULL)
+			memcpy(escape, " \\n", 3);
+		free(confs_must_load(at));
+		at = end + 1;
+		n++;
+	}
+	assert_int_equal(n, 3);
+	free(text);
+}
+
 int
 main(void)
 {
@@ -161,6 +187,7 @@ main(void)
 		cmocka_unit_test(test_example_shows_defaults),
 		cmocka_unit_test(test_example_has_all_keys),
 		cmocka_unit_test(test_manual_has_all_keys),
+		cmocka_unit_test(test_manual_examples),
 	};
 
 	return cmocka_run_group_tests_name(
