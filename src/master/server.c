@@ -20,6 +20,7 @@
 #include "trial.h"
 
 #define EVENTS_MAX 64
+#define SIGNALS_MAX 8 /* more come with the next turn */
 #define KILL_GRACE CLOCK_SECOND
 
 static void
@@ -149,11 +150,12 @@ signal_act(struct server *server, const struct signalfd_siginfo *info,
 static void
 signals_read(struct server *server, int64_t now)
 {
-	struct signalfd_siginfo info;
+	struct signalfd_siginfo infos[SIGNALS_MAX];
+	ssize_t n = read(server->signals, infos, sizeof(infos));
+	size_t i;
 
-	while (read(server->signals, &info, sizeof(info)) ==
-	    (ssize_t)sizeof(info))
-		signal_act(server, &info, now);
+	for (i = 0; n > 0 && i < (size_t)n / sizeof(infos[0]); i++)
+		signal_act(server, &infos[i], now);
 }
 
 /* -------------------------------------------------------------------------- loop */

@@ -18,6 +18,10 @@
  * a talkative one (1 MB of headers) must get its clean end, a flood must not. */
 #define DRAIN_MAX (4u << 20)
 
+/* Small, so that it lies in the page of the other variables: a mapping of its own
+ * would have to be copied for every client. */
+#define DRAIN_PIECE 2048
+
 /* How often to look whether the kernel has delivered the rest. */
 #define SETTLE_STEP_MIN_MS 1
 #define SETTLE_STEP_MAX_MS 64
@@ -102,7 +106,7 @@ input_fail(struct input *input, int error)
 static void
 input_drain(struct input *input)
 {
-	static char buffer[64 << 10];
+	static char buffer[DRAIN_PIECE];
 	long n = call_recv(buffer, sizeof(buffer));
 
 	if (n > 0)

@@ -42,26 +42,22 @@ class Server:
     def __init__(self, name, command, port, log_path):
         self.name, self.command, self.port = name, command, port
         self.log_path = log_path
-        self.process = self.logger = None
+        self.process = None
         self.clients = self.failures = 0
         self.runs = {}  # clients at a time: [values of load, a run each]
 
     def start(self):
         """In its own process group; not in its own session, which the
         scheduler may treat as one competitor (sched_autogroup_enabled)."""
-        with open(self.log_path, "wb") as log:
-            self.logger = subprocess.Popen(
-                ["cat"], stdin=subprocess.PIPE, stdout=log,
-                preexec_fn=os.setpgrp)
-        try:
-            self.process = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=self.logger.stdin,
-                preexec_fn=os.setpgrp)
-        except OSError as error:
-            raise Failure(f"{self.command[0]}: {error.strerror}") from error
-        finally:
-            self.logger.stdin.close()
+        with open(self.log_path, "ab") as log:
+            try:
+                self.process = subprocess.Popen(
+                    self.command, stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL, stderr=log,
+                    preexec_fn=os.setpgrp)
+            except OSError as error:
+                raise Failure(
+                    f"{self.command[0]}: {error.strerror}") from error
 
     def wait_ready(self):
         """Returns when it has greeted a client, who counts as one."""
@@ -99,12 +95,6 @@ class Server:
                 time.sleep(0.01)
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        if self.logger is not None:
-            try:
-                self.logger.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.logger.kill()
-                self.logger.wait()
 
     def measure(self, load, at, seconds):
         """One run of the load; returns its values."""

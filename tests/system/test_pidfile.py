@@ -1,11 +1,14 @@
 """The PID file: what it says, whom it locks out, what it may be."""
 
+import ctypes
 import fcntl
 import os
 import signal
 import socket
 import stat
 import subprocess
+import sys
+import unittest
 
 from harness import (DAEMON, HOST, IS_ROOT, PATIENCE, StartCase, USER,
                      adopt_orphans, become_user, free_port,
@@ -198,6 +201,101 @@ class Locked(PidFileCase):
 
 @if_also_user
 class LockedAsUser(Locked):
+    """The same, started by an ordinary user."""
+
+    as_user = True
+
+
+class SystemCall(ctypes.Structure):
+    """struct ptrace_syscall_info of linux/ptrace.h, for an entry"""
+
+    _fields_ = [("op", ctypes.c_uint8), ("arch", ctypes.c_uint32),
+                ("instruction", ctypes.c_uint64), ("stack", ctypes.c_uint64),
+                ("number", ctypes.c_uint64), ("arguments", ctypes.c_uint64 * 6)]
+
+
+@unittest.skipIf(sys.maxsize < 1 << 32, "F_SETLK is another number here")
+class BeforeTheLock(PidFileCase):
+    """What another instance does after ours has opened the file, and before it
+    locks it.  ptrace(2) stops ours there."""
+
+    TRACEME, SYSCALL, DETACH = 0, 24, 17
+    SETOPTIONS, GET_SYSCALL_INFO = 0x4200, 0x420e
+    O_TRACESYSGOOD, O_EXITKILL = 1, 1 << 20
+
+    def setUp(self):
+        super().setUp()
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long,
+                                     ctypes.c_void_p, ctypes.c_void_p]
+        self.libc.ptrace.restype = ctypes.c_long
+
+    def ptrace(self, request, pid, address=None, data=None):
+        if self.libc.ptrace(request, pid, address, data) == -1:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), "ptrace")
+
+    def is_lock(self, pid):
+        """Does it stand before fcntl(its PID file, F_SETLK)?"""
+        call = SystemCall()
+        self.ptrace(self.GET_SYSCALL_INFO, pid, ctypes.sizeof(call),
+                    ctypes.byref(call))
+        if call.op != 1 or call.arguments[1] != fcntl.F_SETLK:
+            return False
+        try:
+            link = os.readlink(f"/proc/{pid}/fd/{call.arguments[0]}")
+        except FileNotFoundError:
+            return False
+        return link == self.path
+
+    def start_to_lock(self):
+        """A daemon that is about to lock the file, and stopped."""
+        def traced():
+            if self.libc.ptrace(self.TRACEME, 0, None, None) == -1:
+                os._exit(99)
+        daemon = super().start(ready=False, preexec=traced)
+        pid = daemon.pid
+        _, status = os.waitpid(pid, 0)
+        if not os.WIFSTOPPED(status):
+            daemon.process.returncode = os.waitstatus_to_exitcode(status)
+            self.skipTest("ptrace(2) is not allowed here")
+        self.ptrace(self.SETOPTIONS, pid, None,
+                    self.O_TRACESYSGOOD | self.O_EXITKILL)
+        number = 0
+        while True:
+            self.ptrace(self.SYSCALL, pid, None, number)
+            _, status = os.waitpid(pid, 0)
+            self.assertTrue(os.WIFSTOPPED(status), daemon.log())
+            number = os.WSTOPSIG(status)
+            if number == signal.SIGTRAP | 0x80:
+                if self.is_lock(pid):
+                    return daemon
+                number = 0
+
+    def test_removed(self):
+        """The other one ended, and took the file with it."""
+        daemon = self.start_to_lock()
+        os.unlink(self.path)
+        self.ptrace(self.DETACH, daemon.pid)
+        daemon.ready()
+        self.locked_out(daemon.pid)
+
+    def test_replaced(self):
+        """And a third one was faster."""
+        daemon = self.start_to_lock()
+        os.unlink(self.path)
+        write(self.path, "another's\n")
+        with open(self.path, "r+b") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX)
+            self.ptrace(self.DETACH, daemon.pid)
+            self.assertEqual(daemon.wait(PATIENCE), 75)
+            self.assertEqual(file.read(), b"another's\n")
+        self.assertIn(f"another instance is running, pid {os.getpid()}",
+                      "\n".join(daemon.log()))
+
+
+@if_also_user
+class BeforeTheLockAsUser(BeforeTheLock):
     """The same, started by an ordinary user."""
 
     as_user = True
