@@ -1,0 +1,19 @@
+/* Turning a client away without a process: the reason, and the end. */
+#ifndef MASTER_REFUSE_H
+#define MASTER_REFUSE_H
+
+#include <stdint.h>
+
+#include "stats.h"
+
+struct server;
+
+/*
+ * Tells the slot's client why it is refused, without waiting; closes, counts and
+ * logs it (at most one line a second), and frees the slot.  It must be in no list
+ * and have no child.
+ */
+void refuse(
+    struct server *server, uint32_t slot, enum refusal why, int64_t now);
+
+#endif
