@@ -3,14 +3,11 @@
 
 #include "session.h"
 
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/time.h>
-
 #include <errno.h>
 #include <stdbool.h>
 
 #include "calls.h"
+#include "prologue.h"
 #include "shared/outcome.h"
 #include "shared/plan.h"
 
@@ -33,41 +30,6 @@ struct input {
 	bool failed; /* error seen: outcome says which */
 	enum outcome outcome;
 };
-
-/* The fields of struct rlimit64, whatever libc makes of rlim_t. */
-struct limit {
-	uint64_t soft;
-	uint64_t hard;
-};
-
-static bool
-limit_set(int resource, uint64_t soft, uint64_t hard)
-{
-	struct limit limit = { soft, hard };
-
-	return syscall(SYS_prlimit64, 0, resource, &limit, NULL) == 0;
-}
-
-/*
- * What fork does not inherit, or what would have bound the spawner too.  The
- * parent is compared because PR_SET_PDEATHSIG says nothing of one that died
- * before.
- */
-static void
-prologue(const struct plan *plan, const struct plan_session *session)
-{
-	long timer[4] = { 0, 0, session->session_ms / 1000,
-		session->session_ms % 1000 * 1000 };
-
-	if (syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
-		call_exit(SESSION_EXIT_UNLIMITED);
-	if (syscall(SYS_getppid) != plan->master)
-		call_exit(OUTCOME_KILLED);
-	if (!limit_set(RLIMIT_NPROC, 0, 0) || !limit_set(RLIMIT_NOFILE, 1, 1) ||
-	    !limit_set(RLIMIT_CPU, session->cpu_s, session->cpu_s + 1) ||
-	    syscall(SYS_setitimer, ITIMER_REAL, timer, NULL) != 0)
-		call_exit(SESSION_EXIT_UNLIMITED);
-}
 
 static struct call_time
 time_of(uint32_t ms)
