@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 
 #include <errno.h>
@@ -65,6 +66,34 @@ static const struct limit {
 #endif
 };
 
+/* What was set must be so: errno 0 stands for "not in effect". */
+static const char *
+unless(bool in_effect, const char *step)
+{
+	if (in_effect)
+		return NULL;
+	errno = 0;
+	return step;
+}
+
+static const char *
+verify_nobody(void)
+{
+	uid_t ruid, euid, suid;
+	gid_t rgid, egid, sgid;
+
+	if (getresuid(&ruid, &euid, &suid) == -1 ||
+	    getresgid(&rgid, &egid, &sgid) == -1)
+		return "getresuid";
+	if (getgroups(0, NULL) != 0)
+		return unless(false, "setgroups");
+	if (rgid != NOBODY || egid != NOBODY || sgid != NOBODY)
+		return unless(false, "setresgid");
+	return unless(ruid == NOBODY && euid == NOBODY && suid == NOBODY &&
+		setresuid((uid_t)-1, 0, (uid_t)-1) == -1,
+	    "setresuid");
+}
+
 /* Root may be behind another effective user (privileges_borrow()). */
 static const char *
 become_nobody(void)
@@ -83,9 +112,7 @@ become_nobody(void)
 		return "setresgid";
 	if (setresuid(NOBODY, NOBODY, NOBODY) == -1)
 		return "setresuid";
-	errno = EPERM;
-	return setresuid((uid_t)-1, 0, (uid_t)-1) == 0 ? "becoming nobody"
-						       : NULL;
+	return verify_nobody();
 }
 
 /* A limit that is lower already stays so. */
@@ -100,7 +127,10 @@ lower_limit(__rlimit_resource_t resource, rlim_t value)
 		now.rlim_max = value;
 	if (now.rlim_cur > value)
 		now.rlim_cur = value;
-	return setrlimit(resource, &now);
+	if (setrlimit(resource, &now) == -1 || getrlimit(resource, &now) == -1)
+		return -1;
+	errno = 0;
+	return now.rlim_cur > value || now.rlim_max > value ? -1 : 0;
 }
 
 static const char *
@@ -120,6 +150,19 @@ set_limits(unsigned seconds)
 	return NULL;
 }
 
+static const char *
+verify_flags(void)
+{
+	int number = 0;
+
+	if (prctl(PR_GET_PDEATHSIG, &number) == -1 || number != SIGKILL)
+		return unless(false, "PR_SET_PDEATHSIG");
+	if (prctl(PR_GET_DUMPABLE) != 0)
+		return unless(false, "PR_SET_DUMPABLE");
+	return unless(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
+	    "PR_SET_NO_NEW_PRIVS");
+}
+
 /* After the change of user, which clears the first two. */
 static const char *
 set_flags(pid_t parent)
@@ -134,7 +177,7 @@ set_flags(pid_t parent)
 		return "PR_SET_DUMPABLE";
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		return "PR_SET_NO_NEW_PRIVS";
-	return NULL;
+	return verify_flags();
 }
 
 /* libseccomp returns negative errno values. */
@@ -167,6 +210,9 @@ add_rules(scmp_filter_ctx context)
 	return NULL;
 }
 
+/* The answer by which the filter shows that it is there. */
+#define KNOWN_ANSWER ENODATA
+
 static const char *
 load_filter(void)
 {
@@ -178,10 +224,17 @@ load_filter(void)
 		return "seccomp_init";
 	}
 	step = add_rules(context);
+	if (step == NULL &&
+	    failed(seccomp_rule_add(context, SCMP_ACT_ERRNO(KNOWN_ANSWER),
+		SCMP_SYS(getppid), 0)))
+		step = "getppid";
 	if (step == NULL && failed(seccomp_load(context)))
 		step = "seccomp_load";
 	/* seccomp_release() is left to the end of the process. */
-	return step;
+	if (step != NULL)
+		return step;
+	return unless(syscall(SYS_getppid) == -1 && errno == KNOWN_ANSWER,
+	    "seccomp_load");
 }
 
 const char *
@@ -195,7 +248,7 @@ confine_enter(pid_t parent, unsigned seconds)
 	if (step == NULL)
 		step = become_nobody();
 	if (step == NULL && privileges_none() == -1)
-		step = "dropping capabilities";
+		step = "capabilities";
 	if (step == NULL)
 		step = set_limits(seconds);
 	if (step == NULL)

@@ -11,8 +11,9 @@
  * at the start of a program; no descriptor but CONFINE_FD; user nobody when it
  * can be root; no capability; resource limits; SIGALRM after seconds; death
  * with the parent; not dumpable; no new privileges; a filter that kills at any
- * system call but those of one table.  Returns NULL, or the step that failed
- * (static text) with errno set; the process is then not to go on.
+ * system call but those of one table.  Each step is then read back, or tried.
+ * Returns NULL, or the step that failed (static text) with errno, which is 0
+ * when it went through but is not in effect; the process is then not to go on.
  */
 const char *confine_enter(pid_t parent, unsigned seconds);
 

@@ -80,7 +80,7 @@ become(int executable, int socket, int plan, int page)
 	if (setpgid(0, 0) == -1)
 		fail(SPAWNER_SOCKET, "setpgid");
 	if (privileges_none() == -1)
-		fail(SPAWNER_SOCKET, "capset");
+		fail(SPAWNER_SOCKET, "capabilities");
 	syscall(SYS_execveat, executable, "", argv, environment,
 	    AT_EMPTY_PATH);
 	fail(SPAWNER_SOCKET, "exec of forkgreet-spawner");

@@ -23,6 +23,9 @@
 #include "report.h"
 #include "somaxconn.h"
 
+/* Of a child that could not confine itself, and so has parsed nothing. */
+#define EXIT_UNCONFINED 77
+
 /* The child's own timer is first. */
 #define DEADLINE_SECONDS (CONF_PARSE_SECONDS + 1)
 
@@ -61,7 +64,8 @@ parse_and_exit(const struct task *task)
 	step = confine_enter(task->parent, CONF_PARSE_SECONDS);
 	if (step != NULL)
 		report_error(&report, "%s: confining the parser: %s: %s",
-		    task->path, step, strerror(errno));
+		    task->path, step,
+		    errno == 0 ? "not in effect" : strerror(errno));
 	else
 		conf = calloc(1, sizeof(*conf) + CONF_TEXT_MAX);
 	if (step == NULL && conf == NULL)
@@ -72,7 +76,7 @@ parse_and_exit(const struct task *task)
 		conf = NULL;
 	if (frame_write(CONFINE_FD, conf, &report) == -1)
 		_exit(EXIT_FAILURE);
-	_exit(EXIT_SUCCESS);
+	_exit(step == NULL ? EXIT_SUCCESS : EXIT_UNCONFINED);
 }
 
 static int
@@ -268,6 +272,31 @@ report_death(const struct conf_load *load, int status, struct report *report)
 		    path, signal, strsignal(signal));
 }
 
+/* The child has ended: what it said counts if it ended well. */
+static void
+judge(const struct conf_load *load, int status, struct conf **conf,
+    struct report *report)
+{
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+
+	if (code != EXIT_SUCCESS && code != EXIT_UNCONFINED) {
+		report_death(load, status, report);
+		return;
+	}
+	if (frame_read(load->bytes, load->length, load->path, conf, report) ==
+	    -1) {
+		report->unconfined = code == EXIT_UNCONFINED;
+		return;
+	}
+	if (code == EXIT_SUCCESS) {
+		somaxconn_check(*conf, SOMAXCONN_FILE, load->path, report);
+		return;
+	}
+	free(*conf);
+	*conf = NULL;
+	report_death(load, status, report);
+}
+
 enum conf_progress
 conf_load_continue(
     struct conf_load *load, struct conf **conf, struct report *report)
@@ -290,11 +319,8 @@ conf_load_continue(
 	if (ended == -1)
 		report_error(report, "%s: the parser's end is not known: %s",
 		    load->path, strerror(errno));
-	else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		report_death(load, status, report);
-	else if (frame_read(
-		     load->bytes, load->length, load->path, conf, report) == 0)
-		somaxconn_check(*conf, SOMAXCONN_FILE, load->path, report);
+	else
+		judge(load, status, conf, report);
 	return *conf != NULL ? CONF_DONE : CONF_FAILED;
 }
 

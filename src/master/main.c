@@ -9,6 +9,7 @@
 
 #include "conf.h"
 #include "daemonize.h"
+#include "denylist.h"
 #include "file.h"
 #include "launch.h"
 #include "notify.h"
@@ -21,7 +22,7 @@ _Noreturn static void
 configuration_refused(const struct report *report)
 {
 	log_report(report);
-	exit(EXIT_CONFIG);
+	exit(report->unconfined ? EXIT_PRIVILEGE : EXIT_CONFIG);
 }
 
 static struct candidate *
@@ -194,6 +195,8 @@ main(int argc, char **argv)
 	log_configure(candidate->conf, options.foreground);
 	server.executable = executable_open();
 	privileges_drop(identity);
+	if (candidate->conf->sandbox == CONF_SANDBOX_REQUIRED)
+		denylist_enter();
 	server_run(&server, candidate);
 	return EXIT_SUCCESS;
 }

@@ -63,12 +63,23 @@ verify(bool right, const char *what)
 		fatal(EXIT_PRIVILEGE, "privileges: %s: not in effect", what);
 }
 
+static bool
+only_group_is(gid_t gid)
+{
+	gid_t group;
+
+	return getgroups(1, &group) == 1 && group == gid;
+}
+
 void
 privileges_borrow(const struct identity *identity)
 {
 	must(setgroups(1, &identity->gid) == 0, "setgroups");
 	must(setegid(identity->gid) == 0, "setegid");
 	must(seteuid(identity->uid) == 0, "seteuid");
+	verify(only_group_is(identity->gid), "setgroups");
+	verify(getegid() == identity->gid, "setegid");
+	verify(geteuid() == identity->uid, "seteuid");
 }
 
 void
@@ -97,7 +108,7 @@ bounding_empty(void)
 {
 	cap_value_t cap;
 
-	for (cap = 0; cap_get_bound(cap) >= 0; cap++)
+	for (cap = 0; cap < cap_max_bits(); cap++)
 		must(cap_drop_bound(cap) == 0, "capability bounding set");
 }
 
@@ -132,17 +143,48 @@ privileges_bind(bool on)
 	return dropped ? caps_set(true, on) : 0;
 }
 
+/* cap_reset_ambient(3) has no end where prctl(2) does not do what it says. */
+static int
+ambient_clear(void)
+{
+	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
+/* No set holds anything, but permitted may hold what is kept. */
+static bool
+caps_are_gone(bool keep)
+{
+	cap_t now = cap_get_proc();
+	cap_flag_value_t permitted, effective, inheritable;
+	cap_value_t cap;
+	bool gone = now != NULL;
+
+	for (cap = 0; gone && cap < cap_max_bits(); cap++) {
+		cap_get_flag(now, cap, CAP_PERMITTED, &permitted);
+		cap_get_flag(now, cap, CAP_EFFECTIVE, &effective);
+		cap_get_flag(now, cap, CAP_INHERITABLE, &inheritable);
+		gone = effective == CAP_CLEAR && inheritable == CAP_CLEAR &&
+		    (permitted == CAP_CLEAR || (keep && cap == kept[0])) &&
+		    cap_get_ambient(cap) != 1;
+	}
+	cap_free(now);
+	return gone;
+}
+
 int
 privileges_none(void)
 {
-	return cap_reset_ambient() == -1 ? -1 : caps_set(false, false);
+	if (ambient_clear() == -1 || caps_set(false, false) == -1)
+		return -1;
+	errno = 0;
+	return caps_are_gone(false) ? 0 : -1;
 }
 
 static void
 verify_identity(const struct identity *identity)
 {
 	uid_t ruid, euid, suid;
-	gid_t rgid, egid, sgid, group;
+	gid_t rgid, egid, sgid;
 
 	must(getresuid(&ruid, &euid, &suid) == 0, "getresuid");
 	must(getresgid(&rgid, &egid, &sgid) == 0, "getresgid");
@@ -152,30 +194,9 @@ verify_identity(const struct identity *identity)
 	verify(rgid == identity->gid && egid == identity->gid &&
 		sgid == identity->gid,
 	    "setresgid");
-	verify(getgroups(1, &group) == 1 && group == identity->gid,
-	    "setgroups");
+	verify(only_group_is(identity->gid), "setgroups");
 	verify(setresuid(0, 0, 0) == -1, "setresuid (root can be had back)");
 	verify(setresgid(0, 0, 0) == -1, "setresgid (root can be had back)");
-}
-
-static bool
-caps_are_kept_only(void)
-{
-	cap_t now = cap_get_proc();
-	cap_flag_value_t permitted, effective, inheritable;
-	cap_value_t cap;
-	bool right = now != NULL;
-
-	for (cap = 0; right && cap_get_bound(cap) >= 0; cap++) {
-		cap_get_flag(now, cap, CAP_PERMITTED, &permitted);
-		cap_get_flag(now, cap, CAP_EFFECTIVE, &effective);
-		cap_get_flag(now, cap, CAP_INHERITABLE, &inheritable);
-		right = effective == CAP_CLEAR && inheritable == CAP_CLEAR &&
-		    (permitted == CAP_CLEAR || cap == kept[0]) &&
-		    cap_get_ambient(cap) != 1;
-	}
-	cap_free(now);
-	return right;
 }
 
 static bool
@@ -183,7 +204,7 @@ bounding_is_empty(void)
 {
 	cap_value_t cap;
 
-	for (cap = 0; cap_get_bound(cap) >= 0; cap++)
+	for (cap = 0; cap < cap_max_bits(); cap++)
 		if (cap_get_bound(cap) != 0)
 			return false;
 	return true;
@@ -196,11 +217,13 @@ privileges_drop(const struct identity *identity)
 		bounding_empty();
 		must(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0,
 		    "prctl PR_SET_KEEPCAPS");
+		verify(prctl(PR_GET_KEEPCAPS, 0, 0, 0, 0) == 1,
+		    "prctl PR_SET_KEEPCAPS");
 		user_change(identity);
 		must(prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) == 0,
 		    "prctl PR_SET_KEEPCAPS");
 	}
-	must(cap_reset_ambient() == 0, "ambient capabilities");
+	must(ambient_clear() == 0, "prctl PR_CAP_AMBIENT");
 	must(caps_set(true, false) == 0, "capset");
 	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0,
 	    "prctl PR_SET_NO_NEW_PRIVS");
@@ -209,11 +232,13 @@ privileges_drop(const struct identity *identity)
 
 	dropped = true;
 
-	verify(caps_are_kept_only(), "capset");
-	verify(prctl(PR_GET_KEEPCAPS, 0, 0, 0, 0) == 0, "PR_SET_KEEPCAPS");
+	verify(caps_are_gone(true), "capset");
+	verify(prctl(PR_GET_KEEPCAPS, 0, 0, 0, 0) == 0,
+	    "prctl PR_SET_KEEPCAPS");
 	verify(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
-	    "PR_SET_NO_NEW_PRIVS");
-	verify(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0, "PR_SET_DUMPABLE");
+	    "prctl PR_SET_NO_NEW_PRIVS");
+	verify(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0,
+	    "prctl PR_SET_DUMPABLE");
 	if (identity != NULL) {
 		verify(bounding_is_empty(), "capability bounding set");
 		verify_identity(identity);

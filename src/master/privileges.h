@@ -48,7 +48,7 @@ int privileges_bind(bool on);
 
 /*
  * For a child before its exec: no capability in any set.  Returns 0, or -1 with
- * errno.
+ * errno, which is 0 when that went through but is not in effect.
  */
 int privileges_none(void);
 

@@ -20,6 +20,7 @@ struct report {
 	size_t errors;
 	size_t warnings;
 	size_t kept;
+	bool unconfined; /* the sandbox failed, not what it was to hold */
 	struct report_line lines[REPORT_LINES_MAX];
 };
 

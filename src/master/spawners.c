@@ -95,6 +95,8 @@ spawners_order(struct spawners *spawners, const struct spawner *spawner,
 	rights->cmsg_type = SCM_RIGHTS;
 	rights->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(rights), &fd, sizeof(int));
+	if (fd == -1)
+		message.msg_controllen = 0;
 	__atomic_store_n(&spawners->page[slot], 0, __ATOMIC_RELEASE);
 	if (sendmsg(spawner->socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
 	    -1)

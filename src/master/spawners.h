@@ -38,6 +38,7 @@ struct spawner {
 	int64_t progress; /* clock_now() of its last sign of life */
 	int canary; /* our end of the trial client's connection, -1: closed */
 	uint32_t canary_read; /* bytes of the greeting that were right */
+	uint32_t attempts; /* of shared/attempt.h that have been started */
 	int64_t deadline; /* of the trial */
 };
 
@@ -109,8 +110,8 @@ int32_t spawners_page(const struct spawners *spawners, uint32_t slot);
 uint32_t spawners_canary_slot(
     const struct spawners *spawners, const struct spawner *spawner);
 
-/* Clears the slot's row and sends the order with a copy of fd.  Returns 0, or -1
- * with errno. */
+/* Clears the slot's row and sends the order with a copy of fd (-1: without one).
+ * Returns 0, or -1 with errno. */
 int spawners_order(struct spawners *spawners, const struct spawner *spawner,
     uint32_t slot, uint32_t session, int fd);
 

@@ -19,6 +19,7 @@
 #include "launch.h"
 #include "snapshot.h"
 #include "spawners.h"
+#include "shared/attempt.h"
 #include "shared/outcome.h"
 
 /* Connects the canary and hands it over as the first client. */
@@ -169,9 +170,43 @@ canary_read(const struct spawners *spawners, struct spawner *spawner)
 	return true;
 }
 
-/* The trial's end: the canary's child has ended with status. */
+/* Starts the next attempt that the filter must not let through. */
 static enum trial
-trial_judge(struct spawners *spawners, struct spawner *spawner, int status)
+attempt_next(struct spawners *spawners, struct spawner *spawner)
+{
+	uint32_t next = spawner->attempts;
+
+	if (!spawners->plan->sandbox || attempt_get(next) == NULL)
+		return TRIAL_PASSED;
+	if (spawners_order(spawners, spawner,
+		spawners_canary_slot(spawners, spawner), PLAN_ATTEMPT + next,
+		-1) == -1)
+		return trial_fail(spawners, "spawner: order: %s",
+		    strerror(errno));
+	spawner->attempts = next + 1;
+	return TRIAL_RUNNING;
+}
+
+/* The child that made the last attempt has ended with status. */
+static enum trial
+attempt_judge(struct spawners *spawners, struct spawner *spawner, int status)
+{
+	const char *name = attempt_get(spawner->attempts - 1)->name;
+
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		return attempt_next(spawners, spawner);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == ATTEMPT_EXIT_ALLOWED)
+		return trial_fail(spawners,
+		    "spawner: seccomp: not in effect, a child got through "
+		    "with %s", name);
+	return trial_fail(spawners, "trial of %s: ended with %s %d", name,
+	    WIFSIGNALED(status) ? "signal" : "exit status",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+/* The canary's child has ended with status. */
+static enum trial
+canary_judge(struct spawners *spawners, struct spawner *spawner, int status)
 {
 	if (WIFSIGNALED(status))
 		return trial_fail(spawners, "trial client: %s by signal %d (%s)",
@@ -183,7 +218,7 @@ trial_judge(struct spawners *spawners, struct spawner *spawner, int status)
 		return trial_fail(spawners,
 		    "trial client: not greeted, exit status %d",
 		    WEXITSTATUS(status));
-	return TRIAL_PASSED;
+	return attempt_next(spawners, spawner);
 }
 
 /* The spawner has ended: only now all that it said is there to be read. */
@@ -195,7 +230,8 @@ trial_ended(struct spawners *spawners, struct spawner *spawner, int status)
 	spawner->pid = -1; /* reaped */
 	if (failure_read(spawner, &failure))
 		return trial_fail(spawners, "spawner: %s: %s", failure.step,
-		    strerror(failure.error));
+		    failure.error == 0 ? "not in effect" :
+					 strerror(failure.error));
 	return trial_fail(spawners, "spawner: ended with %s %d",
 	    WIFSIGNALED(status) ? "signal" : "exit status",
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
@@ -214,7 +250,9 @@ trial_check(struct spawners *spawners, int64_t now)
 		return trial_fail(
 		    spawners, "trial client: clone: %s", strerror(-pid));
 	if (pid > 0 && waitpid(pid, &status, WNOHANG) == pid)
-		return trial_judge(spawners, spawner, status);
+		return spawner->attempts == 0 ?
+		    canary_judge(spawners, spawner, status) :
+		    attempt_judge(spawners, spawner, status);
 	if (waitpid(spawner->pid, &status, WNOHANG) == spawner->pid)
 		return trial_ended(spawners, spawner, status);
 	if (now >= spawner->deadline)

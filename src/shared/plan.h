@@ -63,12 +63,15 @@ struct plan {
 /* One message to a spawner; the client's descriptor comes with it. */
 struct plan_order {
 	uint32_t slot; /* row of the pid page */
-	uint32_t session; /* index into plan->session */
+	uint32_t session; /* index into plan->session, or PLAN_ATTEMPT + n */
 };
+
+/* Instead of a session: attempt n of shared/attempt.h, without a client. */
+#define PLAN_ATTEMPT UINT32_C(0x80000000)
 
 /* One message from a spawner that could not set itself up; it then exits. */
 struct plan_failure {
-	int32_t error; /* errno */
+	int32_t error; /* errno; 0: it went through, but is not in effect */
 	char step[60]; /* what it tried, NUL-terminated */
 };
 

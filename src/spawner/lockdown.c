@@ -6,13 +6,16 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
+#include "proof.h"
 #include "shared/landlock.h"
 #include "shared/plan.h"
 
@@ -42,26 +45,59 @@ __asan_default_options(void)
 }
 #endif
 
+/* errno 0 stands for: it went through, but is not in effect. */
+static bool
+confirmed(bool in_effect)
+{
+	if (!in_effect)
+		errno = 0;
+	return in_effect;
+}
+
+static bool
+limit_set(int resource, rlim_t value)
+{
+	struct rlimit limit = { value, value };
+
+	if (setrlimit(resource, &limit) == -1)
+		return false;
+	limit = (struct rlimit) { ~value, ~value };
+	return confirmed(getrlimit(resource, &limit) == 0 &&
+	    limit.rlim_cur == value && limit.rlim_max == value);
+}
+
 static const char *
 limits_set(void)
 {
-	struct rlimit limit;
 	size_t i;
 
-	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		limit.rlim_cur = limit.rlim_max = limits[i].value;
-		if (setrlimit(limits[i].resource, &limit) == -1)
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (!limit_set(limits[i].resource, limits[i].value))
 			return limits[i].name;
-	}
 	return NULL;
 }
 
-/* prctl(2) sets it, prctl(2) must confirm it. */
 static bool
 prctl_set(int set, int get, unsigned long value)
 {
 	return prctl(set, value, 0, 0, 0) == 0 &&
-	    prctl(get, 0, 0, 0, 0) == (int)value;
+	    confirmed(prctl(get, 0, 0, 0, 0) == (int)value);
+}
+
+/* What the master should have given up before the exec. */
+static bool
+has_no_capability(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct set[_LINUX_CAPABILITY_U32S_3];
+
+	memset(set, 0xff, sizeof(set));
+	if (syscall(SYS_capget, &header, set) == -1)
+		return false;
+	return confirmed((set[0].permitted | set[0].effective |
+		set[0].inheritable | set[1].permitted | set[1].effective |
+		set[1].inheritable) == 0);
 }
 
 static void
@@ -82,10 +118,10 @@ rules_for(struct landlock_rules *rules, int abi)
 
 /* No rule is added: what the domain handles is denied everywhere. */
 static int
-landlock_enter(void)
+landlock_enter(int abi)
 {
 	struct landlock_rules rules;
-	int abi = landlock_abi(), fd, result;
+	int fd, result;
 	size_t size = abi >= 6 ? sizeof(rules) :
 	    abi >= 4	       ? offsetof(struct landlock_rules, scoped) :
 				 offsetof(struct landlock_rules,
@@ -120,15 +156,23 @@ const char *
 lockdown(const struct plan *plan)
 {
 	const char *failed = limits_set();
+	int abi = landlock_abi();
 
 	if (failed != NULL || !plan->sandbox)
 		return failed;
+	if (!has_no_capability())
+		return "capabilities";
 	if (!prctl_set(PR_SET_DUMPABLE, PR_GET_DUMPABLE, 0))
 		return "prctl PR_SET_DUMPABLE";
 	if (!prctl_set(PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, 1))
 		return "prctl PR_SET_NO_NEW_PRIVS";
-	if (landlock_enter() == -1)
+	if (landlock_enter(abi) == -1)
 		return "landlock_restrict_self";
+	failed = proof_of_landlock(abi);
+	if (failed == NULL)
+		failed = proof_of_limits();
+	if (failed != NULL)
+		return failed;
 	if (filter_load(plan) == -1)
 		return "seccomp";
 	return NULL;

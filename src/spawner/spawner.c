@@ -9,12 +9,15 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "calls.h"
 #include "lockdown.h"
+#include "proof.h"
 #include "session.h"
+#include "shared/attempt.h"
 #include "shared/plan.h"
 
 /* CLONE_PARENT: the child belongs to the master.  CLONE_PARENT_SETTID: its pid
@@ -113,10 +116,23 @@ spawn(const struct plan *plan, int32_t *page, const struct plan_order *order)
 		break;
 	case 0:
 		call_close(SPAWNER_SOCKET);
+		if (order->session >= PLAN_ATTEMPT)
+			proof_attempt(plan, order->session - PLAN_ATTEMPT);
 		session_run(plan, &plan->session[order->session]);
 	default:
 		break;
 	}
+}
+
+static bool
+makes_sense(const struct plan *plan, const struct message *message)
+{
+	uint32_t session = message->order.session;
+
+	if (session >= PLAN_ATTEMPT)
+		return message->fd == -1 &&
+		    attempt_get(session - PLAN_ATTEMPT) != NULL;
+	return message->fd == SPAWNER_CLIENT && session < plan->n_sessions;
 }
 
 /* An order that makes no sense is the master's bug: it is answered, not
@@ -129,8 +145,7 @@ serve(const struct plan *plan, int32_t *page)
 	while (receive(&message)) {
 		if (message.order.slot >= PLAN_SLOTS)
 			continue;
-		if (message.fd == SPAWNER_CLIENT &&
-		    message.order.session < plan->n_sessions)
+		if (makes_sense(plan, &message))
 			spawn(plan, page, &message.order);
 		else
 			__atomic_store_n(&page[message.order.slot], -EPROTO,

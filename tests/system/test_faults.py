@@ -3,16 +3,14 @@ calls that fail.  No client may be lost, nothing may spin, and what was wrong
 must be over within about a second of its cause being gone."""
 
 import os
-import shutil
 import signal
-import subprocess
 import time
 import unittest
 
-from harness import (Case, IS_ROOT, Load, children, close_with_reset,
-                     cpu_seconds, descriptors, die_with_parent, exists,
-                     free_port, greet, is_held, limit, needs_program,
-                     proc_status, read_all, wait_for)
+from harness import (Case, IS_ROOT, Load, Strace, children, close_with_reset,
+                     cpu_seconds, descriptors, exists, free_port, greet,
+                     is_held, limit, needs_program, proc_status, read_all,
+                     strace_works, wait_for)
 
 GREETING = b"hi client\n"
 OUT_OF_RESOURCES = b"out of resources, try again later\n"
@@ -403,52 +401,6 @@ class ProcessesAsUser(Processes):
 
 
 # ------------------------------------------------------ system calls that fail
-
-class Strace:
-    """strace at a running process: what it injects ends with it."""
-
-    def __init__(self, pid, *expressions, follow=False):
-        arguments = ["strace", "-qq", "-o", "/dev/null", "-p", str(pid)]
-        if follow:
-            arguments.append("-f")
-        for expression in expressions:
-            arguments += ["-e", expression]
-        self.pid = pid
-        self.process = subprocess.Popen(
-            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, preexec_fn=die_with_parent)
-
-    def __enter__(self):
-        wait_for(lambda: self._traces() or self.process.poll() is not None,
-                 what="strace")
-        if self.process.poll() is not None:
-            raise AssertionError(self.process.stderr.read().decode())
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait()
-        self.process.stderr.close()
-
-    def _traces(self):
-        return (proc_status(self.pid).get("TracerPid") ==
-                str(self.process.pid))
-
-
-def strace_works():
-    """True when a process of another user can be traced."""
-    if not IS_ROOT or shutil.which("strace") is None:
-        return False
-    sleeper = subprocess.Popen(["sleep", "60"])
-    try:
-        with Strace(sleeper.pid, "trace=none"):
-            return True
-    except AssertionError:
-        return False
-    finally:
-        sleeper.kill()
-        sleeper.wait()
-
 
 @unittest.skipUnless(strace_works(), "needs root and strace")
 class Injected(FaultCase):

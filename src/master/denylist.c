@@ -1,0 +1,131 @@
+/* The master's own seccomp filter: what a daemon that serves never calls. */
+#include "config.h"
+
+#include "denylist.h"
+
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+
+/*
+ * Filters stack and bind the next binary too (execve(2)), so the table holds
+ * only what no version of the daemon will ever need.  EPERM and not death: a
+ * library that merely asks must not end the service.
+ */
+static const struct denied {
+	const char *call;
+	const char *reason;
+} table[] = {
+	{ "execve", "the spawner is exec'd by descriptor: execveat" },
+	{ "ptrace", "other processes" },
+	{ "process_vm_readv", "other processes" },
+	{ "process_vm_writev", "other processes" },
+	{ "process_madvise", "other processes" },
+	{ "pidfd_getfd", "other processes' descriptors" },
+	{ "kcmp", "other processes" },
+	{ "init_module", "the kernel" },
+	{ "finit_module", "the kernel" },
+	{ "delete_module", "the kernel" },
+	{ "kexec_load", "the kernel" },
+	{ "kexec_file_load", "the kernel" },
+	{ "bpf", "the kernel" },
+	{ "perf_event_open", "the kernel" },
+	{ "userfaultfd", "the kernel, a favourite of exploits" },
+	{ "io_uring_setup", "the kernel, round every filter" },
+	{ "add_key", "the kernel's keys" },
+	{ "request_key", "the kernel's keys" },
+	{ "keyctl", "the kernel's keys" },
+	{ "mount", "mounts" },
+	{ "umount2", "mounts" },
+	{ "pivot_root", "mounts" },
+	{ "chroot", "mounts" },
+	{ "move_mount", "mounts" },
+	{ "open_tree", "mounts" },
+	{ "fsopen", "mounts" },
+	{ "fsconfig", "mounts" },
+	{ "fsmount", "mounts" },
+	{ "fspick", "mounts" },
+	{ "mount_setattr", "mounts" },
+	{ "unshare", "namespaces" },
+	{ "setns", "namespaces" },
+	{ "open_by_handle_at", "files without their paths" },
+	{ "swapon", "the machine" },
+	{ "swapoff", "the machine" },
+	{ "reboot", "the machine" },
+	{ "acct", "the machine" },
+	{ "quotactl", "the machine" },
+	{ "syslog", "the kernel's log; syslog(3) is a socket" },
+	{ "iopl", "the machine" },
+	{ "ioperm", "the machine" },
+	{ "clock_settime", "the clock" },
+	{ "settimeofday", "the clock" },
+	{ "clock_adjtime", "the clock" },
+	{ "adjtimex", "the clock" },
+	{ "sethostname", "the machine's name" },
+	{ "setdomainname", "the machine's name" },
+	{ "personality", "address layout" },
+};
+
+/* libseccomp returns negative errno values. */
+static void
+must(int result, const char *step)
+{
+	if (result < 0)
+		fatal(EXIT_PRIVILEGE, "sandbox: master: %s: %s", step,
+		    strerror(-result));
+}
+
+static void
+row_add(scmp_filter_ctx context, const struct denied *row)
+{
+	int call = seccomp_syscall_resolve_name(row->call);
+
+	if (call == __NR_SCMP_ERROR)
+		must(-ENOSYS, row->call);
+	/* Below 0: this architecture has no such call. */
+	if (call >= 0)
+		must(seccomp_rule_add(
+			 context, SCMP_ACT_ERRNO(EPERM), call, 0),
+		    row->call);
+}
+
+/* The table, and execveat(2) of anything but a descriptor. */
+static void
+rules_add(scmp_filter_ctx context)
+{
+	const struct denied *end = table + sizeof(table) / sizeof(table[0]);
+	const struct denied *row;
+
+	for (row = table; row < end; row++)
+		row_add(context, row);
+	must(seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM),
+		 SCMP_SYS(execveat), 1,
+		 SCMP_CMP(4, SCMP_CMP_NE, AT_EMPTY_PATH)),
+	    "execveat");
+}
+
+void
+denylist_enter(void)
+{
+	scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
+
+	if (context == NULL)
+		must(-ENOMEM, "seccomp_init");
+	/* A tree and not a chain: all clients' calls pass it. */
+	must(seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2),
+	    "seccomp_attr_set");
+	rules_add(context);
+	must(seccomp_load(context), "seccomp");
+	seccomp_release(context);
+	/* Without the filter: EFAULT. */
+	if (syscall(SYS_execve, NULL, NULL, NULL) != -1 || errno != EPERM)
+		fatal(EXIT_PRIVILEGE,
+		    "sandbox: master: seccomp: not in effect");
+}

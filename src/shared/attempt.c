@@ -1,0 +1,44 @@
+/* System calls that the filter must not let through. */
+#include "config.h"
+
+#include "attempt.h"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <fcntl.h>
+#include <signal.h>
+
+#ifdef SYS_mmap2
+#define MMAP SYS_mmap2
+#else
+#define MMAP SYS_mmap
+#endif
+
+/*
+ * One of each kind that matters.  Where there is no filter they must do no harm:
+ * they fail, or end with the child, which exits at once.
+ */
+static const struct attempt attempts[] = {
+	{ "getpid", SYS_getpid, { 0 } },
+	{ "openat", SYS_openat, { AT_FDCWD } }, /* no path: EFAULT */
+	{ "socket", SYS_socket, { AF_INET, SOCK_STREAM } },
+	{ "execve", SYS_execve, { 0 } }, /* no path: EFAULT */
+	{ "kill", SYS_kill, { 0, 0 } }, /* signal 0 is none */
+	{ "ptrace", SYS_ptrace, { 0 } }, /* PTRACE_TRACEME */
+	{ "mmap (executable)", MMAP,
+	    { 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
+		-1 } },
+	{ "prctl (PR_SET_DUMPABLE)", SYS_prctl, { PR_SET_DUMPABLE, 1 } },
+	{ "clone (other flags)", SYS_clone, { SIGCHLD } },
+};
+
+const struct attempt *
+attempt_get(size_t index)
+{
+	return index < sizeof(attempts) / sizeof(attempts[0]) ?
+	    &attempts[index] :
+	    NULL;
+}

@@ -1,0 +1,282 @@
+"""Giving up rights is verified: a step that fails, or that says it went through
+and had no effect, ends the start (exit status 77, the step named), and later
+never makes the running daemon's sandbox weaker."""
+
+import os
+import re
+import subprocess
+import tempfile
+import unittest
+
+from harness import (Case, DAEMON, HOST, PATIENCE, Strace, USER,
+                     become_user, children, connect, die_with_parent, greet,
+                     if_also_user, needs_program, needs_root, parse_line,
+                     proc_status, strace_works, wait_for)
+
+CALLS = ("setgroups", "setresgid", "setresuid", "capset", "prctl", "seccomp",
+         "landlock_restrict_self", "prlimit64", "setitimer")
+EFFECTS = ("retval=0", "error=EPERM")
+STRENGTH = ("Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd",
+            "CapAmb", "NoNewPrivs", "Seccomp", "Seccomp_filters")
+EXIT_PRIVILEGE = 77
+
+
+def strength(pid):
+    """What the kernel says of the process's rights."""
+    status = proc_status(pid)
+    # Not dumpable: then its files there are root's, proc(5).
+    owner = os.stat(f"/proc/{pid}/environ").st_uid
+    return {"environ": owner, **{key: status.get(key) for key in STRENGTH}}
+
+
+def places(trace):
+    """Which calls of a process to spoil, from strace's output: for each kind of
+    call (a prctl of one operation is one) the first and the last.  Counted for
+    each process on its own, as strace does."""
+    seen = {}
+    for line in trace.splitlines():
+        match = re.match(r"(\d+) +\w+\((\w*)(?:, (PR_CAP_AMBIENT\w+))?", line)
+        if match:
+            seen.setdefault(match[1], []).append((match[2], match[3]))
+    numbers = set()
+    for kinds in seen.values():
+        for kind in set(kinds):
+            numbers.add(kinds.index(kind) + 1)
+            numbers.add(len(kinds) - kinds[::-1].index(kind))
+    return sorted(numbers)
+
+
+class Started:
+    """forkgreetd -f under strace: it refuses, or it serves."""
+
+    def __init__(self, config, inject, as_user, more=(), wrapper=()):
+        self.output = tempfile.TemporaryFile("w+")
+        self.trace = tempfile.NamedTemporaryFile("r")
+        os.chmod(self.trace.name, 0o666)
+
+        def before():
+            if as_user:
+                become_user()
+            die_with_parent()
+        self.process = subprocess.Popen(
+            [*wrapper, "strace", "-f", "-qq", *more, "-o", self.trace.name, "-e",
+             inject, DAEMON, "-f", "-c", config], stdin=subprocess.DEVNULL,
+            stdout=self.output, stderr=self.output, preexec_fn=before)
+        try:
+            wait_for(self._decided, PATIENCE, f"the end of {inject}")
+        except AssertionError:
+            self.end()
+            raise
+        self.serves = self.process.poll() is None
+
+    def _decided(self):
+        return (self.process.poll() is not None
+                or "\nforkgreetd: start version=" in "\n" + self.said())
+
+    def said(self):
+        """Its standard error so far."""
+        self.output.seek(0)
+        return self.output.read()
+
+    def master(self):
+        """Its pid."""
+        line = self.said().partition("forkgreetd: start ")[2]
+        return int(parse_line(line)["pid"])
+
+    def end(self):
+        """Whatever state it is in: afterwards it is gone.  Its children die
+        with it."""
+        for pid in children(self.process.pid):
+            try:
+                os.kill(pid, 9)
+            except ProcessLookupError:
+                pass
+        self.process.wait(PATIENCE)
+        self.trace.close()
+        self.output.close()
+
+
+@unittest.skipUnless(strace_works(), "needs root and strace")
+class Start(Case):
+    """From the exec to the first client."""
+
+    as_user = False
+    wrapper = ()
+    needless = ()  # calls by which this user has nothing to give up
+
+    def setUp(self):
+        self.config = self.write("required")
+
+    def write(self, sandbox):
+        """A configuration file; its path."""
+        path = os.path.join(self.folder(), sandbox + ".conf")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(self.configuration(
+                self.listener("hold = true;"), f'sandbox = "{sandbox}";'))
+        os.chmod(path, 0o644)
+        return path
+
+    def begin(self, inject, more=(), config=None):
+        """Started."""
+        return Started(config or self.config, inject, self.as_user, more,
+                       self.wrapper)
+
+    def rights(self, started):
+        """Of master, spawner and a client child."""
+        master = started.master()
+        with connect(self.port, HOST, PATIENCE) as sock:
+            self.assertEqual(sock.recv(100), b"hi client\n")
+            spawner, child = sorted(
+                pid for pid in children(master)
+                if proc_status(pid).get("State", "Z")[0] != "Z")
+            return [strength(pid) for pid in (master, spawner, child)]
+
+    def refused(self, started, what):
+        """The start failed as it must."""
+        said = started.said()
+        self.assertEqual(started.process.returncode, EXIT_PRIVILEGE,
+                         f"{what}: {said}")
+        for line in said.splitlines():
+            self.assertTrue(line.startswith("forkgreetd: "), said)
+
+    def calls(self):
+        """Those that this user's start makes, and where to spoil them."""
+        found = {}
+        for call in CALLS:
+            started = self.begin(f"trace={call}")
+            try:
+                self.assertTrue(started.serves, started.said())
+                with open(started.trace.name, encoding="ascii") as file:
+                    found[call] = places(file.read())
+            finally:
+                started.end()
+        return {call: numbers for call, numbers in found.items() if numbers}
+
+    def test_all_at_once(self):
+        """Not one of these calls works: said by name."""
+        for call in self.calls().keys() - self.needless:
+            for effect in EFFECTS:
+                what = f"{call}:{effect}"
+                with self.subTest(what):
+                    started = self.begin(f"inject={what}")
+                    try:
+                        self.assertFalse(started.serves, started.said())
+                        self.refused(started, what)
+                        self.assertRegex(started.said(), self.step(call))
+                    finally:
+                        started.end()
+
+    @staticmethod
+    def step(call):
+        """How the message names what failed."""
+        return {"capset": "capset|capabilities", "prlimit64": "RLIMIT_",
+                "prctl": "prctl|PR_|capabilit", "seccomp": "seccomp"}.get(
+                    call, call)
+
+    def test_one_by_one(self):
+        """Each one alone, wherever it is: no start, or nothing is weaker."""
+        started = self.begin("trace=none")
+        try:
+            whole = self.rights(started)
+        finally:
+            started.end()
+        faults = [f"{call}:{effect}:when={number}"
+                  for call, numbers in self.calls().items()
+                  for number in numbers for effect in EFFECTS]
+        refusals = 0
+        for what in faults:
+            with self.subTest(what):
+                started = self.begin(f"inject={what}")
+                try:
+                    if started.serves:
+                        self.assertEqual(self.rights(started), whole)
+                    else:
+                        refusals += 1
+                        self.refused(started, what)
+                finally:
+                    started.end()
+        self.assertGreater(refusals, len(faults) // 2)
+
+    def test_behind_another_filter(self):
+        """A filter is on already (strace's own)."""
+        for call in "seccomp", "landlock_restrict_self":
+            started = self.begin(f"inject={call}:retval=0",
+                                 more=("--seccomp-bpf", "-e",
+                                       f"trace={call}"))
+            try:
+                self.assertFalse(started.serves)
+                self.refused(started, call)
+                self.assertRegex(started.said(), self.step(call))
+            finally:
+                started.end()
+
+    def test_off(self):
+        """The only way around."""
+        started = self.begin("inject=landlock_restrict_self:error=ENOSYS",
+                             config=self.write("off"))
+        try:
+            self.assertTrue(started.serves, started.said())
+            self.assertIn(" sandbox=off ", started.said())
+        finally:
+            started.end()
+
+
+@if_also_user
+class StartAsUser(Start):
+    """The same, started by an ordinary user."""
+
+    as_user = True
+    needless = {"capset"}
+
+
+@needs_program("setpriv")
+@needs_root
+class StartWithAmbient(Start):
+    """As a unit with User= and too many ambient capabilities starts it."""
+
+    wrapper = ("setpriv", "--reuid", str(USER), "--regid", str(USER),
+               "--clear-groups", "--inh-caps", "+net_bind_service,+kill",
+               "--ambient-caps", "+net_bind_service,+kill")
+    test_behind_another_filter = test_off = None
+
+
+@unittest.skipUnless(strace_works(), "needs root and strace")
+class Running(Case):
+    """Later generations."""
+
+    FAULTS = ("seccomp:retval=0", "landlock_restrict_self:retval=0",
+              "prlimit64:retval=0", "setitimer:retval=0",
+              "seccomp:error=EPERM", "landlock_restrict_self:error=EPERM")
+
+    def test_reload(self):
+        daemon = self.daemon()
+        spawners = daemon.spawners()
+        for fault in self.FAULTS:
+            with self.subTest(fault), Strace(
+                    daemon.pid, f"inject={fault}", follow=True):
+                daemon.reload(self.configuration(
+                    self.listener('greeting = "changed";')), "failed", 20)
+        self.assertEqual(daemon.spawners(), spawners)
+        self.assertEqual(greet(self.port), b"hi client\n")
+
+    def test_respawn(self):
+        """Nobody is served by a spawner that is not proved; those who wait are
+        served once there is one."""
+        daemon = self.daemon()
+        for fault in self.FAULTS[:2]:
+            with Strace(daemon.pid, f"inject={fault}", follow=True):
+                os.kill(daemon.spawners()[0], 9)
+                daemon.wait_line("spawner", seconds=PATIENCE)
+                wait_for(lambda: any("not in effect" in line
+                                     for line in daemon.log()), PATIENCE)
+                sock = self.connect(self.port, seconds=PATIENCE)
+                sock.settimeout(0.5)
+                with self.assertRaises(TimeoutError):
+                    sock.recv(1)
+            sock.settimeout(PATIENCE)
+            self.assertEqual(sock.recv(100), b"hi client\n")
+
+
+if __name__ == "__main__":
+    from harness import main
+    main()
