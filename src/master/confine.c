@@ -119,7 +119,7 @@ become_nobody(void)
 static int
 lower_limit(__rlimit_resource_t resource, rlim_t value)
 {
-	struct rlimit now;
+	struct rlimit now = { RLIM_INFINITY, RLIM_INFINITY };
 
 	if (getrlimit(resource, &now) == -1)
 		return -1;
@@ -219,8 +219,8 @@ load_filter(void)
 	scmp_filter_ctx context = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	const char *step;
 
-	if (context == NULL) {
-		errno = ENOMEM;
+	if (context == NULL) { /* it does not say why */
+		errno = ENOSYS;
 		return "seccomp_init";
 	}
 	step = add_rules(context);

@@ -42,6 +42,7 @@ candidate_prepare(struct candidate *candidate,
 
 	failed = snapshot_make(
 	    &candidate->snapshot, candidate->conf, greetings);
+	candidate->report.unconfined = failed != NULL;
 	names_of(candidate->conf, names);
 	if (failed == NULL &&
 	    stats_prepare(

@@ -147,6 +147,9 @@ candidate_make(struct candidate *candidate, struct conf_greeting *greetings,
 {
 	if (candidate_prepare(candidate, greetings, server) == -1) {
 		log_report(&candidate->report);
+		if (candidate->report.unconfined)
+			fatal(EXIT_PRIVILEGE, "start: the sandbox's plan "
+			    "cannot be made");
 		fatal(EXIT_ADDRESS, "start: not all addresses can be bound");
 	}
 	conf_greetings_free(greetings, candidate->conf->n_listeners);

@@ -15,6 +15,10 @@
 
 #include "log.h"
 
+/* Of capget(2), version 3; the last one of Linux 5.9, the oldest that has
+ * close_range(2), is CAP_CHECKPOINT_RESTORE. */
+#define CAPABILITIES_MAX 64
+
 static const cap_value_t kept[] = { CAP_NET_BIND_SERVICE };
 static bool dropped; /* before that, root needs all it has */
 
@@ -102,13 +106,28 @@ user_change(const struct identity *identity)
 	    "setresuid");
 }
 
+/*
+ * How many capabilities the kernel has, 0: it does not say.  libcap counts them
+ * too, before main(), but nobody hears when that fails.
+ */
+static cap_value_t
+cap_count(void)
+{
+	cap_value_t cap = 0;
+
+	while (cap < CAPABILITIES_MAX && prctl(PR_CAPBSET_READ, cap) >= 0)
+		cap++;
+	return cap > CAP_CHECKPOINT_RESTORE ? cap : 0;
+}
+
 /* Only root may; under a unit's User= the unit does it. */
 static void
 bounding_empty(void)
 {
-	cap_value_t cap;
+	cap_value_t cap, count = cap_count();
 
-	for (cap = 0; cap < cap_max_bits(); cap++)
+	must(count > 0, "prctl PR_CAPBSET_READ");
+	for (cap = 0; cap < count; cap++)
 		must(cap_drop_bound(cap) == 0, "capability bounding set");
 }
 
@@ -156,17 +175,17 @@ caps_are_gone(bool keep)
 {
 	cap_t now = cap_get_proc();
 	cap_flag_value_t permitted, effective, inheritable;
-	cap_value_t cap;
-	bool gone = now != NULL;
+	cap_value_t cap, count = cap_count();
+	bool gone = now != NULL && count > 0;
 
-	for (cap = 0; gone && cap < cap_max_bits(); cap++) {
-		cap_get_flag(now, cap, CAP_PERMITTED, &permitted);
-		cap_get_flag(now, cap, CAP_EFFECTIVE, &effective);
-		cap_get_flag(now, cap, CAP_INHERITABLE, &inheritable);
-		gone = effective == CAP_CLEAR && inheritable == CAP_CLEAR &&
+	for (cap = 0; gone && cap < count; cap++)
+		gone = cap_get_flag(now, cap, CAP_PERMITTED, &permitted) == 0 &&
+		    cap_get_flag(now, cap, CAP_EFFECTIVE, &effective) == 0 &&
+		    cap_get_flag(now, cap, CAP_INHERITABLE, &inheritable) ==
+			0 &&
+		    effective == CAP_CLEAR && inheritable == CAP_CLEAR &&
 		    (permitted == CAP_CLEAR || (keep && cap == kept[0])) &&
 		    cap_get_ambient(cap) != 1;
-	}
 	cap_free(now);
 	return gone;
 }
@@ -202,12 +221,12 @@ verify_identity(const struct identity *identity)
 static bool
 bounding_is_empty(void)
 {
-	cap_value_t cap;
+	cap_value_t cap, count = cap_count();
 
-	for (cap = 0; cap < cap_max_bits(); cap++)
+	for (cap = 0; cap < count; cap++)
 		if (cap_get_bound(cap) != 0)
 			return false;
-	return true;
+	return count > 0;
 }
 
 void

@@ -139,8 +139,8 @@ sandbox_compile(struct sock_filter *code, size_t *length)
 	scmp_filter_ctx context = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	const char *step;
 
-	if (context == NULL) {
-		errno = ENOMEM;
+	if (context == NULL) { /* it does not say why */
+		errno = ENOSYS;
 		return "seccomp_init";
 	}
 	/* The library's default would end the thread only. */

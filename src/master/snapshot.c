@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -64,7 +65,9 @@ header_make(struct plan *plan, const struct conf *conf,
 	*plan = (struct plan) {
 		.magic = PLAN_MAGIC,
 		.master = (int32_t)getpid(),
-		.sandbox = conf->sandbox == CONF_SANDBOX_REQUIRED,
+		.sandbox = conf->sandbox == CONF_SANDBOX_REQUIRED ?
+		    PLAN_SANDBOX_REQUIRED :
+		    PLAN_SANDBOX_OFF,
 		.filter_length = (uint32_t)filter_length,
 		.n_sessions = conf->n_listeners,
 	};
@@ -75,25 +78,38 @@ header_make(struct plan *plan, const struct conf *conf,
 	plan->size = (uint32_t)size;
 }
 
-/* Puts the plan into the memfd, seals it, and maps it for ourselves. */
+int
+snapshot_seal(const struct plan *plan)
+{
+	int fd = memfd_create(
+	    "forkgreet-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd == -1)
+		return -1;
+	errno = ENOSPC; /* of a short write */
+	if (write(fd, plan, plan->size) == (ssize_t)plan->size &&
+	    fcntl(fd, F_ADD_SEALS, SEALS) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Puts the plan together, seals it, and maps it for ourselves. */
 static const char *
 put(struct snapshot *snapshot, const struct plan *header,
     const struct conf *conf, const struct conf_greeting *greetings,
     const struct sock_filter *filter)
 {
-	struct plan *plan;
+	struct plan *plan = malloc(header->size);
 
-	if (ftruncate(snapshot->fd, header->size) == -1)
-		return "ftruncate of the plan";
-	plan = mmap(NULL, header->size, PROT_READ | PROT_WRITE, MAP_SHARED,
-	    snapshot->fd, 0);
-	if (plan == MAP_FAILED)
-		return "mmap of the plan";
+	if (plan == NULL)
+		return "plan";
 	*plan = *header;
 	fill(plan, conf, greetings, filter);
-	munmap(plan, header->size);
-	if (fcntl(snapshot->fd, F_ADD_SEALS, SEALS) == -1)
-		return "sealing the plan";
+	snapshot->fd = snapshot_seal(plan);
+	free(plan);
+	if (snapshot->fd == -1)
+		return "memfd_create of the plan";
 	plan = mmap(NULL, header->size, PROT_READ, MAP_SHARED, snapshot->fd, 0);
 	if (plan == MAP_FAILED)
 		return "mmap of the plan";
@@ -116,10 +132,6 @@ snapshot_make(struct snapshot *snapshot, const struct conf *conf,
 	if (failed != NULL)
 		return failed;
 	header_make(&header, conf, greetings, length);
-	snapshot->fd =
-	    memfd_create("forkgreet-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (snapshot->fd == -1)
-		return "memfd_create";
 	failed = put(snapshot, &header, conf, greetings, filter);
 	if (failed != NULL)
 		snapshot_free(snapshot);

@@ -21,6 +21,10 @@ struct snapshot {
 const char *snapshot_make(struct snapshot *snapshot, const struct conf *conf,
     const struct conf_greeting *greetings);
 
+/* Puts a plan into a sealed memfd, which the caller closes.  Returns it, or -1
+ * with errno. */
+int snapshot_seal(const struct plan *plan);
+
 void snapshot_free(struct snapshot *snapshot);
 
 #endif

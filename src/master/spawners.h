@@ -40,6 +40,7 @@ struct spawner {
 	uint32_t canary_read; /* bytes of the greeting that were right */
 	uint32_t attempts; /* of shared/attempt.h that have been started */
 	int64_t deadline; /* of the trial */
+	bool diagnosed; /* on trial once more, to learn why it failed */
 };
 
 struct spawners {

@@ -15,12 +15,26 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "diagnose.h"
 #include "events.h"
 #include "launch.h"
 #include "snapshot.h"
 #include "spawners.h"
 #include "shared/attempt.h"
 #include "shared/outcome.h"
+
+/* One that is dead takes no order, but trial_check() finds out why. */
+static int
+order(struct spawners *spawners, struct spawner *spawner, uint32_t session,
+    int fd)
+{
+	int result = spawners_order(spawners, spawner,
+	    spawners_canary_slot(spawners, spawner), session, fd);
+
+	return result == -1 && (errno == EPIPE || errno == ECONNRESET) ?
+	    0 :
+	    result;
+}
 
 /* Connects the canary and hands it over as the first client. */
 static int
@@ -30,10 +44,7 @@ canary_start(struct spawners *spawners, struct spawner *spawner)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == -1)
 		return -1;
-	result = spawners_order(spawners, spawner,
-	    spawners_canary_slot(spawners, spawner), 0, ends[1]);
-	if (result == -1 && (errno == EPIPE || errno == ECONNRESET))
-		result = 0; /* it is dead: trial_check() finds out why */
+	result = order(spawners, spawner, 0, ends[1]);
 	close(ends[1]);
 	spawner->canary = ends[0];
 	return result;
@@ -81,9 +92,10 @@ free_index(const struct spawners *spawners)
 	return -1;
 }
 
-int
-trial_start(struct spawners *spawners, const struct snapshot *snapshot,
-    int64_t now)
+/* Takes a free place, starts a spawner there, and its canary.  NULL: failed, see
+ * spawners->failure. */
+static struct spawner *
+begin(struct spawners *spawners, int plan_fd, int64_t now)
 {
 	struct spawner *spawner;
 	int index = free_index(spawners);
@@ -91,22 +103,29 @@ trial_start(struct spawners *spawners, const struct snapshot *snapshot,
 	if (index == -1) {
 		snprintf(spawners->failure, sizeof(spawners->failure),
 		    "%d earlier spawners have not ended yet", SPAWNERS_MAX);
-		return -1;
+		return NULL;
 	}
 	spawner = &spawners->list[index];
 	spawner->state = SPAWNER_TRIAL;
 	spawner->generation = ++spawners->generation;
 	spawner->deadline = now + SPAWNER_TRIAL_MS * CLOCK_MS;
 	spawners->trial = index;
-	spawners->plan = snapshot->plan;
-	if (process_start(spawners, spawner, snapshot->fd) == 0 &&
+	if (process_start(spawners, spawner, plan_fd) == 0 &&
 	    canary_start(spawners, spawner) == 0 &&
 	    watch(spawners, spawner) == 0)
-		return 0;
+		return spawner;
 	snprintf(spawners->failure, sizeof(spawners->failure),
 	    "starting the spawner: %s", strerror(errno));
 	trial_abandon(spawners);
-	return -1;
+	return NULL;
+}
+
+int
+trial_start(struct spawners *spawners, const struct snapshot *snapshot,
+    int64_t now)
+{
+	spawners->plan = snapshot->plan;
+	return begin(spawners, snapshot->fd, now) == NULL ? -1 : 0;
 }
 
 static enum trial __attribute__((format(printf, 2, 3)))
@@ -120,23 +139,6 @@ trial_fail(struct spawners *spawners, const char *format, ...)
 	va_end(args);
 	trial_abandon(spawners);
 	return TRIAL_FAILED;
-}
-
-/* Did the spawner, which has ended, say what it could not do?  The canary that it
- * left unread is an error of the socket's, which comes before what it said. */
-static bool
-failure_read(const struct spawner *spawner, struct plan_failure *failure)
-{
-	ssize_t n;
-
-	do
-		n = recv(spawner->socket, failure, sizeof(*failure),
-		    MSG_DONTWAIT);
-	while (n == -1 && errno == ECONNRESET);
-	if (n != sizeof(*failure))
-		return false;
-	failure->step[sizeof(failure->step) - 1] = '\0';
-	return true;
 }
 
 static void
@@ -170,6 +172,77 @@ canary_read(const struct spawners *spawners, struct spawner *spawner)
 	return true;
 }
 
+/* ------------------------------------------------------------- killed by SIGSYS */
+
+/* The trial has failed by a system call: tries once more, to name it. */
+static enum trial
+diagnosis_start(struct spawners *spawners, int64_t now)
+{
+	char failure[sizeof(spawners->failure)];
+	struct spawner *spawner;
+	int fd = diagnose_plan(spawners->plan);
+
+	memcpy(failure, spawners->failure, sizeof(failure));
+	trial_abandon(spawners);
+	spawners->page[PLAN_REFUSED_SLOT] = 0;
+	spawner = fd == -1 ? NULL : begin(spawners, fd, now);
+	if (fd != -1)
+		close(fd);
+	memcpy(spawners->failure, failure, sizeof(failure));
+	if (spawner == NULL)
+		return TRIAL_FAILED;
+	spawner->diagnosed = true;
+	return TRIAL_RUNNING;
+}
+
+/* It has ended, or had its time. */
+static enum trial
+diagnosis_end(struct spawners *spawners)
+{
+	diagnose_explain(spawners->failure, sizeof(spawners->failure),
+	    spawners_page(spawners, PLAN_REFUSED_SLOT));
+	trial_abandon(spawners);
+	return TRIAL_FAILED;
+}
+
+static enum trial
+diagnosis_check(
+    struct spawners *spawners, struct spawner *spawner, int64_t now)
+{
+	int32_t pid = spawners_page(
+	    spawners, spawners_canary_slot(spawners, spawner));
+
+	if (spawner->canary != -1)
+		canary_read(spawners, spawner);
+	if (pid > 0 && waitpid(pid, NULL, WNOHANG) == pid)
+		return diagnosis_end(spawners);
+	if (waitpid(spawner->pid, NULL, WNOHANG) == spawner->pid) {
+		spawner->pid = -1;
+		return diagnosis_end(spawners);
+	}
+	return now < spawner->deadline ? TRIAL_RUNNING :
+					 diagnosis_end(spawners);
+}
+
+/* ----------------------------------------------------------------- its judgement */
+
+/* Did the spawner, which has ended, say what it could not do?  The canary that it
+ * left unread is an error of the socket's, which comes before what it said. */
+static bool
+failure_read(const struct spawner *spawner, struct plan_failure *failure)
+{
+	ssize_t n;
+
+	do
+		n = recv(spawner->socket, failure, sizeof(*failure),
+		    MSG_DONTWAIT);
+	while (n == -1 && errno == ECONNRESET);
+	if (n != sizeof(*failure))
+		return false;
+	failure->step[sizeof(failure->step) - 1] = '\0';
+	return true;
+}
+
 /* Starts the next attempt that the filter must not let through. */
 static enum trial
 attempt_next(struct spawners *spawners, struct spawner *spawner)
@@ -178,9 +251,7 @@ attempt_next(struct spawners *spawners, struct spawner *spawner)
 
 	if (!spawners->plan->sandbox || attempt_get(next) == NULL)
 		return TRIAL_PASSED;
-	if (spawners_order(spawners, spawner,
-		spawners_canary_slot(spawners, spawner), PLAN_ATTEMPT + next,
-		-1) == -1)
+	if (order(spawners, spawner, PLAN_ATTEMPT + next, -1) == -1)
 		return trial_fail(spawners, "spawner: order: %s",
 		    strerror(errno));
 	spawner->attempts = next + 1;
@@ -204,14 +275,26 @@ attempt_judge(struct spawners *spawners, struct spawner *spawner, int status)
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
+/* A signal was the end of who. */
+static enum trial
+died(struct spawners *spawners, const char *who, int status)
+{
+	snprintf(spawners->failure, sizeof(spawners->failure),
+	    "%s: %s by signal %d (%s)", who,
+	    outcome_name(outcome_of_status(status)), WTERMSIG(status),
+	    strsignal(WTERMSIG(status)));
+	if (WTERMSIG(status) == SIGSYS)
+		return diagnosis_start(spawners, clock_now());
+	trial_abandon(spawners);
+	return TRIAL_FAILED;
+}
+
 /* The canary's child has ended with status. */
 static enum trial
 canary_judge(struct spawners *spawners, struct spawner *spawner, int status)
 {
 	if (WIFSIGNALED(status))
-		return trial_fail(spawners, "trial client: %s by signal %d (%s)",
-		    outcome_name(outcome_of_status(status)),
-		    WTERMSIG(status), strsignal(WTERMSIG(status)));
+		return died(spawners, "trial client", status);
 	if (spawner->canary != -1 && !canary_read(spawners, spawner))
 		return trial_fail(spawners, "trial client: wrong greeting");
 	if (WEXITSTATUS(status) != OUTCOME_GREETED || spawner->canary != -1)
@@ -232,18 +315,22 @@ trial_ended(struct spawners *spawners, struct spawner *spawner, int status)
 		return trial_fail(spawners, "spawner: %s: %s", failure.step,
 		    failure.error == 0 ? "not in effect" :
 					 strerror(failure.error));
-	return trial_fail(spawners, "spawner: ended with %s %d",
-	    WIFSIGNALED(status) ? "signal" : "exit status",
-	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	if (WIFSIGNALED(status))
+		return died(spawners, "spawner", status);
+	return trial_fail(spawners, "spawner: ended with exit status %d",
+	    WEXITSTATUS(status));
 }
 
 enum trial
 trial_check(struct spawners *spawners, int64_t now)
 {
 	struct spawner *spawner = &spawners->list[spawners->trial];
-	int32_t pid = spawners_page(spawners, spawners_canary_slot(spawners, spawner));
+	int32_t pid = spawners_page(
+	    spawners, spawners_canary_slot(spawners, spawner));
 	int status;
 
+	if (spawner->diagnosed)
+		return diagnosis_check(spawners, spawner, now);
 	if (spawner->canary != -1 && !canary_read(spawners, spawner))
 		return trial_fail(spawners, "trial client: wrong greeting");
 	if (pid < 0)

@@ -21,8 +21,10 @@ int trial_start(struct spawners *spawners, const struct snapshot *snapshot,
 /*
  * How the trial stands; to be asked at each event of the spawner, when a child
  * has ended, and at its deadline.  It passes when the canary got the exact
- * greeting and its child ended as greeted.  TRIAL_FAILED (with
- * spawners->failure) has killed and reaped the spawner.
+ * greeting, its child ended as greeted, and each attempt of shared/attempt.h
+ * was the end of the child that made it.  TRIAL_FAILED (with
+ * spawners->failure, which names the system call that the filter refused) has
+ * killed and reaped the spawner.
  */
 enum trial trial_check(struct spawners *spawners, int64_t now);
 

@@ -19,15 +19,19 @@ enum {
 };
 
 /* Rows of the pid page: one for each client slot (30,000 clients, the most that
- * limits.max_clients may say, and one that is being refused), and above them one
- * for each spawner's canary. */
+ * limits.max_clients may say, and one that is being refused), above them one
+ * for each spawner's canary, and one for a diagnosis: a canary that the filter
+ * killed cannot say why, so the same plan is tried once more with
+ * PLAN_SANDBOX_DIAGNOSE and a filter that traps.  Who is refused a call stores
+ * its number, plus 1, in that row and exits; these children do have the page. */
 #define PLAN_CLIENT_SLOTS 30001
 #define PLAN_CANARY_SLOTS 8
-#define PLAN_SLOTS (PLAN_CLIENT_SLOTS + PLAN_CANARY_SLOTS)
+#define PLAN_REFUSED_SLOT (PLAN_CLIENT_SLOTS + PLAN_CANARY_SLOTS)
+#define PLAN_SLOTS (PLAN_REFUSED_SLOT + 1)
 
 /*
  * The pid page: int32_t[PLAN_SLOTS], shared by the master and all its spawners,
- * never by a client child.  0: not cloned yet.  Above 0: the child's pid, which
+ * never by a client's child.  0: not cloned yet.  Above 0: the child's pid, which
  * the kernel stores before the child runs (CLONE_PARENT_SETTID).  Below 0: the
  * clone failed with that errno.
  */
@@ -48,12 +52,18 @@ struct plan_session {
 	uint32_t unused;
 };
 
+enum plan_sandbox {
+	PLAN_SANDBOX_OFF,
+	PLAN_SANDBOX_REQUIRED,
+	PLAN_SANDBOX_DIAGNOSE, /* never serves a client: see PLAN_REFUSED_SLOT */
+};
+
 /* Written by the master, sealed, mapped read-only by the spawner. */
 struct plan {
 	uint64_t magic;
 	uint32_t size; /* of the whole memfd, bytes */
 	int32_t master; /* pid: the only parent that a child accepts */
-	uint32_t sandbox; /* 1: required, 0: off */
+	uint32_t sandbox; /* enum plan_sandbox */
 	uint32_t filter_offset; /* struct sock_filter[], 8-byte aligned */
 	uint32_t filter_length; /* instructions, at most BPF_MAXINSNS */
 	uint32_t n_sessions;

@@ -158,7 +158,7 @@ lockdown(const struct plan *plan)
 	const char *failed = limits_set();
 	int abi = landlock_abi();
 
-	if (failed != NULL || !plan->sandbox)
+	if (failed != NULL || plan->sandbox == PLAN_SANDBOX_OFF)
 		return failed;
 	if (!has_no_capability())
 		return "capabilities";

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "calls.h"
+#include "diagnose.h"
 #include "lockdown.h"
 #include "proof.h"
 #include "session.h"
@@ -60,17 +61,22 @@ plan_map(void)
 	return plan;
 }
 
-/* The children must not have the page: they could lie about each other. */
+/* The children must not have the page: they could lie about each other.  In a
+ * diagnosis there is but one, and no client. */
 static int32_t *
-page_map(void)
+page_map(const struct plan *plan)
 {
 	int32_t *page = mmap(NULL, PLAN_PAGE_BYTES, PROT_READ | PROT_WRITE,
 	    MAP_SHARED, SPAWNER_PAGE, 0);
 
 	if (page == MAP_FAILED)
 		fail("mmap of the pid page");
-	if (madvise(page, PLAN_PAGE_BYTES, MADV_DONTFORK) == -1)
+	if (plan->sandbox == PLAN_SANDBOX_DIAGNOSE) {
+		if (diagnose_install(page) == -1)
+			fail("sigaction");
+	} else if (madvise(page, PLAN_PAGE_BYTES, MADV_DONTFORK) == -1) {
 		fail("madvise MADV_DONTFORK");
+	}
 	close(SPAWNER_PAGE);
 	return page;
 }
@@ -143,7 +149,7 @@ serve(const struct plan *plan, int32_t *page)
 	struct message message;
 
 	while (receive(&message)) {
-		if (message.order.slot >= PLAN_SLOTS)
+		if (message.order.slot >= PLAN_REFUSED_SLOT)
 			continue;
 		if (makes_sense(plan, &message))
 			spawn(plan, page, &message.order);
@@ -163,7 +169,7 @@ main(void)
 	const char *failed;
 
 	plan = plan_map();
-	page = page_map();
+	page = page_map(plan);
 	if (prctl(PR_SET_NAME, "forkgreet-spawn", 0, 0, 0) == -1 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)
 		fail("prctl PR_SET_PDEATHSIG");

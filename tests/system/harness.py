@@ -759,8 +759,8 @@ def needs_program(name):
 class Strace:
     """strace at a running process: what it injects ends with it."""
 
-    def __init__(self, pid, *expressions, follow=False):
-        arguments = ["strace", "-qq", "-o", "/dev/null", "-p", str(pid)]
+    def __init__(self, pid, *expressions, follow=False, output="/dev/null"):
+        arguments = ["strace", "-qq", "-o", output, "-p", str(pid)]
         if follow:
             arguments.append("-f")
         for expression in expressions:

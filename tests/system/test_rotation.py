@@ -48,7 +48,15 @@ class Rotation(Case):
         before = set(daemon.clients())
         sock = self.connect(self.port)
         sock.recv(100)
-        return sock, wait_for(lambda: set(daemon.clients()) - before).pop()
+        return sock, wait_for(lambda: self.lasting(daemon, before))
+
+    @staticmethod
+    def lasting(daemon, before):
+        """The new child that stays: those of a trial do not."""
+        fresh = set(daemon.clients()) - before
+        time.sleep(0.02)
+        stays = fresh & set(daemon.clients())
+        return stays.pop() if len(fresh) == len(stays) == 1 else None
 
     def crash(self, daemon, number=signal.SIGSEGV):
         """One client child dies of the signal."""

@@ -357,7 +357,8 @@ class Privileges(StartCase):
         (pid,) = daemon.clients()
         return pid
 
-    def assert_sandboxed(self, pid, filters=1):
+    def assert_sandboxed(self, pid, filters=2):
+        """Of the filters the first is the master's."""
         status = proc_status(pid)
         self.assert_identity(status)
         self.assert_capabilities(status)
@@ -376,6 +377,7 @@ class Privileges(StartCase):
         self.assert_capabilities(
             status, NOTHING if self.as_user or not IS_ROOT else BIND_SERVICE)
         self.assertEqual(status["NoNewPrivs"], "1")
+        self.assertEqual(status["Seccomp_filters"], "1")
         self.assert_not_dumpable(daemon.pid)
         self.assertEqual(daemon.lines("start")[0]["uid"],
                          status["Uid"].split()[0])
@@ -423,6 +425,7 @@ class Privileges(StartCase):
         for pid in spawner, client:
             self.assert_sandboxed(pid, filters=0)
         self.assertEqual(limits(client)["Max processes"], ("0", "0"))
+        self.assertEqual(proc_status(daemon.pid)["Seccomp_filters"], "0")
 
     def test_sandbox_is_said(self):
         line = self.start().lines("start")[0]

@@ -35,7 +35,8 @@ def places(trace):
     each process on its own, as strace does."""
     seen = {}
     for line in trace.splitlines():
-        match = re.match(r"(\d+) +\w+\((\w*)(?:, (PR_CAP_AMBIENT\w+))?", line)
+        match = re.match(r"(\d+ +)?\w+\((\w*)(?:, (PR_CAP_AMBIENT\w+|RLIMIT_\w+))?",
+                         line)
         if match:
             seen.setdefault(match[1], []).append((match[2], match[3]))
     numbers = set()
@@ -47,9 +48,10 @@ def places(trace):
 
 
 class Started:
-    """forkgreetd -f under strace: it refuses, or it serves."""
+    """forkgreetd under strace: it refuses, or it serves."""
 
-    def __init__(self, config, inject, as_user, more=(), wrapper=()):
+    def __init__(self, config, inject, as_user, more=("-f",), wrapper=(),
+                 arguments=("-f",)):
         self.output = tempfile.TemporaryFile("w+")
         self.trace = tempfile.NamedTemporaryFile("r")
         os.chmod(self.trace.name, 0o666)
@@ -59,8 +61,9 @@ class Started:
                 become_user()
             die_with_parent()
         self.process = subprocess.Popen(
-            [*wrapper, "strace", "-f", "-qq", *more, "-o", self.trace.name, "-e",
-             inject, DAEMON, "-f", "-c", config], stdin=subprocess.DEVNULL,
+            [*wrapper, "strace", "-qq", *more, "-o", self.trace.name, "-e",
+             inject, DAEMON, *arguments, "-c", config],
+            stdin=subprocess.DEVNULL,
             stdout=self.output, stderr=self.output, preexec_fn=before)
         try:
             wait_for(self._decided, PATIENCE, f"the end of {inject}")
@@ -116,10 +119,10 @@ class Start(Case):
         os.chmod(path, 0o644)
         return path
 
-    def begin(self, inject, more=(), config=None):
+    def begin(self, inject, config=None, **keywords):
         """Started."""
-        return Started(config or self.config, inject, self.as_user, more,
-                       self.wrapper)
+        return Started(config or self.config, inject, self.as_user,
+                       wrapper=self.wrapper, **keywords)
 
     def rights(self, started):
         """Of master, spawner and a client child."""
@@ -139,21 +142,27 @@ class Start(Case):
         for line in said.splitlines():
             self.assertTrue(line.startswith("forkgreetd: "), said)
 
-    def calls(self):
+    def calls(self, **keywords):
         """Those that this user's start makes, and where to spoil them."""
         found = {}
         for call in CALLS:
-            started = self.begin(f"trace={call}")
+            started = self.begin(f"trace={call}", **keywords)
             try:
-                self.assertTrue(started.serves, started.said())
                 with open(started.trace.name, encoding="ascii") as file:
                     found[call] = places(file.read())
             finally:
                 started.end()
+        self.assertTrue(any(found.values()))
         return {call: numbers for call, numbers in found.items() if numbers}
 
+    def faults(self, **keywords):
+        """Each of these calls once, in each way."""
+        return [f"{call}:{effect}:when={number}"
+                for call, numbers in self.calls(**keywords).items()
+                for number in numbers for effect in EFFECTS]
+
     def test_all_at_once(self):
-        """Not one of these calls works: said by name."""
+        """Not one of these calls works, in no process: said by name."""
         for call in self.calls().keys() - self.needless:
             for effect in EFFECTS:
                 what = f"{call}:{effect}"
@@ -173,36 +182,69 @@ class Start(Case):
                 "prctl": "prctl|PR_|capabilit", "seccomp": "seccomp"}.get(
                     call, call)
 
-    def test_one_by_one(self):
-        """Each one alone, wherever it is: no start, or nothing is weaker."""
+    def test_master(self):
+        """Each one alone, in the master: no start, or nothing is weaker."""
         started = self.begin("trace=none")
         try:
             whole = self.rights(started)
         finally:
             started.end()
-        faults = [f"{call}:{effect}:when={number}"
-                  for call, numbers in self.calls().items()
-                  for number in numbers for effect in EFFECTS]
         refusals = 0
-        for what in faults:
+        for what in self.faults(more=()):
             with self.subTest(what):
-                started = self.begin(f"inject={what}")
+                started = self.begin(f"inject={what}", more=())
                 try:
                     if started.serves:
                         self.assertEqual(self.rights(started), whole)
                     else:
                         refusals += 1
                         self.refused(started, what)
+                        self.assertRegex(started.said(),
+                                         "privileges: |sandbox: master: "
+                                         "|: seccomp_")
                 finally:
                     started.end()
-        self.assertGreater(refusals, len(faults) // 2)
+        self.assertGreater(refusals, 5)
+
+    def test_parser(self):
+        """The same in the configuration child, which is all that -T has."""
+        dump = {"more": ("-f",), "arguments": ("-T",)}
+        refusals = 0
+        for what in self.faults(**dump):
+            with self.subTest(what):
+                started = self.begin(f"inject={what}", **dump)
+                try:
+                    self.assertFalse(started.serves)
+                    if started.process.returncode == 0:
+                        self.harmless(what, started)
+                        continue
+                    refusals += 1
+                    self.refused(started, what)
+                    self.assertIn("confining the parser: ", started.said())
+                finally:
+                    started.end()
+        self.assertGreater(refusals, 5)
+
+    # Questions; the attempt to get root back; what others have done before.
+    HARMLESS = (r"PR_CAPBSET_READ|PR_CAP_AMBIENT_IS_SET|SECCOMP_GET_|NULL|"
+                r"PR_GET_|setresuid\(-1, 0, -1\)|PR_SET_NO_NEW_PRIVS")
+    # As an ordinary user has nothing to give up, and root's change of user
+    # makes the process undumpable.
+    HARMLESS_HERE = "PR_SET_DUMPABLE|PR_CAP_AMBIENT_CLEAR_ALL|capset"
+
+    def harmless(self, what, started):
+        """What was spoilt can be."""
+        with open(started.trace.name, encoding="ascii") as file:
+            for line in file:
+                if "(INJECTED)" in line:
+                    self.assertRegex(
+                        line, self.HARMLESS + "|" + self.HARMLESS_HERE, what)
 
     def test_behind_another_filter(self):
         """A filter is on already (strace's own)."""
         for call in "seccomp", "landlock_restrict_self":
-            started = self.begin(f"inject={call}:retval=0",
-                                 more=("--seccomp-bpf", "-e",
-                                       f"trace={call}"))
+            started = self.begin(f"inject={call}:retval=0", more=(
+                "-f", "--seccomp-bpf", "-e", f"trace={call}"))
             try:
                 self.assertFalse(started.serves)
                 self.refused(started, call)
@@ -227,6 +269,7 @@ class StartAsUser(Start):
 
     as_user = True
     needless = {"capset"}
+    HARMLESS_HERE = "PR_CAP_AMBIENT_CLEAR_ALL|capset"
 
 
 @needs_program("setpriv")
@@ -237,7 +280,7 @@ class StartWithAmbient(Start):
     wrapper = ("setpriv", "--reuid", str(USER), "--regid", str(USER),
                "--clear-groups", "--inh-caps", "+net_bind_service,+kill",
                "--ambient-caps", "+net_bind_service,+kill")
-    test_behind_another_filter = test_off = None
+    test_behind_another_filter = test_off = test_parser = None
 
 
 @unittest.skipUnless(strace_works(), "needs root and strace")
@@ -259,22 +302,81 @@ class Running(Case):
         self.assertEqual(daemon.spawners(), spawners)
         self.assertEqual(greet(self.port), b"hi client\n")
 
-    def test_respawn(self):
-        """Nobody is served by a spawner that is not proved; those who wait are
-        served once there is one."""
-        daemon = self.daemon()
-        for fault in self.FAULTS[:2]:
-            with Strace(daemon.pid, f"inject={fault}", follow=True):
-                os.kill(daemon.spawners()[0], 9)
-                daemon.wait_line("spawner", seconds=PATIENCE)
-                wait_for(lambda: any("not in effect" in line
-                                     for line in daemon.log()), PATIENCE)
-                sock = self.connect(self.port, seconds=PATIENCE)
-                sock.settimeout(0.5)
-                with self.assertRaises(TimeoutError):
-                    sock.recv(1)
-            sock.settimeout(PATIENCE)
+    def rights(self, daemon):
+        """Of the spawner and a child."""
+        with connect(self.port, HOST, PATIENCE) as sock:
             self.assertEqual(sock.recv(100), b"hi client\n")
+            (spawner,) = wait_for(lambda: len(daemon.spawners()) == 1
+                                  and daemon.spawners(), PATIENCE)
+            (child,) = wait_for(lambda: len(daemon.clients()) == 1
+                                and daemon.clients(), PATIENCE)
+            found = [strength(spawner), strength(child)]
+        wait_for(lambda: not daemon.clients(), PATIENCE)
+        return found
+
+    def respawn(self, daemon):
+        """Kills the spawner.  True: there is another; False: it has been
+        said why not."""
+        before = len(daemon.log())
+        os.kill(daemon.spawners()[0], 9)
+
+        def decided():
+            fresh = daemon.log()[before:]
+            if any(line.startswith("spawner start ") for line in fresh):
+                return "started"
+            if any(line.startswith("spawner failed ") for line in fresh):
+                return "failed"
+            return None
+        return wait_for(decided, PATIENCE) == "started"
+
+    def places_of_respawn(self, daemon, call):
+        """Where to spoil the call while a spawner starts."""
+        with tempfile.NamedTemporaryFile("r") as trace:
+            with Strace(daemon.pid, f"trace={call}", follow=True,
+                        output=trace.name):
+                self.assertTrue(self.respawn(daemon))
+            return places(trace.read())
+
+    def test_respawn(self):
+        """Each one alone, in the spawner and its children: it does not count,
+        or nothing is weaker."""
+        daemon = self.start()
+        whole = self.rights(daemon)
+        refusals = 0
+        calls = ("capset", "prctl", "prlimit64", "setitimer", "seccomp",
+                 "landlock_restrict_self")
+        faults = [f"{call}:{effect}:when={number}" for call in calls
+                  for number in self.places_of_respawn(daemon, call)
+                  for effect in EFFECTS]
+        daemon.end()
+        for what in faults:
+            with self.subTest(what):
+                daemon = self.start()
+                with Strace(daemon.pid, f"inject={what}", follow=True):
+                    started = self.respawn(daemon)
+                refusals += not started
+                self.assertEqual(self.rights(daemon), whole)
+                daemon.end()
+        self.assertGreater(refusals, 20)
+
+    def start(self):
+        """A daemon that holds its clients."""
+        return self.daemon(self.listener("hold = true;"))
+
+    def test_nobody_is_served(self):
+        """By a spawner that is not proved; those who wait are once there is
+        one that is."""
+        daemon = self.daemon()
+        with Strace(daemon.pid, "inject=seccomp:retval=0", follow=True):
+            self.assertFalse(self.respawn(daemon))
+            sock = self.connect(self.port, seconds=PATIENCE)
+            sock.settimeout(0.5)
+            with self.assertRaises(TimeoutError):
+                sock.recv(1)
+            self.assertTrue(any("seccomp: not in effect" in line
+                                for line in daemon.log()))
+        sock.settimeout(PATIENCE)
+        self.assertEqual(sock.recv(100), b"hi client\n")
 
 
 if __name__ == "__main__":
