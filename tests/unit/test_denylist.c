@@ -1,0 +1,221 @@
+/* What the master may not call any more, whoever it execs: master/denylist.c. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "master/denylist.h"
+
+/* Written down here a second time on purpose.  Without arguments all of them
+ * fail otherwise, or do nothing. */
+static const struct call {
+	const char *name;
+	long number;
+} denied[] = {
+	{ "execve", SYS_execve },
+	{ "ptrace", SYS_ptrace },
+	{ "process_vm_readv", SYS_process_vm_readv },
+	{ "process_vm_writev", SYS_process_vm_writev },
+	{ "process_madvise", 440 },
+	{ "pidfd_getfd", 438 },
+	{ "kcmp", SYS_kcmp },
+	{ "init_module", SYS_init_module },
+	{ "finit_module", SYS_finit_module },
+	{ "delete_module", SYS_delete_module },
+	{ "kexec_load", SYS_kexec_load },
+#ifdef SYS_kexec_file_load
+	{ "kexec_file_load", SYS_kexec_file_load },
+#endif
+	{ "bpf", SYS_bpf },
+	{ "perf_event_open", SYS_perf_event_open },
+	{ "userfaultfd", SYS_userfaultfd },
+	{ "io_uring_setup", 425 },
+	{ "add_key", SYS_add_key },
+	{ "request_key", SYS_request_key },
+	{ "keyctl", SYS_keyctl },
+	{ "mount", SYS_mount },
+	{ "umount2", SYS_umount2 },
+	{ "pivot_root", SYS_pivot_root },
+	{ "chroot", SYS_chroot },
+	{ "move_mount", 429 },
+	{ "open_tree", 428 },
+	{ "fsopen", 430 },
+	{ "fsconfig", 431 },
+	{ "fsmount", 432 },
+	{ "fspick", 433 },
+	{ "mount_setattr", 442 },
+	{ "unshare", SYS_unshare },
+	{ "setns", SYS_setns },
+	{ "open_by_handle_at", SYS_open_by_handle_at },
+	{ "swapon", SYS_swapon },
+	{ "swapoff", SYS_swapoff },
+	{ "reboot", SYS_reboot },
+	{ "acct", SYS_acct },
+	{ "quotactl", SYS_quotactl },
+	{ "syslog", SYS_syslog },
+#ifdef SYS_iopl
+	{ "iopl", SYS_iopl },
+	{ "ioperm", SYS_ioperm },
+#endif
+	{ "clock_settime", SYS_clock_settime },
+	{ "settimeofday", SYS_settimeofday },
+	{ "clock_adjtime", SYS_clock_adjtime },
+	{ "adjtimex", SYS_adjtimex },
+	{ "sethostname", SYS_sethostname },
+	{ "setdomainname", SYS_setdomainname },
+	{ "personality", SYS_personality },
+};
+
+#define DENIED (sizeof(denied) / sizeof(denied[0]))
+/* Exit codes of the children below: all is well, or the index of what is not. */
+#define WELL 200
+
+/* The index of the first call that is not denied. */
+static int
+try_all(void)
+{
+	size_t i;
+
+	for (i = 0; i < DENIED; i++) {
+		errno = 0;
+		if (syscall(denied[i].number, -1L, -1L, -1L, -1L, -1L, -1L) !=
+			-1 ||
+		    errno != EPERM)
+			return (int)i;
+	}
+	return WELL;
+}
+
+static int
+exit_code_of(int (*what)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_int_not_equal(pid, -1);
+	if (pid == 0) {
+		/* As an ordinary user some give EPERM anyway: not here. */
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+			_exit(WELL + 1);
+		_exit(what());
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static int
+enter_and_try(void)
+{
+	denylist_enter();
+	return try_all();
+}
+
+static void
+all_are_denied(void **state)
+{
+	int code = exit_code_of(enter_and_try);
+
+	(void)state;
+	if (code < (int)DENIED)
+		fail_msg("%s is not denied", denied[code].name);
+	assert_int_equal(code, WELL);
+}
+
+/* The test can fail: most of them are not refused to begin with. */
+static void
+not_before(void **state)
+{
+	(void)state;
+	assert_int_equal(exit_code_of(try_all), 0);
+}
+
+/* This program once more, as the daemon execs: by descriptor. */
+static int
+enter_and_exec(void)
+{
+	static char name[] = "test_denylist", again[] = "again";
+	char *const arguments[] = { name, again, NULL };
+	char *const environment[] = { NULL };
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	denylist_enter();
+	syscall(SYS_execveat, fd, "", arguments, environment, AT_EMPTY_PATH);
+	return WELL + 2;
+}
+
+static void
+survives_exec(void **state)
+{
+	(void)state;
+	assert_int_equal(exit_code_of(enter_and_exec), WELL);
+}
+
+/* Not by a path, whatever else may be asked for. */
+static int
+enter_and_exec_path(void)
+{
+	static char name[] = "true";
+	char *const arguments[] = { name, NULL };
+	char *const environment[] = { NULL };
+
+	denylist_enter();
+	syscall(SYS_execveat, AT_FDCWD, "/bin/true", arguments, environment,
+	    0);
+	return errno == EPERM ? WELL : WELL + 2;
+}
+
+static void
+no_exec_by_path(void **state)
+{
+	(void)state;
+	assert_int_equal(exit_code_of(enter_and_exec_path), WELL);
+}
+
+/* Twice: a daemon that execs itself loads it again. */
+static int
+enter_twice(void)
+{
+	denylist_enter();
+	denylist_enter();
+	return try_all();
+}
+
+static void
+stacks(void **state)
+{
+	(void)state;
+	assert_int_equal(exit_code_of(enter_twice), WELL);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(not_before),
+		cmocka_unit_test(all_are_denied),
+		cmocka_unit_test(survives_exec),
+		cmocka_unit_test(no_exec_by_path),
+		cmocka_unit_test(stacks),
+	};
+
+	(void)argv;
+	if (argc > 1)
+		return try_all();
+	return cmocka_run_group_tests_name("denylist", tests, NULL, NULL);
+}
