@@ -28,6 +28,7 @@
 struct message {
 	struct plan_order order;
 	int fd; /* -1: none came */
+	int flags; /* of recvmsg(2) */
 };
 
 /* Tells the master why there will be no spawner, and exits. */
@@ -81,7 +82,9 @@ page_map(const struct plan *plan)
 	return page;
 }
 
-/* Waits for the next client.  Returns 0 when the master wants no more. */
+/* Waits for the next client.  There is room for one descriptor, and the kernel
+ * drops any other: CMSG_SPACE would round up to two.  Returns 0 when the master
+ * wants no more. */
 static int
 receive(struct message *message)
 {
@@ -94,7 +97,7 @@ receive(struct message *message)
 		.msg_iov = &part,
 		.msg_iovlen = 1,
 		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
+		.msg_controllen = CMSG_LEN(sizeof(int)),
 	};
 	struct cmsghdr *rights;
 	long n;
@@ -104,6 +107,7 @@ receive(struct message *message)
 	while (n == -1 && errno == EINTR);
 	if (n != sizeof(message->order))
 		return 0;
+	message->flags = header.msg_flags;
 	message->fd = -1;
 	rights = CMSG_FIRSTHDR(&header);
 	if (rights != NULL && rights->cmsg_type == SCM_RIGHTS)
@@ -135,6 +139,8 @@ makes_sense(const struct plan *plan, const struct message *message)
 {
 	uint32_t session = message->order.session;
 
+	if ((message->flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+		return false;
 	if (session >= PLAN_ATTEMPT)
 		return message->fd == -1 &&
 		    attempt_get(session - PLAN_ATTEMPT) != NULL;
@@ -147,15 +153,15 @@ static void
 serve(const struct plan *plan, int32_t *page)
 {
 	struct message message;
+	uint32_t slot;
 
 	while (receive(&message)) {
-		if (message.order.slot >= PLAN_REFUSED_SLOT)
-			continue;
-		if (makes_sense(plan, &message))
+		slot = message.order.slot;
+		if (slot < PLAN_REFUSED_SLOT && makes_sense(plan, &message))
 			spawn(plan, page, &message.order);
-		else
-			__atomic_store_n(&page[message.order.slot], -EPROTO,
-			    __ATOMIC_RELEASE);
+		else if (slot < PLAN_REFUSED_SLOT)
+			__atomic_store_n(
+			    &page[slot], -EPROTO, __ATOMIC_RELEASE);
 		if (message.fd >= 0)
 			call_close(message.fd);
 	}
