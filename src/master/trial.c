@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "clock.h"
 #include "events.h"
 #include "launch.h"
@@ -234,11 +235,8 @@ trial_abandon(struct spawners *spawners)
 	spawner = &spawners->list[spawners->trial];
 	spawners_end(spawner);
 	pid = spawners_page(spawners, spawners_canary_slot(spawners, spawner));
-	/* Only a child of ours that has not been reaped answers with 0. */
-	if (pid > 0 && waitpid(pid, NULL, WNOHANG) == 0) {
-		kill(pid, SIGKILL);
+	if (child_signal(pid, SIGKILL) == 0)
 		waitpid(pid, NULL, 0);
-	}
 	spawners_forget(spawners, spawner);
 }
 
