@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -87,9 +88,31 @@ try_number(const char *text)
 		MUST(number >= 0);
 		snprintf(written, sizeof(written), "%lld.%03d",
 		    (long long)(number / 1000), (int)(number % 1000));
+		/* Which is the same but for decimals that were left out. */
+		MUST(strncmp(written, text, strlen(text)) == 0);
 		MUST(number_parse_seconds(written, number, number, &again) ==
 		    0);
 	}
+}
+
+/* As the C library writes it; an IPv4-mapped address is the IPv4 one. */
+static void
+compare(const struct addr *addr, const struct sockaddr_storage *storage)
+{
+	const void *bytes =
+	    &((const struct sockaddr_in6 *)storage)->sin6_addr;
+	char text[ADDR_TEXT_MAX], theirs[INET6_ADDRSTRLEN];
+	size_t start = 0;
+
+	if (storage->ss_family == AF_INET)
+		bytes = &((const struct sockaddr_in *)storage)->sin_addr;
+	if (addr->family == AF_UNSPEC || addr->scope != 0)
+		return;
+	MUST(inet_ntop(storage->ss_family, bytes, theirs, sizeof(theirs)) !=
+	    NULL);
+	if (storage->ss_family == AF_INET6 && addr->family == AF_INET)
+		start = strlen("::ffff:");
+	MUST(strcmp(addr_format(addr, text), theirs + start) == 0);
 }
 
 /* What the kernel, and what an enemy, may have put into the structures. */
@@ -104,6 +127,7 @@ try_bytes(const uint8_t *bytes, size_t length)
 	memcpy(&storage, bytes,
 	    length < sizeof(storage) ? length : sizeof(storage));
 	addr_from_sockaddr(&addr, &storage);
+	compare(&addr, &storage);
 	use_addr(&addr);
 	memcpy(&address, bytes,
 	    length < sizeof(address) ? length : sizeof(address));

@@ -7,6 +7,7 @@
 
 #include "fuzz.h"
 
+#define NAME "NOTIFY_SOCKET"
 #define VALUE_MAX 256
 #define SOCKET 1000 /* never opened */
 
@@ -16,7 +17,8 @@ int __wrap_socket(int domain, int type, int protocol);
 ssize_t __real_write(int fd, const void *bytes, size_t length);
 ssize_t __wrap_write(int fd, const void *bytes, size_t length);
 
-static const char *value; /* of the variable */
+static char variable[sizeof(NAME "=") + VALUE_MAX] = NAME "=";
+static char *const value = variable + sizeof(NAME);
 static unsigned sent;
 
 int
@@ -67,27 +69,25 @@ try_notify(void)
 	memset(&address, 0, sizeof(address));
 	address_length = 0;
 	sent = 0;
-	MUST(setenv("NOTIFY_SOCKET", value, 1) == 0);
+	/* setenv(3) would keep every value. */
+	MUST(putenv(variable) == 0);
 	notify_init();
 	notify_ready("serving %u listeners", 1u);
 	notify_reloading();
 	notify_stopping();
 	MUST(sent == (manager == -1 ? 0 : 3));
 	/* Taken: no process that we start has it. */
-	MUST(getenv("NOTIFY_SOCKET") == NULL);
+	MUST(getenv(NAME) == NULL);
 }
 
-/* A further variable is one more function here. */
+/* A further variable is one more function here, with a name and a buffer. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
-	static char text[VALUE_MAX + 1];
-
 	if (length > VALUE_MAX)
 		return 0;
-	memcpy(text, bytes, length);
-	text[length] = '\0';
-	value = text;
+	memcpy(value, bytes, length);
+	value[length] = '\0';
 	try_notify();
 	return 0;
 }

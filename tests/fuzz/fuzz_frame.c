@@ -52,17 +52,24 @@ base_make(struct base *base, const char *text)
 static size_t
 place_of(const struct base *base, uint8_t region, uint32_t at)
 {
+	const size_t conf = base->head;
 	const struct {
 		size_t start, length;
 	} places[] = {
 		{ 0, 64 },
 		{ 0, base->head },
-		{ base->head, offsetof(struct conf, listener) },
-		{ base->head + offsetof(struct conf, listener),
+		{ base->head - REPORT_LINE_MAX, REPORT_LINE_MAX },
+		{ conf, offsetof(struct conf, user) },
+		{ conf + offsetof(struct conf, user), 16 },
+		{ conf + offsetof(struct conf, n_listeners), 12 },
+		{ conf, offsetof(struct conf, listener) },
+		{ conf + offsetof(struct conf, listener),
 		    3 * sizeof(struct conf_listener) },
-		{ base->head + offsetof(struct conf, address),
+		{ conf + offsetof(struct conf, listener[0].n_addresses), 4 },
+		{ conf + offsetof(struct conf, listener[1].name), 24 },
+		{ conf + offsetof(struct conf, address),
 		    4 * sizeof(struct conf_address) },
-		{ base->head + sizeof(struct conf), 256 },
+		{ conf + sizeof(struct conf), 256 },
 	};
 	size_t i = region % (sizeof(places) / sizeof(places[0]));
 
@@ -74,8 +81,8 @@ static void
 edit(const struct base *base, char *frame, size_t length, struct input *input)
 {
 	uint8_t head = input_byte(input);
-	size_t at = place_of(base, head & 7, input_word(input));
-	size_t n = 1 + (head >> 3 & 3);
+	size_t at = place_of(base, head & 0x0f, input_word(input));
+	size_t n = 1 + (head >> 4 & 3);
 
 	for (; n > 0; n--, at++) {
 		uint8_t byte = input_byte(input);

@@ -208,29 +208,34 @@ fuzz_syscall(long number, ...)
 
 /* --------------------------------------------------- what the spawner calls of ours */
 
+/* Each byte, so that a sanitizer sees one that is not the plan's. */
+static void
+read_all(const char *bytes, size_t length)
+{
+	static volatile char last;
+	size_t i;
+
+	for (i = 0; i < length; i++)
+		last = bytes[i];
+	(void)last;
+}
+
 /* The filter is loaded as it is. */
 const char *
 lockdown(const struct plan *plan)
 {
-	const char *filter = (const char *)plan + plan->filter_offset;
-	size_t i, sum = 0;
-
-	for (i = 0; i < plan->filter_length * sizeof(struct sock_filter); i++)
-		sum += (size_t)filter[i];
-	return sum == 0 ? "never: it is not all zero" : NULL;
+	read_all((const char *)plan + plan->filter_offset,
+	    plan->filter_length * sizeof(struct sock_filter));
+	return NULL;
 }
 
 /* The child sends the greeting. */
 void
 session_run(const struct plan *plan, const struct plan_session *session)
 {
-	const char *greeting = (const char *)plan + session->greeting_offset;
-	size_t i, sum = 0;
-
 	MUST(client_open && !socket_open);
-	for (i = 0; i < session->greeting_length; i++)
-		sum += (size_t)greeting[i];
-	MUST(sum < SIZE_MAX);
+	read_all((const char *)plan + session->greeting_offset,
+	    session->greeting_length);
 	longjmp(ended, 1);
 }
 

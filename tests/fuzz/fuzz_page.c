@@ -37,11 +37,13 @@ static int peer; /* what clients' descriptors are copies of */
 static void
 plan_make(void)
 {
-	static uint64_t room[16];
-	struct plan *plan = (struct plan *)room;
+	/* Of just that length, so that a sanitizer sees a step beyond. */
+	struct plan *plan = calloc(1,
+	    sizeof(*plan) + sizeof(plan->session[0]) + sizeof(GREETING) - 1);
 	char *greeting = (char *)&plan->session[1];
 
-	memcpy(greeting, GREETING, sizeof(GREETING));
+	MUST(plan != NULL);
+	memcpy(greeting, GREETING, sizeof(GREETING) - 1);
 	plan->session[0].greeting_offset = (uint32_t)(greeting - (char *)plan);
 	plan->session[0].greeting_length = sizeof(GREETING) - 1;
 	plan->session[0].session_ms = 1000;
@@ -253,7 +255,7 @@ greet_canary(struct input *input)
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1,
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes) };
-	size_t length = input_byte(input) % sizeof(GREETING);
+	size_t length = input_byte(input) % (sizeof(GREETING) + 1);
 	uint8_t wrong = input_byte(input);
 	char text[] = GREETING;
 	int fd;
