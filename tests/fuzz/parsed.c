@@ -86,6 +86,19 @@ parsed_dump(const struct conf *conf)
 	return text;
 }
 
+/* It goes to a terminal: no bytes that one obeys, nor U+0080 to U+009F. */
+static void
+must_be_shown(const char *dump)
+{
+	const unsigned char *at = (const unsigned char *)dump;
+
+	for (; *at != '\0'; at++) {
+		MUST(*at >= ' ' || *at == '\n' || *at == '\t');
+		MUST(*at != 0x7f);
+		MUST(*at != 0xc2 || at[1] >= 0xa0);
+	}
+}
+
 static void
 ask(const struct conf *conf)
 {
@@ -109,6 +122,7 @@ parsed_use(const struct conf *conf)
 	struct conf *copy;
 
 	ask(conf);
+	must_be_shown(dump);
 	copy = parsed(dump, strlen(dump), &report);
 	if (copy == NULL)
 		fprintf(stderr, "%s\n--> %s\n", dump, report.lines[0].text);
