@@ -1,5 +1,5 @@
-/* What the service manager's variables make the master do: sends go to the socket
- * that they name, or nowhere. */
+/* What the service manager's variables make the master do: sends go to the
+ * socket that they name, or nowhere. */
 #include "config.h"
 
 /* Compiled into this file, so that each input finds it as at the start. */

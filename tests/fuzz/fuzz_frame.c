@@ -1,5 +1,5 @@
-/* What the configuration child says, changed by an enemy: refused with an error,
- * or a configuration that is safe to use. */
+/* What the configuration child says, changed by an enemy: refused with an
+ * error, or a configuration that is safe to use. */
 #include "config.h"
 
 #include <sys/mman.h>

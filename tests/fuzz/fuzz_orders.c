@@ -1,5 +1,5 @@
-/* The plan and the orders that a spawner gets: refused, or obeyed within the plan
- * and the pid page, and each client's descriptor closed. */
+/* The plan and the orders that a spawner gets: refused, or obeyed within the
+ * plan and the pid page, and each client's descriptor closed. */
 #include "config.h"
 
 #include <sys/mman.h>
@@ -55,7 +55,7 @@ static int32_t *page;
 static bool client_open, socket_open;
 static jmp_buf ended;
 
-/* -------------------------------------------------------------------- the system */
+/* --------------------------------------------------------------- the system */
 
 static _Noreturn void
 fuzz_exit(int status)
@@ -206,7 +206,7 @@ fuzz_syscall(long number, ...)
 	}
 }
 
-/* --------------------------------------------------- what the spawner calls of ours */
+/* ------------------------------------------- what the spawner calls of ours */
 
 /* Each byte, so that a sanitizer sees one that is not the plan's. */
 static void
@@ -239,7 +239,7 @@ session_run(const struct plan *plan, const struct plan_session *session)
 	longjmp(ended, 1);
 }
 
-/* --------------------------------------------------------------------- the input */
+/* ---------------------------------------------------------------- the input */
 
 /* One that the master could have made. */
 static void

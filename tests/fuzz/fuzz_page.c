@@ -1,5 +1,6 @@
-/* A spawner in an enemy's hands: whatever it writes to the pid page, its socket and
- * the canary, the master signals its own children only and loses no client. */
+/* A spawner in an enemy's hands: whatever it writes to the pid page, its socket
+ * and the canary, the master signals its own children only and loses no
+ * client. */
 #include "config.h"
 
 #include <sys/epoll.h>
@@ -23,7 +24,7 @@
 #include "master/trial.h"
 
 #define CLIENTS 48
-#define STEPS 400
+#define STEPS_MAX 400
 
 #define GREETING "hi client\n"
 
@@ -31,7 +32,7 @@ static struct server server;
 static int64_t now;
 static int peer; /* what clients' descriptors are copies of */
 
-/* -------------------------------------------------------------- the master's state */
+/* ------------------------------------------------------- the master's state */
 
 /* A plan with one session. */
 static void
@@ -158,15 +159,16 @@ reap_spawners(void)
 	}
 }
 
-/* --------------------------------------------------------------- what may happen */
+/* ---------------------------------------------------------- what may happen */
 
 static void
-connect_client(void)
+connect_client(struct input *input)
 {
 	struct clients *clients = &server.clients;
 	struct client *client;
 	uint32_t slot;
 
+	(void)input;
 	if (clients->free == CLIENT_NONE && clients->used == CLIENTS)
 		return;
 	slot = clients_add(clients);
@@ -302,8 +304,46 @@ turn(void)
 }
 
 static void
-stop(void)
+take_turn(struct input *input)
 {
+	(void)input;
+	turn();
+}
+
+static void
+wait_a_while(struct input *input)
+{
+	now += input_byte(input) * 20 * CLOCK_MS;
+}
+
+/* Anybody may send the signal. */
+static void
+hint(struct input *input)
+{
+	server.children_ended = true;
+	reaper_hint(&server, (pid_t)input_long(input), now);
+}
+
+static void
+child_ended(struct input *input)
+{
+	reaper_hint(&server, WORLD_FIRST_PID + input_byte(input), now);
+	reap_spawners();
+}
+
+static void
+pidfd_ready(struct input *input)
+{
+	uint32_t slot = input_byte(input);
+
+	if (slot < server.clients.used)
+		reaper_child(&server, slot, now);
+}
+
+static void
+stop(struct input *input)
+{
+	(void)input;
 	if (server.stop < STOP_KILL)
 		server.stop++;
 	if (server.stop > STOP_DRAIN)
@@ -312,69 +352,30 @@ stop(void)
 }
 
 static void
-step(struct input *input)
+rotate(struct input *input)
 {
-	uint8_t what = input_byte(input);
-
-	switch (what % 16) {
-	case 0:
-		connect_client();
-		break;
-	case 1:
-		write_row(input);
-		break;
-	case 2:
-		obey(input);
-		break;
-	case 3:
-		say(input);
-		break;
-	case 4:
-		greet_canary(input);
-		break;
-	case 5:
-		end_process(input);
-		break;
-	case 6:
-		now += input_byte(input) * 20 * CLOCK_MS;
-		break;
-	case 7:
-		server.children_ended = true;
-		reaper_hint(&server, (pid_t)input_long(input), now);
-		break;
-	case 8: /* SIGCHLD */
-		reaper_hint(
-		    &server, WORLD_FIRST_PID + input_byte(input), now);
-		reap_spawners();
-		break;
-	case 9:
-		what = input_byte(input);
-		if (what < server.clients.used)
-			reaper_child(&server, what, now);
-		break;
-	case 10:
-		stop();
-		break;
-	case 11:
-		server.generation.rotate = true;
-		break;
-	default:
-		turn();
-		break;
-	}
+	(void)input;
+	server.generation.rotate = true;
 }
+
+static void (*const steps[16])(struct input *) = {
+	connect_client, write_row, obey, say,
+	greet_canary, end_process, wait_a_while, hint,
+	child_ended, pidfd_ready, stop, rotate,
+	take_turn, take_turn, take_turn, take_turn,
+};
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	struct input input = { bytes, length };
-	unsigned steps;
+	unsigned n;
 
 	if (server.conf == NULL)
 		once();
 	begin();
-	for (steps = 0; steps < STEPS && input.left > 0; steps++)
-		step(&input);
+	for (n = 0; n < STEPS_MAX && input.left > 0; n++)
+		steps[input_byte(&input) % 16](&input);
 	turn();
 	finish();
 	return 0;

@@ -1,5 +1,5 @@
-/* Configurations for fuzz targets: parsed in this process as the throw-away child
- * would, without its memory being lost. */
+/* Configurations for fuzz targets: parsed in this process as the throw-away
+ * child would, without its memory being lost. */
 #ifndef FUZZ_PARSED_H
 #define FUZZ_PARSED_H
 

@@ -77,7 +77,7 @@ world_end(struct process *process, int status)
 	process->socket = -1;
 }
 
-/* ------------------------------------------------------------- what the master calls */
+/* ---------------------------------------------------- what the master calls */
 
 int
 __wrap_kill(pid_t pid, int signal)

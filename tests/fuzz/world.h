@@ -1,6 +1,6 @@
-/* Processes that do not exist: kill(2), wait4(2) and their like reach these, and
- * no real one.  A signal to, or a wait for ever for, one that is not the master's
- * child is a finding. */
+/* Processes that do not exist: kill(2), wait4(2) and their like reach these,
+ * and no real one.  A signal to one that is not the master's child, or a wait
+ * for ever, is a finding. */
 #ifndef FUZZ_WORLD_H
 #define FUZZ_WORLD_H
 
