@@ -49,7 +49,7 @@ diagnose_explain(char *failure, size_t size, int32_t row)
 	size_t length = strlen(failure);
 	char *name;
 
-	if (row == 0)
+	if (row <= 0)
 		return;
 	name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, row - 1);
 	snprintf(failure + length, size - length, ": system call %s (%d)",

@@ -16,8 +16,8 @@ int diagnose_plan(const struct plan *plan);
 
 /*
  * Adds to the failure, a text of size bytes, ": system call NAME (NUMBER)"; row
- * is what the page's row PLAN_REFUSED_SLOT says, 0 (then nothing is added), or
- * the number plus 1.
+ * is what the page's row PLAN_REFUSED_SLOT says: the number plus 1.  Of another
+ * row, 0 or below, nothing is made.
  */
 void diagnose_explain(char *failure, size_t size, int32_t row);
 

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "confine.h"
 #include "file.h"
 #include "frame.h"
@@ -211,7 +212,7 @@ kill_child(struct conf_load *load, const char *why)
 	if (load->child == -1 || load->killed != NULL)
 		return;
 	load->killed = why;
-	kill(load->child, SIGKILL);
+	child_signal(load->child, SIGKILL);
 }
 
 /* Takes what is in the pipe; at its end it is watched no more. */

@@ -33,6 +33,7 @@ notify_init(void)
 	    length >= sizeof(address.sun_path)) {
 		log_line(LOG_WARNING, "NOTIFY_SOCKET: not a socket address: %s",
 		    path);
+		unsetenv("NOTIFY_SOCKET");
 		return;
 	}
 	address.sun_family = AF_UNIX;

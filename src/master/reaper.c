@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "clock.h"
 #include "conf.h"
 #include "events.h"
@@ -220,7 +221,7 @@ overdue(struct server *server, uint32_t slot, int64_t now)
 
 	if (first)
 		client->ending = ENDING_DEADLINE;
-	kill(client->pid, first ? SIGTERM : SIGKILL);
+	child_signal(client->pid, first ? SIGTERM : SIGKILL);
 	clients_unschedule(&server->clients, slot);
 	client->deadline = now + TERM_GRACE;
 	clients_schedule(&server->clients, slot);
@@ -248,7 +249,7 @@ reaper_signal(struct server *server, uint32_t slot, int signal)
 
 	if (client->ending == ENDING_NOT)
 		client->ending = ENDING_SHUTDOWN;
-	kill(client->pid, signal);
+	child_signal(client->pid, signal);
 }
 
 void

@@ -13,17 +13,37 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "clock.h"
 #include "launch.h"
 #include "log.h"
 
+#define ERRNO_MAX 4095 /* the kernel's MAX_ERRNO */
+
 static const struct spawner nothing = { .pidfd = -1, .socket = -1,
 	.canary = -1 };
 
+static bool
+is_spawner(const struct spawners *spawners, int32_t pid)
+{
+	size_t i;
+
+	for (i = 0; i < SPAWNERS_MAX; i++)
+		if (spawners->list[i].state != SPAWNER_FREE &&
+		    spawners->list[i].pid == pid)
+			return true;
+	return false;
+}
+
+/* Not believed: one that says what it cannot be is a clone that failed. */
 int32_t
 spawners_page(const struct spawners *spawners, uint32_t slot)
 {
-	return __atomic_load_n(&spawners->page[slot], __ATOMIC_ACQUIRE);
+	int32_t row = __atomic_load_n(&spawners->page[slot], __ATOMIC_ACQUIRE);
+
+	if (row < -ERRNO_MAX || (row > 0 && is_spawner(spawners, row)))
+		return -EPROTO;
+	return row;
 }
 
 uint32_t
@@ -108,7 +128,7 @@ void
 spawners_end(struct spawner *spawner)
 {
 	if (spawner->pid > 0) {
-		kill(spawner->pid, SIGKILL);
+		child_signal(spawner->pid, SIGKILL);
 		waitpid(spawner->pid, NULL, 0);
 	}
 }
@@ -179,7 +199,7 @@ check_stuck(struct spawner *spawner, int64_t now)
 		    (int)spawner->pid, (unsigned long long)spawner->generation,
 		    (unsigned)spawner->n);
 		spawner->progress = now;
-		kill(spawner->pid, SIGKILL);
+		child_signal(spawner->pid, SIGKILL);
 	}
 }
 
@@ -246,6 +266,18 @@ died(struct spawners *spawners, struct spawner *spawner, int status)
 		spawners->current = -1;
 }
 
+/* True when it has ended, or is not our child any more: a row of the page that
+ * named it before it was there had it reaped as a client. */
+static bool
+has_ended(const struct spawner *spawner, int *status)
+{
+	pid_t pid = waitpid(spawner->pid, status, WNOHANG);
+
+	if (pid == -1 && errno == ECHILD)
+		*status = SIGKILL; /* as if killed */
+	return pid == spawner->pid || (pid == -1 && errno == ECHILD);
+}
+
 void
 spawners_reap(struct spawners *spawners)
 {
@@ -256,7 +288,7 @@ spawners_reap(struct spawners *spawners)
 	for (; spawner < end; spawner++)
 		if (spawner->state != SPAWNER_FREE &&
 		    spawner->state != SPAWNER_TRIAL && spawner->pid > 0 &&
-		    waitpid(spawner->pid, &status, WNOHANG) == spawner->pid)
+		    has_ended(spawner, &status))
 			died(spawners, spawner, status);
 }
 

@@ -104,7 +104,8 @@ void spawners_kill(struct spawners *spawners);
 
 /* ----------------------------------------------- for trial.c and spawners.c */
 
-/* The slot's row of the pid page: see shared/plan.h. */
+/* The slot's row of the pid page (see shared/plan.h); -EPROTO when what is there
+ * can be neither an errno nor a client's child. */
 int32_t spawners_page(const struct spawners *spawners, uint32_t slot);
 
 /* The row of the page for the spawner's canary. */

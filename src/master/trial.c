@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "clock.h"
 #include "diagnose.h"
 #include "events.h"
@@ -200,7 +201,8 @@ static enum trial
 diagnosis_end(struct spawners *spawners)
 {
 	diagnose_explain(spawners->failure, sizeof(spawners->failure),
-	    spawners_page(spawners, PLAN_REFUSED_SLOT));
+	    __atomic_load_n(
+		&spawners->page[PLAN_REFUSED_SLOT], __ATOMIC_ACQUIRE));
 	trial_abandon(spawners);
 	return TRIAL_FAILED;
 }
@@ -359,11 +361,8 @@ trial_abandon(struct spawners *spawners)
 	spawner = &spawners->list[spawners->trial];
 	spawners_end(spawner);
 	pid = spawners_page(spawners, spawners_canary_slot(spawners, spawner));
-	/* Only a child of ours that has not been reaped answers with 0. */
-	if (pid > 0 && waitpid(pid, NULL, WNOHANG) == 0) {
-		kill(pid, SIGKILL);
+	if (child_signal(pid, SIGKILL) == 0)
 		waitpid(pid, NULL, 0);
-	}
 	spawners_forget(spawners, spawner);
 }
 

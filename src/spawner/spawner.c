@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
+#include <linux/filter.h>
+
 #include <errno.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -42,6 +44,34 @@ fail(const char *step)
 	_exit(EXIT_FAILURE);
 }
 
+/* True when n rows of width bytes, from offset on, lie in the plan. */
+static int
+is_inside(const struct plan *plan, uint32_t offset, uint32_t n, size_t width)
+{
+	return offset <= plan->size &&
+	    n * (uint64_t)width <= plan->size - offset;
+}
+
+/* Does all that the plan points at lie in it?  What a client is sent is never
+ * anything else. */
+static int
+plan_is_whole(const struct plan *plan)
+{
+	const struct plan_session *session = plan->session;
+	uint32_t i;
+
+	if (!is_inside(plan, sizeof(*plan), plan->n_sessions,
+		sizeof(*session)) ||
+	    !is_inside(plan, plan->filter_offset, plan->filter_length,
+		sizeof(struct sock_filter)))
+		return 0;
+	for (i = 0; i < plan->n_sessions; i++)
+		if (!is_inside(plan, session[i].greeting_offset,
+			session[i].greeting_length, 1))
+			return 0;
+	return 1;
+}
+
 static const struct plan *
 plan_map(void)
 {
@@ -56,7 +86,7 @@ plan_map(void)
 		fail("mmap of the plan");
 	errno = EPROTO;
 	if ((size_t)st.st_size < sizeof(*plan) || plan->magic != PLAN_MAGIC ||
-	    plan->size != st.st_size)
+	    plan->size != st.st_size || !plan_is_whole(plan))
 		fail("reading the plan (spawner and daemon differ?)");
 	close(SPAWNER_PLAN);
 	return plan;

@@ -1,0 +1,324 @@
+/* The plan and the orders that a spawner gets: refused, or obeyed within the
+ * plan and the pid page, and each client's descriptor closed. */
+#include "config.h"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <linux/filter.h>
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+#include "shared/plan.h"
+
+static int fuzz_close(int fd);
+static _Noreturn void fuzz_exit(int status);
+static int fuzz_fstat(int fd, struct stat *st);
+static pid_t fuzz_getppid(void);
+static int fuzz_madvise(void *at, size_t length, int advice);
+static void *fuzz_mmap(
+    void *at, size_t length, int protection, int flags, int fd, off_t offset);
+static int fuzz_prctl(int option, ...);
+static ssize_t fuzz_send(int fd, const void *bytes, size_t length, int flags);
+static long fuzz_syscall(long number, ...);
+
+/* The whole program, in a system of our own. */
+#define close fuzz_close
+#define _exit fuzz_exit
+#define fstat fuzz_fstat
+#define getppid fuzz_getppid
+#define madvise fuzz_madvise
+#define mmap fuzz_mmap
+#define prctl fuzz_prctl
+#define send fuzz_send
+#define syscall fuzz_syscall
+#define main spawner_main
+int spawner_main(void);
+#include "spawner/spawner.c"
+
+#define MASTER 7
+#define GREETINGS 32 /* bytes of all greetings in the plan */
+#define FILTER 2 /* instructions */
+
+static struct input orders;
+static char *plan_bytes;
+static size_t plan_size;
+static int32_t *page;
+static bool client_open, socket_open;
+static jmp_buf ended;
+
+/* --------------------------------------------------------------- the system */
+
+static _Noreturn void
+fuzz_exit(int status)
+{
+	longjmp(ended, status + 1);
+}
+
+static int
+fuzz_close(int fd)
+{
+	MUST(fd == SPAWNER_PLAN || fd == SPAWNER_PAGE);
+	return 0;
+}
+
+static int
+fuzz_fstat(int fd, struct stat *st)
+{
+	MUST(fd == SPAWNER_PLAN);
+	memset(st, 0, sizeof(*st));
+	st->st_size = (off_t)plan_size;
+	return 0;
+}
+
+static pid_t
+fuzz_getppid(void)
+{
+	return MASTER;
+}
+
+static int
+fuzz_madvise(void *at, size_t length, int advice)
+{
+	MUST(at == page && length == PLAN_PAGE_BYTES);
+	MUST(advice == MADV_DONTFORK);
+	return 0;
+}
+
+static void *
+fuzz_mmap(
+    void *at, size_t length, int protection, int flags, int fd, off_t offset)
+{
+	MUST(at == NULL && offset == 0 && flags == MAP_SHARED);
+	if (fd == SPAWNER_PAGE) {
+		MUST(length == PLAN_PAGE_BYTES);
+		return page;
+	}
+	MUST(fd == SPAWNER_PLAN && protection == PROT_READ);
+	MUST(length == plan_size);
+	errno = EINVAL;
+	return length == 0 ? MAP_FAILED : plan_bytes;
+}
+
+static int
+fuzz_prctl(int option, ...)
+{
+	MUST(option == PR_SET_NAME || option == PR_SET_PDEATHSIG);
+	return 0;
+}
+
+static ssize_t
+fuzz_send(int fd, const void *bytes, size_t length, int flags)
+{
+	struct plan_failure failure;
+
+	MUST(fd == SPAWNER_SOCKET && length == sizeof(failure));
+	MUST(flags == MSG_NOSIGNAL);
+	memcpy(&failure, bytes, sizeof(failure));
+	MUST(strnlen(failure.step, sizeof(failure.step)) <
+	    sizeof(failure.step));
+	return (ssize_t)length;
+}
+
+/* The next order, which may be short, and come without a descriptor. */
+static long
+next_order(struct msghdr *header)
+{
+	struct cmsghdr *rights = header->msg_control;
+	uint8_t head = input_byte(&orders);
+	size_t length = head & 0x80 ? head % 8 : sizeof(struct plan_order);
+	int fd = head & 0x40 ? SPAWNER_SOCKET + 3 : SPAWNER_CLIENT;
+	struct plan_order order;
+
+	MUST(!client_open); /* of the order before */
+	if (orders.left == 0)
+		return 0;
+	order.slot = head & 0x20 ? input_long(&orders) :
+				   input_word(&orders);
+	order.session = head & 0x10 ? input_long(&orders) :
+				      input_byte(&orders);
+	memcpy(header->msg_iov->iov_base, &order, length);
+	header->msg_controllen = 0;
+	if (head & 0x08)
+		return (long)length;
+	header->msg_controllen = CMSG_SPACE(sizeof(int));
+	*rights = (struct cmsghdr) { .cmsg_len = CMSG_LEN(sizeof(int)),
+		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+	memcpy(CMSG_DATA(rights), &fd, sizeof(int));
+	client_open = true;
+	return (long)length;
+}
+
+/* In the master's turn a pid or an error; now and then we are the child. */
+static long
+clone_client(int32_t *pid)
+{
+	uint8_t how = input_byte(&orders);
+
+	MUST(pid >= page && pid < page + PLAN_SLOTS);
+	if (how == 0)
+		return 0;
+	if (how < 0x20) {
+		errno = how;
+		return -1;
+	}
+	*pid = how;
+	return how;
+}
+
+static long
+fuzz_syscall(long number, ...)
+{
+	struct msghdr *header;
+	int32_t *pid;
+	va_list list;
+	long first;
+
+	va_start(list, number);
+	first = va_arg(list, long);
+	header = va_arg(list, struct msghdr *);
+	pid = va_arg(list, int32_t *);
+	va_end(list);
+	switch (number) {
+	case SYS_recvmsg:
+		return next_order(header);
+	case SYS_clone:
+		MUST(first == CLONE_FLAGS);
+		return clone_client(pid);
+	case SYS_close:
+		if ((int)first == SPAWNER_SOCKET)
+			socket_open = false;
+		else
+			client_open = false;
+		return 0;
+	default:
+		MUST(number == SYS_exit_group);
+		longjmp(ended, 1);
+	}
+}
+
+/* ------------------------------------------- what the spawner calls of ours */
+
+/* Each byte, so that a sanitizer sees one that is not the plan's. */
+static void
+read_all(const char *bytes, size_t length)
+{
+	static volatile char last;
+	size_t i;
+
+	for (i = 0; i < length; i++)
+		last = bytes[i];
+	(void)last;
+}
+
+/* The filter is loaded as it is. */
+const char *
+lockdown(const struct plan *plan)
+{
+	read_all((const char *)plan + plan->filter_offset,
+	    plan->filter_length * sizeof(struct sock_filter));
+	return NULL;
+}
+
+/* The child sends the greeting. */
+void
+session_run(const struct plan *plan, const struct plan_session *session)
+{
+	MUST(client_open && !socket_open);
+	read_all((const char *)plan + session->greeting_offset,
+	    session->greeting_length);
+	longjmp(ended, 1);
+}
+
+/* The child makes the attempt. */
+void
+proof_attempt(const struct plan *plan, uint32_t index)
+{
+	(void)plan;
+	MUST(!client_open && !socket_open && attempt_get(index) != NULL);
+	longjmp(ended, 1);
+}
+
+int
+diagnose_install(int32_t *mapped)
+{
+	MUST(mapped == page);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- the input */
+
+/* One that the master could have made. */
+static void
+plan_make(size_t sessions)
+{
+	struct plan *plan;
+	size_t filter = sizeof(*plan) + sessions * sizeof(*plan->session);
+	size_t greetings = filter + FILTER * sizeof(struct sock_filter);
+	size_t i;
+
+	plan_size = greetings + GREETINGS;
+	plan_bytes = malloc(plan_size);
+	MUST(plan_bytes != NULL);
+	memset(plan_bytes, 1, plan_size);
+	plan = (struct plan *)(void *)plan_bytes;
+	*plan = (struct plan) {
+		.magic = PLAN_MAGIC,
+		.size = (uint32_t)plan_size,
+		.master = MASTER,
+		.sandbox = 1,
+		.filter_offset = (uint32_t)filter,
+		.filter_length = FILTER,
+		.n_sessions = (uint32_t)sessions,
+	};
+	for (i = 0; i < sessions; i++)
+		plan->session[i] = (struct plan_session) {
+			.greeting_offset = (uint32_t)(greetings + i),
+			.greeting_length = (uint32_t)(GREETINGS - sessions),
+		};
+}
+
+/* Words of it are changed, and it may be cut short. */
+static void
+plan_spoil(void)
+{
+	uint8_t n = input_byte(&orders);
+	uint32_t at, word;
+
+	for (; (n & 0x0f) > 0; n--) {
+		at = input_byte(&orders) * 4u;
+		word = input_long(&orders);
+		if (at + sizeof(word) <= plan_size)
+			memcpy(plan_bytes + at, &word, sizeof(word));
+	}
+	if ((n & 0x80) == 0)
+		return;
+	plan_size = input_word(&orders) % (plan_size + 1);
+	plan_bytes = realloc(plan_bytes, plan_size + (plan_size == 0));
+	MUST(plan_bytes != NULL);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+	if (page == NULL)
+		page = malloc(PLAN_PAGE_BYTES);
+	MUST(page != NULL);
+	orders = (struct input) { bytes, length };
+	client_open = false;
+	socket_open = true;
+	plan_make(input_byte(&orders) % 4);
+	plan_spoil();
+	if (setjmp(ended) == 0)
+		spawner_main();
+	free(plan_bytes);
+	return 0;
+}

@@ -1,0 +1,165 @@
+/* Processes that do not exist. */
+#include "config.h"
+
+#include "world.h"
+
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+
+struct world world;
+
+int __wrap_kill(pid_t pid, int signal);
+int __wrap_pidfd_open(pid_t pid, unsigned flags);
+pid_t __wrap_launch(int executable, int socket, int plan, int page);
+pid_t __wrap_wait4(
+    pid_t pid, int *status, int flags, struct rusage *usage);
+pid_t __wrap_waitpid(pid_t pid, int *status, int flags);
+int __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int flags);
+ssize_t __real_write(int fd, const void *bytes, size_t length);
+ssize_t __wrap_write(int fd, const void *bytes, size_t length);
+
+void
+world_reset(void)
+{
+	unsigned i;
+
+	for (i = 0; i < world.n; i++)
+		if (world.list[i].socket != -1)
+			close(world.list[i].socket);
+	world.n = 0;
+}
+
+pid_t
+world_fork(int socket)
+{
+	if (world.n == WORLD_PROCESSES) {
+		errno = EAGAIN;
+		return -1;
+	}
+	world.list[world.n] = (struct process) { .socket = socket };
+	return WORLD_FIRST_PID + (pid_t)world.n++;
+}
+
+struct process *
+world_find(pid_t pid)
+{
+	if (pid < WORLD_FIRST_PID || pid - WORLD_FIRST_PID >= (pid_t)world.n)
+		return NULL;
+	return &world.list[pid - WORLD_FIRST_PID];
+}
+
+bool
+world_is_child(pid_t pid)
+{
+	const struct process *process = world_find(pid);
+
+	return process != NULL && process->state != PROCESS_REAPED;
+}
+
+void
+world_end(struct process *process, int status)
+{
+	if (process->state != PROCESS_RUNS)
+		return;
+	process->state = PROCESS_ENDED;
+	process->status = status;
+	if (process->socket != -1)
+		close(process->socket);
+	process->socket = -1;
+}
+
+/* ---------------------------------------------------- what the master calls */
+
+int
+__wrap_kill(pid_t pid, int signal)
+{
+	MUST(world_is_child(pid));
+	world_end(world_find(pid), signal);
+	return 0;
+}
+
+int
+__wrap_pidfd_open(pid_t pid, unsigned flags)
+{
+	MUST(flags == 0 && world_is_child(pid));
+	return eventfd(0, EFD_CLOEXEC);
+}
+
+/* The spawner keeps its end of the socket. */
+pid_t
+__wrap_launch(int executable, int socket, int plan, int page)
+{
+	int copy = fcntl(socket, F_DUPFD_CLOEXEC, 0);
+	pid_t pid = world_fork(copy);
+
+	(void)executable;
+	(void)plan;
+	(void)page;
+	if (pid == -1)
+		close(copy);
+	return pid;
+}
+
+pid_t
+__wrap_wait4(pid_t pid, int *status, int flags, struct rusage *usage)
+{
+	struct process *process = world_find(pid);
+
+	MUST(pid > 0); /* others mean any child, or a group */
+	if (usage != NULL)
+		memset(usage, 0, sizeof(*usage));
+	if (!world_is_child(pid)) {
+		errno = ECHILD;
+		return -1;
+	}
+	/* Without WNOHANG the service would stand still. */
+	MUST(process->state == PROCESS_ENDED || flags & WNOHANG);
+	if (process->state == PROCESS_RUNS)
+		return 0;
+	process->state = PROCESS_REAPED;
+	if (status != NULL)
+		*status = process->status;
+	return pid;
+}
+
+pid_t
+__wrap_waitpid(pid_t pid, int *status, int flags)
+{
+	return __wrap_wait4(pid, status, flags, NULL);
+}
+
+int
+__wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int flags)
+{
+	MUST(type == P_PID && flags == (WEXITED | WNOHANG | WNOWAIT));
+	if (world_is_child((pid_t)id)) {
+		info->si_pid = 0;
+		return 0;
+	}
+	errno = (pid_t)id <= 0 ? EINVAL : ECHILD;
+	return -1;
+}
+
+/* The log: a line has no bytes that a terminal would obey. */
+ssize_t
+__wrap_write(int fd, const void *bytes, size_t length)
+{
+	const unsigned char *text = bytes;
+	size_t i;
+
+	if (fd != STDERR_FILENO)
+		return __real_write(fd, bytes, length);
+	for (i = 0; i + 1 < length; i++)
+		MUST(text[i] >= ' ' && text[i] != 0x7f);
+	MUST(text[i] == '\n');
+	return (ssize_t)length;
+}
