@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@
 struct message {
 	struct plan_order order;
 	int fd; /* -1: none came */
+	int flags; /* of recvmsg(2) */
 };
 
 /* Tells the master why there will be no spawner, and exits. */
@@ -72,7 +74,9 @@ page_map(void)
 	return page;
 }
 
-/* Waits for the next client.  Returns 0 when the master wants no more. */
+/* Waits for the next client.  There is room for one descriptor, and the kernel
+ * drops any other: CMSG_SPACE would round up to two.  Returns 0 when the master
+ * wants no more. */
 static int
 receive(struct message *message)
 {
@@ -85,7 +89,7 @@ receive(struct message *message)
 		.msg_iov = &part,
 		.msg_iovlen = 1,
 		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
+		.msg_controllen = CMSG_LEN(sizeof(int)),
 	};
 	struct cmsghdr *rights;
 	long n;
@@ -95,6 +99,7 @@ receive(struct message *message)
 	while (n == -1 && errno == EINTR);
 	if (n != sizeof(message->order))
 		return 0;
+	message->flags = header.msg_flags;
 	message->fd = -1;
 	rights = CMSG_FIRSTHDR(&header);
 	if (rights != NULL && rights->cmsg_type == SCM_RIGHTS)
@@ -119,22 +124,29 @@ spawn(const struct plan *plan, int32_t *page, const struct plan_order *order)
 	}
 }
 
+static bool
+makes_sense(const struct plan *plan, const struct message *message)
+{
+	return message->fd == SPAWNER_CLIENT &&
+	    (message->flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 &&
+	    message->order.session < plan->n_sessions;
+}
+
 /* An order that makes no sense is the master's bug: it is answered, not
  * obeyed. */
 static void
 serve(const struct plan *plan, int32_t *page)
 {
 	struct message message;
+	uint32_t slot;
 
 	while (receive(&message)) {
-		if (message.order.slot >= PLAN_SLOTS)
-			continue;
-		if (message.fd == SPAWNER_CLIENT &&
-		    message.order.session < plan->n_sessions)
+		slot = message.order.slot;
+		if (slot < PLAN_SLOTS && makes_sense(plan, &message))
 			spawn(plan, page, &message.order);
-		else
-			__atomic_store_n(&page[message.order.slot], -EPROTO,
-			    __ATOMIC_RELEASE);
+		else if (slot < PLAN_SLOTS)
+			__atomic_store_n(
+			    &page[slot], -EPROTO, __ATOMIC_RELEASE);
 		if (message.fd >= 0)
 			call_close(message.fd);
 	}

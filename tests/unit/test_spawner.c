@@ -1,0 +1,564 @@
+/* The spawner as its master sees it: orders, pid page, plan, end.  The test is
+ * the master, on UNIX sockets, of the real program and of the one with attacks
+ * (tests/hostile). */
+#include "config.h"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "master/conf.h"
+#include "master/launch.h"
+#include "master/snapshot.h"
+#include "shared/plan.h"
+
+#define NOBODY 65534
+#define PATIENCE_MS 30000
+#define REAL "forkgreet-spawner"
+#define HOSTILE "tests/hostile/spawner"
+
+/* Sessions of the plan. */
+enum { HELD, SHORT, SESSIONS };
+
+static struct snapshot snapshot;
+static int page_fd;
+static int32_t *page;
+
+struct spawner {
+	pid_t pid;
+	int socket; /* -1: closed */
+};
+
+/* ------------------------------------------------------------ what is needed */
+
+static int
+plan_make(void)
+{
+	static char greeting[] = "hi client\n";
+	struct conf_greeting greetings[SESSIONS];
+	struct conf *conf = calloc(1, sizeof(*conf));
+	const char *failed;
+	int i;
+
+	if (conf == NULL)
+		return -1;
+	conf->sandbox = CONF_SANDBOX_REQUIRED;
+	conf->n_listeners = SESSIONS;
+	for (i = 0; i < SESSIONS; i++) {
+		conf->listener[i].timeouts = (struct conf_timeouts) {
+			.session_ms = PATIENCE_MS, .send_ms = PATIENCE_MS,
+			.cpu_s = 10 };
+		conf->listener[i].hold = i == HELD;
+		greetings[i] = (struct conf_greeting) { greeting,
+			sizeof(greeting) - 1 };
+	}
+	failed = snapshot_make(&snapshot, conf, greetings);
+	free(conf);
+	return failed == NULL ? 0 : -1;
+}
+
+/* RLIMIT_NPROC binds nobody, but not root. */
+static int
+setup(void **state)
+{
+	(void)state;
+	if (geteuid() == 0 &&
+	    (setresgid(NOBODY, NOBODY, 0) == -1 ||
+		setresuid(NOBODY, NOBODY, 0) == -1))
+		return -1;
+	page_fd = memfd_create("pids", MFD_CLOEXEC);
+	if (page_fd == -1 || ftruncate(page_fd, PLAN_PAGE_BYTES) == -1)
+		return -1;
+	page = mmap(NULL, PLAN_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+	    page_fd, 0);
+	return page == MAP_FAILED ? -1 : plan_make();
+}
+
+/* What a sanitizer does at the end needs root again, and leave to be traced. */
+static int
+teardown(void **state)
+{
+	uid_t real, effective, saved;
+
+	(void)state;
+	snapshot_free(&snapshot);
+	munmap(page, PLAN_PAGE_BYTES);
+	close(page_fd);
+	if (getresuid(&real, &effective, &saved) == 0 && saved == 0 &&
+	    (setresuid(0, 0, 0) == -1 || setresgid(0, 0, 0) == -1))
+		return -1;
+	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+static struct spawner
+spawner_start(const char *name, int plan_fd)
+{
+	const char *build = getenv("BUILDDIR");
+	const struct timeval patience = { PATIENCE_MS / 1000, 0 };
+	struct spawner spawner;
+	char path[4096];
+	int ends[2], program;
+
+	memset(page, 0, PLAN_PAGE_BYTES);
+	snprintf(path, sizeof(path), "%s/%s", build == NULL ? "." : build,
+	    name);
+	program = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_not_equal(program, -1);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO,
+			     &patience, sizeof(patience)), 0);
+	spawner.socket = ends[0];
+	spawner.pid = launch(program, ends[1], plan_fd, page_fd);
+	assert_true(spawner.pid > 0);
+	close(ends[1]);
+	close(program);
+	return spawner;
+}
+
+/* It must end with that exit status. */
+static void
+spawner_end(struct spawner *spawner, int want)
+{
+	int status;
+
+	if (spawner->socket != -1)
+		close(spawner->socket);
+	assert_int_equal(waitpid(spawner->pid, &status, 0), spawner->pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), want);
+}
+
+/* Attaches n descriptors to a message. */
+static void
+rights_add(struct msghdr *message, const int *fds, size_t n)
+{
+	struct cmsghdr *rights;
+
+	message->msg_controllen = CMSG_SPACE(n * sizeof(int));
+	rights = CMSG_FIRSTHDR(message);
+	rights->cmsg_level = SOL_SOCKET;
+	rights->cmsg_type = SCM_RIGHTS;
+	rights->cmsg_len = CMSG_LEN(n * sizeof(int));
+	memcpy(CMSG_DATA(rights), fds, n * sizeof(int));
+}
+
+/* Sends bytes with n descriptors (at most 4), then closes these here. */
+static void
+send_with(int socket, void *bytes, size_t length, const int *fds, size_t n)
+{
+	union {
+		char bytes[CMSG_SPACE(4 * sizeof(int))];
+		struct cmsghdr align;
+	} control = { { 0 } };
+	struct iovec part = { bytes, length };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1,
+		.msg_control = control.bytes };
+
+	if (n > 0)
+		rights_add(&message, fds, n);
+	assert_int_equal(sendmsg(socket, &message, MSG_NOSIGNAL), length);
+	while (n > 0)
+		close(fds[--n]);
+}
+
+/* A client whose other end the spawner gets. */
+static int
+client_order(const struct spawner *spawner, uint32_t slot, uint32_t session)
+{
+	struct plan_order order = { slot, session };
+	int ends[2];
+
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	send_with(spawner->socket, &order, sizeof(order), &ends[1], 1);
+	return ends[0];
+}
+
+/* Up to the newline, or to the end of stream; at most 63 bytes. */
+static const char *
+line_read(int fd)
+{
+	static char line[64];
+	struct pollfd wait = { fd, POLLIN, 0 };
+	size_t n = 0;
+
+	do {
+		assert_int_equal(poll(&wait, 1, PATIENCE_MS), 1);
+		if (read(fd, &line[n], 1) != 1)
+			break;
+	} while (line[n++] != '\n' && n < sizeof(line) - 1);
+	line[n] = '\0';
+	return line;
+}
+
+static void
+assert_ended(int fd)
+{
+	assert_string_equal(line_read(fd), "");
+	close(fd);
+}
+
+/* Waits until the spawner has decided about the slot. */
+static int32_t
+page_wait(uint32_t slot)
+{
+	int32_t pid = 0;
+	int ms;
+
+	for (ms = 0; pid == 0 && ms < PATIENCE_MS; ms++) {
+		pid = __atomic_load_n(&page[slot], __ATOMIC_ACQUIRE);
+		if (pid == 0)
+			usleep(1000);
+	}
+	return pid;
+}
+
+static void
+assert_child_status(uint32_t slot, int want)
+{
+	int status;
+
+	assert_true(page[slot] > 0);
+	assert_int_equal(waitpid(page[slot], &status, 0), page[slot]);
+	assert_int_equal(status, want);
+}
+
+/* One client, served as it should be. */
+static void
+assert_serves(const struct spawner *spawner, uint32_t slot)
+{
+	int client = client_order(spawner, slot, SHORT);
+
+	assert_string_equal(line_read(client), "hi client\n");
+	assert_true(page[slot] > 0); /* before the child ran */
+	assert_ended(client);
+	assert_child_status(slot, 0);
+}
+
+/* ------------------------------------------------------------------ pid page */
+
+static void
+the_pid_is_on_the_page(void **state)
+{
+	struct spawner spawner = spawner_start(REAL, snapshot.fd);
+	uint32_t slot;
+
+	(void)state;
+	assert_serves(&spawner, 0);
+	assert_serves(&spawner, 5);
+	assert_serves(&spawner, PLAN_SLOTS - 1);
+	for (slot = 0; slot < PLAN_SLOTS; slot++)
+		if (slot != 0 && slot != 5 && slot != PLAN_SLOTS - 1)
+			assert_int_equal(page[slot], 0);
+	spawner_end(&spawner, 0);
+}
+
+/* The soft limit of processes of the spawner. */
+static void
+processes_limit(const struct spawner *spawner, rlim_t soft)
+{
+	struct rlimit limit;
+
+	assert_int_equal(
+	    prlimit(spawner->pid, RLIMIT_NPROC, NULL, &limit), 0);
+	limit.rlim_cur = soft < limit.rlim_max ? soft : limit.rlim_max;
+	assert_int_equal(
+	    prlimit(spawner->pid, RLIMIT_NPROC, &limit, NULL), 0);
+}
+
+static void
+a_clone_that_fails_is_on_the_page(void **state)
+{
+	struct spawner spawner = spawner_start(REAL, snapshot.fd);
+	int client;
+
+	(void)state;
+	assert_serves(&spawner, 0); /* it is set up by now */
+	processes_limit(&spawner, 0);
+	client = client_order(&spawner, 1, SHORT);
+	assert_int_equal(page_wait(1), -EAGAIN);
+	assert_ended(client);
+	processes_limit(&spawner, RLIM_INFINITY);
+	assert_serves(&spawner, 2);
+	spawner_end(&spawner, 0);
+}
+
+/* -------------------------------------------------------------------- orders */
+
+/* Sends the order with n clients; all of them must be let go. */
+static void
+assert_refuses(const struct spawner *spawner, void *order, size_t length,
+    uint32_t slot, size_t n)
+{
+	int ends[2][2];
+	int theirs[2] = { -1, -1 };
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		assert_int_equal(socketpair(AF_UNIX,
+				     SOCK_STREAM | SOCK_CLOEXEC, 0, ends[i]),
+		    0);
+		theirs[i] = ends[i][1];
+	}
+	send_with(spawner->socket, order, length, theirs, n);
+	if (slot < PLAN_SLOTS)
+		assert_int_equal(page_wait(slot), -EPROTO);
+	for (i = 0; i < n; i++)
+		assert_ended(ends[i][0]);
+}
+
+static void
+orders_without_sense_are_not_obeyed(void **state)
+{
+	struct spawner spawner = spawner_start(REAL, snapshot.fd);
+	struct plan_order none = { 1, SHORT }, two = { 2, SHORT };
+	struct plan_order session = { 3, SESSIONS };
+	struct plan_order far = { 4, UINT32_MAX };
+	struct plan_order slot = { PLAN_SLOTS, SHORT };
+	struct plan_order far_slot = { UINT32_MAX, SHORT };
+	struct plan_order more[2] = { { 5, SHORT }, { 6, SHORT } };
+
+	(void)state;
+	assert_refuses(&spawner, &none, sizeof(none), 1, 0);
+	assert_refuses(&spawner, &two, sizeof(two), 2, 2);
+	assert_refuses(&spawner, &session, sizeof(session), 3, 1);
+	assert_refuses(&spawner, &far, sizeof(far), 4, 1);
+	assert_refuses(&spawner, &slot, sizeof(slot), PLAN_SLOTS, 1);
+	assert_refuses(&spawner, &far_slot, sizeof(far_slot), PLAN_SLOTS, 1);
+	assert_refuses(&spawner, more, sizeof(more), 5, 1);
+	assert_int_equal(page[6], 0);
+	assert_serves(&spawner, 0);
+	spawner_end(&spawner, 0);
+}
+
+/* It means that master and spawner do not speak the same language. */
+static void
+a_short_order_ends_the_spawner(void **state)
+{
+	struct spawner spawner = spawner_start(REAL, snapshot.fd);
+	struct plan_order order = { 1, SHORT };
+
+	(void)state;
+	assert_refuses(&spawner, &order, sizeof(order) - 1, PLAN_SLOTS, 1);
+	assert_int_equal(page[1], 0);
+	spawner_end(&spawner, 0);
+}
+
+static void
+it_ends_with_its_socket_and_its_children_do_not(void **state)
+{
+	struct spawner spawner = spawner_start(REAL, snapshot.fd);
+	int client = client_order(&spawner, 0, HELD);
+
+	(void)state;
+	assert_string_equal(line_read(client), "hi client\n");
+	spawner_end(&spawner, 0);
+	assert_int_equal(waitpid(page[0], NULL, WNOHANG), 0);
+	close(client);
+	assert_child_status(0, 0);
+}
+
+/* ---------------------------------------------------------------------- plan */
+
+/* A copy of the plan's first length bytes, as a descriptor. */
+static int
+plan_copy(const struct plan *header, size_t length)
+{
+	int fd = memfd_create("plan", MFD_CLOEXEC);
+	size_t rest = snapshot.plan->size - sizeof(*header);
+
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(pwrite(fd, header, sizeof(*header), 0),
+	    sizeof(*header));
+	assert_int_equal(
+	    pwrite(fd, snapshot.plan + 1, rest, sizeof(*header)), rest);
+	assert_int_equal(ftruncate(fd, (off_t)length), 0);
+	return fd;
+}
+
+/* The spawner must say so and end. */
+static void
+assert_refused_plan(const struct plan *header, size_t length, const char *step,
+    int error)
+{
+	int fd = plan_copy(header, length);
+	struct spawner spawner = spawner_start(REAL, fd);
+	struct plan_failure failure = { 0 };
+
+	assert_int_equal(recv(spawner.socket, &failure, sizeof(failure), 0),
+	    sizeof(failure));
+	assert_int_equal(failure.error, error);
+	assert_non_null(memchr(failure.step, '\0', sizeof(failure.step)));
+	assert_string_equal(failure.step, step);
+	spawner_end(&spawner, EXIT_FAILURE);
+	close(fd);
+}
+
+static void
+another_plan_is_refused(void **state)
+{
+	static const char reading[] =
+	    "reading the plan (spawner and daemon differ?)";
+	struct plan right = *snapshot.plan, magic = right, size = right;
+
+	(void)state;
+	magic.magic++;
+	assert_refused_plan(&magic, right.size, reading, EPROTO);
+	size.size++;
+	assert_refused_plan(&size, right.size, reading, EPROTO);
+	assert_refused_plan(&right, right.size - 1, reading, EPROTO);
+	assert_refused_plan(&right, right.size + 1, reading, EPROTO);
+	assert_refused_plan(&right, sizeof(right) - 1, reading, EPROTO);
+	assert_refused_plan(&right, 0, "mmap of the plan", EINVAL);
+}
+
+/* A filter that the kernel does not take is no filter. */
+static void
+no_sandbox_no_spawner(void **state)
+{
+	struct plan empty = *snapshot.plan;
+
+	(void)state;
+	empty.filter_length = 0;
+	assert_refused_plan(&empty, empty.size, "seccomp", EINVAL);
+}
+
+/* A plan for another master: no child of ours may run. */
+static void
+another_master_is_refused(void **state)
+{
+	struct plan plan = *snapshot.plan;
+	struct spawner spawner;
+	char byte;
+	int fd;
+
+	(void)state;
+	plan.master++;
+	fd = plan_copy(&plan, plan.size);
+	spawner = spawner_start(REAL, fd);
+	assert_int_equal(recv(spawner.socket, &byte, 1, 0), 0);
+	spawner_end(&spawner, EXIT_FAILURE);
+	close(fd);
+}
+
+/* ------------------------------------------------------- a hostile child's socket */
+
+/* Says a command to it (tests/hostile/session.c), descriptor fd (-1: none) going
+ * with its first byte. */
+static void
+say(int client, const char *command, int fd)
+{
+	char bytes[256] = { 0 };
+	char answer;
+
+	for (; *command != '\0'; command++) {
+		send_with(client, bytes, (size_t)*command, &fd, fd != -1);
+		fd = -1;
+		assert_int_equal(read(client, &answer, 1), 1);
+	}
+	send_with(client, bytes, '\n', NULL, 0);
+}
+
+/* A client that asks for one call while a descriptor, the write end of a pipe,
+ * waits in its connection.  The descriptor must be in no process when it has
+ * ended.  Returns the wait status. */
+static int
+status_with_descriptor(
+    const struct spawner *spawner, uint32_t slot, long call, const char *rest)
+{
+	int client = client_order(spawner, slot, HELD), ends[2], status;
+	char command[64];
+
+	assert_string_equal(line_read(client), "hi client\n");
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	snprintf(command, sizeof(command), "call %ld %s", call, rest);
+	say(client, command, ends[1]);
+	line_read(client); /* the answer, or the end */
+	close(client);
+	assert_int_equal(waitpid(page[slot], &status, 0), page[slot]);
+	assert_ended(ends[0]);
+	return status;
+}
+
+static void
+no_descriptor_arrives_over_its_own_socket(void **state)
+{
+	struct spawner spawner = spawner_start(HOSTILE, snapshot.fd);
+	int status;
+
+	(void)state;
+	/* By then recvfrom has read the bytes it came with. */
+	status = status_with_descriptor(&spawner, 0, SYS_getppid, "");
+	assert_int_equal(status, 0);
+	status = status_with_descriptor(&spawner, 1, SYS_recvmsg, "0 & 0");
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGSYS);
+	spawner_end(&spawner, 0);
+}
+
+/* One call of a child that is on a UNIX socket: "VALUE ERRNO\n". */
+static void
+assert_answer(const struct spawner *spawner, uint32_t slot, const char *command,
+    const char *want)
+{
+	int client = client_order(spawner, slot, HELD);
+
+	assert_string_equal(line_read(client), "hi client\n");
+	say(client, command, -1);
+	assert_string_equal(line_read(client), want);
+	close(client);
+	assert_child_status(slot, 0);
+}
+
+static void
+the_spawners_socket_is_closed_in_a_child(void **state)
+{
+	struct spawner spawner = spawner_start(HOSTILE, snapshot.fd);
+	struct plan_order order = { 7, SHORT };
+	char command[64], want[64];
+
+	(void)state;
+	snprintf(command, sizeof(command), "call %ld 3 & 0", SYS_recvmsg + 0L);
+	snprintf(want, sizeof(want), "-1 %d\n", EBADF);
+	assert_answer(&spawner, 0, command, want);
+	/* Nor has it taken what was for the spawner. */
+	assert_refuses(&spawner, &order, sizeof(order), 7, 0);
+	spawner_end(&spawner, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_pid_is_on_the_page),
+		cmocka_unit_test(a_clone_that_fails_is_on_the_page),
+		cmocka_unit_test(orders_without_sense_are_not_obeyed),
+		cmocka_unit_test(a_short_order_ends_the_spawner),
+		cmocka_unit_test(it_ends_with_its_socket_and_its_children_do_not),
+		cmocka_unit_test(another_plan_is_refused),
+		cmocka_unit_test(no_sandbox_no_spawner),
+		cmocka_unit_test(another_master_is_refused),
+		cmocka_unit_test(no_descriptor_arrives_over_its_own_socket),
+		cmocka_unit_test(the_spawners_socket_is_closed_in_a_child),
+	};
+
+	return cmocka_run_group_tests_name("spawner", tests, setup, teardown);
+}
