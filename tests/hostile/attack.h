@@ -17,7 +17,7 @@ struct attack_result {
 };
 
 /*
- * Does what the command says.  A number NUMBER is as in strtoull(3) with base 0;
+ * Does what the command says.  A NUMBER is as in strtoull(3) with base 0;
  * &, &NUMBER is an address in a scratch buffer, * the plan's, ! a function's.
  *
  *	call N [A ...]	the system call of that number

@@ -25,8 +25,8 @@ BUILD = os.path.abspath(os.environ.get("BUILDDIR", "."))
 HOSTILE = os.path.join(BUILD, "tests/hostile/spawner")
 MARKER = b"forkgreet: test build with attacks"
 GREETING = b"hi client\n"
-# A slot must be free a second after the deadline; this is for a machine that has
-# more to do than it can.
+# A slot must be free a second after the deadline; this is for a machine that
+# has more to do than it can.
 LATE = 4.0
 
 _seccomp = ctypes.CDLL("libseccomp.so.2")
@@ -204,7 +204,7 @@ SETTINGS = [
     ("getpid", "", b"", None),
 ]
 
-# 0 is the client; sendto and recvfrom are allowed on it only, recvmsg on 3 only.
+# 0 is the client; sendto and recvfrom are allowed on it only, recvmsg on 3.
 # 1 << 32 is 0 to the kernel, and would wait for the client.
 DESCRIPTORS = [0, 1, 2, 3, 4, 5, 7, 63, 64, 1023, 1 << 16, (1 << 32) - 1,
                1 << 32]
@@ -640,7 +640,7 @@ class CrashesAsUser(Crashes):
     as_user = True
 
 
-# --------------------------------------------------------------------- deadlines
+# -------------------------------------------------------------------- deadlines
 
 class Deadlines(HostileCase):
     """It cannot stay, nor use more of the processor than it may."""

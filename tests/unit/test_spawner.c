@@ -46,7 +46,7 @@ struct spawner {
 	int socket; /* -1: closed */
 };
 
-/* ------------------------------------------------------------ what is needed */
+/* ----------------------------------------------------------- what is needed */
 
 static int
 plan_make(void)
@@ -111,6 +111,7 @@ static struct spawner
 spawner_start(const char *name, int plan_fd)
 {
 	const char *build = getenv("BUILDDIR");
+	const struct timeval patience = { PATIENCE_MS / 1000, 0 };
 	struct spawner spawner;
 	char path[4096];
 	int ends[2], program;
@@ -122,6 +123,8 @@ spawner_start(const char *name, int plan_fd)
 	assert_int_not_equal(program, -1);
 	assert_int_equal(
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO,
+			     &patience, sizeof(patience)), 0);
 	spawner.socket = ends[0];
 	spawner.pid = launch(program, ends[1], plan_fd, page_fd);
 	assert_true(spawner.pid > 0);
@@ -250,7 +253,7 @@ assert_serves(const struct spawner *spawner, uint32_t slot)
 	assert_child_status(slot, 0);
 }
 
-/* ------------------------------------------------------------------ pid page */
+/* ----------------------------------------------------------------- pid page */
 
 static void
 the_pid_is_on_the_page(void **state)
@@ -298,7 +301,7 @@ a_clone_that_fails_is_on_the_page(void **state)
 	spawner_end(&spawner, 0);
 }
 
-/* -------------------------------------------------------------------- orders */
+/* ------------------------------------------------------------------- orders */
 
 /* Sends the order with n clients; all of them must be let go. */
 static void
@@ -373,7 +376,7 @@ it_ends_with_its_socket_and_its_children_do_not(void **state)
 	assert_child_status(0, 0);
 }
 
-/* ---------------------------------------------------------------------- plan */
+/* --------------------------------------------------------------------- plan */
 
 /* A copy of the plan's first length bytes, as a descriptor. */
 static int
@@ -456,9 +459,9 @@ another_master_is_refused(void **state)
 	close(fd);
 }
 
-/* ------------------------------------------------------- a hostile child's socket */
+/* ------------------------------------------------- a hostile child's socket */
 
-/* Says a command to it (tests/hostile/session.c), descriptor fd (-1: none) going
+/* Says a command to it (tests/hostile/session.c); fd, unless -1, goes
  * with its first byte. */
 static void
 say(int client, const char *command, int fd)
