@@ -172,6 +172,7 @@ load_filter(void)
 {
 	scmp_filter_ctx context = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	const char *step;
+	int error;
 
 	if (context == NULL) {
 		errno = ENOMEM;
@@ -180,7 +181,9 @@ load_filter(void)
 	step = add_rules(context);
 	if (step == NULL && failed(seccomp_load(context)))
 		step = "seccomp_load";
-	/* seccomp_release() is left to the end of the process. */
+	error = errno;
+	seccomp_release(context);
+	errno = error;
 	return step;
 }
 

@@ -233,6 +233,7 @@ end(struct server *server)
 	    (unsigned)server->stats.live, (unsigned long long)log_dropped());
 	trial_abandon(&server->spawners);
 	spawners_kill(&server->spawners);
+	spawners_free(&server->spawners);
 	snapshot_free(&server->snapshot);
 	clients_free(&server->clients);
 	free(server->stats.rows);

@@ -286,3 +286,11 @@ spawners_kill(struct spawners *spawners)
 		spawners_forget(spawners, spawner);
 	}
 }
+
+void
+spawners_free(struct spawners *spawners)
+{
+	munmap(spawners->page, PLAN_PAGE_BYTES);
+	close_fd(&spawners->page_fd);
+	close_fd(&spawners->executable);
+}

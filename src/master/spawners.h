@@ -100,6 +100,9 @@ void spawners_retire(struct spawners *spawners, int64_t now);
 /* Kills and reaps all but the one on trial. */
 void spawners_kill(struct spawners *spawners);
 
+/* The end of what spawners_init() made, and of executable. */
+void spawners_free(struct spawners *spawners);
+
 /* ----------------------------------------------- for trial.c and spawners.c */
 
 /* The slot's row of the pid page: see shared/plan.h. */

@@ -54,6 +54,8 @@ BUILDDIR = _builddir()
 DAEMON = os.path.join(BUILDDIR, "forkgreetd")
 CLIENT = os.path.join(BUILDDIR, "forkgreet")
 SPAWNER_NAME = "forkgreet-spawn"  # prctl PR_SET_NAME, 15 bytes
+# What the daemon runs under: "make check-valgrind" sets it.
+UNDER = os.environ.get("DAEMON_UNDER", "").split()
 USER = 65534  # nobody, nogroup: on every Debian
 HOST = "127.0.0.1"
 PATIENCE = 30  # seconds: much longer than what must happen ever takes
@@ -329,6 +331,12 @@ def become_user():
     os.setresuid(USER, USER, USER)
 
 
+def _command(wrapper, program):
+    """program behind wrapper, and the daemon behind what UNDER says too."""
+    is_daemon = os.path.basename(program) == "forkgreetd"
+    return [*wrapper, *(UNDER if is_daemon else ()), program]
+
+
 def run(*arguments, program=DAEMON, as_user=False, preexec=None, wrapper=(),
         seconds=PATIENCE, **keywords):
     """Runs forkgreetd to its end; returns subprocess.CompletedProcess with
@@ -340,7 +348,8 @@ def run(*arguments, program=DAEMON, as_user=False, preexec=None, wrapper=(),
             become_user()
     keywords = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
                 "stderr": subprocess.PIPE, **keywords}
-    return subprocess.run([*wrapper, program, *arguments], timeout=seconds,
+    return subprocess.run([*_command(wrapper, program), *arguments],
+                          timeout=seconds,
                           encoding="utf-8", errors="replace", check=False,
                           preexec_fn=before, **keywords)
 
@@ -370,7 +379,7 @@ class Daemon:
         self.write_config(config)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*wrapper, program, *arguments, "-c", self.config],
+                [*_command(wrapper, program), *arguments, "-c", self.config],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **(env or {})}, pass_fds=pass_fds,
                 preexec_fn=self._preexec)
