@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "shared/plan.h"
+#include "shared/widened.h"
 
 #define ARGUMENTS_MAX 4
 #define SEND_FLAGS (MSG_NOSIGNAL | MSG_DONTWAIT)
@@ -80,10 +81,7 @@ static const struct rule {
 	{ "restart_syscall", "C: ppoll after SIGSTOP and SIGCONT", 0,
 	    { IS(0, 0) } },
 	{ "exit_group", "S, C: the end", 0, { IS(0, 0) } },
-#ifdef WITH_SANITIZERS
-	{ "sigaltstack", "ASan asks for it before a function that does not "
-	    "return", 0, { IS(0, 0) } },
-#endif
+	WIDENED_ROWS
 };
 
 /* libseccomp returns negative errno values. */

@@ -240,6 +240,7 @@ end(struct server *server)
 	free(server->conf);
 	close(server->signals);
 	close(server->epoll);
+	log_close();
 }
 
 void

@@ -765,6 +765,11 @@ def needs_program(name):
     return unittest.skipUnless(shutil.which(name), f"needs {name}")
 
 
+def not_under_valgrind(reason):
+    """Skips a test that valgrind itself would spoil."""
+    return unittest.skipIf(UNDER, "valgrind: " + reason)
+
+
 # ------------------------------------------------------------------------- TAP
 
 class TapResult(unittest.TestResult):
@@ -805,6 +810,20 @@ class TapResult(unittest.TestResult):
                       detail=self._exc_info_to_string(err, test))
 
 
+def _flat(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from _flat(test)
+        else:
+            yield test
+
+
+def _is_needed(test):
+    """Valgrind is slow: there root leaves out what differs in the user only."""
+    return not (UNDER and IS_ROOT and
+                type(test).__name__.endswith("AsUser"))
+
+
 def main():
     """Runs all tests of the module that was started, or those named."""
     module = sys.modules["__main__"]
@@ -812,6 +831,7 @@ def main():
     loader = unittest.defaultTestLoader
     suite = (loader.loadTestsFromNames(names, module) if names
              else loader.loadTestsFromModule(module))
+    suite = unittest.TestSuite(filter(_is_needed, _flat(suite)))
     result = TapResult(sys.stdout)
     suite.run(result)
     print(f"1..{result.number}", flush=True)
