@@ -82,4 +82,7 @@ void
 notify_stopping(void)
 {
 	tell("STOPPING=1\nSTATUS=stopping");
+	if (manager != -1)
+		close(manager);
+	manager = -1;
 }

@@ -15,6 +15,8 @@ void notify_init(void);
 void notify_ready(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 void notify_reloading(void);
+
+/* The last: what comes after it is not sent. */
 void notify_stopping(void);
 
 #endif

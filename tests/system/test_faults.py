@@ -465,7 +465,7 @@ class Injected(FaultCase):
         "epoll_create1:error=EMFILE:when=1",
         "memfd_create:error=EMFILE:when=1",
         "memfd_create:error=EMFILE:when=2",
-        "ftruncate:error=ENOMEM:when=1",
+        "ftruncate,?ftruncate64:error=ENOMEM:when=1",
         "socket:error=EMFILE:when=1",
         "setsockopt:error=ENOMEM:when=1",
         "bind:error=EADDRINUSE:when=1",
