@@ -132,7 +132,7 @@ def has_stack_clash(program):
             if not moved:
                 continue
             if moved.group(1) != "1000" or not re.match(
-                    r"or\w? +\$0x0,\(%rsp\)", lines[here + 1]):
+                    r"(or|mov)\w? +\$0x0,\(%rsp\)", lines[here + 1]):
                 return False
             probed = True
     return probed or "no function has a frame of a page"
