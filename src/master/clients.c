@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int
 clients_init(struct clients *clients)
@@ -25,6 +26,10 @@ clients_init(struct clients *clients)
 void
 clients_free(struct clients *clients)
 {
+	uint32_t slot = clients->waiting.head;
+
+	for (; slot != CLIENT_NONE; slot = clients->slots[slot].next)
+		close(clients->slots[slot].fd);
 	free(clients->slots);
 	free(clients->heap);
 	free(clients->hints);

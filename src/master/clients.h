@@ -67,6 +67,8 @@ struct clients {
 
 /* Allocates the tables.  Returns 0, or -1 with errno. */
 int clients_init(struct clients *clients);
+
+/* Closes the clients that still wait, and frees the tables. */
 void clients_free(struct clients *clients);
 
 /* A new slot: a fresh id, no child, no list.  CLIENT_NONE when all are used. */

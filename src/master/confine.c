@@ -18,17 +18,11 @@
 
 #include "privileges.h"
 #include "signals.h"
+#include "shared/widened.h"
 
 #define NOBODY 65534 /* Debian's base-passwd: user nobody, group nogroup */
 #define MEMORY_MAX ((rlim_t)512 << 20) /* bytes; the master's own counts */
-
-#ifdef WITH_SANITIZERS /* they write reports, map terabytes */
-#define SANITIZED true
-#define FIRST_CLOSED 3
-#else
-#define SANITIZED false
-#define FIRST_CLOSED (CONFINE_FD + 1)
-#endif
+#define FIRST_CLOSED (WIDENED_PARSER ? STDERR_FILENO + 1 : CONFINE_FD + 1)
 
 /*
  * All that the parser may call.  A row with mask allows the call only when none
@@ -54,16 +48,16 @@ static const struct limit {
 	__rlimit_resource_t resource;
 	rlim_t value;
 	const char *name;
+	bool left; /* in a widened build */
 } limits[] = {
-	{ RLIMIT_CORE, 0, "RLIMIT_CORE" },
-	{ RLIMIT_NPROC, 0, "RLIMIT_NPROC" },
-	{ RLIMIT_MEMLOCK, 0, "RLIMIT_MEMLOCK" },
-	{ RLIMIT_MSGQUEUE, 0, "RLIMIT_MSGQUEUE" },
-	{ RLIMIT_NOFILE, CONFINE_FD + 1, "RLIMIT_NOFILE" },
-#ifndef WITH_SANITIZERS
-	{ RLIMIT_FSIZE, 0, "RLIMIT_FSIZE" }, /* pipes have no size */
-	{ RLIMIT_AS, MEMORY_MAX, "RLIMIT_AS" },
-#endif
+	{ RLIMIT_CORE, 0, "RLIMIT_CORE", false },
+	{ RLIMIT_NPROC, 0, "RLIMIT_NPROC", false },
+	{ RLIMIT_MEMLOCK, 0, "RLIMIT_MEMLOCK", false },
+	{ RLIMIT_MSGQUEUE, 0, "RLIMIT_MSGQUEUE", false },
+	{ RLIMIT_NOFILE, CONFINE_FD + 1, "RLIMIT_NOFILE", false },
+	/* Pipes have no size. */
+	{ RLIMIT_FSIZE, 0, "RLIMIT_FSIZE", WIDENED_PARSER_LIMITS },
+	{ RLIMIT_AS, MEMORY_MAX, "RLIMIT_AS", WIDENED_PARSER_LIMITS },
 };
 
 /* What was set must be so: errno 0 stands for "not in effect". */
@@ -140,7 +134,8 @@ set_limits(unsigned seconds)
 	size_t i;
 
 	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
-		if (lower_limit(limits[i].resource, limits[i].value) == -1)
+		if (!limits[i].left &&
+		    lower_limit(limits[i].resource, limits[i].value) == -1)
 			return limits[i].name;
 	/* The timer comes first unless the machine is very slow. */
 	if (lower_limit(RLIMIT_CPU, seconds) == -1)
@@ -218,6 +213,7 @@ load_filter(void)
 {
 	scmp_filter_ctx context = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	const char *step;
+	int error;
 
 	if (context == NULL) { /* it does not say why */
 		errno = ENOSYS;
@@ -230,7 +226,9 @@ load_filter(void)
 		step = "getppid";
 	if (step == NULL && failed(seccomp_load(context)))
 		step = "seccomp_load";
-	/* seccomp_release() is left to the end of the process. */
+	error = errno;
+	seccomp_release(context);
+	errno = error;
 	if (step != NULL)
 		return step;
 	return unless(syscall(SYS_getppid) == -1 && errno == KNOWN_ANSWER,
@@ -253,7 +251,7 @@ confine_enter(pid_t parent, unsigned seconds)
 		step = set_limits(seconds);
 	if (step == NULL)
 		step = set_flags(parent);
-	if (step == NULL && !SANITIZED)
+	if (step == NULL && !WIDENED_PARSER)
 		step = load_filter();
 	return step;
 }

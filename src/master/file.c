@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,7 @@ check_file(int fd, size_t max, size_t *length)
 		    (unsigned)(status.st_mode & 07777));
 		return text;
 	}
-	if (status.st_size < 0 || (size_t)status.st_size > max) {
+	if (status.st_size < 0 || (uintmax_t)status.st_size > max) {
 		snprintf(text, sizeof(text), "is larger than %zu bytes (%lld)",
 		    max, (long long)status.st_size);
 		return text;

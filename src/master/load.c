@@ -52,13 +52,14 @@ struct task {
 	int fd; /* its end of the pipe */
 };
 
-/* The child.  What it allocates ends with it. */
+/* The child.  What it has of the master's ends with it. */
 static _Noreturn void
 parse_and_exit(const struct task *task)
 {
 	struct report report = { 0 };
 	struct conf *conf = NULL;
 	const char *step;
+	bool good, told;
 
 	if (dup2(task->fd, CONFINE_FD) == -1)
 		_exit(EXIT_FAILURE);
@@ -71,11 +72,12 @@ parse_and_exit(const struct task *task)
 		conf = calloc(1, sizeof(*conf) + CONF_TEXT_MAX);
 	if (step == NULL && conf == NULL)
 		report_error(&report, "%s: out of memory", task->path);
-	if (conf != NULL &&
+	good = conf != NULL &&
 	    parse_text(task->text, task->length, task->path, task->as_root,
-		conf, &report) == -1)
-		conf = NULL;
-	if (frame_write(CONFINE_FD, conf, &report) == -1)
+		conf, &report) == 0;
+	told = frame_write(CONFINE_FD, good ? conf : NULL, &report) == 0;
+	free(conf);
+	if (!told)
 		_exit(EXIT_FAILURE);
 	_exit(step == NULL ? EXIT_SUCCESS : EXIT_UNCONFINED);
 }

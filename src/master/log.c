@@ -78,6 +78,12 @@ log_open(bool to_syslog, int facility, int level)
 }
 
 void
+log_close(void)
+{
+	disconnect();
+}
+
+void
 log_configure(const struct conf *conf, bool foreground)
 {
 	bool to_stderr = conf->log.target == CONF_LOG_STDERR ||

@@ -21,6 +21,9 @@
  */
 void log_open(bool to_syslog, int facility, int level);
 
+/* The daemon's end; a line that still comes connects again. */
+void log_close(void);
+
 struct conf;
 
 /* log_open() as conf says; in the foreground standard error is the default. */

@@ -84,3 +84,11 @@ notify_stopping(void)
 {
 	tell("STOPPING=1\nSTATUS=stopping");
 }
+
+void
+notify_end(void)
+{
+	if (manager != -1)
+		close(manager);
+	manager = -1;
+}

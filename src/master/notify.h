@@ -15,6 +15,10 @@ void notify_init(void);
 void notify_ready(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 void notify_reloading(void);
+
 void notify_stopping(void);
+
+/* Forgets the service manager; nothing is told any more. */
+void notify_end(void);
 
 #endif

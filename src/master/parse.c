@@ -303,9 +303,11 @@ parse_text(const char *text, size_t length, const char *path, bool as_root,
 	config_init(&tree);
 	if (config_read_string(&tree, text) == CONFIG_FALSE) {
 		syntax_report(&parse, &tree, text, length);
+		config_destroy(&tree);
 		return -1;
 	}
 	lines_correct(&tree, text, length);
 	walk_tree(&parse, &tree, as_root);
+	config_destroy(&tree);
 	return report->errors > 0 ? -1 : 0;
 }

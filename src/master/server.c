@@ -22,6 +22,8 @@
 #define EVENTS_MAX 64
 #define SIGNALS_MAX 8 /* more come with the next turn */
 #define KILL_GRACE CLOCK_SECOND
+/* A turn that takes so long has been stopped, or starved. */
+#define AWAY (100 * CLOCK_MS)
 
 static void
 signals_of(sigset_t *mask)
@@ -211,7 +213,7 @@ static void
 turn(struct server *server)
 {
 	struct epoll_event events[EVENTS_MAX];
-	int64_t now = clock_now();
+	int64_t now = clock_now(), end_now;
 	int i, n;
 
 	n = epoll_wait(
@@ -224,6 +226,9 @@ turn(struct server *server)
 	intake_step(server, now);
 	reaper_step(server, now);
 	intake_resume(server, now);
+	end_now = clock_now();
+	if (end_now - now > AWAY)
+		spawners_excuse(&server->spawners, end_now);
 }
 
 static void
@@ -233,12 +238,15 @@ end(struct server *server)
 	    (unsigned)server->stats.live, (unsigned long long)log_dropped());
 	trial_abandon(&server->spawners);
 	spawners_kill(&server->spawners);
+	spawners_free(&server->spawners);
 	snapshot_free(&server->snapshot);
 	clients_free(&server->clients);
 	free(server->stats.rows);
 	free(server->conf);
+	notify_end();
 	close(server->signals);
 	close(server->epoll);
+	log_close();
 }
 
 void

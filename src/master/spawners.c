@@ -203,6 +203,15 @@ check_stuck(struct spawner *spawner, int64_t now)
 	}
 }
 
+void
+spawners_excuse(struct spawners *spawners, int64_t now)
+{
+	size_t i;
+
+	for (i = 0; i < SPAWNERS_MAX; i++)
+		spawners->list[i].progress = now;
+}
+
 /* The spawner's oldest client, if it has been decided. */
 static bool
 take_oldest(struct spawners *spawners, struct spawner *spawner, int64_t now,
@@ -319,4 +328,12 @@ spawners_kill(struct spawners *spawners)
 		spawners_end(spawner);
 		spawners_forget(spawners, spawner);
 	}
+}
+
+void
+spawners_free(struct spawners *spawners)
+{
+	munmap(spawners->page, PLAN_PAGE_BYTES);
+	close_fd(&spawners->page_fd);
+	close_fd(&spawners->executable);
 }

@@ -93,6 +93,10 @@ bool spawners_are_busy(const struct spawners *spawners);
 bool spawners_next(
     struct spawners *spawners, int64_t now, struct handed *handed);
 
+/* The caller was away until now: what a spawner has not done since is not its
+ * fault. */
+void spawners_excuse(struct spawners *spawners, int64_t now);
+
 /* Reaps spawners that have ended; a current one that did leaves none. */
 void spawners_reap(struct spawners *spawners);
 
@@ -101,6 +105,9 @@ void spawners_retire(struct spawners *spawners, int64_t now);
 
 /* Kills and reaps all but the one on trial. */
 void spawners_kill(struct spawners *spawners);
+
+/* The end of what spawners_init() made, and of executable. */
+void spawners_free(struct spawners *spawners);
 
 /* ----------------------------------------------- for trial.c and spawners.c */
 

@@ -3,16 +3,12 @@
 
 #include "parsed.h"
 
-#include <libconfig.h>
 #include <string.h>
 
 #include "fuzz.h"
 #include "master/parse.h"
 #include "master/recheck.h"
 #include "master/schema.h"
-
-int __real_config_read_string(config_t *tree, const char *text);
-int __wrap_config_read_string(config_t *tree, const char *text);
 
 /* What libconfig 1.5 loses by itself when it meets a syntax error. */
 const char *__lsan_default_suppressions(void);
@@ -21,18 +17,6 @@ const char *
 __lsan_default_suppressions(void)
 {
 	return "leak:libconfig.so";
-}
-
-/* libconfig's tree, which the child leaves to its exit. */
-static config_t left_behind;
-
-int
-__wrap_config_read_string(config_t *tree, const char *text)
-{
-	int result = __real_config_read_string(tree, text);
-
-	left_behind = *tree;
-	return result;
 }
 
 /* As the child has it: a newline, and a NUL behind. */
@@ -58,15 +42,12 @@ parsed(const char *text, size_t length, struct report *report)
 		room = calloc(1, sizeof(*room) + CONF_TEXT_MAX);
 	MUST(room != NULL);
 	memset(report, 0, sizeof(*report));
-	memset(&left_behind, 0, sizeof(left_behind));
 	if (parse_text(copy, length + 1, "x", true, room, report) == 0) {
 		conf = malloc(sizeof(*room) + room->text_length);
 		MUST(conf != NULL);
 		memcpy(conf, room, sizeof(*room) + room->text_length);
 	}
 	memset(room, 0, sizeof(*room) + room->text_length);
-	if (left_behind.root != NULL)
-		config_destroy(&left_behind);
 	free(copy);
 	MUST((conf == NULL) == (report->errors > 0));
 	return conf;

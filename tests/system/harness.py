@@ -54,6 +54,8 @@ BUILDDIR = _builddir()
 DAEMON = os.path.join(BUILDDIR, "forkgreetd")
 CLIENT = os.path.join(BUILDDIR, "forkgreet")
 SPAWNER_NAME = "forkgreet-spawn"  # prctl PR_SET_NAME, 15 bytes
+# What the daemon runs under: "make check-valgrind" sets it.
+UNDER = os.environ.get("DAEMON_UNDER", "").split()
 USER = 65534  # nobody, nogroup: on every Debian
 HOST = "127.0.0.1"
 PATIENCE = 30  # seconds: much longer than what must happen ever takes
@@ -329,6 +331,12 @@ def become_user():
     os.setresuid(USER, USER, USER)
 
 
+def _command(wrapper, program):
+    """program behind wrapper, and the daemon behind what UNDER says too."""
+    is_daemon = os.path.basename(program) == "forkgreetd"
+    return [*wrapper, *(UNDER if is_daemon else ()), program]
+
+
 def run(*arguments, program=DAEMON, as_user=False, preexec=None, wrapper=(),
         seconds=PATIENCE, **keywords):
     """Runs forkgreetd to its end; returns subprocess.CompletedProcess with
@@ -340,7 +348,8 @@ def run(*arguments, program=DAEMON, as_user=False, preexec=None, wrapper=(),
             become_user()
     keywords = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
                 "stderr": subprocess.PIPE, **keywords}
-    return subprocess.run([*wrapper, program, *arguments], timeout=seconds,
+    return subprocess.run([*_command(wrapper, program), *arguments],
+                          timeout=seconds,
                           encoding="utf-8", errors="replace", check=False,
                           preexec_fn=before, **keywords)
 
@@ -370,7 +379,7 @@ class Daemon:
         self.write_config(config)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*wrapper, program, *arguments, "-c", self.config],
+                [*_command(wrapper, program), *arguments, "-c", self.config],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **(env or {})}, pass_fds=pass_fds,
                 preexec_fn=self._preexec)
@@ -756,6 +765,11 @@ def needs_program(name):
     return unittest.skipUnless(shutil.which(name), f"needs {name}")
 
 
+def not_under_valgrind(reason):
+    """Skips a test that valgrind itself would spoil."""
+    return unittest.skipIf(UNDER, "valgrind: " + reason)
+
+
 class Strace:
     """strace at a running process: what it injects ends with it."""
 
@@ -842,6 +856,20 @@ class TapResult(unittest.TestResult):
                       detail=self._exc_info_to_string(err, test))
 
 
+def _flat(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from _flat(test)
+        else:
+            yield test
+
+
+def _is_needed(test):
+    """Valgrind is slow: there root leaves out what differs in the user only."""
+    return not (UNDER and IS_ROOT and
+                type(test).__name__.endswith("AsUser"))
+
+
 def main():
     """Runs all tests of the module that was started, or those named."""
     module = sys.modules["__main__"]
@@ -849,6 +877,7 @@ def main():
     loader = unittest.defaultTestLoader
     suite = (loader.loadTestsFromNames(names, module) if names
              else loader.loadTestsFromModule(module))
+    suite = unittest.TestSuite(filter(_is_needed, _flat(suite)))
     result = TapResult(sys.stdout)
     suite.run(result)
     print(f"1..{result.number}", flush=True)

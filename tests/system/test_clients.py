@@ -15,8 +15,8 @@ import time
 
 from harness import (Case, HOST, IS_ROOT, close_with_reset, connect,
                      exists, free_port, greet, identity, is_held,
-                     kernel_sockets, proc_status, read_all, read_to_end,
-                     together, wait_for)
+                     kernel_sockets, not_under_valgrind, proc_status, read_all,
+                     read_to_end, together, wait_for)
 
 GREETING = b"hi client\n"
 # 1 MiB, the most that a greeting may be, in no order that repeats.
@@ -831,6 +831,7 @@ class Crowd(ClientCase):
             self.assertEqual(sock.recv(100), GREETING)
         return socks
 
+    @not_under_valgrind("too slow for so many at a time")
     def test_held(self):
         """500 at once; a limit on descriptors that can be raised is."""
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

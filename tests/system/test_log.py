@@ -11,7 +11,8 @@ import time
 import unittest
 
 from harness import (BUILDDIR, Case, IS_ROOT, USER, descriptors, greet,
-                     identity, needs_root, parse_line, wait_for)
+                     identity, needs_root, not_under_valgrind, parse_line,
+                     wait_for)
 
 GREETING = b"hi client\n"
 # Far below what one second of waiting for a log would make of so many.
@@ -395,6 +396,7 @@ class Syslog(StderrCase):
         self.assertRegex(server.texts()[0], r"^log dropped=\d+$")
         self.assertEqual(daemon.stop(), 0)
 
+    @not_under_valgrind("its wrapper runs one program")
     def test_errors_before_ready(self):
         """They are on the terminal too, as long as somebody looks there."""
         server = self.serve()

@@ -12,7 +12,8 @@ import unittest
 
 from harness import (DAEMON, HOST, IS_ROOT, PATIENCE, StartCase, USER,
                      adopt_orphans, become_user, free_port,
-                     if_also_user, instances, needs_root, wait_for)
+                     if_also_user, instances, needs_root,
+                     not_under_valgrind, wait_for)
 
 
 def read(path):
@@ -215,6 +216,7 @@ class SystemCall(ctypes.Structure):
 
 
 @unittest.skipIf(sys.maxsize < 1 << 32, "F_SETLK is another number here")
+@not_under_valgrind("ptrace would stop valgrind")
 class BeforeTheLock(PidFileCase):
     """What another instance does after ours has opened the file, and before it
     locks it.  ptrace(2) stops ours there."""

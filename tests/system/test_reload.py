@@ -11,7 +11,8 @@ import time
 
 from harness import (Case, HOST, IS_ROOT, Load, children, descriptors, exists,
                      free_port, greet, identity, is_held, limit,
-                     needs_program, needs_root, read_all, wait_for)
+                     needs_program, needs_root, not_under_valgrind, read_all,
+                     wait_for)
 
 OLD = b"old greeting\n"
 NEW = b"new greeting\n"
@@ -402,6 +403,7 @@ class Slow(ReloadCase):
         self.assertLess(load.slowest, 0.8)
         self.assertEqual(greet(self.port), NEW)
 
+    @not_under_valgrind("too slow to be caught in time")
     def test_trial_stuck(self):
         """A new spawner that does not serve is not taken."""
         config = self.with_greeting(OLD)
@@ -437,6 +439,7 @@ class Slow(ReloadCase):
         wait_for(lambda: not daemon.clients(), what="rest")
         self.assert_balanced(daemon)
 
+    @not_under_valgrind("too slow to be caught in time")
     def test_stop_during_trial(self):
         """The daemon that is to stop does not listen again."""
         config = self.configuration(self.other())
@@ -628,6 +631,7 @@ class Bad(ReloadCase):
         self.recovers()
 
     @needs_program("prlimit")
+    @not_under_valgrind("it keeps limits of its own")
     def test_out_of_processes(self):
         """The parser cannot be started."""
         limit(self.daemon_.pid, "nproc", 0)
@@ -637,6 +641,7 @@ class Bad(ReloadCase):
         self.recovers()
 
     @needs_program("prlimit")
+    @not_under_valgrind("it keeps limits of its own")
     def test_out_of_descriptors(self):
         """Not one can be had."""
         limit(self.daemon_.pid, "nofile", 3)

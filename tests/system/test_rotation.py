@@ -9,6 +9,7 @@ from harness import (Case, close_with_reset, exists, needs_root,
 
 CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGABRT,
            signal.SIGSYS)
+ELFCLASS32 = 1
 ROTATION_SECONDS = 0.25  # GENERATION_ROTATION_MS
 
 
@@ -28,8 +29,10 @@ def layout(pid):
 def canary_seed(pid):
     """The 16 random bytes that the kernel gave the process (AT_RANDOM), from
     which its C library makes the stack canary."""
+    with open(f"/proc/{pid}/exe", "rb") as file:
+        word = "I" if file.read(5)[4] == ELFCLASS32 else "Q"
     with open(f"/proc/{pid}/auxv", "rb") as file:
-        words = memoryview(file.read()).cast("Q")
+        words = memoryview(file.read()).cast(word)
     table = dict(zip(words[::2], words[1::2]))
     with open(f"/proc/{pid}/mem", "rb") as file:
         file.seek(table[25])

@@ -1,0 +1,55 @@
+"""What was built, and how: the Makefile that configure wrote, the programs."""
+
+import os
+import re
+import subprocess
+
+
+class Build:
+    """A build folder."""
+
+    def __init__(self, folder):
+        self.folder = os.path.abspath(folder)
+        with open(self.path("Makefile"), encoding="utf-8") as file:
+            self.makefile = file.read().replace("\\\n", " ")
+
+    def path(self, name):
+        """Of a file in it."""
+        return os.path.join(self.folder, name)
+
+    def variable(self, name):
+        """A variable of the Makefile, "" when it is not there."""
+        found = re.search(rf"^{name} = *(.*)$", self.makefile, re.MULTILINE)
+        return found.group(1).strip() if found else ""
+
+    def programs(self):
+        """What "make install" installs, libexec too, in the order of the
+        Makefile."""
+        names = []
+        for variable in "sbin", "bin", "pkglibexec":
+            names += self.variable(variable + "_PROGRAMS").split()
+        return [name.removesuffix("$(EXEEXT)") for name in names]
+
+    def read(self, name):
+        """A program's bytes."""
+        with open(self.path(name), "rb") as file:
+            return file.read()
+
+    def definition(self, macro):
+        """What config.h makes of it; None: not defined."""
+        with open(self.path("config.h"), encoding="utf-8") as file:
+            found = re.search(rf"^#define {macro} (.*)$", file.read(),
+                              re.MULTILINE)
+        return found.group(1) if found else None
+
+    def is_defined(self, macro):
+        """In config.h."""
+        return self.definition(macro) is not None
+
+    def tool(self, name, *arguments):
+        """What a binutils program of the target says."""
+        triplet = self.variable("host_alias")
+        prefix = triplet + "-" if triplet else ""
+        return subprocess.run([prefix + name, *arguments], check=True,
+                              stdout=subprocess.PIPE, cwd=self.folder,
+                              encoding="utf-8", errors="replace").stdout

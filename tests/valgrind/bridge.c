@@ -1,0 +1,195 @@
+/*
+ * Lets valgrind run the programs of a release build, unchanged.  Preloaded into
+ * what runs under valgrind ("make check-valgrind"), never installed.
+ *
+ * - valgrind 3.19 (Debian 12) does not know seccomp(2), landlock(7) and
+ *   pidfd_open(2), and makes execveat(2) of a descriptor an execve(2) of a path.
+ *   These are made on the real CPU, behind its back.
+ * - The filter of the configuration child kills at the first call that is
+ *   valgrind's own (to translate code it maps memory to be executed).  It is
+ *   built, but not loaded; tests/unit/test_conf_cage.c tests it without valgrind.
+ *   A filter that allows by default is loaded.
+ * - Limits of memory and file size would stop valgrind itself, and it refuses
+ *   any change of the hard limit of descriptors.
+ *
+ * forkgreet-spawner is not run under valgrind (--trace-children=no): the preload
+ * needs a dynamic program, and under the spawner's filter, which it must have to
+ * start at all, valgrind could not make one call.
+ */
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <valgrind/valgrind.h>
+
+#ifndef __x86_64__
+#error "written for x86-64"
+#endif
+
+#define ARGUMENTS 5
+
+static bool is_parser; /* the process that parses the configuration */
+
+struct call {
+	long number;
+	long argument[ARGUMENTS];
+	/* What valgrind keeps from the kernel and a new program must have. */
+	sigset_t mask;
+	struct rlimit data;
+};
+
+static long
+enter(long number, long a, long b, long c, long d, long e)
+{
+	long result;
+	register long fourth __asm__("r10") = d;
+	register long fifth __asm__("r8") = e;
+
+	__asm__ volatile("syscall"
+	    : "=a"(result)
+	    : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth), "r"(fifth)
+	    : "rcx", "r11", "memory");
+	return result;
+}
+
+/* On the real CPU and valgrind's stack: nothing of libc works here. */
+static long
+call_really(unsigned thread, const struct call *call)
+{
+	const long *a = call->argument;
+
+	(void)thread;
+	if (call->number == SYS_execveat) {
+		enter(SYS_prlimit64, 0, RLIMIT_DATA, (long)&call->data, 0, 0);
+		enter(SYS_rt_sigprocmask, SIG_SETMASK, (long)&call->mask, 0,
+		    _NSIG / 8, 0);
+	}
+	return enter(call->number, a[0], a[1], a[2], a[3], a[4]);
+}
+
+static long
+call_past_valgrind(const struct call *call)
+{
+	long result = (long)VALGRIND_NON_SIMD_CALL1(call_really, call);
+
+	if (result >= 0)
+		return result;
+	errno = (int)-result;
+	return -1;
+}
+
+/* The caller has its own prototype of what is replaced here. */
+int pidfd_open(pid_t pid, unsigned flags);
+int
+pidfd_open(pid_t pid, unsigned flags)
+{
+	struct call call = { .number = SYS_pidfd_open,
+		.argument = { pid, flags } };
+	int hidden = (int)call_past_valgrind(&call);
+	int fd;
+
+	if (hidden == -1)
+		return -1;
+	fd = fcntl(hidden, F_DUPFD_CLOEXEC, 0); /* --track-fds sees this one */
+	close(hidden);
+	return fd;
+}
+
+long
+syscall(long number, ...)
+{
+	long (*next)(long, ...) = (long (*)(long, ...))dlsym(
+	    RTLD_NEXT, "syscall");
+	struct call call = { .number = number };
+	long *a = call.argument;
+	va_list arguments;
+	size_t i;
+
+	va_start(arguments, number);
+	for (i = 0; i < ARGUMENTS; i++)
+		a[i] = va_arg(arguments, long);
+	va_end(arguments);
+	switch (number) {
+	case SYS_execveat:
+		sigprocmask(SIG_SETMASK, NULL, &call.mask);
+		getrlimit(RLIMIT_DATA, &call.data);
+		break;
+	case SYS_seccomp:
+	case SYS_landlock_create_ruleset:
+	case SYS_pidfd_open:
+		break;
+	default:
+		return next(number, a[0], a[1], a[2], a[3], a[4]);
+	}
+	return call_past_valgrind(&call);
+}
+
+int
+setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+	int (*next)(__rlimit_resource_t, const struct rlimit *) =
+	    (int (*)(__rlimit_resource_t, const struct rlimit *))dlsym(
+		RTLD_NEXT, "setrlimit");
+	struct rlimit lower = *limit, now;
+
+	if (resource == RLIMIT_AS || resource == RLIMIT_FSIZE)
+		return 0;
+	if (resource == RLIMIT_NOFILE && getrlimit(resource, &now) == 0)
+		lower.rlim_max = now.rlim_max;
+	return next(resource, &lower);
+}
+
+int
+seccomp_load(const scmp_filter_ctx context)
+{
+	int (*next)(const scmp_filter_ctx) =
+	    (int (*)(const scmp_filter_ctx))dlsym(RTLD_NEXT, "seccomp_load");
+	int (*get)(const scmp_filter_ctx, enum scmp_filter_attr, uint32_t *) =
+	    (int (*)(const scmp_filter_ctx, enum scmp_filter_attr,
+		uint32_t *))dlsym(RTLD_NEXT, "seccomp_attr_get");
+	uint32_t action;
+
+	if (get(context, SCMP_FLTATR_ACT_DEFAULT, &action) != 0 ||
+	    action != SCMP_ACT_KILL_PROCESS)
+		return next(context);
+	is_parser = true;
+	return 0;
+}
+
+/* tests/valgrind/judge must know who ended in the middle of things. */
+static void
+say_end(void)
+{
+	VALGRIND_PRINTF("bridge: %s\n", is_parser ? "parser" : "exit");
+}
+
+void
+exit(int status)
+{
+	void (*next)(int) = (void (*)(int))dlsym(RTLD_NEXT, "exit");
+
+	say_end();
+	next(status);
+	__builtin_unreachable();
+}
+
+void
+_exit(int status)
+{
+	void (*next)(int) = (void (*)(int))dlsym(RTLD_NEXT, "_exit");
+
+	say_end();
+	next(status);
+	__builtin_unreachable();
+}
