@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "activation.h"
 #include "clock.h"
 #include "conf.h"
 #include "control.h"
@@ -82,7 +83,9 @@ stop_begin(struct server *server, int signal, int64_t now)
 	notify_stopping();
 	reload_cancel(server);
 	control_cancelled(server, "reload: the daemon is stopping", now);
+	listeners_unwatch(&server->listeners, NULL, server->epoll);
 	listeners_close(&server->listeners, NULL);
+	activation_close();
 	server->any_muted = false;
 	server->stop = STOP_DRAIN;
 	server->stop_at =
