@@ -205,6 +205,7 @@ timeout_of(const struct server *server, int64_t now)
 		reaper_wakeup(server),
 		generation_wakeup(server),
 		reload_wakeup(server),
+		notify_wakeup(),
 		control_wakeup(server),
 		server->stop == STOP_NOT ? CLOCK_NEVER : server->stop_at,
 	};
@@ -241,6 +242,7 @@ turn(struct server *server)
 	reaper_step(server, now);
 	intake_resume(server, now);
 	control_resume(server);
+	notify_alive(now);
 }
 
 static void
