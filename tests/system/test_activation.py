@@ -66,10 +66,13 @@ class ActivationCase(StartCase):
         return [(line["listener"], line["address"], int(line["port"]))
                 for line in daemon.lines("listen")]
 
-    def inodes(self, daemon):
-        """Of the sockets that the daemon has."""
-        return [target for target in descriptors(daemon.pid).values()
-                if target.startswith("socket:")]
+    def assert_has(self, daemon, sock):
+        """The daemon serves on that very socket: we do not accept, and nobody
+        else can bind its address.  Root can see it too."""
+        port = sock.getsockname()[1]
+        self.assertNotEqual(greet(port, seconds=PATIENCE), b"")
+        if IS_ROOT:
+            self.assertIn(self.inode(sock), descriptors(daemon.pid).values())
 
     @staticmethod
     def inode(sock):
@@ -88,7 +91,7 @@ class Adopted(ActivationCase):
         self.greets(self.port)
         with self.assertRaises(ConnectionRefusedError):
             self.connect(other)
-        self.assertIn(self.inode(sock), self.inodes(daemon))
+        self.assert_has(daemon, sock)
         self.assertEqual(self.addresses(daemon), [("main", HOST, self.port)])
         self.assertTrue([line for line in daemon.log() if line.endswith(
             f'{HOST}:{other}: descriptor 3 ("main") was passed for it, which '
@@ -102,7 +105,7 @@ class Adopted(ActivationCase):
             sock = self.listening()
             daemon = self.start(**self.passing([sock], names))
             self.greets(self.port)
-            self.assertIn(self.inode(sock), self.inodes(daemon))
+            self.assert_has(daemon, sock)
             self.assertFalse([line for line in daemon.log()
                               if "descriptor" in line])
             daemon.stop()
@@ -167,7 +170,7 @@ class Adopted(ActivationCase):
         daemon = self.background(as_user=self.as_user,
                                  **self.passing([sock]))
         self.greets(self.port)
-        self.assertIn(self.inode(sock), self.inodes(daemon))
+        self.assert_has(daemon, sock)
 
     def test_nobody_inherits_it(self):
         sock = self.listening()
@@ -232,10 +235,13 @@ class NotForUs(ActivationCase):
 
     def check(self, **passing):
         """They mean nothing, and the descriptors are closed."""
-        sock = self.listening(port=free_port())
+        port = free_port()
+        sock = self.listening(port=port)
         daemon = self.start(**self.passing([sock], **passing))
         self.greets(self.port)
-        self.assertNotIn(self.inode(sock), self.inodes(daemon))
+        sock.close()
+        with self.assertRaises(ConnectionRefusedError):
+            self.connect(port)
         self.assertEqual(self.addresses(daemon), [("main", HOST, self.port)])
 
     def test_other_pid(self):
@@ -326,7 +332,8 @@ class Wrong(ActivationCase):
     def test_one_too_many(self):
         """Of that name, for a listener with one address."""
         self.wrong([self.listening(), self.listening("127.0.0.2")],
-                   f'descriptor 4 ("main", 127.0.0.2:{self.port}): no listener',
+                   f'descriptor 4 ("main", 127.0.0.2:{self.port}): no '
+                   "listener",
                    names="main:main")
 
     def test_hostile_name(self):
@@ -358,7 +365,7 @@ class Reload(ActivationCase):
             line = daemon.reload(self.with_greeting(f"text {i}"))
             self.assertEqual((line["added"], line["removed"]), ("0", "0"))
             self.greets(self.port, f"text {i}".encode())
-        self.assertIn(self.inode(sock), self.inodes(daemon))
+        self.assert_has(daemon, sock)
 
     def test_same_name(self):
         """Its address in the file says nothing; one listener may have it from
@@ -372,7 +379,7 @@ class Reload(ActivationCase):
             self.greets(self.port, b"b")
         daemon.reload(self.with_greeting("c", name="other"))
         self.greets(self.port, b"c")
-        self.assertIn(self.inode(sock), self.inodes(daemon))
+        self.assert_has(daemon, sock)
 
     def test_away_and_back(self):
         """The service manager has it open all the while, so nobody could bind

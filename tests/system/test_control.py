@@ -12,8 +12,8 @@ import threading
 import time
 import unittest
 
-from harness import (CTL, HOST, IS_ROOT, PATIENCE, StartCase, USER, become_user,
-                     cpu_seconds, descriptors, greet, if_also_user, limit,
+from harness import (CTL, HOST, IS_ROOT, PATIENCE, StartCase, USER,
+                     become_user, cpu_seconds, descriptors, greet, if_also_user, limit,
                      needs_program, needs_root, run, wait_for)
 
 NEW = b"new greeting\n"
@@ -342,6 +342,19 @@ class Reload(ControlCase):
         self.assertEqual((status, json.loads(out)["result"]), (0, "ok"))
         self.assertEqual(greet(self.port), NEW)
 
+    def test_after_one_that_fails(self):
+        """Nothing else wakes the loop for the one that was asked for
+        meanwhile."""
+        daemon = self.start()
+        for i in range(8):
+            daemon.write_config("#\n" * 500000 + "nonsense")
+            first = self.dial(b"reload\n")
+            daemon.wait_line("control", 2 * i + 1, seconds=PATIENCE)
+            daemon.write_config(self.configuration())
+            second = self.dial(b"reload\n")
+            self.assertIn(self.answer(first)[0], (0, 78))
+            self.assertEqual(self.answer(second), (0, "", ""))
+
     def test_coalesced(self):
         """Those who ask while the daemon is busy share one reload."""
         daemon = self.start()
@@ -377,12 +390,34 @@ class Reload(ControlCase):
     def test_asker_goes_away(self):
         """The reload is done all the same, and its place is free again."""
         daemon = self.start()
-        before = len(descriptors(daemon.pid))
-        for i in range(20):
+        for _ in range(20):
             self.dial(b"reload\n").close()
         daemon.write_config(self.with_greeting(NEW))
         self.good("reload", "-w", str(PATIENCE))
         self.assertEqual(greet(self.port), NEW)
+
+    def test_places_change_hands(self):
+        """Those who come when others have gone are not taken for them, not
+        even while the parser that has just been forked has the others'
+        connections too."""
+        daemon = self.start()
+        for _ in range(20):
+            daemon.signal(signal.SIGSTOP)
+            for _ in range(4):
+                self.dial(b"reload\n").close()
+            stay = [self.dial(b"reload\n") for _ in range(8)]
+            daemon.signal(signal.SIGCONT)
+            for sock in stay:
+                self.assertEqual(self.answer(sock), (0, "", ""))
+
+    @needs_root
+    def test_asker_leaves_nothing(self):
+        """No descriptor stays open (only root can see them)."""
+        daemon = self.start()
+        before = len(descriptors(daemon.pid))
+        for _ in range(20):
+            self.dial(b"reload\n").close()
+        self.good("reload", "-w", str(PATIENCE))
         wait_for(lambda: len(descriptors(daemon.pid)) == before, PATIENCE,
                  "closed connections")
 
@@ -463,14 +498,20 @@ class Hostile(ControlCase):
 
     def test_hundred_connections(self):
         """Silent ones make room for one that asks."""
-        before = len(descriptors(self.daemon_.pid))
         silent = [self.connect_or_none() for _ in range(100)]
         begin = time.monotonic()
         self.status()
         self.greets(self.port)
         self.assertLess(time.monotonic() - begin, 4, "silent ones in the way")
-        self.assertLessEqual(len(descriptors(self.daemon_.pid)), before + 17)
         self.assertGreater(sum(sock is not None for sock in silent), 60)
+
+    @needs_root
+    def test_hundred_descriptors(self):
+        """Few are open at a time (only root can see them)."""
+        before = len(descriptors(self.daemon_.pid))
+        silent = [self.connect_or_none() for _ in range(100)]
+        self.status()
+        self.assertLessEqual(len(descriptors(self.daemon_.pid)), before + 17)
         for sock in silent:
             if sock is not None:
                 sock.close()
@@ -510,6 +551,7 @@ class Hostile(ControlCase):
         self.assertIsNone(self.daemon_.process.poll())
         self.assertEqual(self.status()["pid"], self.daemon_.pid)
 
+    @needs_root
     @needs_program("prlimit")
     def test_out_of_descriptors(self):
         """The loop does not spin, and it works again afterwards."""
