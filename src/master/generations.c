@@ -61,6 +61,8 @@ candidate_prepare(struct candidate *candidate,
 void
 candidate_free(struct candidate *candidate, struct server *server)
 {
+	listeners_unwatch(
+	    &candidate->listeners, &server->listeners, server->epoll);
 	listeners_close(&candidate->listeners, &server->listeners);
 	snapshot_free(&candidate->snapshot);
 	free(candidate->conf);
@@ -144,8 +146,8 @@ listeners_say(const struct server *server)
 		log_line(LOG_INFO, "listen listener=%s address=%s port=%u",
 		    conf_text(server->conf,
 			server->conf->listener[listener->group].name),
-		    addr_format(&listener->addr, address),
-		    (unsigned)listener->addr.port);
+		    addr_format(&listener->bound, address),
+		    (unsigned)listener->bound.port);
 	}
 }
 
@@ -199,6 +201,7 @@ serve(struct server *server)
 	bool off = server->conf->sandbox == CONF_SANDBOX_OFF;
 
 	server->ready = true;
+	server->ready_at = clock_now();
 	log_line(off ? LOG_WARNING : LOG_NOTICE,
 	    "start version=%s pid=%d uid=%d listeners=%u max_clients=%d "
 	    "sandbox=%s landlock_abi=%d spawner_libc=\"%s\"",

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "activation.h"
 #include "conf.h"
+#include "control_file.h"
 #include "daemonize.h"
 #include "denylist.h"
 #include "file.h"
@@ -166,6 +168,16 @@ configuration_test(
 	return EXIT_SUCCESS;
 }
 
+/* Sockets that the service manager has bound for us. */
+static void
+passed_take(struct candidate *candidate, const char *path)
+{
+	activation_adopt();
+	if (listeners_check_passed(
+		candidate->conf, path, &candidate->report) == -1)
+		configuration_refused(&candidate->report);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -175,7 +187,7 @@ main(int argc, char **argv)
 	struct conf_greeting *greetings;
 	const struct identity *identity;
 
-	daemonize_tidy();
+	daemonize_tidy(activation_expect());
 	options_parse(&options, argc, argv);
 	candidate = configuration_load(options.path);
 	if (options.mode == MODE_DUMP)
@@ -188,6 +200,7 @@ main(int argc, char **argv)
 	server.path = options.path;
 	server.as_root = identity != NULL;
 	server.foreground = options.foreground;
+	passed_take(candidate, options.path);
 	notify_init();
 	daemonize_leave();
 	if (!options.foreground)
@@ -196,6 +209,9 @@ main(int argc, char **argv)
 	pidfile_make(candidate->conf, options.foreground);
 	candidate_make(candidate, greetings, &server);
 	log_configure(candidate->conf, options.foreground);
+	server.control.fd = control_file_make(
+	    conf_text(candidate->conf, candidate->conf->control_socket),
+	    identity);
 	server.executable = executable_open();
 	privileges_drop(identity);
 	if (candidate->conf->sandbox == CONF_SANDBOX_REQUIRED)

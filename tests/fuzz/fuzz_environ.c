@@ -6,8 +6,8 @@
 #include "master/notify.c"
 
 #include "fuzz.h"
+#include "master/activation.h"
 
-#define NAME "NOTIFY_SOCKET"
 #define VALUE_MAX 256
 #define SOCKET 1000 /* never opened */
 
@@ -17,8 +17,23 @@ int __wrap_socket(int domain, int type, int protocol);
 ssize_t __real_write(int fd, const void *bytes, size_t length);
 ssize_t __wrap_write(int fd, const void *bytes, size_t length);
 
-static char variable[sizeof(NAME "=") + VALUE_MAX] = NAME "=";
-static char *const value = variable + sizeof(NAME);
+/* Each is a line of the input; what is not there is not set. */
+static struct variable {
+	const char *name;
+	char text[32 + VALUE_MAX]; /* "NAME=VALUE", as putenv(3) wants it */
+	char *value; /* NULL: not set */
+} variables[] = {
+	{ .name = "NOTIFY_SOCKET" },
+	{ .name = "WATCHDOG_USEC" },
+	{ .name = "WATCHDOG_PID" },
+	{ .name = "LISTEN_PID" },
+	{ .name = "LISTEN_FDS" },
+	{ .name = "LISTEN_FDNAMES" },
+};
+#define VARIABLES (sizeof(variables) / sizeof(variables[0]))
+enum { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, LISTEN_PID, LISTEN_FDS,
+	LISTEN_FDNAMES };
+#define SELF 7 /* for LISTEN_PID */
 static unsigned sent;
 
 int
@@ -36,6 +51,7 @@ __wrap_sendto(int fd, const void *bytes, size_t length, int flags,
 {
 	const struct sockaddr_un *un = (const struct sockaddr_un *)to;
 	size_t path = to_length - offsetof(struct sockaddr_un, sun_path);
+	const char *value = variables[NOTIFY_SOCKET].value;
 
 	MUST(fd == SOCKET && flags == MSG_NOSIGNAL);
 	MUST(to_length <= sizeof(*un) && un->sun_family == AF_UNIX);
@@ -68,26 +84,81 @@ try_notify(void)
 	manager = -1;
 	memset(&address, 0, sizeof(address));
 	address_length = 0;
+	alive_every = 0;
+	alive_at = CLOCK_NEVER;
 	sent = 0;
-	/* setenv(3) would keep every value. */
-	MUST(putenv(variable) == 0);
 	notify_init();
 	notify_ready("serving %u listeners", 1u);
 	notify_reloading();
 	notify_stopping();
 	MUST(sent == (manager == -1 ? 0 : 3));
+	MUST(alive_every >= 0);
+	MUST(notify_wakeup() == CLOCK_NEVER || alive_every > 0);
+	if (notify_wakeup() != CLOCK_NEVER) {
+		notify_alive(notify_wakeup() - 1);
+		MUST(sent == (manager == -1 ? 0 : 3));
+		notify_alive(notify_wakeup());
+		MUST(sent == (manager == -1 ? 0 : 4));
+	}
 	/* Taken: no process that we start has it. */
-	MUST(getenv(NAME) == NULL);
+	MUST(getenv("NOTIFY_SOCKET") == NULL);
+	MUST(getenv("WATCHDOG_USEC") == NULL);
+	MUST(getenv("WATCHDOG_PID") == NULL);
 }
 
-/* A further variable is one more function here, with a name and a buffer. */
+static void
+try_activation(void)
+{
+	const struct activation_variables found = {
+		variables[LISTEN_PID].value,
+		variables[LISTEN_FDS].value,
+		variables[LISTEN_FDNAMES].value,
+	};
+	char why[ACTIVATION_WHY_MAX] = "";
+	int n = activation_parse(&found, SELF, why);
+
+	MUST(n >= -1 && n <= ACTIVATION_MAX);
+	MUST((n == -1) == (why[0] != '\0'));
+	MUST(memchr(why, '\0', sizeof(why)) != NULL);
+	if (found.pid == NULL || found.fds == NULL)
+		MUST(n <= 0);
+}
+
+/* setenv(3) would keep every value. */
+static void
+variable_set(struct variable *variable, const uint8_t *bytes, size_t length)
+{
+	size_t name = strlen(variable->name);
+
+	memcpy(variable->text, variable->name, name);
+	variable->text[name] = '=';
+	variable->value = variable->text + name + 1;
+	memcpy(variable->value, bytes, length);
+	variable->value[length] = '\0';
+	MUST(putenv(variable->text) == 0);
+}
+
+/* A further variable is one more row, and what is to be true of it. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
+	const uint8_t *end;
+	size_t i, n;
+
 	if (length > VALUE_MAX)
 		return 0;
-	memcpy(value, bytes, length);
-	value[length] = '\0';
+	for (i = 0; i < VARIABLES; i++) {
+		unsetenv(variables[i].name);
+		variables[i].value = NULL;
+	}
+	for (i = 0; i < VARIABLES && length > 0; i++) {
+		end = memchr(bytes, '\n', length);
+		n = end == NULL ? length : (size_t)(end - bytes);
+		variable_set(&variables[i], bytes, n);
+		bytes += end == NULL ? n : n + 1;
+		length -= end == NULL ? n : n + 1;
+	}
 	try_notify();
+	try_activation();
 	return 0;
 }

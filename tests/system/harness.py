@@ -33,7 +33,7 @@ import typing
 import unittest
 
 IS_ROOT = os.geteuid() == 0
-PROGRAMS = ("forkgreetd", "forkgreet", "forkgreet-spawner")
+PROGRAMS = ("forkgreetd", "forkgreet", "forkgreetctl", "forkgreet-spawner")
 
 
 def _builddir():
@@ -53,6 +53,7 @@ def _builddir():
 BUILDDIR = _builddir()
 DAEMON = os.path.join(BUILDDIR, "forkgreetd")
 CLIENT = os.path.join(BUILDDIR, "forkgreet")
+CTL = os.path.join(BUILDDIR, "forkgreetctl")
 SPAWNER_NAME = "forkgreet-spawn"  # prctl PR_SET_NAME, 15 bytes
 # What the daemon runs under: "make check-valgrind" sets it.
 UNDER = os.environ.get("DAEMON_UNDER", "").split()
@@ -748,7 +749,9 @@ class StartCase(Case):
 
 def identity():
     """What a daemon that root starts must be told."""
-    return 'user = "nobody"; group = "nogroup";\n' if IS_ROOT else ""
+    if not IS_ROOT:
+        return ""
+    return 'user = "nobody"; group = "nogroup"; control_socket = "";\n'
 
 
 def needs_root(test):
