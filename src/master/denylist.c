@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "shared/widened.h"
 
 /*
  * Filters stack and bind the next binary too (execve(2)), so the table holds
@@ -24,7 +25,7 @@ static const struct denied {
 	const char *reason;
 } table[] = {
 	{ "execve", "the spawner is exec'd by descriptor: execveat" },
-	{ "ptrace", "other processes" },
+	DENIED_UNLESS_WIDENED
 	{ "process_vm_readv", "other processes" },
 	{ "process_vm_writev", "other processes" },
 	{ "process_madvise", "other processes" },
@@ -102,12 +103,13 @@ rules_add(scmp_filter_ctx context)
 {
 	const struct denied *end = table + sizeof(table) / sizeof(table[0]);
 	const struct denied *row;
+	const struct scmp_arg_cmp by_path = { 4, SCMP_CMP_NE, AT_EMPTY_PATH,
+		0 };
 
 	for (row = table; row < end; row++)
 		row_add(context, row);
-	must(seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM),
-		 SCMP_SYS(execveat), 1,
-		 SCMP_CMP(4, SCMP_CMP_NE, AT_EMPTY_PATH)),
+	must(seccomp_rule_add_array(context, SCMP_ACT_ERRNO(EPERM),
+		 SCMP_SYS(execveat), 1, &by_path),
 	    "execveat");
 }
 

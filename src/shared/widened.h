@@ -25,11 +25,15 @@
 	{ "sigaltstack", "widened: ASan asks for it before a function that " \
 	    "does not return", 0, { IS(0, 0) } },
 
+/* The master may ptrace: LeakSanitizer stops its threads by that. */
+#define DENIED_UNLESS_WIDENED
+
 #else
 
 #define WIDENED_PARSER false
 #define WIDENED_PARSER_LIMITS false
 #define WIDENED_ROWS
+#define DENIED_UNLESS_WIDENED { "ptrace", "other processes" },
 
 #endif
 #endif

@@ -510,8 +510,9 @@ class Injected(FaultCase):
                     daemon.pid, "trace=" + fault.split(":")[0],
                     "inject=" + fault):
                 os.kill(pid, signal.SIGKILL)
-                pid = self.spawner(daemon, besides=pid)
+                self.spawner(daemon, besides=pid)  # or one that fails
                 self.assertEqual(greet(self.port), GREETING)
+                pid = self.spawner(daemon, besides=pid)
         failed = [line for line in daemon.log()
                   if line.startswith("spawner failed")]
         self.assertEqual(len(failed), 1, failed)

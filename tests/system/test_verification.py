@@ -12,6 +12,7 @@ from harness import (Case, DAEMON, HOST, PATIENCE, Strace, USER,
                      become_user, children, connect, die_with_parent, greet,
                      if_also_user, needs_program, needs_root, parse_line,
                      proc_status, strace_works, wait_for)
+from programs import Build
 
 CALLS = ("setgroups", "setresgid", "setresuid", "capset", "prctl", "seccomp",
          "landlock_restrict_self", "prlimit64", "setitimer")
@@ -99,6 +100,11 @@ class Started:
         self.output.close()
 
 
+sanitized = "fsanitize" in Build(os.environ.get("BUILDDIR", ".")).variable(
+    "SAN_CFLAGS")
+
+
+@unittest.skipIf(sanitized, "a sanitizer's own start does not bear these faults")
 @unittest.skipUnless(strace_works(), "needs root and strace")
 class Start(Case):
     """From the exec to the first client."""
