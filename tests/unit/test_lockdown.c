@@ -44,14 +44,11 @@ static socklen_t abstract_length;
 static int listener = -1;
 
 /* A plan without sessions, whose filter allows everything. */
-static struct {
+static union {
 	struct plan plan;
-	struct sock_filter filter[1];
-} all = {
-	.plan = { .magic = PLAN_MAGIC, .sandbox = PLAN_SANDBOX_REQUIRED,
-		.filter_length = 1 },
-	.filter = { { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW } },
-};
+	char bytes[sizeof(struct plan) + sizeof(struct sock_filter)];
+} all = { .plan = { .magic = PLAN_MAGIC, .sandbox = PLAN_SANDBOX_REQUIRED,
+	      .filter_offset = sizeof(struct plan), .filter_length = 1 } };
 
 static int
 read_folder(void)
@@ -264,9 +261,11 @@ folder_fill(void)
 static int
 setup(void **state)
 {
+	const struct sock_filter allow = { BPF_RET | BPF_K, 0, 0,
+		SECCOMP_RET_ALLOW };
+
 	(void)state;
-	all.plan.filter_offset =
-	    (uint32_t)((char *)all.filter - (char *)&all);
+	memcpy(all.bytes + sizeof(struct plan), &allow, sizeof(allow));
 	if (mkdtemp(folder) == NULL || chmod(folder, 0777) == -1)
 		return -1;
 	abstract_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
