@@ -492,7 +492,8 @@ class Injected(FaultCase):
                     what="session timeout")
         self.assertEqual(greet(self.port), GREETING)
         self.assert_balanced(daemon)
-        self.assertEqual(children(daemon.pid), daemon.spawners())
+        wait_for(lambda: children(daemon.pid) == daemon.spawners(),
+                 what="only the spawner")
 
     def test_respawn(self):
         """What fails while a spawner is replaced is tried again."""
