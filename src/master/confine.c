@@ -142,7 +142,10 @@ set_limits(unsigned seconds)
 		return "RLIMIT_CPU";
 	if (setitimer(ITIMER_REAL, &timer, NULL) == -1)
 		return "setitimer";
-	return NULL;
+	timer.it_value.tv_sec = timer.it_value.tv_usec = 0;
+	return unless(getitimer(ITIMER_REAL, &timer) == 0 &&
+		(timer.it_value.tv_sec > 0 || timer.it_value.tv_usec > 0),
+	    "setitimer");
 }
 
 static const char *

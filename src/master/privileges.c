@@ -94,6 +94,9 @@ privileges_return(void)
 	must(seteuid(0) == 0, "seteuid");
 	must(setegid(0) == 0, "setegid");
 	must(setgroups(1, &group) == 0, "setgroups");
+	verify(geteuid() == 0, "seteuid");
+	verify(getegid() == 0, "setegid");
+	verify(only_group_is(group), "setgroups");
 }
 
 static void

@@ -10,8 +10,8 @@ import unittest
 
 from harness import (Case, DAEMON, HOST, PATIENCE, Strace, USER,
                      become_user, children, connect, die_with_parent, greet,
-                     if_also_user, needs_program, needs_root, parse_line,
-                     proc_status, strace_works, wait_for)
+                     if_also_user, limits, needs_program, needs_root,
+                     parse_line, proc_status, strace_works, wait_for)
 from programs import Build
 
 CALLS = ("setgroups", "setresgid", "setresuid", "capset", "prctl", "seccomp",
@@ -20,6 +20,7 @@ EFFECTS = ("retval=0", "error=EPERM")
 STRENGTH = ("Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd",
             "CapAmb", "NoNewPrivs", "Seccomp", "Seccomp_filters")
 EXIT_PRIVILEGE = 77
+OTHER_GROUP = 4242  # one of root's, to be given up
 
 
 def strength(pid):
@@ -60,6 +61,8 @@ class Started:
         def before():
             if as_user:
                 become_user()
+            elif not wrapper:
+                os.setgroups([0, OTHER_GROUP])
             die_with_parent()
         self.process = subprocess.Popen(
             [*wrapper, "strace", "-qq", *more, "-o", self.trace.name, "-e",
@@ -138,7 +141,8 @@ class Start(Case):
             spawner, child = sorted(
                 pid for pid in children(master)
                 if proc_status(pid).get("State", "Z")[0] != "Z")
-            return [strength(pid) for pid in (master, spawner, child)]
+            return [strength(pid) for pid in (master, spawner, child)] + [
+                limits(pid) for pid in (spawner, child)]
 
     def refused(self, started, what):
         """The start failed as it must."""
@@ -201,6 +205,7 @@ class Start(Case):
                 started = self.begin(f"inject={what}", more=())
                 try:
                     if started.serves:
+                        self.assertNotRegex(what, "^set.*:retval=0")
                         self.assertEqual(self.rights(started), whole)
                     else:
                         refusals += 1
@@ -232,8 +237,8 @@ class Start(Case):
         self.assertGreater(refusals, 5)
 
     # Questions; the attempt to get root back; what others have done before.
-    HARMLESS = (r"PR_CAPBSET_READ|PR_CAP_AMBIENT_IS_SET|SECCOMP_GET_|NULL|"
-                r"PR_GET_|setresuid\(-1, 0, -1\)|PR_SET_NO_NEW_PRIVS")
+    HARMLESS = (r"PR_CAPBSET_READ|PR_CAP_AMBIENT_IS_SET|SECCOMP_GET_|"
+                r"seccomp\(\w+, \w+, NULL|prlimit64\(0, \w+, NULL|PR_GET_|setresuid\(-1, 0, -1\)|PR_SET_NO_NEW_PRIVS")
     # As an ordinary user has nothing to give up, and root's change of user
     # makes the process undumpable.
     HARMLESS_HERE = "PR_SET_DUMPABLE|PR_CAP_AMBIENT_CLEAR_ALL|capset"
@@ -316,7 +321,8 @@ class Running(Case):
                                   and daemon.spawners(), PATIENCE)
             (child,) = wait_for(lambda: len(daemon.clients()) == 1
                                 and daemon.clients(), PATIENCE)
-            found = [strength(spawner), strength(child)]
+            found = [of(pid) for of in (strength, limits)
+                     for pid in (spawner, child)]
         wait_for(lambda: not daemon.clients(), PATIENCE)
         return found
 

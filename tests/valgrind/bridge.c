@@ -7,10 +7,11 @@
  *   These are made on the real CPU, behind its back.
  * - The filter of the configuration child kills at the first call that is
  *   valgrind's own (to translate code it maps memory to be executed).  It is
- *   built, but not loaded; tests/unit/test_conf_cage.c tests it without valgrind.
- *   A filter that allows by default is loaded.
+ *   built, but not loaded, and the answer by which it shows that it is there is
+ *   given here; tests/unit/test_conf_cage.c tests it without valgrind.  A filter
+ *   that allows by default is loaded.
  * - Limits of memory and file size would stop valgrind itself, and it refuses
- *   any change of the hard limit of descriptors.
+ *   any change of the hard limit of descriptors: who asks is told what he set.
  *
  * forkgreet-spawner is not run under valgrind (--trace-children=no): the preload
  * needs a dynamic program, and under the spawner's filter, which it must have to
@@ -40,6 +41,12 @@
 #define ARGUMENTS 5
 
 static bool is_parser; /* the process that parses the configuration */
+
+/* What was asked for, of limits that are not set as asked. */
+static struct {
+	bool asked;
+	struct rlimit limit;
+} told[RLIM_NLIMITS];
 
 struct call {
 	long number;
@@ -125,14 +132,31 @@ syscall(long number, ...)
 		sigprocmask(SIG_SETMASK, NULL, &call.mask);
 		getrlimit(RLIMIT_DATA, &call.data);
 		break;
+	case SYS_execve: /* master/denylist.c: it must not be let through */
 	case SYS_seccomp:
 	case SYS_landlock_create_ruleset:
 	case SYS_pidfd_open:
 		break;
+	case SYS_getppid: /* master/confine.c, KNOWN_ANSWER */
+		if (is_parser) {
+			errno = ENODATA;
+			return -1;
+		}
+		return next(number);
 	default:
 		return next(number, a[0], a[1], a[2], a[3], a[4]);
 	}
 	return call_past_valgrind(&call);
+}
+
+static int
+limit_now(__rlimit_resource_t resource, struct rlimit *limit)
+{
+	int (*next)(__rlimit_resource_t, struct rlimit *) =
+	    (int (*)(__rlimit_resource_t, struct rlimit *))dlsym(
+		RTLD_NEXT, "getrlimit");
+
+	return next(resource, limit);
 }
 
 int
@@ -143,11 +167,23 @@ setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
 		RTLD_NEXT, "setrlimit");
 	struct rlimit lower = *limit, now;
 
+	told[resource].asked = resource == RLIMIT_AS ||
+	    resource == RLIMIT_FSIZE || resource == RLIMIT_NOFILE;
+	told[resource].limit = *limit;
 	if (resource == RLIMIT_AS || resource == RLIMIT_FSIZE)
 		return 0;
-	if (resource == RLIMIT_NOFILE && getrlimit(resource, &now) == 0)
+	if (resource == RLIMIT_NOFILE && limit_now(resource, &now) == 0)
 		lower.rlim_max = now.rlim_max;
 	return next(resource, &lower);
+}
+
+int
+getrlimit(__rlimit_resource_t resource, struct rlimit *limit)
+{
+	if (!told[resource].asked)
+		return limit_now(resource, limit);
+	*limit = told[resource].limit;
+	return 0;
 }
 
 int
