@@ -60,6 +60,20 @@ check_path_or_none(const char *text, size_t length)
 	       "\"/\", or \"\" for none";
 }
 
+const char *
+check_socket_or_none(const char *text, size_t length)
+{
+	const char *name = strrchr(text, '/');
+
+	if (length == 0 || text[0] != '/')
+		return check_path_or_none(text, length);
+	if (name[1] == '\0' || strcmp(name, "/.") == 0 ||
+	    strcmp(name, "/..") == 0)
+		return "is a directory, allowed is the path of a file in one, "
+		       "or \"\" for none";
+	return NULL;
+}
+
 /* True when all of the text is printable ASCII other than a space and what
  * refused holds. */
 static bool

@@ -25,6 +25,9 @@ const char *check_account(const char *text, size_t length);
 const char *check_path(const char *text, size_t length);
 const char *check_path_or_none(const char *text, size_t length);
 
+/* An absolute path that ends in the name of a file, or nothing. */
+const char *check_socket_or_none(const char *text, size_t length);
+
 /* The name of a listener.  It stands in log lines as listener=NAME, so:
  * printable ASCII without space, quotes, backslash and '='. */
 const char *check_name(const char *text, size_t length);

@@ -93,6 +93,7 @@ struct conf {
 	struct conf_text user;
 	struct conf_text group;
 	struct conf_text pid_file; /* "": none */
+	struct conf_text control_socket; /* "": none */
 	struct conf_log log;
 	struct conf_limits limits;
 	struct conf_timeouts timeouts;
@@ -154,8 +155,8 @@ struct conf *conf_load_wait(
     const char *path, bool as_root, struct report *report);
 
 /*
- * Compares the keys that need a restart (user, group, pid_file, sandbox) and
- * reports an error, with path and line, for each that differs.
+ * Compares the keys that need a restart (user, group, pid_file, control_socket,
+ * sandbox) and reports an error, with path and line, for each that differs.
  */
 void conf_check_reload(const struct conf *running, const struct conf *fresh,
     const char *path, struct report *report);

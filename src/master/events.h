@@ -12,6 +12,8 @@ enum event_kind {
 	EVENT_SPAWNER, /* any descriptor of the spawner with that index */
 	EVENT_CLIENT, /* pidfd of the child in that slot */
 	EVENT_CONF, /* the configuration child has written */
+	EVENT_CONTROL, /* somebody connects to the control socket */
+	EVENT_CONTROL_PEER, /* the connection with that index */
 };
 
 static inline struct epoll_event

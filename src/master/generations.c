@@ -198,6 +198,7 @@ serve(struct server *server)
 	bool off = server->conf->sandbox == CONF_SANDBOX_OFF;
 
 	server->ready = true;
+	server->ready_at = clock_now();
 	log_line(off ? LOG_WARNING : LOG_NOTICE,
 	    "start version=%s pid=%d uid=%d listeners=%u max_clients=%d "
 	    "sandbox=%s landlock_abi=%d spawner_libc=\"%s\"",

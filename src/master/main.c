@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "conf.h"
+#include "control_file.h"
 #include "daemonize.h"
 #include "file.h"
 #include "launch.h"
@@ -192,6 +193,9 @@ main(int argc, char **argv)
 	pidfile_make(candidate->conf, options.foreground);
 	candidate_make(candidate, greetings, &server);
 	log_configure(candidate->conf, options.foreground);
+	server.control.fd = control_file_make(
+	    conf_text(candidate->conf, candidate->conf->control_socket),
+	    identity);
 	server.executable = executable_open();
 	privileges_drop(identity);
 	server_run(&server, candidate);

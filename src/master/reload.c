@@ -7,8 +7,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "clock.h"
 #include "conf.h"
+#include "control.h"
 #include "events.h"
 #include "notify.h"
 #include "server.h"
@@ -23,7 +26,19 @@ finish(struct server *server)
 		conf_load_end(reload->load);
 	if (reload->candidate != NULL)
 		candidate_free(reload->candidate, server);
-	*reload = (struct reload) { .wanted = reload->wanted };
+	*reload = (struct reload) {
+		.wanted = reload->wanted,
+		.begun = reload->begun,
+		.last = reload->last,
+	};
+}
+
+/* Tells who asked for it. */
+static void
+tell(struct server *server, enum control_status status)
+{
+	control_reloaded(server, server->reload.begun, status,
+	    &server->reload.candidate->report, clock_now());
 }
 
 void
@@ -33,11 +48,14 @@ reload_failed(struct server *server)
 
 	log_report(report);
 	server->stats.reloads_failed++;
+	server->reload.last = (struct reload_result) { .ended = time(NULL) };
 	stats_tidy(&server->stats); /* rows that candidate_prepare() made */
 	log_line(LOG_ERR, "reload result=failed errors=%zu generation=%" PRIu64,
 	    report->errors, server->spawners.generation);
 	notify_ready("reload failed, the old configuration serves: %s",
 	    report->lines[0].text);
+	tell(server,
+	    server->reload.is_sound ? CONTROL_REFUSED : CONTROL_CONFIG);
 	finish(server);
 }
 
@@ -46,12 +64,17 @@ reload_passed(struct server *server, uint64_t added, uint64_t removed)
 {
 	log_report(&server->reload.candidate->report);
 	server->stats.reloads_ok++;
+	server->reload.last = (struct reload_result) {
+		.ended = time(NULL), .ok = true,
+		.added = added, .removed = removed,
+	};
 	log_line(LOG_NOTICE,
 	    "reload result=ok generation=%" PRIu64 " added=%" PRIu64
 	    " removed=%" PRIu64,
 	    server->spawners.generation, added, removed);
 	notify_ready("serving %u listeners",
 	    (unsigned)server->conf->n_listeners);
+	tell(server, CONTROL_OK);
 	finish(server);
 }
 
@@ -61,9 +84,12 @@ begin(struct server *server)
 	struct reload *reload = &server->reload;
 
 	reload->wanted = false;
+	reload->begun++;
 	reload->candidate = calloc(1, sizeof(*reload->candidate));
 	if (reload->candidate == NULL) {
 		log_line(LOG_ERR, "reload: %s", strerror(errno));
+		control_cancelled(
+		    server, "reload: out of memory", clock_now());
 		return;
 	}
 	reload->candidate->snapshot = SNAPSHOT_NONE;
@@ -78,6 +104,7 @@ begin(struct server *server)
 		0) == -1) {
 		report_error(&reload->candidate->report, "epoll_ctl: %s",
 		    strerror(errno));
+		reload->is_sound = true;
 		reload_failed(server);
 	}
 }
@@ -94,8 +121,10 @@ prepare(struct server *server, struct candidate *candidate)
 	    candidate->conf, server->path, &candidate->report);
 	if (greetings == NULL)
 		return -1;
-	if (candidate->report.errors == 0)
+	if (candidate->report.errors == 0) {
+		server->reload.is_sound = true;
 		result = candidate_prepare(candidate, greetings, server);
+	}
 	conf_greetings_free(greetings, candidate->conf->n_listeners);
 	return result;
 }
@@ -142,6 +171,16 @@ reload_step(struct server *server, int64_t now)
 			reload_failed(server);
 		}
 	}
+}
+
+/* One that was wanted while another one ran, which then failed. */
+int64_t
+reload_wakeup(const struct server *server)
+{
+	const struct reload *reload = &server->reload;
+
+	return server->ready && server->stop == STOP_NOT && reload->wanted &&
+		reload->candidate == NULL ? 0 : CLOCK_NEVER;
 }
 
 void

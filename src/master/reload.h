@@ -10,17 +10,31 @@ struct candidate;
 struct conf_load;
 struct server;
 
+struct reload_result {
+	int64_t ended; /* time(2), 0: there was none */
+	bool ok;
+	uint64_t added; /* sockets; 0 when it failed */
+	uint64_t removed;
+};
+
 /* Start with all zero. */
 struct reload {
 	bool wanted; /* SIGHUP came, and has not been looked at */
 	struct conf_load *load; /* being parsed */
 	struct candidate *candidate; /* parsed; waiting for its trial, or on it */
 	bool on_trial;
+	bool is_sound; /* what is wrong now is not the configuration's text */
+	uint64_t begun; /* how many since the start; the number of this one */
+	struct reload_result last;
 };
 
 /* Begins what is wanted, reads what the parsing child has written, starts the
  * trial when there is room. */
 void reload_step(struct server *server, int64_t now);
+
+/* clock_now() at which reload_step() has something to do though no descriptor
+ * says so, CLOCK_NEVER. */
+int64_t reload_wakeup(const struct server *server);
 
 /* The trial's end, told by generations.c.  The candidate is freed. */
 void reload_passed(struct server *server, uint64_t added, uint64_t removed);

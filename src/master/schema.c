@@ -9,6 +9,7 @@
 #include <syslog.h>
 
 #include "check.h"
+#include "shared/control.h"
 
 #define TOP(field) { offsetof(struct conf, field), SCHEMA_NOWHERE }
 #define OWN(field) { SCHEMA_NOWHERE, offsetof(struct conf_listener, field) }
@@ -91,6 +92,10 @@ const struct schema_key schema_keys[] = {
 	    .offset = TOP(pid_file), .max = 4095,
 	    .text = "/run/forkgreet.pid", .text_user = "",
 	    .check = check_path_or_none },
+	{ .name = "control_socket", .type = SCHEMA_STRING, .restart = true,
+	    .offset = TOP(control_socket), .max = CONTROL_PATH_MAX,
+	    .text = CONTROL_PATH_DEFAULT, .text_user = "",
+	    .check = check_socket_or_none },
 	{ .name = "sandbox", .type = SCHEMA_CHOICE, .restart = true,
 	    .offset = TOP(sandbox), .choices = sandboxes,
 	    .number = CONF_SANDBOX_REQUIRED },

@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "conf.h"
+#include "control.h"
 #include "events.h"
 #include "intake.h"
 #include "notify.h"
@@ -56,7 +57,8 @@ init(struct server *server)
 	if (server->epoll == -1 ||
 	    (server->signals =
 		    signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK)) == -1 ||
-	    event_add(server->epoll, server->signals, EVENT_SIGNALS, 0) == -1)
+	    event_add(server->epoll, server->signals, EVENT_SIGNALS, 0) == -1 ||
+	    control_attach(server) == -1)
 		fatal(EXIT_SYSTEM, "start: event loop: %s", strerror(errno));
 	if (clients_init(&server->clients) == -1)
 		fatal(EXIT_SYSTEM, "start: table of clients: %s",
@@ -79,6 +81,7 @@ stop_begin(struct server *server, int signal, int64_t now)
 	    (unsigned)server->stats.live);
 	notify_stopping();
 	reload_cancel(server);
+	control_cancelled(server, "reload: the daemon is stopping", now);
 	listeners_close(&server->listeners, NULL);
 	server->any_muted = false;
 	server->stop = STOP_DRAIN;
@@ -180,6 +183,13 @@ dispatch(
 		break;
 	case EVENT_CONF: /* reload_step() looks */
 		break;
+	case EVENT_CONTROL:
+		server->control.knocked = true;
+		break;
+	case EVENT_CONTROL_PEER:
+		control_peer_event(
+		    server, event_index(event), event->events, now);
+		break;
 	}
 }
 
@@ -191,6 +201,8 @@ timeout_of(const struct server *server, int64_t now)
 		intake_wakeup(server, now),
 		reaper_wakeup(server),
 		generation_wakeup(server),
+		reload_wakeup(server),
+		control_wakeup(server),
 		server->stop == STOP_NOT ? CLOCK_NEVER : server->stop_at,
 	};
 	int64_t next = CLOCK_NEVER;
@@ -219,11 +231,13 @@ turn(struct server *server)
 	now = clock_now();
 	for (i = 0; i < n; i++)
 		dispatch(server, &events[i], now);
+	control_step(server, now);
 	generation_step(server, now);
 	reload_step(server, now);
 	intake_step(server, now);
 	reaper_step(server, now);
 	intake_resume(server, now);
+	control_resume(server);
 }
 
 static void
@@ -233,6 +247,7 @@ end(struct server *server)
 	    (unsigned)server->stats.live, (unsigned long long)log_dropped());
 	trial_abandon(&server->spawners);
 	spawners_kill(&server->spawners);
+	control_close(server);
 	snapshot_free(&server->snapshot);
 	clients_free(&server->clients);
 	free(server->stats.rows);

@@ -7,6 +7,7 @@
 
 #include "backoff.h"
 #include "clients.h"
+#include "control.h"
 #include "generations.h"
 #include "listeners.h"
 #include "log.h"
@@ -31,6 +32,7 @@ struct server {
 	const char *path; /* of the configuration */
 	bool as_root; /* started by root: chooses defaults at reload */
 	bool ready; /* listening; the first generation has been committed */
+	int64_t ready_at; /* clock_now() */
 	bool foreground;
 	int executable; /* of the spawner, launch_open() */
 
@@ -40,6 +42,7 @@ struct server {
 	struct spawners spawners;
 	struct generation generation; /* the one that is being started */
 	struct reload reload;
+	struct control control; /* its fd is set before server_run() */
 
 	struct clients clients;
 	struct stats stats;

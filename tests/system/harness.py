@@ -33,7 +33,7 @@ import typing
 import unittest
 
 IS_ROOT = os.geteuid() == 0
-PROGRAMS = ("forkgreetd", "forkgreet", "forkgreet-spawner")
+PROGRAMS = ("forkgreetd", "forkgreet", "forkgreetctl", "forkgreet-spawner")
 
 
 def _builddir():
@@ -53,6 +53,7 @@ def _builddir():
 BUILDDIR = _builddir()
 DAEMON = os.path.join(BUILDDIR, "forkgreetd")
 CLIENT = os.path.join(BUILDDIR, "forkgreet")
+CTL = os.path.join(BUILDDIR, "forkgreetctl")
 SPAWNER_NAME = "forkgreet-spawn"  # prctl PR_SET_NAME, 15 bytes
 USER = 65534  # nobody, nogroup: on every Debian
 HOST = "127.0.0.1"
@@ -739,7 +740,9 @@ class StartCase(Case):
 
 def identity():
     """What a daemon that root starts must be told."""
-    return 'user = "nobody"; group = "nogroup";\n' if IS_ROOT else ""
+    if not IS_ROOT:
+        return ""
+    return 'user = "nobody"; group = "nogroup"; control_socket = "";\n'
 
 
 def needs_root(test):

@@ -99,6 +99,8 @@ test_defaults(void **state)
 	assert_string_equal(conf_text(conf, conf->group), "forkgreet");
 	assert_string_equal(
 	    conf_text(conf, conf->pid_file), "/run/forkgreet.pid");
+	assert_string_equal(conf_text(conf, conf->control_socket),
+	    "/run/forkgreet/control");
 	assert_int_equal(conf->log.target, CONF_LOG_SYSLOG);
 	assert_int_equal(conf->log.facility, LOG_DAEMON);
 	assert_int_equal(conf->log.level, LOG_INFO);
@@ -135,6 +137,7 @@ test_default_of_user(void **state)
 	(void)state;
 	assert_non_null(conf);
 	assert_string_equal(conf_text(conf, conf->pid_file), "");
+	assert_string_equal(conf_text(conf, conf->control_socket), "");
 	assert_string_equal(conf_text(conf, conf->user), "forkgreet");
 	free(conf);
 }

@@ -143,16 +143,17 @@ test_reload(void **state)
 	(void)state;
 	for (key = schema_keys; key < schema_keys + schema_n_keys; key++)
 		n += key->restart;
-	assert_int_equal(n, 4);
+	assert_int_equal(n, 5);
 	fresh = confs_must_load("listeners = ( { port = 1; } );\n"
 				"user = \"a\"; log = { level = \"debug\"; };");
 	conf_check_reload(running, fresh, "x", &report);
 	assert_int_equal(report.errors, 0);
 	free(fresh);
 	fresh = confs_must_load("\ngroup = \"b\";\npid_file = \"\";\n"
+				"control_socket = \"/x\";\n"
 				"sandbox = \"off\";\n");
 	conf_check_reload(running, fresh, "x", &report);
-	assert_int_equal(report.errors, 4);
+	assert_int_equal(report.errors, 5);
 	assert_string_equal(report.lines[0].text,
 	    "x: user: \"forkgreet\" cannot be set by a reload, allowed is "
 	    "\"a\" until a restart");
@@ -163,7 +164,10 @@ test_reload(void **state)
 	    "x:3: pid_file: \"\" cannot be set by a reload, allowed is "
 	    "\"/run/forkgreet.pid\" until a restart");
 	assert_string_equal(report.lines[3].text,
-	    "x:4: sandbox: \"off\" cannot be set by a reload, allowed is "
+	    "x:4: control_socket: \"/x\" cannot be set by a reload, allowed "
+	    "is \"/run/forkgreet/control\" until a restart");
+	assert_string_equal(report.lines[4].text,
+	    "x:5: sandbox: \"off\" cannot be set by a reload, allowed is "
 	    "\"required\" until a restart");
 	free(fresh);
 	free(running);

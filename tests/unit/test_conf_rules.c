@@ -14,6 +14,9 @@
 
 #include "confs.h"
 
+#define TEN "0123456789"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 struct rule {
@@ -69,6 +72,16 @@ static const struct rule texts_bad[] = {
 	{ "\npid_file = \"run/x\";", 2, "pid_file", "\"run/x\"",
 	    "starts with \"/\", or \"\" for none" },
 	{ "pid_file = \"/a\\nb\";", 1, "pid_file", "/a\\x0ab", "control byte" },
+	{ "\ncontrol_socket = \"run/x\";", 2, "control_socket", "\"run/x\"",
+	    "starts with \"/\", or \"\" for none" },
+	{ "control_socket = \"/run/x/\";", 1, "control_socket",
+	    "\"/run/x/\"", "is a directory" },
+	{ "control_socket = \"/run/.\";", 1, "control_socket", "\"/run/.\"",
+	    "is a directory" },
+	{ "control_socket = \"/..\";", 1, "control_socket", "\"/..\"",
+	    "is a directory" },
+	{ "control_socket = \"/" HUNDRED "1234567\";", 1, "control_socket",
+	    "is 108 bytes long", "allowed are 0 to 107" },
 	{ "listeners = (\n{ greeting_file = \"x\"; } );", 2,
 	    "listeners[0].greeting_file", "\"x\"", "starts with \"/\"" },
 	{ "listeners = (\n{ greeting_file = \"\"; } );", 2,
@@ -97,6 +110,10 @@ static const char *const texts_good[] = {
 	"pid_file = \"\";",
 	"pid_file = \"/\";",
 	"pid_file = \"/caf\xc3\xa9 x\";",
+	"control_socket = \"\";",
+	"control_socket = \"/x\";",
+	"control_socket = \"/run/...\";",
+	"control_socket = \"/" HUNDRED "123456\";",
 	"listeners = ( { name = \"a:b/c[d]{e}%f\"; } );",
 	"listeners = ( { greeting = \"\"; } );",
 	"listeners = ( { greeting = \"\\x01\\xff\xff\x02\"; } );",

@@ -16,7 +16,7 @@
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 /* What interface.md promises for later, until then unknown. */
-static const char *const later_top[] = { "control_socket",
+static const char *const later_top[] = {
 	"limits.max_clients_per_source", "limits.ipv4_prefix",
 	"limits.ipv6_prefix", "limits.rate", "limits.burst",
 	"limits.rate_per_source", "limits.burst_per_source", "limits.exempt",
@@ -55,8 +55,8 @@ test_allowed_listed(void **state)
 {
 	(void)state;
 	confs_must_refuse("\nxyzzy = 1;", 2, "xyzzy",
-	    "unknown key, allowed are user, group, pid_file, sandbox, "
-	    "listeners, log, limits, timeouts",
+	    "unknown key, allowed are user, group, pid_file, "
+	    "control_socket, sandbox, listeners, log, limits, timeouts",
 	    NULL);
 	confs_must_refuse("log = { xyzzy = 1; };", 1, "log.xyzzy",
 	    "unknown key, allowed are target, facility, level, clients", NULL);

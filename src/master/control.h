@@ -1,0 +1,85 @@
+/* The control socket's other end: forkgreetctl's requests, answered one for
+ * each connection.  The protocol is in shared/control.h. */
+#ifndef MASTER_CONTROL_H
+#define MASTER_CONTROL_H
+
+#include <sys/socket.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "log.h"
+#include "shared/control.h"
+
+struct report;
+struct server;
+
+/* Connections at a time.  One more takes the place of the one that has been
+ * silent longest, or waits until there is a place. */
+#define CONTROL_PEERS_MAX 16
+/* A request must be there, and an answer taken, within this. */
+#define CONTROL_SECONDS 5
+
+enum control_state {
+	CONTROL_FREE,
+	CONTROL_READING, /* its request */
+	CONTROL_WAITING, /* for a reload */
+	CONTROL_SENDING, /* the answer */
+};
+
+struct control_peer {
+	enum control_state state;
+	int fd;
+	int64_t
+	    deadline; /* clock_now(); CLOCK_NEVER: a reload ends by itself */
+	struct ucred who;
+	uint64_t ticket; /* the number of the reload that it waits for */
+	bool json;
+	size_t have; /* bytes of request */
+	char request[CONTROL_REQUEST_MAX];
+	char *answer; /* malloc'ed */
+	size_t length;
+	size_t sent;
+};
+
+struct control {
+	int fd; /* listens; -1: there is no control socket */
+	bool watched; /* the loop polls it */
+	bool knocked; /* somebody may wait to be accepted */
+	int64_t accept_at; /* out of descriptors: not before; 0: now */
+	struct log_limit denials;
+	struct control_peer peers[CONTROL_PEERS_MAX];
+};
+
+/* Makes the loop know the socket, server->control.fd, which is set by then.
+ * Returns what epoll_ctl(2) returns. */
+int control_attach(struct server *server);
+
+/* The peer with that index is readable, writable, or gone. */
+void control_peer_event(
+    struct server *server, uint32_t index, uint32_t events, int64_t now);
+
+/* Accepts who has come, ends who takes too long.  A reload may be wanted then:
+ * call it before reload_step(). */
+void control_step(struct server *server, int64_t now);
+
+/* Polls for more when there is room and the daemon serves: call it after
+ * everything else that may make some. */
+void control_resume(struct server *server);
+
+/* clock_now() at which control_step() has something to do, CLOCK_NEVER. */
+int64_t control_wakeup(const struct server *server);
+
+/* The reload of that number has ended so, report being what it has to say:
+ * answers who waits for it. */
+void control_reloaded(struct server *server, uint64_t ticket,
+    enum control_status status, const struct report *report, int64_t now);
+
+/* There will be no reload: answers all who wait for one. */
+void control_cancelled(struct server *server, const char *why, int64_t now);
+
+/* Ends all connections. */
+void control_close(struct server *server);
+
+#endif

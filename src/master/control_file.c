@@ -1,0 +1,229 @@
+/* The control socket's place in the file system. */
+#include "config.h"
+
+#include "control_file.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "privileges.h"
+#include "shared/control.h"
+
+#define BACKLOG 64 /* those who wait for one of the few places */
+
+/* The socket's file while it is ours. */
+static struct {
+	int directory; /* -1: there is no file */
+	char name[CONTROL_PATH_MAX + 1];
+	struct stat file;
+} ours = { .directory = -1 };
+
+/* The functions below return -1 with the reason in *why, or, when that stays
+ * NULL, in errno. */
+
+/* True when others than the owner could put something else in its place. */
+static bool
+is_writable_by_others(const struct stat *st)
+{
+	return (st->st_mode & (S_IWGRP | S_IWOTH)) != 0;
+}
+
+/* Made as root, for the user that we become. */
+static int
+directory_make(
+    const char *path, const struct identity *identity, const char **why)
+{
+	char parent_text[CONTROL_PATH_MAX + 1], name_text[CONTROL_PATH_MAX + 1];
+	struct stat st;
+	int parent, made = -1;
+
+	snprintf(parent_text, sizeof(parent_text), "%s", path);
+	snprintf(name_text, sizeof(name_text), "%s", path);
+	parent = open(dirname(parent_text), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (parent == -1 || fstat(parent, &st) == -1)
+		goto out;
+	if (st.st_uid != 0 ||
+	    (is_writable_by_others(&st) && (st.st_mode & S_ISVTX) == 0)) {
+		*why = "its directory is missing, and is not made where others "
+		       "than root can write";
+		goto out;
+	}
+	if (mkdirat(parent, basename(name_text), 0755) == -1)
+		goto out;
+	made = openat(parent, basename(name_text),
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (made != -1 && fchown(made, identity->uid, identity->gid) == -1) {
+		close(made);
+		made = -1;
+	}
+out:
+	if (parent != -1)
+		close(parent);
+	return made;
+}
+
+static int
+directory_check(int directory, const char **why)
+{
+	struct stat st;
+
+	if (fstat(directory, &st) == -1)
+		return -1;
+	if (st.st_uid != 0 && st.st_uid != geteuid()) {
+		*why = "its directory belongs to somebody else";
+		return -1;
+	}
+	if (is_writable_by_others(&st)) {
+		*why = "others can write its directory: chmod go-w it";
+		return -1;
+	}
+	return 0;
+}
+
+static struct sockaddr_un
+address_of(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	return address;
+}
+
+/* Does a daemon listen at path?  A full queue says so too. */
+static bool
+is_alive(const char *path)
+{
+	struct sockaddr_un address = address_of(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool alive;
+
+	if (fd == -1)
+		return true;
+	alive =
+	    connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
+	    errno != ECONNREFUSED;
+	close(fd);
+	return alive;
+}
+
+/* Removes what a dead daemon left behind. */
+static int
+make_room(const char *path, const char **why)
+{
+	struct stat st;
+
+	if (fstatat(ours.directory, ours.name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? 0 : -1;
+	if (!S_ISSOCK(st.st_mode)) {
+		*why = "there is something else than a socket";
+		return -1;
+	}
+	if (is_alive(path)) {
+		*why = "another daemon answers there";
+		return -1;
+	}
+	return unlinkat(ours.directory, ours.name, 0);
+}
+
+/* Returns the listening socket. */
+static int
+bind_file(const char *path)
+{
+	struct sockaddr_un address = address_of(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mode_t mask = umask(0177);
+	int bound = -1;
+
+	if (fd != -1)
+		bound = bind(fd, (struct sockaddr *)&address, sizeof(address));
+	umask(mask);
+	if (bound == 0 && listen(fd, BACKLOG) == 0 &&
+	    fstatat(ours.directory, ours.name, &ours.file,
+		AT_SYMLINK_NOFOLLOW) == 0)
+		return fd;
+	if (fd != -1)
+		close(fd);
+	return -1;
+}
+
+/* For exit(3). */
+static void
+release(void)
+{
+	struct stat st;
+
+	if (fstatat(ours.directory, ours.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_ino == ours.file.st_ino && st.st_dev == ours.file.st_dev)
+		unlinkat(ours.directory, ours.name, 0);
+	close(ours.directory);
+}
+
+static int
+make(const char *path, const char *directory, const struct identity *identity,
+    const char **why)
+{
+	int fd, saved;
+
+	ours.directory =
+	    open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (ours.directory == -1 && errno == ENOENT && identity != NULL)
+		ours.directory = directory_make(directory, identity, why);
+	if (ours.directory == -1)
+		return -1;
+	if (identity != NULL)
+		privileges_borrow(identity);
+	fd = -1;
+	if (directory_check(ours.directory, why) == 0 &&
+	    make_room(path, why) == 0)
+		fd = bind_file(path);
+	saved = errno;
+	if (identity != NULL)
+		privileges_return();
+	errno = saved;
+	return fd;
+}
+
+int
+control_file_make(const char *path, const struct identity *identity)
+{
+	char text[CONTROL_PATH_MAX + 1];
+	const char *why = NULL;
+	int fd;
+
+	if (*path == '\0')
+		return -1;
+	snprintf(text, sizeof(text), "%s", path);
+	snprintf(ours.name, sizeof(ours.name), "%s", basename(text));
+	snprintf(text, sizeof(text), "%s", path);
+	fd = make(path, dirname(text), identity, &why);
+	if (fd != -1) {
+		atexit(release);
+		return fd;
+	}
+	if (why != NULL)
+		log_line(LOG_WARNING,
+		    "control_socket: %s: %s (goes on without "
+		    "it)",
+		    path, why);
+	else
+		log_line(LOG_WARNING,
+		    "control_socket: %s: %s%s%s (goes on "
+		    "without it)",
+		    path, strerror(errno), identity != NULL ? ", as user " : "",
+		    identity != NULL ? identity->user : "");
+	if (ours.directory != -1)
+		close(ours.directory);
+	ours.directory = -1;
+	return -1;
+}
