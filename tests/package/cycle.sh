@@ -119,6 +119,7 @@ port_80() {
 
 # A client that stays, so that its child can be looked at.
 port_80_confined() {
+	: >/tmp/held
 	nc -d 127.0.0.1 80 >/tmp/held &
 	holder=$!
 	tries=0
