@@ -18,7 +18,7 @@
 static int status_pipe = -1;
 
 void
-daemonize_tidy(void)
+daemonize_tidy(unsigned passed)
 {
 	int fd;
 
@@ -27,7 +27,8 @@ daemonize_tidy(void)
 	while (fd != -1 && fd <= STDERR_FILENO);
 	if (fd == -1)
 		_exit(EXIT_SYSTEM);
-	close_range(STDERR_FILENO + 1, ~0u, 0);
+	close(fd); /* it may be where one of those passed is not */
+	close_range(STDERR_FILENO + 1 + passed, ~0u, 0);
 	signals_default();
 	signal(SIGPIPE, SIG_IGN);
 	umask(022);

@@ -7,10 +7,10 @@
 
 /*
  * Makes descriptors 0 to 2 exist (/dev/null where they were closed), closes all
- * others, resets signal dispositions and mask, and sets the umask: whatever we
+ * others but so many behind these, resets signal dispositions and mask, and sets the umask: whatever we
  * were started with.
  */
-void daemonize_tidy(void);
+void daemonize_tidy(unsigned passed);
 
 /*
  * Returns in a grandchild, in a session of its own.  The process that was

@@ -60,6 +60,8 @@ candidate_prepare(struct candidate *candidate,
 void
 candidate_free(struct candidate *candidate, struct server *server)
 {
+	listeners_unwatch(
+	    &candidate->listeners, &server->listeners, server->epoll);
 	listeners_close(&candidate->listeners, &server->listeners);
 	snapshot_free(&candidate->snapshot);
 	free(candidate->conf);
@@ -143,8 +145,8 @@ listeners_say(const struct server *server)
 		log_line(LOG_INFO, "listen listener=%s address=%s port=%u",
 		    conf_text(server->conf,
 			server->conf->listener[listener->group].name),
-		    addr_format(&listener->addr, address),
-		    (unsigned)listener->addr.port);
+		    addr_format(&listener->bound, address),
+		    (unsigned)listener->bound.port);
 	}
 }
 

@@ -282,8 +282,8 @@ fill(struct server *server, struct client *client,
 	socklen_t length = sizeof(local);
 
 	addr_from_sockaddr(&client->peer, peer);
-	client->local = listener->addr;
-	if (addr_is_any(&listener->addr) &&
+	client->local = listener->bound;
+	if (addr_is_any(&listener->bound) &&
 	    getsockname(client->fd, (struct sockaddr *)&local, &length) == 0)
 		addr_from_sockaddr(&client->local, &local);
 	client->greeting_length = session->greeting_length;

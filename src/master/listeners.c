@@ -3,6 +3,7 @@
 
 #include "listeners.h"
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <net/if.h>
@@ -13,7 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "activation.h"
 #include "address.h"
+#include "adopt.h"
 #include "conf.h"
 #include "privileges.h"
 #include "report.h"
@@ -30,6 +33,17 @@ find_same(const struct listeners *in, const struct listener *like)
 		    addr_equal(&in->list[i].addr, &like->addr))
 			return &in->list[i];
 	return NULL;
+}
+
+static bool
+has_fd(const struct listeners *listeners, int fd)
+{
+	size_t i;
+
+	for (i = 0; listeners != NULL && i < listeners->n; i++)
+		if (listeners->list[i].fd == fd)
+			return true;
+	return false;
 }
 
 static int
@@ -109,25 +123,8 @@ hint_for(int error, const struct listeners *running)
 	}
 }
 
-static int
-bind_or_take(struct listener *listener, const struct conf_address *address,
-    const struct listeners *running)
-{
-	const struct listener *same;
-
-	if (scope_resolve(listener, address) == -1)
-		return -1;
-	same = find_same(running, listener);
-	if (same == NULL)
-		return bind_new(listener);
-	listener->fd = same->fd;
-	listener->listening = same->listening;
-	listener->muted = same->muted;
-	listener->inherited = true;
-	return 0;
-}
-
-/* Binds one address.  Returns 0, or -1 with an error in report. */
+/* Binds one address that has no socket yet.  Returns 0, or -1 with an error in
+ * report. */
 static int
 address_bind(struct listener *listener, const struct conf_address *address,
     const struct conf_listener *group, const struct listeners *running,
@@ -135,13 +132,7 @@ address_bind(struct listener *listener, const struct conf_address *address,
 {
 	char text[ADDRESS_TEXT_MAX];
 
-	*listener = (struct listener) {
-		.fd = -1,
-		.addr = address->addr,
-		.v6only = group->v6only,
-		.backlog = (int)group->backlog,
-	};
-	if (bind_or_take(listener, address, running) == 0)
+	if (scope_resolve(listener, address) == 0 && bind_new(listener) == 0)
 		return 0;
 	address_format_port(address, text);
 	if (group->optional && is_absent(errno)) {
@@ -155,21 +146,72 @@ address_bind(struct listener *listener, const struct conf_address *address,
 	return -1;
 }
 
-static int
-group_bind(struct listeners *fresh, uint32_t group,
-    const struct listeners *running, const struct conf *conf, const char *path,
-    struct report *report)
+static void
+take_running(struct listener *listener, const struct listeners *running)
 {
-	const struct conf_listener *listener = &conf->listener[group];
-	uint32_t i;
+	const struct listener *same = find_same(running, listener);
+
+	if (same == NULL)
+		return;
+	listener->fd = same->fd;
+	listener->bound = same->bound;
+	listener->listening = same->listening;
+	listener->muted = same->muted;
+}
+
+/* An entry for each address of conf, with its socket if we have that already.
+ * Returns 0, or -1 with errno. */
+static int
+entries_make(struct listeners *fresh, const struct listeners *running,
+    const struct conf *conf, const char *path, struct report *report)
+{
+	const struct conf_listener *group = conf->listener;
+	struct listener *listener;
+	size_t i;
+
+	fresh->n = 0;
+	fresh->list = calloc(conf->n_addresses, sizeof(*fresh->list));
+	if (fresh->list == NULL)
+		return -1;
+	for (; fresh->n < conf->n_addresses; fresh->n++) {
+		while (fresh->n >= group->first_address + group->n_addresses)
+			group++;
+		listener = &fresh->list[fresh->n];
+		*listener = (struct listener) {
+			.fd = -1,
+			.addr = conf->address[fresh->n].addr,
+			.v6only = group->v6only,
+			.backlog = (int)group->backlog,
+			.group = (uint32_t)(group - conf->listener),
+		};
+		scope_resolve(listener, &conf->address[fresh->n]);
+		listener->bound = listener->addr;
+		take_running(listener, running);
+	}
+	adopt(fresh, conf, path, report);
+	/* One that was passed may have gone from one listener to another. */
+	for (i = 0; i < fresh->n; i++)
+		fresh->list[i].inherited = fresh->list[i].fd != -1 &&
+		    has_fd(running, fresh->list[i].fd);
+	return 0;
+}
+
+/* Binds what has no socket yet. */
+static int
+entries_bind(struct listeners *fresh, const struct listeners *running,
+    const struct conf *conf, const char *path, struct report *report)
+{
+	struct listener *listener;
+	size_t i;
 	int result = 0;
 
-	for (i = 0; i < listener->n_addresses; i++) {
-		if (address_bind(&fresh->list[fresh->n],
-			&conf->address[listener->first_address + i], listener,
-			running, path, report) == -1)
+	for (i = 0; i < fresh->n; i++) {
+		listener = &fresh->list[i];
+		if (listener->fd == -1 &&
+		    address_bind(listener, &conf->address[i],
+			&conf->listener[listener->group], running, path,
+			report) == -1)
 			result = -1;
-		fresh->list[fresh->n++].group = group;
 	}
 	return result;
 }
@@ -189,19 +231,16 @@ int
 listeners_bind(struct listeners *fresh, const struct listeners *running,
     const struct conf *conf, const char *path, struct report *report)
 {
-	uint32_t i;
-	int result = 0;
+	int result;
 
-	fresh->n = 0;
-	fresh->list = calloc(conf->n_addresses, sizeof(*fresh->list));
-	if (fresh->list == NULL || privileges_bind(true) == -1) {
+	if (entries_make(fresh, running, conf, path, report) == -1 ||
+	    privileges_bind(true) == -1) {
 		report_error(report, "%s: bind: %s", path, strerror(errno));
 		listeners_close(fresh, running);
 		return -1;
 	}
-	for (i = 0; i < conf->n_listeners; i++)
-		if (group_bind(fresh, i, running, conf, path, report) == -1)
-			result = -1;
+	adopt_report_rest(fresh, conf, false, report);
+	result = entries_bind(fresh, running, conf, path, report);
 	if (privileges_bind(false) == -1) {
 		report_error(report, "capset: %s", strerror(errno));
 		result = -1;
@@ -214,6 +253,24 @@ listeners_bind(struct listeners *fresh, const struct listeners *running,
 	if (result == -1)
 		listeners_close(fresh, running);
 	return result;
+}
+
+int
+listeners_check_passed(
+    const struct conf *conf, const char *path, struct report *report)
+{
+	static const struct listeners none;
+	struct report unsaid = { 0 }; /* listeners_bind() says it */
+	struct listeners fresh;
+	size_t errors = report->errors;
+
+	if (entries_make(&fresh, &none, conf, path, &unsaid) == -1) {
+		report_error(report, "%s: %s", path, strerror(errno));
+		return -1;
+	}
+	adopt_report_rest(&fresh, conf, true, report);
+	listeners_close(&fresh, NULL);
+	return report->errors == errors ? 0 : -1;
 }
 
 int
@@ -238,15 +295,17 @@ listeners_listen(struct listeners *listeners, struct report *report)
 	return 0;
 }
 
-static bool
-has_fd(const struct listeners *listeners, int fd)
+void
+listeners_unwatch(const struct listeners *listeners,
+    const struct listeners *keep, int epoll)
 {
 	size_t i;
 
-	for (i = 0; listeners != NULL && i < listeners->n; i++)
-		if (listeners->list[i].fd == fd)
-			return true;
-	return false;
+	for (i = 0; i < listeners->n; i++)
+		if (listeners->list[i].fd != -1 &&
+		    !has_fd(keep, listeners->list[i].fd))
+			epoll_ctl(epoll, EPOLL_CTL_DEL, listeners->list[i].fd,
+			    NULL);
 }
 
 void
@@ -256,7 +315,8 @@ listeners_close(struct listeners *listeners, const struct listeners *keep)
 
 	for (i = 0; i < listeners->n; i++)
 		if (listeners->list[i].fd != -1 &&
-		    !has_fd(keep, listeners->list[i].fd))
+		    !has_fd(keep, listeners->list[i].fd) &&
+		    !activation_owns(listeners->list[i].fd))
 			close(listeners->list[i].fd);
 	free(listeners->list);
 	*listeners = (struct listeners) { NULL, 0 };

@@ -13,7 +13,8 @@ struct report;
 
 struct listener {
 	int fd; /* -1: optional, and this machine has not the address */
-	struct addr addr;
+	struct addr addr; /* as configured */
+	struct addr bound; /* the same, but for a socket passed by name */
 	bool v6only;
 	bool listening; /* listen(2) was called */
 	bool inherited; /* the running set has the same socket */
@@ -30,7 +31,8 @@ struct listeners {
 
 /*
  * Binds the addresses of conf, taking over (not duplicating) the sockets that
- * running has for the same address; running may be empty, and stays as it is.
+ * running has for the same address, and those that were passed to us
+ * (adopt.h); running may be empty, and stays as it is.
  * CAP_NET_BIND_SERVICE is used when we have it.  An optional address that this
  * machine does not have gives a warning.  path names the configuration in
  * messages.  Returns 0, or -1 with errors in report; everything opened is then
@@ -40,12 +42,27 @@ int listeners_bind(struct listeners *fresh, const struct listeners *running,
     const struct conf *conf, const char *path, struct report *report);
 
 /*
+ * Will all sockets that were passed to us have a listener of conf?  Returns 0,
+ * or -1 with an error in report for each that has none.
+ */
+int listeners_check_passed(
+    const struct conf *conf, const char *path, struct report *report);
+
+/*
  * Starts to listen where it has not begun, and sets backlogs.  Returns 0, or -1
  * with the error in report.
  */
 int listeners_listen(struct listeners *listeners, struct report *report);
 
-/* Closes what keep does not have, and frees the list. */
+/*
+ * Takes those that keep does not have from epoll: closing is not enough when
+ * somebody else has the socket too.
+ */
+void listeners_unwatch(const struct listeners *listeners,
+    const struct listeners *keep, int epoll);
+
+/* Closes what keep does not have, unless it was passed to us, and frees the
+ * list. */
 void listeners_close(struct listeners *listeners, const struct listeners *keep);
 
 /* How many sockets of a are not in b. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "activation.h"
 #include "conf.h"
 #include "control_file.h"
 #include "daemonize.h"
@@ -163,6 +164,16 @@ configuration_test(
 	return EXIT_SUCCESS;
 }
 
+/* Sockets that the service manager has bound for us. */
+static void
+passed_take(struct candidate *candidate, const char *path)
+{
+	activation_adopt();
+	if (listeners_check_passed(
+		candidate->conf, path, &candidate->report) == -1)
+		configuration_refused(&candidate->report);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -172,7 +183,7 @@ main(int argc, char **argv)
 	struct conf_greeting *greetings;
 	const struct identity *identity;
 
-	daemonize_tidy();
+	daemonize_tidy(activation_expect());
 	options_parse(&options, argc, argv);
 	candidate = configuration_load(options.path);
 	if (options.mode == MODE_DUMP)
@@ -185,6 +196,7 @@ main(int argc, char **argv)
 	server.path = options.path;
 	server.as_root = identity != NULL;
 	server.foreground = options.foreground;
+	passed_take(candidate, options.path);
 	notify_init();
 	daemonize_leave();
 	if (!options.foreground)

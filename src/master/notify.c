@@ -15,20 +15,22 @@
 
 #include "clock.h"
 #include "log.h"
+#include "shared/number.h"
+
+#define FAILURES_LOG_INTERVAL CLOCK_SECOND
 
 static int manager = -1;
 static struct sockaddr_un address;
 static socklen_t address_length;
+static int64_t alive_every; /* microseconds; 0: there is no watchdog */
+/* clock_now() of the next WATCHDOG=1; there is none before READY=1. */
+static int64_t alive_at;
 
-void
-notify_init(void)
+static void
+socket_init(const char *path)
 {
-	const char *path = getenv("NOTIFY_SOCKET");
-	size_t length;
+	size_t length = strlen(path);
 
-	if (path == NULL)
-		return;
-	length = strlen(path);
 	if ((*path != '/' && *path != '@') || length < 2 ||
 	    length >= sizeof(address.sun_path)) {
 		log_line(LOG_WARNING, "NOTIFY_SOCKET: not a socket address: %s",
@@ -43,15 +45,60 @@ notify_init(void)
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
 	manager = socket(
 	    AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	unsetenv("NOTIFY_SOCKET");
 }
 
+/* pid may be NULL. */
+static void
+watchdog_init(const char *interval, const char *pid)
+{
+	int64_t number;
+
+	if (pid != NULL) {
+		if (number_parse(pid, 1, INT32_MAX, &number) == -1) {
+			log_line(LOG_WARNING,
+			    "WATCHDOG_PID: not a number: %s", pid);
+			return;
+		}
+		if (number != getpid())
+			return;
+	}
+	if (number_parse(interval, 1, INT64_MAX / 4, &number) == -1) {
+		log_line(LOG_WARNING,
+		    "WATCHDOG_USEC: not a number of microseconds: %s",
+		    interval);
+		return;
+	}
+	alive_every = number / 2 > CLOCK_MS ? number / 2 : CLOCK_MS;
+	alive_at = CLOCK_NEVER;
+}
+
+void
+notify_init(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	const char *interval = getenv("WATCHDOG_USEC");
+
+	if (path != NULL)
+		socket_init(path);
+	if (manager != -1 && interval != NULL)
+		watchdog_init(interval, getenv("WATCHDOG_PID"));
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("WATCHDOG_PID");
+}
+
+/* The watchdog would say it again and again. */
 static void
 tell(const char *text)
 {
+	static struct log_limit failures;
+	uint64_t suppressed;
+
 	if (manager != -1 &&
 	    sendto(manager, text, strlen(text), MSG_NOSIGNAL,
-		(struct sockaddr *)&address, address_length) == -1)
+		(struct sockaddr *)&address, address_length) == -1 &&
+	    log_limit_pass(&failures, clock_now(), FAILURES_LOG_INTERVAL,
+		&suppressed))
 		log_line(LOG_WARNING, "notify: %m");
 }
 
@@ -66,6 +113,8 @@ notify_ready(const char *format, ...)
 	va_end(args);
 	snprintf(text, sizeof(text), "READY=1\nSTATUS=%s", status);
 	tell(text);
+	if (alive_at == CLOCK_NEVER)
+		alive_at = clock_now() + alive_every;
 }
 
 void
@@ -82,4 +131,19 @@ void
 notify_stopping(void)
 {
 	tell("STOPPING=1\nSTATUS=stopping");
+}
+
+void
+notify_alive(int64_t now)
+{
+	if (alive_every == 0 || now < alive_at)
+		return;
+	alive_at = now + alive_every;
+	tell("WATCHDOG=1");
+}
+
+int64_t
+notify_wakeup(void)
+{
+	return alive_every == 0 ? CLOCK_NEVER : alive_at;
 }

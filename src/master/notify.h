@@ -2,9 +2,13 @@
 #ifndef MASTER_NOTIFY_H
 #define MASTER_NOTIFY_H
 
+#include <stdint.h>
+
 /*
- * Takes the socket's address from $NOTIFY_SOCKET and removes the variable.
- * Without one the calls below do nothing.
+ * Takes the socket's address from $NOTIFY_SOCKET, the watchdog's interval from
+ * $WATCHDOG_USEC, unless $WATCHDOG_PID names another process
+ * (sd_watchdog_enabled(3)), and removes the variables.  To be called by the
+ * process that was started.  Without a socket the calls below do nothing.
  */
 void notify_init(void);
 
@@ -16,5 +20,15 @@ void notify_ready(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 void notify_reloading(void);
 void notify_stopping(void);
+
+/*
+ * For the loop, each time round: sends WATCHDOG=1 when half of the watchdog's
+ * interval is over.  Nobody else calls it, so that a loop that stands still is
+ * noticed.
+ */
+void notify_alive(int64_t now);
+
+/* clock_now() at which notify_alive() has something to do, CLOCK_NEVER. */
+int64_t notify_wakeup(void);
 
 #endif

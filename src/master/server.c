@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "activation.h"
 #include "clock.h"
 #include "conf.h"
 #include "control.h"
@@ -82,7 +83,9 @@ stop_begin(struct server *server, int signal, int64_t now)
 	notify_stopping();
 	reload_cancel(server);
 	control_cancelled(server, "reload: the daemon is stopping", now);
+	listeners_unwatch(&server->listeners, NULL, server->epoll);
 	listeners_close(&server->listeners, NULL);
+	activation_close();
 	server->any_muted = false;
 	server->stop = STOP_DRAIN;
 	server->stop_at =
@@ -202,6 +205,7 @@ timeout_of(const struct server *server, int64_t now)
 		reaper_wakeup(server),
 		generation_wakeup(server),
 		reload_wakeup(server),
+		notify_wakeup(),
 		control_wakeup(server),
 		server->stop == STOP_NOT ? CLOCK_NEVER : server->stop_at,
 	};
@@ -238,6 +242,7 @@ turn(struct server *server)
 	reaper_step(server, now);
 	intake_resume(server, now);
 	control_resume(server);
+	notify_alive(now);
 }
 
 static void

@@ -95,7 +95,7 @@ put_addresses(FILE *out, const struct server *server, uint32_t group)
 		if (listener->group != group)
 			continue;
 		fprintf(out, "%s%s%s", between,
-		    addr_format_port(&listener->addr, text),
+		    addr_format_port(&listener->bound, text),
 		    listener->fd == -1 ? " (skipped)" : "");
 		between = ", ";
 	}
@@ -192,9 +192,9 @@ put_json_addresses(FILE *out, const struct server *server, uint32_t group)
 		if (listener->group != group)
 			continue;
 		fprintf(out, "%s{\"address\": ", between);
-		put_json(out, addr_format(&listener->addr, text));
+		put_json(out, addr_format(&listener->bound, text));
 		fprintf(out, ", \"port\": %u, \"listening\": %s}",
-		    (unsigned)listener->addr.port,
+		    (unsigned)listener->bound.port,
 		    listener->fd != -1 ? "true" : "false");
 		between = ", ";
 	}

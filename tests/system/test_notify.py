@@ -7,7 +7,8 @@ import socket
 import struct
 import time
 
-from harness import HOST, PATIENCE, StartCase, if_also_user, needs_root
+from harness import (HOST, PATIENCE, StartCase, cpu_seconds, if_also_user,
+                     needs_root, proc_status, wait_for)
 
 SERVING = b"READY=1\nSTATUS=serving 1 listeners"
 
@@ -282,6 +283,111 @@ class Stop(NotifyCase):
 
 @if_also_user
 class StopAsUser(Stop):
+    """The same, started by an ordinary user."""
+
+    as_user = True
+
+
+class Watchdog(NotifyCase):
+    """WATCHDOG=1, from the loop."""
+
+    INTERVAL = 0.2
+    SET_PID = ("sh", "-c", 'WATCHDOG_PID=$$ exec "$@"', "sh")
+
+    def start(self, *arguments, usec=None, **more):
+        self.manager.variable["WATCHDOG_USEC"] = str(
+            int(self.INTERVAL * 1e6) if usec is None else usec)
+        return super().start(*arguments, **more)
+
+    def is_silent(self):
+        """Nothing comes for three intervals."""
+        return select.select([self.manager.sock], [], [],
+                             3 * self.INTERVAL)[0] == []
+
+    def empty(self):
+        """Forgets what has come."""
+        while self.manager.has_more():
+            self.manager.receive()
+
+    def test_from_the_loop(self):
+        """At half the interval; not while the loop stands still."""
+        daemon = self.start(wrapper=self.SET_PID)
+        self.expect(SERVING)
+        begin = time.monotonic()
+        for _ in range(5):
+            self.expect(b"WATCHDOG=1")
+            self.assertEqual(self.manager.sender, daemon.pid)
+        self.assertGreater(time.monotonic() - begin, 4 * self.INTERVAL / 2 *
+                           0.9, "too often")
+        daemon.signal(signal.SIGSTOP)
+        wait_for(lambda: proc_status(daemon.pid)["State"][0] == "T", PATIENCE)
+        self.empty()
+        self.assertTrue(self.is_silent())
+        daemon.signal(signal.SIGCONT)
+        self.expect(b"WATCHDOG=1")
+
+    def test_no_pid(self):
+        """Then it is for us."""
+        self.start(wrapper=("env", "-u", "WATCHDOG_PID"))
+        self.expect(SERVING)
+        self.expect(b"WATCHDOG=1")
+
+    def test_other_pid(self):
+        self.start(wrapper=("env", "WATCHDOG_PID=1"))
+        self.expect(SERVING)
+        self.assertTrue(self.is_silent())
+
+    def test_reload_and_stop(self):
+        """It goes on, also while the last clients are served."""
+        daemon = self.start(self.listener("hold = true;"),
+                            "timeouts = { shutdown = 60; };")
+        client = self.connect(self.port, seconds=PATIENCE)
+        self.assertEqual(client.recv(100), b"hi client\n")
+        daemon.reload()
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_line("stop", seconds=PATIENCE)
+        self.empty()
+        for _ in range(3):
+            self.expect(b"WATCHDOG=1")
+        client.close()
+        self.assertEqual(daemon.wait(PATIENCE), 0)
+
+    def test_short(self):
+        """Shorter than the loop can be: it does not spin."""
+        daemon = self.start(usec=1)
+        self.expect(SERVING)
+        before = cpu_seconds(daemon.pid)
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            self.expect(b"WATCHDOG=1")
+        self.assertLess(cpu_seconds(daemon.pid) - before, 0.8)
+
+    def test_garbage(self):
+        for usec in "", "0", "-1", "1s", "18446744073709551615":
+            daemon = self.start(usec=usec)
+            self.expect(SERVING)
+            self.assertIn("WATCHDOG_USEC: not a number of microseconds: "
+                          + usec, daemon.log())
+            self.assertEqual(daemon.stop(), 0)
+            self.expect(b"STOPPING=1\nSTATUS=stopping")
+        daemon = self.start(wrapper=("env", "WATCHDOG_PID=1x"))
+        self.expect(SERVING)
+        self.assertIn("WATCHDOG_PID: not a number: 1x", daemon.log())
+        self.assertTrue(self.is_silent())
+
+    def test_nobody_there(self):
+        """The log does not fill up."""
+        self.manager.variable["NOTIFY_SOCKET"] = "/nonexistent/notify"
+        daemon = self.start(usec=2000)
+        time.sleep(0.5)
+        daemon.counters()
+        said = [line for line in daemon.log() if line.startswith("notify: ")]
+        self.assertTrue(said)
+        self.assertLess(len(said), 20)
+
+
+@if_also_user
+class WatchdogAsUser(Watchdog):
     """The same, started by an ordinary user."""
 
     as_user = True

@@ -1,0 +1,64 @@
+/* Sockets that a service manager has bound for us: the protocol of
+ * sd_listen_fds(3), $LISTEN_PID, $LISTEN_FDS and $LISTEN_FDNAMES. */
+#ifndef MASTER_ACTIVATION_H
+#define MASTER_ACTIVATION_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "shared/addr.h"
+
+#define ACTIVATION_FIRST 3 /* SD_LISTEN_FDS_START */
+#define ACTIVATION_MAX 1024 /* as many as a configuration may have addresses \
+			     */
+#define ACTIVATION_NAME_MAX 255 /* systemd.socket(5), FileDescriptorName= */
+#define ACTIVATION_WHY_MAX 160
+
+/* A listening TCP socket. */
+struct passed {
+	int fd;
+	char name[ACTIVATION_NAME_MAX + 1]; /* "unknown" without a name */
+	struct addr addr; /* what it is bound to */
+	bool v6only;
+};
+
+/* What the environment says; NULL: not set. */
+struct activation_variables {
+	const char *pid;
+	const char *fds;
+	const char *names;
+};
+
+/*
+ * Returns how many descriptors, from ACTIVATION_FIRST on, were passed to the
+ * process self: 0 when the variables are not there or for another process.
+ * Returns -1 when they are for us and wrong; why, which has room for
+ * ACTIVATION_WHY_MAX bytes, then names the variable, its value and what is
+ * allowed.
+ */
+int activation_parse(
+    const struct activation_variables *variables, pid_t self, char *why);
+
+/* activation_parse() of the environment; what is wrong counts as 0. */
+unsigned activation_expect(void);
+
+/*
+ * Takes the descriptors, which are then CLOEXEC and O_NONBLOCK, and removes the
+ * variables.  To be called by the process that was started.  Ends it with
+ * EXIT_CONFIG when the variables are wrong or a descriptor is not a listening
+ * TCP socket, which its name and number tell.
+ */
+void activation_adopt(void);
+
+/* The sockets, *n of them.  They stay open until activation_close(), so that a
+ * reload can use one that the reload before did not. */
+const struct passed *activation_list(size_t *n);
+
+/* True when fd is one of them. */
+bool activation_owns(int fd);
+
+void activation_close(void);
+
+#endif

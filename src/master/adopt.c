@@ -1,0 +1,175 @@
+/* Which listener gets which of the sockets that were passed to us. */
+#include "config.h"
+
+#include "adopt.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "activation.h"
+#include "address.h"
+#include "conf.h"
+#include "listeners.h"
+#include "report.h"
+
+#define SHOWN_MAX 4 /* listeners in a message, 150 bytes each at most */
+#define EXPECTED_MAX 1024
+
+static bool
+is_used(const struct listeners *fresh, int fd)
+{
+	size_t i;
+
+	for (i = 0; i < fresh->n; i++)
+		if (fresh->list[i].fd == fd)
+			return true;
+	return false;
+}
+
+static bool
+is_a_name(const struct conf *conf, const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; i < conf->n_listeners; i++)
+		if (strcmp(conf_text(conf, conf->listener[i].name), name) == 0)
+			return true;
+	return false;
+}
+
+static const char *
+name_of(const struct conf *conf, const struct listener *listener)
+{
+	return conf_text(conf, conf->listener[listener->group].name);
+}
+
+/* path names the configuration, line the address there (0: a default). */
+static void
+warn_difference(const struct listener *listener, const struct passed *passed,
+    const char *where, struct report *report)
+{
+	char wanted[ADDR_PORT_TEXT_MAX], got[ADDR_PORT_TEXT_MAX];
+
+	if (!addr_equal(&listener->addr, &passed->addr))
+		report_warning(report,
+		    "%s: %s: descriptor %d (\"%s\") was passed for it, which "
+		    "has %s: that counts",
+		    where, addr_format_port(&listener->addr, wanted),
+		    passed->fd, passed->name,
+		    addr_format_port(&passed->addr, got));
+	else if (passed->addr.family == AF_INET6 &&
+	    addr_is_any(&passed->addr) && passed->v6only != listener->v6only)
+		report_warning(report,
+		    "%s: %s: descriptor %d (\"%s\") was passed for it, which "
+		    "has v6only = %s: that counts",
+		    where, addr_format_port(&listener->addr, wanted),
+		    passed->fd, passed->name,
+		    passed->v6only ? "true" : "false");
+}
+
+static void
+give(struct listener *listener, const struct passed *passed)
+{
+	listener->fd = passed->fd;
+	listener->bound = passed->addr;
+	listener->listening = true;
+}
+
+/* The free entry that the socket belongs to, by its address, or by its name
+ * alone; NULL: none. */
+static struct listener *
+entry_for(const struct passed *passed, const struct listeners *fresh,
+    const struct conf *conf, bool by_name_alone)
+{
+	bool named = is_a_name(conf, passed->name);
+	struct listener *listener = fresh->list;
+
+	if (by_name_alone && !named)
+		return NULL;
+	for (; listener < fresh->list + fresh->n; listener++) {
+		if (listener->fd != -1 ||
+		    (named &&
+			strcmp(name_of(conf, listener), passed->name) != 0))
+			continue;
+		if (by_name_alone || addr_equal(&listener->addr, &passed->addr))
+			return listener;
+	}
+	return NULL;
+}
+
+static void
+pass(struct listeners *fresh, const struct conf *conf, const char *path,
+    bool by_name_alone, struct report *report)
+{
+	struct listener *listener;
+	char where[REPORT_LINE_MAX];
+	size_t n;
+	const struct passed *passed = activation_list(&n);
+	const struct passed *end = passed + n;
+
+	for (; passed < end; passed++) {
+		if (is_used(fresh, passed->fd))
+			continue;
+		listener = entry_for(passed, fresh, conf, by_name_alone);
+		if (listener == NULL)
+			continue;
+		snprintf(where, sizeof(where), "%.300s:%u", path,
+		    (unsigned)conf->address[listener - fresh->list].line);
+		warn_difference(listener, passed, where, report);
+		give(listener, passed);
+	}
+}
+
+void
+adopt(struct listeners *fresh, const struct conf *conf, const char *path,
+    struct report *report)
+{
+	pass(fresh, conf, path, false, report);
+	pass(fresh, conf, path, true, report);
+}
+
+/* "\"a\" (127.0.0.1:4444), \"b\" ([::1]:4444)" */
+static void
+format_expected(
+    const struct listeners *fresh, const struct conf *conf, char *text)
+{
+	char address[ADDR_PORT_TEXT_MAX];
+	size_t i, used = 0;
+
+	for (i = 0; i < fresh->n && i < SHOWN_MAX; i++)
+		used += (size_t)snprintf(text + used, EXPECTED_MAX - used,
+		    "%s\"%s\" (%s)", i > 0 ? ", " : "",
+		    name_of(conf, &fresh->list[i]),
+		    addr_format_port(&fresh->list[i].addr, address));
+	if (fresh->n > SHOWN_MAX)
+		snprintf(text + used, EXPECTED_MAX - used, ", ...");
+}
+
+void
+adopt_report_rest(const struct listeners *fresh, const struct conf *conf,
+    bool as_error, struct report *report)
+{
+	char address[ADDR_PORT_TEXT_MAX], expected[EXPECTED_MAX];
+	size_t n;
+	const struct passed *passed = activation_list(&n);
+	const struct passed *end = passed + n;
+
+	format_expected(fresh, conf, expected);
+	for (; passed < end; passed++) {
+		if (is_used(fresh, passed->fd))
+			continue;
+		addr_format_port(&passed->addr, address);
+		if (as_error)
+			report_error(report,
+			    "LISTEN_FDS: descriptor %d (\"%s\", %s): no "
+			    "listener has that name or address, expected is "
+			    "one of %s",
+			    passed->fd, passed->name, address, expected);
+		else
+			report_warning(report,
+			    "LISTEN_FDS: descriptor %d (\"%s\", %s): no "
+			    "listener has that name or address any more; the "
+			    "service manager keeps it open",
+			    passed->fd, passed->name, address);
+	}
+}
