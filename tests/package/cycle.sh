@@ -165,7 +165,8 @@ remove_and_purge() {
 	check apt purge forkgreet
 	check_not pgrep -u forkgreet
 	check_equal "$(find / -xdev \( -path /proc -o -path /sys -o \
-		-path /share -o -path /tmp -o -path /var/log \) -prune -o \
+		-path /share -o -path /tmp -o -path /var/log -o \
+		-path /var/cache/man \) -prune -o \
 		-name '*forkgreet*' -print | leftovers)" ""
 	check id forkgreet
 }
