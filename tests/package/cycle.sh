@@ -1,0 +1,200 @@
+# Sourced in a box: the life of the package, the same with every init.  The init
+# brings these:
+#
+#	service VERB		asks for it as its administrator would
+#	daemon_pid		prints the daemon's number, or nothing
+#	daemon_log		prints the daemon's log
+#	is_on			does it run?
+
+conf=/etc/forkgreet.conf
+package=$(echo /share/forkgreet_*_*.deb)
+upgraded=/share/forkgreet-upgrade.deb
+client=$(echo /share/forkgreet-client_*.deb)
+
+# What the test itself would need from the network is in apt's cache.
+apt() {
+	apt-get -qq -y -o Dpkg::Options::=--force-confold "$@"
+}
+
+serves() { # TEXT [HOST [PORT]]
+	text=$1
+	shift
+	[ "$(forkgreet "$@")" = "$text" ]
+}
+
+logged() { # PATTERN
+	daemon_log | grep -E -- "$1"
+}
+
+configure_with() { # SED-SCRIPT...: from the file as it was installed
+	sed "$@" /tmp/forkgreet.conf >"$conf"
+}
+
+break_file() { # the line that is broken is its last
+	configure_with '$a\
+nonsense = 1;'
+	broken="$conf:$(wc -l <"$conf"): nonsense"
+}
+
+newcomer() {
+	group "newcomer: apt install, greeted, edit, reload, a line in the log"
+	check apt install "$package" "$client"
+	cp "$conf" /tmp/forkgreet.conf
+	check is_on
+	check_equal "$(printf '' | nc -N 127.0.0.1 4444)" "hi client"
+	check serves "hi client"
+	check serves "hi client" ::1
+	configure_with 's/hi client/good day/'
+	check service reload
+	check serves "good day"
+	check serves "good day" ::1
+	check_soon logged 'client id=.* src=127\.0\.0\.1 .* outcome=greeted'
+	check id forkgreet
+	check_equal "$(ps -o user= -p "$(daemon_pid)")" forkgreet
+	check_equal "$(stat -c %U:%a /run/forkgreet)" forkgreet:755
+}
+
+verbs() {
+	group "stop, start, restart"
+	before=$(daemon_pid)
+	check service restart
+	check_not_equal "$(daemon_pid)" "$before"
+	check serves "good day"
+	check service stop
+	check_not serves "good day"
+	check_not is_on
+	check service start
+	check serves "good day"
+}
+
+# With a daemon that runs.
+broken_file_running() {
+	group "broken file: reload and upgrade say where, the daemon serves on"
+	before=$(daemon_pid)
+	break_file
+	check_not service reload
+	check_soon logged "$broken"
+	check apt install "$upgraded"
+	check_said "$broken"
+	check_equal "$(daemon_pid)" "$before"
+	check serves "good day"
+	check_equal "$(dpkg-query -W -f '${Version}' forkgreet)" \
+		"$(dpkg-deb -f "$upgraded" Version)"
+	check apt install --allow-downgrades "$package"
+	check_equal "$(daemon_pid)" "$before"
+}
+
+broken_file_stopped() {
+	group "broken file: start and restart fail and say where"
+	break_file
+	service stop
+	check_not service start
+	check_soon logged "$broken"
+	check_not service restart
+	check_not is_on
+}
+
+upgrade() {
+	group "upgrade restarts, an edited conffile survives"
+	configure_with 's/hi client/edited/'
+	check service restart
+	before=$(daemon_pid)
+	check apt install "$upgraded"
+	check_not_equal "$(daemon_pid)" "$before"
+	check is_on
+	check serves edited
+	check apt install --allow-downgrades "$package"
+	check serves edited
+}
+
+port_80() {
+	group "port 80: added by a reload, had at a start, sandbox all the same"
+	configure_with 's/port = 4444;/port = 80; hold = true;/'
+	check service reload
+	check port_80_confined
+	check_not serves "hi client" 127.0.0.1 4444
+	check service restart
+	check port_80_confined
+}
+
+# A client that stays, so that its child can be looked at.
+port_80_confined() {
+	: >/tmp/held
+	nc -d 127.0.0.1 80 >/tmp/held &
+	holder=$!
+	tries=0
+	until grep -q 'hi client' /tmp/held; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 100 ] || break
+		sleep 0.1
+	done
+	status=0
+	confined || status=1
+	kill "$holder"
+	wait "$holder" 2>/dev/null || :
+	return "$status"
+}
+
+# Master, spawner and child: no capability in effect; spawner and child: a
+# filter; the master cannot get more than what binds.
+confined() {
+	set -- $(pgrep -u forkgreet)
+	[ $# -eq 3 ] || { echo "processes: $*"; return 1; }
+	for process; do
+		state=/proc/$process/status
+		cat "$state"
+		grep -q '^CapEff:.*0000000000000000$' "$state" || return 1
+		grep -q '^NoNewPrivs:.*1$' "$state" || return 1
+		[ "$process" = "$(daemon_pid)" ] ||
+			grep -q '^Seccomp:.*2$' "$state" || return 1
+	done
+	grep -Eq '^CapPrm:.*0000000000000(0|4)00$' "/proc/$(daemon_pid)/status"
+}
+
+remove_and_purge() {
+	group "remove stops, reinstall starts, purge leaves nothing but the user"
+	check apt install "$package"
+	configure_with 's/hi client/edited/'
+	check service restart
+	check apt remove forkgreet
+	check_not serves edited
+	check_not pgrep -x forkgreetd
+	check test -e "$conf"
+	check apt install "$package"
+	check serves edited
+	check apt purge forkgreet
+	check_not pgrep -u forkgreet
+	check_equal "$(find / -xdev \( -path /proc -o -path /sys -o \
+		-path /share -o -path /tmp -o -path /var/log -o \
+		-path /var/cache/man \) -prune -o \
+		-name '*forkgreet*' -print | leftovers)" ""
+	check id forkgreet
+}
+
+# The client's package is still there.
+leftovers() {
+	while read -r path; do
+		dpkg-query -S "$path" >/dev/null 2>&1 || echo "$path"
+	done | grep -v '^/var/lib/dpkg/\|^/var/cache/apt/' | tr '\n' ' '
+}
+
+missing_user() {
+	group "bad input: a missing user is named"
+	configure_with '$a\
+user = "nobodyofthatname";'
+	service stop
+	bad_user
+}
+
+port_taken() {
+	group "bad input: a port that is taken at boot is named"
+	configure_with ''
+	service stop
+	nc -l -k 127.0.0.1 4444 >/dev/null </dev/null &
+	holder=$!
+	check_soon nc -z 127.0.0.1 4444
+	boot
+	check_soon logged '127\.0\.0\.1:4444: Address already in use'
+	kill "$holder"
+	wait "$holder" 2>/dev/null || :
+}
