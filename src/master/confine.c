@@ -111,20 +111,20 @@ become_nobody(void)
 
 /* A limit that is lower already stays so. */
 static int
-lower_limit(__rlimit_resource_t resource, rlim_t value)
+lower_limit(__rlimit_resource_t resource, rlim_t soft, rlim_t hard)
 {
 	struct rlimit now = { RLIM_INFINITY, RLIM_INFINITY };
 
 	if (getrlimit(resource, &now) == -1)
 		return -1;
-	if (now.rlim_max > value)
-		now.rlim_max = value;
-	if (now.rlim_cur > value)
-		now.rlim_cur = value;
+	if (now.rlim_max > hard)
+		now.rlim_max = hard;
+	if (now.rlim_cur > soft)
+		now.rlim_cur = soft;
 	if (setrlimit(resource, &now) == -1 || getrlimit(resource, &now) == -1)
 		return -1;
 	errno = 0;
-	return now.rlim_cur > value || now.rlim_max > value ? -1 : 0;
+	return now.rlim_cur > soft || now.rlim_max > hard ? -1 : 0;
 }
 
 static const char *
@@ -135,10 +135,12 @@ set_limits(unsigned seconds)
 
 	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
 		if (!limits[i].left &&
-		    lower_limit(limits[i].resource, limits[i].value) == -1)
+		    lower_limit(limits[i].resource, limits[i].value,
+			limits[i].value) == -1)
 			return limits[i].name;
-	/* The timer comes first unless the machine is very slow. */
-	if (lower_limit(RLIMIT_CPU, seconds) == -1)
+	/* The timer comes first unless the machine is very slow.  The soft limit
+	 * ends it by SIGXCPU, which says why; the hard one would not. */
+	if (lower_limit(RLIMIT_CPU, seconds, seconds + 1) == -1)
 		return "RLIMIT_CPU";
 	if (setitimer(ITIMER_REAL, &timer, NULL) == -1)
 		return "setitimer";

@@ -140,7 +140,7 @@ test_limits(void **state)
 	must_say("limits", "Max address space         536870912            ");
 	must_say("limits", "Max locked memory         0                    0");
 	must_say("limits", "Max msgqueue size         0                    0");
-	must_say("limits", "Max cpu time              5                    5");
+	must_say("limits", "Max cpu time              5                    6");
 	conf_load_end(load);
 }
 

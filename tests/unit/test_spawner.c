@@ -31,8 +31,12 @@
 
 #define NOBODY 65534
 #define PATIENCE_MS 30000
-#define REAL "forkgreet-spawner"
-#define HOSTILE "tests/hostile/spawner"
+
+/* Opened before root is given up: the build may be where only root gets to. */
+enum { REAL, HOSTILE, PROGRAMS };
+static const char *const programs[PROGRAMS] = { "forkgreet-spawner",
+	"tests/hostile/spawner" };
+static int program_fds[PROGRAMS];
 
 /* Sessions of the plan. */
 enum { HELD, SHORT, SESSIONS };
@@ -74,11 +78,30 @@ plan_make(void)
 	return failed == NULL ? 0 : -1;
 }
 
+static int
+programs_open(void)
+{
+	const char *build = getenv("BUILDDIR");
+	char path[4096];
+	int i;
+
+	for (i = 0; i < PROGRAMS; i++) {
+		snprintf(path, sizeof(path), "%s/%s",
+		    build == NULL ? "." : build, programs[i]);
+		program_fds[i] = open(path, O_RDONLY | O_CLOEXEC);
+		if (program_fds[i] == -1)
+			return -1;
+	}
+	return 0;
+}
+
 /* RLIMIT_NPROC binds nobody, but not root. */
 static int
 setup(void **state)
 {
 	(void)state;
+	if (programs_open() == -1)
+		return -1;
 	if (geteuid() == 0 &&
 	    (setresgid(NOBODY, NOBODY, 0) == -1 ||
 		setresuid(NOBODY, NOBODY, 0) == -1))
@@ -101,6 +124,8 @@ teardown(void **state)
 	snapshot_free(&snapshot);
 	munmap(page, PLAN_PAGE_BYTES);
 	close(page_fd);
+	close(program_fds[REAL]);
+	close(program_fds[HOSTILE]);
 	if (getresuid(&real, &effective, &saved) == 0 && saved == 0 &&
 	    (setresuid(0, 0, 0) == -1 || setresgid(0, 0, 0) == -1))
 		return -1;
@@ -108,28 +133,21 @@ teardown(void **state)
 }
 
 static struct spawner
-spawner_start(const char *name, int plan_fd)
+spawner_start(int program, int plan_fd)
 {
-	const char *build = getenv("BUILDDIR");
 	const struct timeval patience = { PATIENCE_MS / 1000, 0 };
 	struct spawner spawner;
-	char path[4096];
-	int ends[2], program;
+	int ends[2];
 
 	memset(page, 0, PLAN_PAGE_BYTES);
-	snprintf(path, sizeof(path), "%s/%s", build == NULL ? "." : build,
-	    name);
-	program = open(path, O_RDONLY | O_CLOEXEC);
-	assert_int_not_equal(program, -1);
 	assert_int_equal(
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
 	assert_int_equal(setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO,
 			     &patience, sizeof(patience)), 0);
 	spawner.socket = ends[0];
-	spawner.pid = launch(program, ends[1], plan_fd, page_fd);
+	spawner.pid = launch(program_fds[program], ends[1], plan_fd, page_fd);
 	assert_true(spawner.pid > 0);
 	close(ends[1]);
-	close(program);
 	return spawner;
 }
 
