@@ -115,9 +115,10 @@ jump(long address)
 UNCHECKED static long
 touch(void)
 {
-	uintptr_t at = (uintptr_t)scratch, end = at + GIGABYTE;
+	uintptr_t at = (uintptr_t)scratch;
+	size_t pages;
 
-	for (; at < end; at += PAGE)
+	for (pages = GIGABYTE / PAGE; pages > 0; pages--, at += PAGE)
 		*(volatile char *)at = 1;
 	return 0;
 }

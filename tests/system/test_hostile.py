@@ -32,9 +32,28 @@ LATE = 4.0
 _seccomp = ctypes.CDLL("libseccomp.so.2")
 
 
+def architecture():
+    """Of the hostile program, as libseccomp numbers it (AUDIT_ARCH_...)."""
+    with open(HOSTILE, "rb") as file:
+        machine = struct.unpack("<18xH", file.read(20))[0]
+    return {3: 0x40000003, 62: 0xc000003e, 183: 0xc00000b7}[machine]
+
+
+ARCHITECTURE = architecture()
+# i386's own, which libseccomp hides behind socketcall(2) and ipc(2).
+DIRECT = {} if ARCHITECTURE != 0x40000003 else {
+    "socket": 359, "socketpair": 360, "bind": 361, "connect": 362,
+    "listen": 363, "accept4": 364, "setsockopt": 366, "sendto": 369,
+    "sendmsg": 370, "recvfrom": 371, "recvmsg": 372, "shutdown": 373,
+    "recvmmsg": 337, "shmget": 395, "shmat": 397}
+
+
 def number(name):
-    """The system call's number here; negative: this machine has none."""
-    return _seccomp.seccomp_syscall_resolve_name(name.encode())
+    """The system call's number there; negative: it has none."""
+    if name in DIRECT:
+        return DIRECT[name]
+    return _seccomp.seccomp_syscall_resolve_name_arch(ARCHITECTURE,
+                                                      name.encode())
 
 
 # ------------------------------------------------------------------ the attacks
@@ -352,6 +371,9 @@ class Forbidden(HostileCase):
         """All of them must end in "violation"; how many there were."""
         begun = 0
         for attack in attacks:
+            if DIRECT and any(int(word) >> 32 for word in attack[1].split()
+                              if word.isdigit()):
+                continue  # no such argument on a 32-bit machine
             commands = commands_of(attack, pids)
             with self.subTest(call=attack[0], arguments=attack[1]):
                 if commands is None:

@@ -408,11 +408,12 @@ class Syslog(StderrCase):
         self.assertEqual(len(daemon.log()), 1, daemon.log())
         self.assertIn("forkgreet-spawner: No such file", daemon.log()[0])
         self.assertEqual(server.texts(), daemon.log())
-        shutil.copy("/bin/true", os.path.join(folder, "forkgreet-spawner"))
+        shutil.copy(os.path.join(BUILDDIR, "forkgreetctl"),
+                    os.path.join(folder, "forkgreet-spawner"))
         daemon = self.start(program=program, ready=False)
         self.assertEqual(daemon.wait(), 77)
         self.assertEqual(len(daemon.log()), 2, daemon.log())
-        self.assertIn("spawner: ended with exit status 0", daemon.log()[0])
+        self.assertIn("spawner: ended with exit status 64", daemon.log()[0])
         self.assertEqual(server.texts()[1:], daemon.log())
 
 

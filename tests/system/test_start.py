@@ -17,8 +17,8 @@ import tempfile
 import termios
 import unittest
 
-from harness import (Background, Daemon, HOST, IS_ROOT, PATIENCE, StartCase,
-                     USER, connect, descriptors, free_port, greet,
+from harness import (BUILDDIR, Background, Daemon, HOST, IS_ROOT, PATIENCE,
+                     StartCase, USER, connect, descriptors, free_port, greet,
                      if_also_user, limits, needs_program, needs_root,
                      proc_status, read_all, run, wait_for)
 
@@ -940,8 +940,9 @@ class Spawner(StartCase):
                    "error", change=write)
 
     def test_another_program(self):
-        self.fails(77, "spawner: ended with exit status 0",
-                   change=lambda path: shutil.copy(shutil.which("true"), path))
+        self.fails(77, "spawner: ended with exit status 64",
+                   change=lambda path: shutil.copy(
+                       os.path.join(BUILDDIR, "forkgreetctl"), path))
 
     def test_of_another_version(self):
         magic = (0x6667706c616e0001).to_bytes(8, "little")
