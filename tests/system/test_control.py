@@ -652,10 +652,11 @@ class File(ControlCase):
         if not os.access("/proc/1/fd", os.R_OK):
             self.skipTest("needs root to look at processes that others may "
                           "not")
-        for pid in daemon.spawners():
-            sockets = [target for target in descriptors(pid).values()
-                       if target.startswith("socket:")]
-            self.assertEqual(len(sockets), 1, "its own to the master")
+        (pid,) = wait_for(lambda: len(daemon.spawners()) == 1
+                          and daemon.spawners(), PATIENCE, "one spawner")
+        sockets = [target for target in descriptors(pid).values()
+                   if target.startswith("socket:")]
+        self.assertEqual(len(sockets), 1, "its own to the master")
         held.close()
 
     def test_stale(self):
