@@ -333,9 +333,13 @@ def become_user():
 
 
 def _command(wrapper, program):
-    """program behind wrapper, and the daemon behind what UNDER says too."""
-    is_daemon = os.path.basename(program) == "forkgreetd"
-    return [*wrapper, *(UNDER if is_daemon else ()), program]
+    """program behind wrapper, and the daemon behind what UNDER says too, its
+    %p made unique: pids come again, and may be another user's then."""
+    if os.path.basename(program) != "forkgreetd":
+        return [*wrapper, program]
+    run_id = f"{random.getrandbits(48):x}"
+    under = [word.replace("%p", f"{run_id}-%p") for word in UNDER]
+    return [*wrapper, *under, program]
 
 
 def run(*arguments, program=DAEMON, as_user=False, preexec=None, wrapper=(),
