@@ -8,11 +8,13 @@
 #include <stdio.h>
 
 #include "conf.h"
+#include "linger.h"
 #include "report.h"
 
 #define PER_CLIENT 2 /* its connection, and the pidfd of its child */
 #define PER_ADDRESS 2 /* a reload binds the new ones before the old go */
-#define OTHERS 64 /* the loop's, the log's, the spawners', a reload's */
+/* The loop's, the log's, the spawners', a reload's; those of the refused. */
+#define OTHERS (64 + LINGER_MAX)
 
 static void
 warn(const struct conf *conf, rlim_t need, rlim_t have, const char *path,
