@@ -9,11 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "budget.h"
 #include "clock.h"
 #include "conf.h"
 #include "daemonize.h"
 #include "events.h"
-#include "nofile.h"
 #include "notify.h"
 #include "server.h"
 #include "trial.h"
@@ -56,7 +56,7 @@ candidate_prepare(struct candidate *candidate,
 		    failed, strerror(errno));
 		return -1;
 	}
-	nofile_raise(candidate->conf, server->path, &candidate->report);
+	budget_check(candidate->conf, "", server->path, &candidate->report);
 	return listeners_bind(&candidate->listeners, &server->listeners,
 	    candidate->conf, server->path, &candidate->report);
 }

@@ -7,11 +7,12 @@ import signal
 import socket
 import threading
 import time
+import unittest
 
-from harness import (Case, HOST, IS_ROOT, PATIENCE, close_with_reset,
+from harness import (Case, HOST, IS_ROOT, PATIENCE, Strace, close_with_reset,
                      connect, cpu_seconds, descriptors, free_port, greet,
-                     is_held, limit, needs_program, read_all, together,
-                     wait_for)
+                     is_held, limit, needs_program, read_all, read_to_end,
+                     strace_works, together, wait_for)
 
 GREETING = b"hi client\n"
 BUSY = b"busy, try again later\n"
@@ -25,6 +26,7 @@ class RefusalCase(Case):
     """A daemon with one client, and no place for more."""
 
     as_user = False
+    base = 0  # sockets that do not linger
 
     def setUp(self):
         if self.as_user and not IS_ROOT:
@@ -36,11 +38,12 @@ class RefusalCase(Case):
                              as_user=self.as_user, **keywords)
         self.held = self.connect(self.port)
         self.assertEqual(self.held.recv(100), GREETING)
+        self.base = 0
+        self.base = self.lingering(daemon)
         return daemon
 
     def lingering(self, daemon):
-        """How many connections the daemon has beside the held one's and those
-        that listen."""
+        """How many sockets the daemon has beside those of full()."""
         return sum(name.startswith("socket:")
                    for name in descriptors(daemon.pid).values()) - self.base
 
@@ -220,12 +223,6 @@ class ArrivalAsUser(Arrival):
 
 class Bounds(RefusalCase):
     """The refused cost a bounded amount, for a bounded time."""
-
-    def full(self, *arguments, **keywords):
-        daemon = super().full(*arguments, **keywords)
-        self.base = 0
-        self.base = self.lingering(daemon)
-        return daemon
 
     def test_stay(self):
         """Who stays is let go after its time; the place is not taken."""
@@ -409,11 +406,34 @@ class Meanwhile(RefusalCase):
         self.assert_serves(daemon)
 
 
+    @unittest.skipUnless(strace_works(), "needs root and strace")
+    def test_calls_fail(self):
+        """Whatever call fails for one of them, the daemon goes on."""
+        daemon = self.full()
+        for i, fault in enumerate(("sendto:error=ENOBUFS",
+                                   "sendto:error=EPIPE",
+                                   "shutdown:error=ENOTCONN",
+                                   "epoll_ctl:error=ENOSPC",
+                                   "epoll_ctl:error=ENOMEM",
+                                   "recvfrom:error=EINTR",
+                                   "recvfrom:error=ENOMEM"), 1):
+            with self.subTest(fault), Strace(
+                    daemon.pid, "trace=" + fault.split(":")[0],
+                    "inject=" + fault):
+                for _ in range(4):
+                    with self.connect(self.port) as sock:
+                        self.assertIn(read_to_end(sock)[0], (BUSY, b""))
+                self.refused(daemon, 4 * i)
+        self.assertEqual(greet(self.port, say=b"x"), BUSY)
+        wait_for(lambda: self.lingering(daemon) == 0, PATIENCE, "the end")
+        self.assert_serves(daemon)
+
+
 class MeanwhileAsUser(Meanwhile):
     """Started by an ordinary user."""
 
     as_user = True
-    test_reload_under_load = None
+    test_reload_under_load = test_calls_fail = None
 
 
 if __name__ == "__main__":
