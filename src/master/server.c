@@ -126,8 +126,7 @@ stop_step(struct server *server, int64_t now)
 {
 	if (server->stop == STOP_NOT)
 		return false;
-	if (server->stats.live == 0 &&
-	    (server->stop != STOP_DRAIN || server->linger.n == 0))
+	if (server->stats.live == 0 && server->linger.n == 0)
 		return true;
 	if (now >= server->stop_at)
 		stop_advance(server, now);

@@ -9,6 +9,7 @@
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -153,6 +154,10 @@ version_2(void **state)
 	    "/sys/fs/cgroup/system.slice/pids.max)");
 	put("/sys/fs/cgroup/pids.max", "3\n");
 	must_warn(GROUP_WARNING(3, 0), "/sys/fs/cgroup/pids.max)");
+	/* Or what is inside. */
+	put("/sys/fs/cgroup/pids.max", "70\n");
+	must_warn(GROUP_WARNING(50, 45),
+	    "/sys/fs/cgroup/system.slice/pids.max)");
 }
 
 static void
@@ -225,14 +230,14 @@ machine(void **state)
 
 /* In a child: a hard limit cannot be raised again by everybody. */
 static void
-in_child(void (*body)(void))
+in_child(void (*body)(void), bool keep_root)
 {
 	int status;
 	pid_t pid = fork();
 
 	if (pid == 0) {
 		/* Root without the right to raise limits. */
-		if (geteuid() == 0 &&
+		if (geteuid() == 0 && !keep_root &&
 		    (setgid(65534) == -1 || setuid(65534) == -1))
 			_exit(2);
 		body();
@@ -328,10 +333,12 @@ static void
 limits(void **state)
 {
 	(void)state;
-	in_child(limits_raised);
-	in_child(files_too_few);
-	in_child(processes_too_few);
-	in_child(more_than_enough);
+	in_child(limits_raised, false);
+	in_child(files_too_few, false);
+	in_child(processes_too_few, false);
+	/* Root could raise the hard limit. */
+	in_child(processes_too_few, true);
+	in_child(more_than_enough, false);
 }
 
 #define TEST(name) \

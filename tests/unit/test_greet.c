@@ -378,6 +378,8 @@ test_messages(void **state)
 	assert_string_equal(tell(&messages, conf, 1, REFUSAL_BUSY), "x");
 	assert_string_equal(
 	    tell(&messages, conf, -1, REFUSAL_DENIED), "top denied");
+	assert_string_equal(tell(&messages, conf, -1, REFUSAL_RATE),
+	    defaults[REFUSAL_RATE]);
 	messages_free(&messages);
 	free(conf);
 	free(standard);
