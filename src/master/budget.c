@@ -23,7 +23,8 @@
 #define OTHER_FILES (64 + LINGER_MAX)
 
 /* The master; the spawner, and the next one with its trial client or the one
- * that looks for the reason of its end; the child that reads a configuration. */
+ * that looks for the reason of its end; the child that reads a configuration.
+ */
 #define OTHER_PROCESSES 5
 /* The kernel keeps the first ones: RESERVED_PIDS in its kernel/pid.c. */
 #define RESERVED_PIDS 300
@@ -39,8 +40,8 @@ struct budget {
 	struct report *report;
 };
 
-/* "FILE:LINE: limits.max_clients: 512 clients need 517 WHAT, " and what is wrong
- * with that. */
+/* "FILE:LINE: limits.max_clients: 512 clients need 517 WHAT, " and what is
+ * wrong with that. */
 static void warn(const struct budget *budget, int64_t need, const char *what,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
@@ -75,11 +76,10 @@ enough_for(int64_t limit, int64_t others, int64_t per_client)
 static int64_t
 raise_limit(int resource, int64_t need, bool may)
 {
-	struct rlimit limit, wanted;
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY }, wanted;
 
-	if (getrlimit(resource, &limit) == -1)
-		return need;
-	if (limit.rlim_cur >= (rlim_t)need)
+	if (getrlimit(resource, &limit) == -1 ||
+	    limit.rlim_cur >= (rlim_t)need)
 		return need;
 	wanted = (struct rlimit) { (rlim_t)need, limit.rlim_max };
 	if (wanted.rlim_max < (rlim_t)need && may)
@@ -121,7 +121,7 @@ check_user(const struct budget *budget, int64_t need)
 		    limit, enough_for(limit, OTHER_PROCESSES, 1));
 }
 
-/* --------------------------------------------------------------- control groups */
+/* -------------------------------------------------------------- control groups */
 
 /* The lowest pids.max of the group and of those around it; group is changed. */
 static void
@@ -170,7 +170,7 @@ is_listed(const char *list, const char *word)
 	}
 }
 
-/* "HIERARCHY:CONTROLLERS:GROUP", cgroups(7); version 2 has no controllers there. */
+/* "HIERARCHY:CONTROLLERS:GROUP", cgroups(7); version 2 has no controllers. */
 static void
 check_line(const struct budget *budget, char *line, int64_t need)
 {

@@ -125,8 +125,8 @@ put_value(const struct dump *dump, const struct schema_key *key,
 		put_addresses(dump, base);
 }
 
-/* Texts that each listener has from the top could be more than CONF_TEXTS_MAX in
- * all, once they are written out in each. */
+/* Texts that each listener has from the top could be more than CONF_TEXTS_MAX
+ * in all, once they are written out in each. */
 static bool
 is_tops(const struct conf *conf, const struct schema_key *key, const void *base)
 {

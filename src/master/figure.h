@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* Reads the file, which is to hold a number and a newline.  Returns 0, or -1 when
- * there is no such file or no number in it ("max"). */
+/* Reads the file, which is to hold a number and a newline.  Returns 0, or -1
+ * when there is no such file or no number in it ("max"). */
 int figure_read(const char *file, int64_t *number);
 
 #endif

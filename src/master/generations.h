@@ -38,8 +38,8 @@ struct generation {
 
 /*
  * Makes the rest of a candidate from its conf and its greetings (which the
- * caller keeps): plan, messages, sockets, rows for its listeners in the counters.
- * Returns 0, or -1 with errors in candidate->report.
+ * caller keeps): plan, messages, sockets, rows for its listeners in the
+ * counters.  Returns 0, or -1 with errors in candidate->report.
  */
 int candidate_prepare(struct candidate *candidate,
     const struct conf_greeting *greetings, struct server *server);

@@ -33,7 +33,7 @@ linger_init(
 	}
 }
 
-/* Throws away what has come, a bounded amount of it.  False: that was its end. */
+/* Throws away what has come, a bounded amount of it.  False: it is over. */
 static bool
 drain(struct lingering *lingering)
 {

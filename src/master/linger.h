@@ -57,7 +57,7 @@ void linger_step(struct linger_set *set, int64_t now);
 /* clock_now() at which linger_step() has something to do, CLOCK_NEVER. */
 int64_t linger_wakeup(const struct linger_set *set);
 
-/* Closes the oldest, because its descriptor is needed.  False: there was none. */
+/* Closes the oldest, for its descriptor is needed.  False: there was none. */
 bool linger_give_up(struct linger_set *set);
 
 /* Closes all of them. */

@@ -26,7 +26,7 @@ struct messages {
 	struct message *list; /* REFUSAL_COUNT a listener, then the top ones */
 	struct greet_segment *segments;
 	uint32_t n_listeners;
-	char hostname[HOST_NAME_MAX + 1]; /* when the configuration was loaded */
+	char hostname[HOST_NAME_MAX + 1]; /* when they were compiled */
 };
 
 /* Compiles the texts of conf, which is to be kept unchanged as long as they are
@@ -36,10 +36,10 @@ int messages_make(struct messages *messages, const struct conf *conf);
 void messages_free(struct messages *messages);
 
 /*
- * Writes what a client of the listener with that index, refused for that reason,
- * is told; -1: of a listener that is not in the configuration any more.  Fills in
- * values->hostname and values->reason.  out has room for MESSAGE_MAX bytes.
- * Returns how many bytes were written, without a NUL.
+ * Writes what a client of the listener with that index, refused for that
+ * reason, is told; -1: of a listener that is not in the configuration any more.
+ * Fills in values->hostname and values->reason.  out has room for MESSAGE_MAX
+ * bytes.  Returns how many bytes were written, without a NUL.
  */
 size_t messages_render(const struct messages *messages, const struct conf *conf,
     int listener, enum refusal why, struct greet_values *values, char *out);

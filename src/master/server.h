@@ -48,7 +48,7 @@ struct server {
 	struct control control; /* its fd is set before server_run() */
 
 	struct clients clients;
-	struct linger_set linger; /* who was refused, and may not have read that */
+	struct linger_set linger; /* who was refused and may not know it yet */
 	struct stats stats;
 	struct backoff accepting; /* out of descriptors or memory */
 	struct backoff forking; /* out of processes or memory */

@@ -34,7 +34,7 @@ static const struct variable {
 static const char time_prefix[] = "time:";
 #define TIME_PREFIX_LENGTH (sizeof(time_prefix) - 1)
 
-/* ------------------------------------------------------------------- compiling */
+/* ------------------------------------------------------------------ compiling */
 
 struct compiler {
 	const char *text;
@@ -127,7 +127,7 @@ greet_compile(const char *text, size_t length, struct greet_segment *segments,
 	return error;
 }
 
-/* ------------------------------------------------------------------- rendering */
+/* ------------------------------------------------------------------ rendering */
 
 static size_t
 put_number(uint64_t number, char *out)

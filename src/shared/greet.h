@@ -8,9 +8,9 @@
 #include "addr.h"
 
 /*
- * In the text of a message %{NAME} is a variable, and '%' before anything but '{'
- * is itself.  %{time} is RFC 3339 in UTC, %{time:FORMAT} what utc_format() makes
- * of FORMAT, which cannot hold a '}'.
+ * In the text of a message %{NAME} is a variable, and '%' before anything but
+ * '{' is itself.  %{time} is RFC 3339 in UTC, %{time:FORMAT} what utc_format()
+ * makes of FORMAT, which cannot hold a '}'.
  */
 enum greet_what {
 	GREET_LITERAL, /* bytes of the text */
@@ -69,9 +69,9 @@ struct greet_size {
 };
 
 /*
- * Takes text (length bytes, below 4 GiB) apart and says what that needs.  Stores
- * the segments in their order, but not more than room; none when segments is
- * NULL.  A segment holds at least one byte of the text.
+ * Takes text (length bytes, below 4 GiB) apart and says what that needs.
+ * Stores the segments in their order, but not more than room; none when
+ * segments is NULL.  A segment holds at least one byte of the text.
  */
 enum greet_error greet_compile(const char *text, size_t length,
     struct greet_segment *segments, size_t room, struct greet_size *size);

@@ -107,8 +107,8 @@ utc_measure(const char *format, size_t length)
 	return n;
 }
 
-/* Days since 1970 to year, month and day of the Gregorian calendar, counting from
- * 1 March of the year 0, so that the leap day ends a year. */
+/* Days since 1970 to year, month and day of the Gregorian calendar, counting
+ * from 1 March of the year 0, so that the leap day ends a year. */
 static void
 set_date(struct moment *moment, int64_t days)
 {

@@ -1,5 +1,5 @@
-/* Times in UTC as text, without a locale or a time zone file: one who is confined
- * can write them too. */
+/* Times in UTC as text, without a locale or a time zone file: one who is
+ * confined can write them too. */
 #ifndef SHARED_UTC_H
 #define SHARED_UTC_H
 
@@ -10,9 +10,9 @@
 #define UTC_RFC3339 "%Y-%m-%dT%H:%M:%SZ"
 
 /*
- * The most bytes that the format (length bytes) can become, or -1 when it is not
- * one.  Of strftime(3) it may have %a %A %b %B %d %D %e %F %H %I %j %m %M %p %R %S
- * %T %u %w %y %Y %z %Z and %%, with the names of the "C" locale.
+ * The most bytes that the format (length bytes) can become, or -1 when it is
+ * not one.  Of strftime(3) it may have %a %A %b %B %d %D %e %F %H %I %j %m %M
+ * %p %R %S %T %u %w %y %Y %z %Z and %%, with the names of the "C" locale.
  */
 int utc_measure(const char *format, size_t length);
 

@@ -8,7 +8,8 @@ import time
 import unittest
 
 from harness import (Case, IS_ROOT, Load, PATIENCE, Strace, children,
-                     close_with_reset, cpu_seconds, descriptors, exists, free_port, greet,
+                     close_with_reset, cpu_seconds, descriptors, exists,
+                     free_port, greet,
                      is_held, limit, needs_program, proc_status, read_all,
                      strace_works, wait_for)
 

@@ -21,8 +21,8 @@ static const char *const later_top[] = {
 	"limits.ipv6_prefix", "limits.rate", "limits.burst",
 	"limits.rate_per_source", "limits.burst_per_source", "limits.exempt",
 	"include", "spawners" };
-static const char *const later_listener[] = { "rules", "variables", "refusals.penalty",
-	"format", "refresh", "max_age", "stale_greeting", "pick",
+static const char *const later_listener[] = { "rules", "variables",
+	"refusals.penalty", "format", "refresh", "max_age", "stale_greeting", "pick",
 	"proxy_protocol", "health_sources", "mode", "owner",
 	"limits.max_clients_per_source", "limits.rate" };
 

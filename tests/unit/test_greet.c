@@ -43,8 +43,8 @@ values_make(void)
 	return values;
 }
 
-/* In memory of just the size that was asked for, so that a sanitizer sees a step
- * beyond; both calls of greet_compile() must agree.  To be freed. */
+/* In memory of just the size that was asked for, so that a sanitizer sees a
+ * step beyond; both calls of greet_compile() must agree.  To be freed. */
 static char *
 render(const char *text, const struct greet_values *values)
 {
@@ -248,7 +248,7 @@ test_longest(void **state)
 	assert_int_equal(size.longest, ADDR_TEXT_MAX - 1);
 }
 
-/* ------------------------------------------------------------------------ times */
+/* ----------------------------------------------------------------------- times */
 
 #define ALL "%a %A %b %B %d %D %e %F %H %I %j %m %M %p %R %S %T %u %w %y %Y %%"
 
@@ -321,7 +321,7 @@ test_times_beyond(void **state)
 	assert_int_equal(utc_measure("%s", 2), -1);
 }
 
-/* --------------------------------------------------------------------- messages */
+/* -------------------------------------------------------------------- messages */
 
 /* What a client of that listener is told. */
 static const char *
@@ -398,7 +398,8 @@ test_dump(void **state)
 	assert_non_null(out);
 	fprintf(out, "refusals = { busy = \"%01000d\"; denied = \"\"; };\n", 7);
 	for (i = 0; i < CONF_LISTENERS_MAX; i++)
-		fprintf(out, "%s{ port = %zu; refusals = { rate = \"%zu\"; }; }",
+		fprintf(out,
+		    "%s{ port = %zu; refusals = { rate = \"%zu\"; }; }",
 		    i == 0 ? "listeners = (" : ",\n", i + 1, i);
 	fputs(" );", out);
 	assert_int_equal(fclose(out), 0);
