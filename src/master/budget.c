@@ -18,7 +18,7 @@
 #include "report.h"
 
 #define FILES_PER_CLIENT 2 /* its connection, and the pidfd of its child */
-#define FILES_PER_ADDRESS 2 /* a reload binds the new ones before the old go */
+#define FILES_PER_ADDRESS 2 /* a reload binds new ones before the old go */
 /* The loop's, the log's, the spawners', a reload's; those of the refused. */
 #define OTHER_FILES (64 + LINGER_MAX)
 
@@ -31,7 +31,7 @@
 
 #define SELF_CGROUP "/proc/self/cgroup"
 #define PID_MAX "/proc/sys/kernel/pid_max"
-#define FILE_NAME_MAX 4200 /* PATH_MAX, and what we put before and behind it */
+#define FILE_NAME_MAX 4200 /* PATH_MAX, and what we put around it */
 
 struct budget {
 	const struct conf *conf;
@@ -78,10 +78,9 @@ raise_limit(int resource, int64_t need, bool may)
 {
 	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY }, wanted;
 
-	if (getrlimit(resource, &limit) == -1 ||
-	    limit.rlim_cur >= (rlim_t)need)
+	if (getrlimit(resource, &limit) == -1 || limit.rlim_cur >= (rlim_t)need)
 		return need;
-	wanted = (struct rlimit) { (rlim_t)need, limit.rlim_max };
+	wanted = (struct rlimit){ (rlim_t)need, limit.rlim_max };
 	if (wanted.rlim_max < (rlim_t)need && may)
 		wanted.rlim_max = (rlim_t)need;
 	if (wanted.rlim_cur <= wanted.rlim_max &&
@@ -95,8 +94,9 @@ raise_limit(int resource, int64_t need, bool may)
 static void
 check_files(const struct budget *budget)
 {
-	int64_t others = (int64_t)budget->conf->n_addresses *
-	    FILES_PER_ADDRESS + OTHER_FILES;
+	int64_t others =
+	    (int64_t)budget->conf->n_addresses * FILES_PER_ADDRESS +
+	    OTHER_FILES;
 	int64_t need =
 	    budget->conf->limits.max_clients * FILES_PER_CLIENT + others;
 	int64_t limit = raise_limit(RLIMIT_NOFILE, need, true);
@@ -121,7 +121,7 @@ check_user(const struct budget *budget, int64_t need)
 		    limit, enough_for(limit, OTHER_PROCESSES, 1));
 }
 
-/* -------------------------------------------------------------- control groups */
+/* -------------------------------------------------------- control groups */
 
 /* The lowest pids.max of the group and of those around it; group is changed. */
 static void

@@ -153,14 +153,13 @@ linger_event(struct linger_set *set, uint32_t index)
 void
 linger_step(struct linger_set *set, int64_t now)
 {
-	while (set->oldest != NOBODY &&
-	    set->slots[set->oldest].until <= now)
+	while (set->oldest != NOBODY && set->slots[set->oldest].until <= now)
 		end_early(set, set->oldest);
 }
 
 int64_t
 linger_wakeup(const struct linger_set *set)
 {
-	return set->oldest == NOBODY ? CLOCK_NEVER :
-					  set->slots[set->oldest].until;
+	return set->oldest == NOBODY ? CLOCK_NEVER
+				     : set->slots[set->oldest].until;
 }

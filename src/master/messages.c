@@ -35,9 +35,8 @@ text_of(const struct conf_refusals *refusals, enum refusal why)
 static const struct conf_refusals *
 refusals_of(const struct conf *conf, uint32_t listener)
 {
-	return listener < conf->n_listeners ?
-	    &conf->listener[listener].refusals :
-	    &conf->refusals;
+	return listener < conf->n_listeners ? &conf->listener[listener].refusals
+					    : &conf->refusals;
 }
 
 /* Compiles the texts of one row, behind the n segments that there are; without
@@ -54,12 +53,12 @@ compile_row(struct messages *messages, const struct conf *conf, uint32_t row,
 
 	for (why = 0; why < REFUSAL_COUNT; why++, message++) {
 		text = text_of(refusals_of(conf, row), (enum refusal)why);
-		segments = messages->segments == NULL ? NULL :
-							&messages->segments[n];
+		segments =
+		    messages->segments == NULL ? NULL : &messages->segments[n];
 		greet_compile(conf_text(conf, text), text.length, segments,
 		    message->n_segments, &size);
-		*message = (struct message) { text.offset, n,
-			(uint32_t)size.segments };
+		*message =
+		    (struct message){ text.offset, n, (uint32_t)size.segments };
 		n += message->n_segments;
 	}
 	return n;
@@ -110,8 +109,8 @@ size_t
 messages_render(const struct messages *messages, const struct conf *conf,
     int listener, enum refusal why, struct greet_values *values, char *out)
 {
-	uint32_t row = listener == -1 ? messages->n_listeners :
-					(uint32_t)listener;
+	uint32_t row =
+	    listener == -1 ? messages->n_listeners : (uint32_t)listener;
 	const struct message *message =
 	    &messages->list[row * REFUSAL_COUNT + (uint32_t)why];
 

@@ -34,7 +34,7 @@ static const struct variable {
 static const char time_prefix[] = "time:";
 #define TIME_PREFIX_LENGTH (sizeof(time_prefix) - 1)
 
-/* ------------------------------------------------------------------ compiling */
+/* ------------------------------------------------------------- compiling */
 
 struct compiler {
 	const char *text;
@@ -50,8 +50,9 @@ add(struct compiler *compiler, enum greet_what what, size_t offset,
 	struct greet_size *size = compiler->size;
 
 	if (compiler->segments != NULL && size->segments < compiler->room)
-		compiler->segments[size->segments] = (struct greet_segment) {
-			(uint32_t)what, (uint32_t)offset, (uint32_t)length };
+		compiler->segments[size->segments] =
+		    (struct greet_segment){ (uint32_t)what, (uint32_t)offset,
+			    (uint32_t)length };
 	size->segments++;
 	size->longest += longest;
 }
@@ -91,8 +92,8 @@ find_variable(const char *at, const char *end)
 {
 	const char *found;
 
-	while (at < end && (found = memchr(at, '%', (size_t)(end - at))) !=
-	    NULL) {
+	while (
+	    at < end && (found = memchr(at, '%', (size_t)(end - at))) != NULL) {
 		if (end - found > 1 && found[1] == '{')
 			return found;
 		at = found + 1;
@@ -108,7 +109,7 @@ greet_compile(const char *text, size_t length, struct greet_segment *segments,
 	const char *at = text, *end = text + length, *start, *brace;
 	enum greet_error error = GREET_GOOD;
 
-	*size = (struct greet_size) { 0 };
+	*size = (struct greet_size){ 0 };
 	while (at < end && error == GREET_GOOD) {
 		start = find_variable(at, end);
 		if (start > at)
@@ -120,14 +121,14 @@ greet_compile(const char *text, size_t length, struct greet_segment *segments,
 		brace = memchr(start, '}', (size_t)(end - start));
 		if (brace == NULL)
 			return GREET_UNCLOSED;
-		error = add_variable(&compiler, size->where + 2,
-		    (size_t)(brace - start) - 2);
+		error = add_variable(
+		    &compiler, size->where + 2, (size_t)(brace - start) - 2);
 		at = brace + 1;
 	}
 	return error;
 }
 
-/* ------------------------------------------------------------------ rendering */
+/* ------------------------------------------------------------- rendering */
 
 static size_t
 put_number(uint64_t number, char *out)
@@ -186,8 +187,8 @@ put_segment(const struct greet_segment *segment, const char *text,
 	case GREET_CLIENTS:
 		return put_number(values->clients, out);
 	case GREET_TIME:
-		return utc_format(values->time, UTC_RFC3339,
-		    sizeof(UTC_RFC3339) - 1, out);
+		return utc_format(
+		    values->time, UTC_RFC3339, sizeof(UTC_RFC3339) - 1, out);
 	case GREET_TIME_FORMAT:
 		return utc_format(values->time, bytes, segment->length, out);
 	case GREET_UNIXTIME:

@@ -99,10 +99,10 @@ utc_measure(const char *format, size_t length)
 		conversion = ++format < end ? conversion_of(*format) : NULL;
 		if (conversion == NULL)
 			return -1;
-		n += conversion->format != NULL ?
-		    utc_measure(
-			conversion->format, strlen(conversion->format)) :
-		    conversion->width;
+		n += conversion->format != NULL
+		    ? utc_measure(
+			  conversion->format, strlen(conversion->format))
+		    : conversion->width;
 	}
 	return n;
 }
@@ -117,8 +117,8 @@ set_date(struct moment *moment, int64_t days)
 	int64_t day = days + 719468; /* 0000-03-01 to 1970-01-01 */
 	int64_t era = day / 146097; /* of 400 years */
 	int64_t of_era = day % 146097;
-	int64_t year = (of_era - of_era / 1460 + of_era / 36524 -
-			   of_era / 146096) / 365;
+	int64_t year =
+	    (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
 	int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
 	int64_t month = (5 * of_year + 2) / 153; /* 0: March */
 	int *fields = moment->fields;
@@ -130,8 +130,8 @@ set_date(struct moment *moment, int64_t days)
 	fields[YEAR_OF_CENTURY] = fields[YEAR] % 100;
 	leap = fields[YEAR] % 4 == 0 &&
 	    (fields[YEAR] % 100 != 0 || fields[YEAR] % 400 == 0);
-	fields[DAY_OF_YEAR] = before[fields[MONTH]] + fields[DAY] +
-	    (leap && fields[MONTH] > 2);
+	fields[DAY_OF_YEAR] =
+	    before[fields[MONTH]] + fields[DAY] + (leap && fields[MONTH] > 2);
 	fields[WEEKDAY] = (int)((days + 4) % 7); /* 1970-01-01: Thursday */
 	fields[WEEKDAY_ISO] = (int)((days + 3) % 7) + 1;
 }
@@ -168,9 +168,9 @@ put_field(const struct conversion *conversion, int number, char *out)
 		return width;
 	}
 	for (i = width; i > 0; i--, number /= 10)
-		out[i - 1] = (char)(number > 0 || i == width ?
-			'0' + number % 10 :
-			conversion->fill);
+		out[i - 1] =
+		    (char)(number > 0 || i == width ? '0' + number % 10
+						    : conversion->fill);
 	return width;
 }
 
@@ -189,11 +189,11 @@ put(const struct moment *moment, const char *format, size_t length, char *out)
 		}
 		conversion = conversion_of(*++format);
 		assert(conversion != NULL);
-		n += conversion->format != NULL ?
-		    put(moment, conversion->format,
-			strlen(conversion->format), out + n) :
-		    put_field(conversion, moment->fields[conversion->field],
-			out + n);
+		n += conversion->format != NULL
+		    ? put(moment, conversion->format,
+			  strlen(conversion->format), out + n)
+		    : put_field(conversion, moment->fields[conversion->field],
+			  out + n);
 	}
 	return n;
 }
