@@ -5,7 +5,7 @@ import signal
 import socket
 import time
 
-from harness import (Case, IS_ROOT, connect, cpu_seconds, free_port, greet,
+from harness import (Case, IS_ROOT, PATIENCE, connect, cpu_seconds, free_port, greet,
                      is_held, proc_status, read_all, wait_for)
 
 GREETING = b"hi client\n"
@@ -409,6 +409,7 @@ class Files(LimitCase):
         said = "\n".join(daemon.log())
         self.assertRegex(said, r"forkgreet.conf:\d+: " + self.WARNING)
         socks = [self.connect(self.port) for _ in range(80)]
+        daemon.wait_line("accept:", seconds=PATIENCE)
         for _ in range(2):
             greeted = wait_for(lambda: [sock for sock in socks
                                         if not is_held(sock)],
