@@ -6,7 +6,9 @@
 #include <net/if.h>
 #include <string.h>
 
+#include "messages.h"
 #include "schema.h"
+#include "shared/greet.h"
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS "0123456789"
@@ -104,5 +106,32 @@ check_scope(const char *text, size_t length)
 	    !is_word(text, length, "\"'\\=/:%"))
 		return "has no usable scope, allowed is the name of an "
 		       "interface, as in fe80::1%eth0";
+	return NULL;
+}
+
+const char *
+check_message(const char *text, size_t length)
+{
+	struct greet_size size;
+
+	switch (greet_compile(text, length, NULL, 0, &size)) {
+	case GREET_UNCLOSED:
+		return "has a \"%{\" without a \"}\", allowed is %{VARIABLE}";
+	case GREET_UNKNOWN:
+		return "has an unknown variable, allowed are %{client_ip}, "
+		       "%{client_port}, %{server_ip}, %{server_port}, "
+		       "%{listener}, %{hostname}, %{id}, %{clients}, %{time}, "
+		       "%{time:FORMAT}, %{unixtime}, %{reason}, %{limit} and "
+		       "%{retry_after}";
+	case GREET_BAD_TIME:
+		return "has a time in an unknown format, allowed are %a %A %b "
+		       "%B %d %D %e %F %H %I %j %m %M %p %R %S %T %u %w %y %Y "
+		       "%z %Z %%";
+	case GREET_GOOD:
+		break;
+	}
+	if (size.longest > MESSAGE_MAX)
+		return "can become longer than 4096 bytes, allowed are fewer "
+		       "variables";
 	return NULL;
 }

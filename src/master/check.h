@@ -32,6 +32,10 @@ const char *check_socket_or_none(const char *text, size_t length);
  * printable ASCII without space, quotes, backslash and '='. */
 const char *check_name(const char *text, size_t length);
 
+/* A text with variables (shared/greet.h) that can become MESSAGE_MAX bytes
+ * (messages.h) at most. */
+const char *check_message(const char *text, size_t length);
+
 /* The scope behind an IPv6 address: the name of an interface or its index. */
 const char *check_scope(const char *text, size_t length);
 

@@ -34,6 +34,8 @@ struct client {
 	uint8_t ending; /* enum client_ending */
 	uint8_t log; /* enum conf_log_clients */
 	uint32_t greeting_length; /* bytes it should get */
+	uint32_t limit; /* that it is refused for; 0: none, or not known */
+	uint32_t retry_after; /* seconds, when it is refused; 0: not known */
 	uint64_t id;
 	uint64_t generation; /* of the spawner that it was handed to last */
 	int64_t accepted; /* clock_now() */

@@ -21,6 +21,7 @@ struct report;
 #define CONF_LISTENERS_MAX 256
 #define CONF_ADDRESSES_MAX 1024 /* of all listeners */
 #define CONF_TEXT_MAX (CONF_TEXTS_MAX + (1u << 17)) /* plus the defaults */
+#define CONF_REFUSAL_MAX 1024 /* a text for the refused, bytes, as written */
 #define CONF_NAME_MAX 64 /* a listener's name, bytes; it is in each log line */
 #define CONF_KEYS_MAX 64 /* rows of the schema: bits of conf.given */
 #define CONF_CLIENTS_MAX 30000 /* below pid_max's default, 32768 */
@@ -62,6 +63,16 @@ struct conf_timeouts {
 	int64_t cpu_s; /* RLIMIT_CPU counts whole seconds */
 };
 
+/* What the refused are told, by the reason's name; shared/greet.h. */
+struct conf_refusals {
+	struct conf_text busy;
+	struct conf_text rate;
+	struct conf_text busy_per_source;
+	struct conf_text rate_per_source;
+	struct conf_text denied;
+	struct conf_text no_resources;
+};
+
 struct conf_address {
 	struct addr addr; /* port filled in; scope always 0 here: see below */
 	char scope[IF_NAMESIZE]; /* "%scope" as written, "" without */
@@ -85,6 +96,7 @@ struct conf_listener {
 	struct conf_log log; /* clients: own or the top one's */
 	struct conf_limits limits; /* own or the top ones' */
 	struct conf_timeouts timeouts; /* own or the top ones' */
+	struct conf_refusals refusals; /* own or the top ones' */
 };
 
 struct conf {
@@ -97,6 +109,7 @@ struct conf {
 	struct conf_log log;
 	struct conf_limits limits;
 	struct conf_timeouts timeouts;
+	struct conf_refusals refusals;
 	int64_t sandbox; /* enum conf_sandbox */
 	uint32_t n_listeners;
 	uint32_t n_addresses;

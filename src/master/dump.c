@@ -125,10 +125,20 @@ put_value(const struct dump *dump, const struct schema_key *key,
 		put_addresses(dump, base);
 }
 
+/* Texts that each listener has from the top could be more than CONF_TEXTS_MAX
+ * in all, once they are written out in each. */
+static bool
+is_tops(const struct conf *conf, const struct schema_key *key, const void *base)
+{
+	return schema_is_text(key) && schema_has(key, SCHEMA_TOP) &&
+	    strcmp(conf_text(conf, schema_text(key, SCHEMA_LISTENER, base)),
+		conf_text(conf, schema_text(key, SCHEMA_TOP, conf))) == 0;
+}
+
 /* Of greeting and greeting_file only one is written. */
 static bool
-is_left_out(
-    const struct schema_key *key, enum schema_scope scope, const void *base)
+is_left_out(const struct conf *conf, const struct schema_key *key,
+    enum schema_scope scope, const void *base)
 {
 	const struct conf_listener *listener = base;
 	bool file;
@@ -137,6 +147,8 @@ is_left_out(
 		return true;
 	if (scope == SCHEMA_TOP)
 		return false;
+	if (is_tops(conf, key, base))
+		return true;
 	file = listener->greeting_file.length > 0;
 	return (file && strcmp(key->name, "greeting") == 0) ||
 	    (!file && strcmp(key->name, "greeting_file") == 0);
@@ -169,7 +181,8 @@ put_keys(struct dump *dump, enum schema_scope scope, const void *base)
 	dump->group = "";
 	dump->group_length = 0;
 	for (key = schema_keys; key < schema_keys + schema_n_keys; key++) {
-		if (!schema_has(key, scope) || is_left_out(key, scope, base))
+		if (!schema_has(key, scope) ||
+		    is_left_out(dump->conf, key, scope, base))
 			continue;
 		change_group(dump, key->name);
 		fprintf(dump->out, "%s%s%s = ", dump->indent,

@@ -14,6 +14,7 @@ enum event_kind {
 	EVENT_CONF, /* the configuration child has written */
 	EVENT_CONTROL, /* somebody connects to the control socket */
 	EVENT_CONTROL_PEER, /* the connection with that index */
+	EVENT_LINGER, /* the refused client with that index */
 };
 
 static inline struct epoll_event

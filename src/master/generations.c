@@ -9,11 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "budget.h"
 #include "clock.h"
 #include "conf.h"
 #include "daemonize.h"
 #include "events.h"
-#include "nofile.h"
 #include "notify.h"
 #include "server.h"
 #include "trial.h"
@@ -48,12 +48,15 @@ candidate_prepare(struct candidate *candidate,
 	    stats_prepare(
 		&server->stats, names, candidate->conf->n_listeners) == -1)
 		failed = "counters";
+	if (failed == NULL &&
+	    messages_make(&candidate->messages, candidate->conf) == -1)
+		failed = "refusals";
 	if (failed != NULL) {
 		report_error(&candidate->report, "%s: %s: %s", server->path,
 		    failed, strerror(errno));
 		return -1;
 	}
-	nofile_raise(candidate->conf, server->path, &candidate->report);
+	budget_check(candidate->conf, "", server->path, &candidate->report);
 	return listeners_bind(&candidate->listeners, &server->listeners,
 	    candidate->conf, server->path, &candidate->report);
 }
@@ -65,6 +68,7 @@ candidate_free(struct candidate *candidate, struct server *server)
 	    &candidate->listeners, &server->listeners, server->epoll);
 	listeners_close(&candidate->listeners, &server->listeners);
 	snapshot_free(&candidate->snapshot);
+	messages_free(&candidate->messages);
 	free(candidate->conf);
 	free(candidate);
 }
@@ -158,13 +162,16 @@ swap(struct server *server, struct candidate *candidate)
 {
 	struct conf *conf = server->conf;
 	struct snapshot snapshot = server->snapshot;
+	struct messages messages = server->messages;
 	struct listeners listeners = server->listeners;
 
 	server->conf = candidate->conf;
 	server->snapshot = candidate->snapshot;
+	server->messages = candidate->messages;
 	server->listeners = candidate->listeners;
 	candidate->conf = conf;
 	candidate->snapshot = snapshot;
+	candidate->messages = messages;
 	candidate->listeners = listeners;
 }
 
@@ -223,6 +230,7 @@ respawn_failed(struct server *server, int64_t now)
 	struct generation *generation = &server->generation;
 	uint64_t suppressed;
 
+	linger_clear(&server->linger); /* it may be descriptors that lack */
 	generation->delay =
 	    generation->delay == 0 ? RETRY_FIRST : generation->delay * 2;
 	if (generation->delay > RETRY_LONGEST)

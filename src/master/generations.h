@@ -8,6 +8,7 @@
 
 #include "listeners.h"
 #include "log.h"
+#include "messages.h"
 #include "report.h"
 #include "snapshot.h"
 
@@ -20,6 +21,7 @@ struct server;
 struct candidate {
 	struct conf *conf;
 	struct snapshot snapshot;
+	struct messages messages;
 	struct listeners listeners; /* bound; some are the running ones */
 	struct report report; /* what was found wrong with it */
 };
@@ -36,8 +38,8 @@ struct generation {
 
 /*
  * Makes the rest of a candidate from its conf and its greetings (which the
- * caller keeps): plan, sockets, rows for its listeners in the counters.
- * Returns 0, or -1 with errors in candidate->report.
+ * caller keeps): plan, messages, sockets, rows for its listeners in the
+ * counters.  Returns 0, or -1 with errors in candidate->report.
  */
 int candidate_prepare(struct candidate *candidate,
     const struct conf_greeting *greetings, struct server *server);

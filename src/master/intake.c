@@ -308,6 +308,9 @@ accept_one(struct server *server, const struct listener *listener,
 		if (errno == EAGAIN || is_connections_own(errno))
 			return errno != EAGAIN;
 		server->stats.accept_failures++;
+		/* Who was refused has had its text; this one has nothing. */
+		if (linger_give_up(&server->linger))
+			return true;
 		backoff_fail(&server->accepting, "accept", errno, now);
 		return false;
 	}

@@ -107,8 +107,9 @@ set_defaults(
 
 	for (i = 0; i < schema_n_keys; i++) {
 		key = &schema_keys[i];
-		if (!schema_has(key, scope))
-			continue;
+		if (!schema_has(key, scope) ||
+		    (scope == SCHEMA_LISTENER && schema_has(key, SCHEMA_TOP)))
+			continue; /* or it has that from the top */
 		if (schema_is_number(key))
 			schema_set_number(key, scope, base, key->number);
 		if (!schema_is_text(key))
@@ -194,6 +195,7 @@ add_listener(struct parse *parse, unsigned line)
 	listener->log = conf->log;
 	listener->limits = conf->limits;
 	listener->timeouts = conf->timeouts;
+	listener->refusals = conf->refusals;
 	listener->first_address = conf->n_addresses;
 	listener->line = line;
 	return listener;

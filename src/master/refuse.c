@@ -6,19 +6,13 @@
 #include <sys/socket.h>
 
 #include <inttypes.h>
-#include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "clock.h"
 #include "conf.h"
 #include "server.h"
 
 #define REFUSED_LOG_INTERVAL CLOCK_SECOND
-
-static const char *const refusal_texts[REFUSAL_COUNT] = {
-	[REFUSAL_BUSY] = "busy, try again later\n",
-	[REFUSAL_NO_RESOURCES] = "out of resources, try again later\n",
-};
 
 static void
 refused_log(struct server *server, const struct client *client,
@@ -41,24 +35,38 @@ refused_log(struct server *server, const struct client *client,
 	    (unsigned)client->local.port, refusal_name(why), suppressed);
 }
 
-/* One send that does not wait, the end of stream, and what the client has sent
- * so far, so that the close is not a reset. */
+/* One send that does not wait: a new connection's buffer takes all of it. */
+static void
+tell(struct server *server, const struct client *client, enum refusal why)
+{
+	const struct stats_row *row = &server->stats.rows[client->row];
+	struct greet_values values = {
+		.client = client->peer,
+		.server = client->local,
+		.listener = row->name,
+		.id = client->id,
+		.time = time(NULL),
+		.clients = row->live,
+		.limit = client->limit,
+		.retry_after = client->retry_after,
+	};
+	char text[MESSAGE_MAX];
+	size_t length = messages_render(&server->messages, server->conf,
+	    row->session, why, &values, text);
+
+	if (length > 0)
+		send(client->fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	shutdown(client->fd, SHUT_WR);
+}
+
 void
 refuse(struct server *server, uint32_t slot, enum refusal why, int64_t now)
 {
 	struct client *client = &server->clients.slots[slot];
-	const char *text = refusal_texts[why];
-	char dump[4096];
-	int i;
 
-	send(client->fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
-	shutdown(client->fd, SHUT_WR);
-	for (i = 0; i < 16 && recv(client->fd, dump, sizeof(dump),
-				  MSG_DONTWAIT | MSG_TRUNC) > 0;
-	     i++)
-		;
-	close(client->fd);
 	stats_refuse(&server->stats, client->row, why);
+	tell(server, client, why);
+	linger_add(&server->linger, client->fd, now);
 	refused_log(server, client, why, now);
 	clients_remove(&server->clients, slot);
 }

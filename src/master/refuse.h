@@ -9,9 +9,9 @@
 struct server;
 
 /*
- * Tells the slot's client why it is refused, without waiting; closes, counts and
- * logs it (at most one line a second), and frees the slot.  It must be in no list
- * and have no child.
+ * Tells the slot's client why it is refused, without waiting; counts and logs
+ * it (at most one line a second), leaves its connection to server->linger, and
+ * frees the slot.  It must be in no list and have no child.
  */
 void refuse(
     struct server *server, uint32_t slot, enum refusal why, int64_t now);

@@ -81,6 +81,12 @@ static const struct schema_choice line_endings[] = {
 	{ NULL, 0 },
 };
 
+/* A text with variables for the refused. */
+#define REFUSAL(reason, words)                                              \
+	{ .name = "refusals." #reason, .type = SCHEMA_GREETING,              \
+	    .offset = BOTH(refusals.reason), .max = CONF_REFUSAL_MAX,        \
+	    .text = words, .check = check_message }
+
 const struct schema_key schema_keys[] = {
 	{ .name = "user", .type = SCHEMA_STRING, .restart = true,
 	    .offset = TOP(user), .min = 1, .max = 32, .text = "forkgreet",
@@ -158,6 +164,13 @@ const struct schema_key schema_keys[] = {
 	{ .name = "timeouts.cpu", .type = SCHEMA_INTEGER,
 	    .offset = BOTH(timeouts.cpu_s), .min = 1, .max = 3600,
 	    .number = 2, .unit = "seconds" },
+	REFUSAL(busy, "busy, try again later\n"),
+	REFUSAL(rate, "busy, try again in %{retry_after} s\n"),
+	REFUSAL(busy_per_source, "too many connections from %{client_ip}\n"),
+	REFUSAL(rate_per_source, "too many connections from %{client_ip}, "
+				 "try again in %{retry_after} s\n"),
+	REFUSAL(denied, "access denied\n"),
+	REFUSAL(no_resources, "out of resources, try again later\n"),
 };
 
 const size_t schema_n_keys = sizeof(schema_keys) / sizeof(schema_keys[0]);

@@ -66,6 +66,8 @@ init(struct server *server)
 	if (clients_init(&server->clients) == -1)
 		fatal(EXIT_SYSTEM, "start: table of clients: %s",
 		    strerror(errno));
+	linger_init(&server->linger, server->epoll, EVENT_LINGER,
+	    LINGER_MS * CLOCK_MS);
 	failed = spawners_init(
 	    &server->spawners, server->epoll, server->executable);
 	if (failed != NULL)
@@ -124,7 +126,7 @@ stop_step(struct server *server, int64_t now)
 {
 	if (server->stop == STOP_NOT)
 		return false;
-	if (server->stats.live == 0)
+	if (server->stats.live == 0 && server->linger.n == 0)
 		return true;
 	if (now >= server->stop_at)
 		stop_advance(server, now);
@@ -195,6 +197,9 @@ dispatch(
 		control_peer_event(
 		    server, event_index(event), event->events, now);
 		break;
+	case EVENT_LINGER:
+		linger_event(&server->linger, event_index(event));
+		break;
 	}
 }
 
@@ -209,6 +214,7 @@ timeout_of(const struct server *server, int64_t now)
 		reload_wakeup(server),
 		notify_wakeup(),
 		control_wakeup(server),
+		linger_wakeup(&server->linger),
 		server->stop == STOP_NOT ? CLOCK_NEVER : server->stop_at,
 	};
 	int64_t next = CLOCK_NEVER;
@@ -240,6 +246,7 @@ turn(struct server *server)
 	control_step(server, now);
 	generation_step(server, now);
 	reload_step(server, now);
+	linger_step(&server->linger, now);
 	intake_step(server, now);
 	reaper_step(server, now);
 	intake_resume(server, now);
@@ -260,6 +267,8 @@ end(struct server *server)
 	spawners_free(&server->spawners);
 	control_close(server);
 	snapshot_free(&server->snapshot);
+	messages_free(&server->messages);
+	linger_clear(&server->linger);
 	clients_free(&server->clients);
 	free(server->stats.rows);
 	free(server->conf);

@@ -9,8 +9,10 @@
 #include "clients.h"
 #include "control.h"
 #include "generations.h"
+#include "linger.h"
 #include "listeners.h"
 #include "log.h"
+#include "messages.h"
 #include "reload.h"
 #include "snapshot.h"
 #include "spawners.h"
@@ -38,6 +40,7 @@ struct server {
 
 	struct conf *conf; /* the running configuration */
 	struct snapshot snapshot; /* its plan */
+	struct messages messages; /* and what it tells the refused */
 	struct listeners listeners;
 	struct spawners spawners;
 	struct generation generation; /* the one that is being started */
@@ -45,6 +48,7 @@ struct server {
 	struct control control; /* its fd is set before server_run() */
 
 	struct clients clients;
+	struct linger_set linger; /* who was refused and may not know it yet */
 	struct stats stats;
 	struct backoff accepting; /* out of descriptors or memory */
 	struct backoff forking; /* out of processes or memory */

@@ -75,6 +75,7 @@ once(void)
 	peer = ends[0];
 	close(ends[1]);
 	plan_make();
+	MUST(messages_make(&server.messages, server.conf) == 0);
 }
 
 static void
@@ -104,6 +105,7 @@ begin(void)
 	world_reset();
 	server.epoll = epoll_create1(EPOLL_CLOEXEC);
 	MUST(server.epoll != -1);
+	linger_init(&server.linger, server.epoll, EVENT_LINGER, CLOCK_SECOND);
 	MUST(spawners_init(&server.spawners, server.epoll, -1) == NULL);
 }
 
@@ -122,6 +124,7 @@ finish(void)
 		if (client->pidfd != -1)
 			close(client->pidfd);
 	}
+	linger_clear(&server.linger);
 	munmap(server.spawners.page, PLAN_PAGE_BYTES);
 	close(server.spawners.page_fd);
 	close(server.epoll);
@@ -312,6 +315,7 @@ turn(void)
 	generation_step(&server, now);
 	intake_step(&server, now);
 	reaper_step(&server, now);
+	linger_step(&server.linger, now);
 	intake_wakeup(&server, now);
 	reaper_wakeup(&server);
 	check();

@@ -7,8 +7,9 @@ import signal
 import time
 import unittest
 
-from harness import (Case, IS_ROOT, Load, Strace, children, close_with_reset,
-                     cpu_seconds, descriptors, exists, free_port, greet,
+from harness import (Case, IS_ROOT, Load, PATIENCE, Strace, children,
+                     close_with_reset, cpu_seconds, descriptors, exists,
+                     free_port, greet,
                      is_held, limit, needs_program, proc_status, read_all,
                      strace_works, wait_for)
 
@@ -40,12 +41,12 @@ class FaultCase(Case):
             self.skipTest("all tests run as an ordinary user")
         self.held_port = free_port()
 
-    def start(self, top="", more=""):
+    def start(self, top="", more="", **keywords):
         """A daemon with both listeners."""
         return self.daemon(
             self.listener(more) + ", " +
             self.listener("hold = true; " + more, "held", self.held_port),
-            top, as_user=self.as_user)
+            top, as_user=self.as_user, **keywords)
 
     def hold(self, count=1):
         """Connections that have been greeted and stay."""
@@ -398,6 +399,154 @@ class ProcessesAsUser(Processes):
 
     as_user = True
     test_waited_too_long = test_spawner_dies = None
+
+
+class PidsGroup:
+    """A control group of our own that counts processes; cgroups(7)."""
+
+    # Version 1 and 2, where systemd and containers have them.
+    PARENTS = ("/sys/fs/cgroup/pids", "/sys/fs/cgroup")
+
+    def __init__(self):
+        self.path = None
+        for parent in self.PARENTS:
+            path = os.path.join(parent, f"forkgreet-test-{os.getpid()}")
+            try:
+                os.mkdir(path)
+            except OSError:
+                continue
+            if os.path.exists(os.path.join(path, "pids.max")):
+                self.path = path
+                return
+            os.rmdir(path)
+
+    def write(self, name, value):
+        """Sets a file of the group."""
+        with open(os.path.join(self.path, name), "w",
+                  encoding="ascii") as file:
+            file.write(str(value))
+
+    def read(self, name):
+        """What a file of the group says."""
+        with open(os.path.join(self.path, name), encoding="ascii") as file:
+            return file.read().strip()
+
+    def enter(self):
+        """For preexec: a process and all that it starts are counted."""
+        self.write("cgroup.procs", os.getpid())
+
+    def count(self):
+        """How many processes are in it."""
+        return int(self.read("pids.current"))
+
+    def limit(self, most):
+        """So many may be in it; the others may stay."""
+        self.write("pids.max", most)
+
+    def remove(self):
+        """Once all of its processes have ended."""
+        def removed():
+            try:
+                os.rmdir(self.path)
+            except OSError:
+                return False
+            return True
+        wait_for(removed, PATIENCE, "an empty control group")
+
+
+class PidsMax(FaultCase):
+    """The control group's pids.max, as TasksMax= sets it."""
+
+    def setUp(self):
+        super().setUp()
+        self.group = PidsGroup()
+        if self.group.path is None:
+            self.skipTest("no control group for processes can be made")
+        self.addCleanup(self.group.remove)
+
+    def start(self, *arguments, **keywords):
+        return super().start(*arguments, preexec=self.group.enter, **keywords)
+
+    def test_clone(self):
+        """Clients wait until a child can be had, though none ends."""
+        daemon = self.start()
+        held = self.hold(3)
+        pid = self.spawner(daemon)
+        self.group.limit(self.group.count())
+        waiting = [self.connect(self.port) for _ in range(50)]
+        daemon.wait_line("clone:")
+        self.assert_quiet(daemon, lines=1)
+        self.assertLess(cpu_seconds(pid), 0.5, "the spawner spins")
+        self.group.limit("max")
+        self.assert_served(waiting, time.monotonic())
+        self.assert_held(held)
+        self.assert_at_rest(daemon, len(waiting))
+        self.assertGreater(daemon.counters()[None]["fork_failures"], 0)
+        said = [line for line in daemon.log() if line.startswith("clone")]
+        self.assertEqual(len(said), 2, said)
+        self.assertIn("works again", said[1])
+
+    def test_start(self):
+        """What the group is too small for is said, with numbers and where
+        to change that; everybody is served in turn all the same."""
+        self.group.limit(12)
+        daemon = self.start("limits = { max_clients = 50; };")
+        self.assertIn(
+            "limits.max_clients: 50 clients need 55 processes, the control "
+            "group's limit is 12, enough for 7 (TasksMax=, "
+            f"{self.group.path}/pids.max)", "\n".join(daemon.log()))
+        waiting = [self.connect(self.port, seconds=PATIENCE)
+                   for _ in range(60)]
+        for sock in waiting:
+            self.assertEqual(read_all(sock), GREETING)
+            sock.close()
+        self.assert_at_rest(daemon, len(waiting))
+        self.group.limit(1000)
+        before = len(daemon.log())
+        daemon.reload()
+        self.assertNotIn("need", "\n".join(daemon.log()[before:]))
+
+    def test_too_long(self):
+        """Who waits for longer than timeouts.session is told."""
+        daemon = self.start("timeouts = { session = 0.5; };",
+                            'refusals = { no_resources = "%{reason}"; };')
+        self.group.limit(self.group.count())
+        for sock in [self.connect(self.port) for _ in range(5)]:
+            sock.sendall(b"x" * 1000)
+            self.assertEqual(read_all(sock), b"no_resources")
+            sock.close()
+        self.group.limit("max")
+        wait_for(lambda: greet(self.port) == GREETING, PATIENCE, "recovery")
+        wait_for(lambda: daemon.counters()["main"]["live"] == 0, PATIENCE)
+        self.assertEqual(
+            daemon.counters()["main"]["refused_no_resources"] >= 5, True)
+        self.assert_balanced(daemon)
+
+    def test_spawner_dies(self):
+        """It is replaced when that becomes possible."""
+        daemon = self.start()
+        held = self.hold(3)
+        pid = self.spawner(daemon)
+        self.group.limit(self.group.count() - 1)
+        os.kill(pid, signal.SIGKILL)
+        waiting = [self.connect(self.port) for _ in range(20)]
+        daemon.wait_line("spawner", suppressed="0:")
+        self.assert_quiet(daemon, lines=0)
+        self.group.limit("max")
+        self.assert_served(waiting, time.monotonic())
+        self.assert_held(held)
+        self.assert_at_rest(daemon, len(waiting))
+
+    def test_reload(self):
+        """A reload for which no process can be had changes nothing."""
+        daemon = self.start()
+        held = self.hold(3)
+        self.group.limit(self.group.count())
+        daemon.reload(result="failed")
+        self.assert_held(held)
+        self.group.limit("max")
+        daemon.reload()
+        self.assertEqual(greet(self.port), GREETING)
 
 
 # ------------------------------------------------------ system calls that fail

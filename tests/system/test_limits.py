@@ -394,12 +394,12 @@ class Files(LimitCase):
         daemon = self.daemon(top=limits(100), as_user=True,
                              preexec=self.set_files(64, 1000))
         with open(f"/proc/{daemon.pid}/limits", encoding="ascii") as file:
-            self.assertRegex(file.read(), r"Max open files +2\d\d +1000 ")
+            self.assertRegex(file.read(), r"Max open files +5\d\d +1000 ")
         self.assertNotIn(self.WARNING, "\n".join(daemon.log()))
         text = self.configuration(top=limits(200))
         daemon.reload(text)
         with open(f"/proc/{daemon.pid}/limits", encoding="ascii") as file:
-            self.assertRegex(file.read(), r"Max open files +4\d\d +1000 ")
+            self.assertRegex(file.read(), r"Max open files +7\d\d +1000 ")
 
     def test_not_enough(self):
         """A hard limit that is too low is warned of; who finds no place

@@ -121,6 +121,9 @@ describe(const struct schema_key *key, char *text, size_t size)
 		    schema_format(key, key->number, standard));
 	else if (strcmp(key->name, "greeting") == 0)
 		snprintf(text, size, "default \"hi client\\en\".");
+	else if (key->type == SCHEMA_GREETING)
+		snprintf(text, size, "\"%.*s\\en\"",
+		    (int)strcspn(key->text, "\n"), key->text);
 	else if (key->text != NULL && key->text[0] != '\0')
 		snprintf(text, size, "default \"%s\"", key->text);
 }

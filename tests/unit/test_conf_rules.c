@@ -90,6 +90,17 @@ static const struct rule texts_bad[] = {
 	    "listeners[0].greeting_file", "line 1", "one of the two" },
 	{ "listeners = ( { greeting_file = \"/x\";\n\ngreeting = \"\"; } );", 1,
 	    "listeners[0].greeting_file", "line 3", "one of the two" },
+	{ "refusals = {\nbusy = \"%{\"; };", 2, "refusals.busy", "\"%{\"",
+	    "without a \"}\"" },
+	{ "refusals = {\nrate = \"%{Time}\"; };", 2, "refusals.rate",
+	    "\"%{Time}\"", "unknown variable, allowed are %{client_ip}, " },
+	{ "refusals = {\ndenied = \"%{time:%Q}\"; };", 2, "refusals.denied",
+	    "\"%{time:%Q}\"", "unknown format" },
+	{ "listeners = (\n{ refusals = {\nno_resources = \"%{state}\"; }; } );",
+	    3, "listeners[0].refusals.no_resources", "\"%{state}\"",
+	    "unknown variable" },
+	{ "refusals = {\nbusy_per_source = 5; };", 2,
+	    "refusals.busy_per_source", "5 is a whole number", "a string" },
 	{ "listeners = (\n{ name = \"\"; } );", 2, "listeners[0].name",
 	    "\"\" is 0 bytes long", "1 to 64" },
 	{ "listeners = (\n{ name = \"a b\"; } );", 2, "listeners[0].name",
@@ -118,6 +129,8 @@ static const char *const texts_good[] = {
 	"listeners = ( { greeting = \"\"; } );",
 	"listeners = ( { greeting = \"\\x01\\xff\xff\x02\"; } );",
 	"listeners = ( { greeting = \"a\"\n\"b\"; } );",
+	"refusals = { busy = \"\"; rate = \"100%\\x01\\xff%\"; };",
+	"listeners = ( { refusals = { denied = \"%{time:%F}%{id}\"; }; } );",
 };
 
 static void

@@ -21,8 +21,8 @@ static const char *const later_top[] = {
 	"limits.ipv6_prefix", "limits.rate", "limits.burst",
 	"limits.rate_per_source", "limits.burst_per_source", "limits.exempt",
 	"include", "spawners" };
-static const char *const later_listener[] = { "rules", "refusals", "variables",
-	"format", "refresh", "max_age", "stale_greeting", "pick",
+static const char *const later_listener[] = { "rules", "variables",
+	"refusals.penalty", "format", "refresh", "max_age", "stale_greeting", "pick",
 	"proxy_protocol", "health_sources", "mode", "owner",
 	"limits.max_clients_per_source", "limits.rate" };
 
@@ -56,7 +56,8 @@ test_allowed_listed(void **state)
 	(void)state;
 	confs_must_refuse("\nxyzzy = 1;", 2, "xyzzy",
 	    "unknown key, allowed are user, group, pid_file, "
-	    "control_socket, sandbox, listeners, log, limits, timeouts",
+	    "control_socket, sandbox, listeners, log, limits, timeouts, "
+	    "refusals",
 	    NULL);
 	confs_must_refuse("log = { xyzzy = 1; };", 1, "log.xyzzy",
 	    "unknown key, allowed are target, facility, level, clients", NULL);
@@ -66,7 +67,7 @@ test_allowed_listed(void **state)
 	    "listeners[0].xyzzy",
 	    "allowed are name, address, port, v6only, backlog, optional, "
 	    "greeting, greeting_file, line_ending, hold, log, limits, "
-	    "timeouts",
+	    "timeouts, refusals",
 	    NULL);
 }
 

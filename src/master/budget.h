@@ -1,0 +1,22 @@
+/* What limits.max_clients takes, and whether this process will be given it. */
+#ifndef MASTER_BUDGET_H
+#define MASTER_BUDGET_H
+
+struct conf;
+struct report;
+
+/*
+ * Raises the limit on open files to what the configuration needs, the hard one
+ * too where we may (CAP_SYS_RESOURCE), and the soft limit on processes up to
+ * the hard one; neither is ever lowered.  Warns of each limit that is still too
+ * low, with the numbers and the setting that it comes from: of open files and
+ * processes (getrlimit(2)), pids.max of our control group and of those around
+ * it (cgroups(7), version 1 or 2), and kernel.pid_max (proc(5)).  Clients
+ * without a descriptor or a process will wait.  Nothing is said of what cannot
+ * be read.  root stands before the names of the kernel's files and is "" but in
+ * tests; path names the configuration in messages.
+ */
+void budget_check(const struct conf *conf, const char *root, const char *path,
+    struct report *report);
+
+#endif

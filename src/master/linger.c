@@ -1,0 +1,165 @@
+/* Connections that we have ended, until their clients have read that. */
+#include "config.h"
+
+#include "linger.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+#define NOBODY UINT32_MAX
+/* Read in one go, so that the others get their turn. */
+#define READS_MAX 4
+#define READ_BYTES 65536
+
+void
+linger_init(
+    struct linger_set *set, int epoll, enum event_kind kind, int64_t time)
+{
+	uint32_t i;
+
+	set->epoll = epoll;
+	set->kind = kind;
+	set->time = time;
+	set->n = 0;
+	set->oldest = set->youngest = NOBODY;
+	set->free = 0;
+	for (i = 0; i < LINGER_MAX; i++) {
+		set->slots[i].fd = -1;
+		set->slots[i].next = i + 1 < LINGER_MAX ? i + 1 : NOBODY;
+	}
+}
+
+/* Throws away what has come, a bounded amount of it.  False: it is over. */
+static bool
+drain(struct lingering *lingering)
+{
+	/* MSG_TRUNC: tcp(7) does not even copy it. */
+	static char dump[READ_BYTES];
+	ssize_t n;
+	int i;
+
+	for (i = 0; i < READS_MAX; i++) {
+		n = recv(lingering->fd, dump, sizeof(dump),
+		    MSG_DONTWAIT | MSG_TRUNC);
+		if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
+			return false;
+		if (n == -1)
+			break;
+		lingering->bytes += (uint64_t)n;
+	}
+	return lingering->bytes < LINGER_BYTES_MAX;
+}
+
+static void
+push(struct linger_set *set, uint32_t index)
+{
+	struct lingering *lingering = &set->slots[index];
+
+	lingering->next = NOBODY;
+	lingering->prev = set->youngest;
+	if (set->youngest == NOBODY)
+		set->oldest = index;
+	else
+		set->slots[set->youngest].next = index;
+	set->youngest = index;
+	set->n++;
+}
+
+static void
+unlink_slot(struct linger_set *set, uint32_t index)
+{
+	const struct lingering *lingering = &set->slots[index];
+
+	if (lingering->prev == NOBODY)
+		set->oldest = lingering->next;
+	else
+		set->slots[lingering->prev].next = lingering->next;
+	if (lingering->next == NOBODY)
+		set->youngest = lingering->prev;
+	else
+		set->slots[lingering->next].prev = lingering->prev;
+	set->n--;
+}
+
+/* A spawner that is stuck may have a copy of the descriptor: closing ours would
+ * then not end the watch. */
+static void
+end(struct linger_set *set, uint32_t index)
+{
+	struct lingering *lingering = &set->slots[index];
+
+	epoll_ctl(set->epoll, EPOLL_CTL_DEL, lingering->fd, NULL);
+	close(lingering->fd);
+	lingering->fd = -1;
+	unlink_slot(set, index);
+	lingering->next = set->free;
+	set->free = index;
+}
+
+/* Before its time, so with what has come meanwhile read. */
+static void
+end_early(struct linger_set *set, uint32_t index)
+{
+	drain(&set->slots[index]);
+	end(set, index);
+}
+
+bool
+linger_give_up(struct linger_set *set)
+{
+	if (set->oldest == NOBODY)
+		return false;
+	end_early(set, set->oldest);
+	return true;
+}
+
+void
+linger_clear(struct linger_set *set)
+{
+	while (linger_give_up(set))
+		continue;
+}
+
+void
+linger_add(struct linger_set *set, int fd, int64_t now)
+{
+	struct lingering *lingering;
+	uint32_t index;
+
+	if (set->free == NOBODY)
+		linger_give_up(set);
+	index = set->free;
+	lingering = &set->slots[index];
+	set->free = lingering->next;
+	lingering->fd = fd;
+	lingering->until = now + set->time;
+	lingering->bytes = 0;
+	push(set, index);
+	if (event_add(set->epoll, fd, set->kind, index) == -1)
+		end_early(set, index);
+}
+
+void
+linger_event(struct linger_set *set, uint32_t index)
+{
+	if (set->slots[index].fd != -1 && !drain(&set->slots[index]))
+		end(set, index);
+}
+
+void
+linger_step(struct linger_set *set, int64_t now)
+{
+	while (set->oldest != NOBODY && set->slots[set->oldest].until <= now)
+		end_early(set, set->oldest);
+}
+
+int64_t
+linger_wakeup(const struct linger_set *set)
+{
+	return set->oldest == NOBODY ? CLOCK_NEVER
+				     : set->slots[set->oldest].until;
+}

@@ -1,0 +1,121 @@
+/* What the refused are told. */
+#include "config.h"
+
+#include "messages.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf.h"
+
+static struct conf_text
+text_of(const struct conf_refusals *refusals, enum refusal why)
+{
+	switch (why) {
+	case REFUSAL_BUSY:
+		return refusals->busy;
+	case REFUSAL_RATE:
+		return refusals->rate;
+	case REFUSAL_BUSY_PER_SOURCE:
+		return refusals->busy_per_source;
+	case REFUSAL_RATE_PER_SOURCE:
+		return refusals->rate_per_source;
+	case REFUSAL_DENIED:
+		return refusals->denied;
+	case REFUSAL_NO_RESOURCES:
+	case REFUSAL_COUNT:
+		break;
+	}
+	return refusals->no_resources;
+}
+
+/* Row n_listeners is the top one. */
+static const struct conf_refusals *
+refusals_of(const struct conf *conf, uint32_t listener)
+{
+	return listener < conf->n_listeners ? &conf->listener[listener].refusals
+					    : &conf->refusals;
+}
+
+/* Compiles the texts of one row, behind the n segments that there are; without
+ * messages->segments it only counts.  Returns how many there are then. */
+static uint32_t
+compile_row(struct messages *messages, const struct conf *conf, uint32_t row,
+    uint32_t n)
+{
+	struct message *message = &messages->list[row * REFUSAL_COUNT];
+	struct greet_segment *segments;
+	struct greet_size size;
+	struct conf_text text;
+	unsigned why;
+
+	for (why = 0; why < REFUSAL_COUNT; why++, message++) {
+		text = text_of(refusals_of(conf, row), (enum refusal)why);
+		segments =
+		    messages->segments == NULL ? NULL : &messages->segments[n];
+		greet_compile(conf_text(conf, text), text.length, segments,
+		    message->n_segments, &size);
+		*message =
+		    (struct message){ text.offset, n, (uint32_t)size.segments };
+		n += message->n_segments;
+	}
+	return n;
+}
+
+static uint32_t
+compile(struct messages *messages, const struct conf *conf)
+{
+	uint32_t row, n = 0;
+
+	for (row = 0; row <= conf->n_listeners; row++)
+		n = compile_row(messages, conf, row, n);
+	return n;
+}
+
+int
+messages_make(struct messages *messages, const struct conf *conf)
+{
+	uint32_t n;
+
+	memset(messages, 0, sizeof(*messages));
+	messages->n_listeners = conf->n_listeners;
+	gethostname(messages->hostname, sizeof(messages->hostname) - 1);
+	messages->list = calloc((size_t)conf->n_listeners + 1,
+	    REFUSAL_COUNT * sizeof(*messages->list));
+	if (messages->list == NULL)
+		return -1;
+	n = compile(messages, conf);
+	messages->segments = calloc((size_t)n + 1, sizeof(*messages->segments));
+	if (messages->segments == NULL) {
+		messages_free(messages);
+		errno = ENOMEM;
+		return -1;
+	}
+	compile(messages, conf);
+	return 0;
+}
+
+void
+messages_free(struct messages *messages)
+{
+	free(messages->list);
+	free(messages->segments);
+	memset(messages, 0, sizeof(*messages));
+}
+
+size_t
+messages_render(const struct messages *messages, const struct conf *conf,
+    int listener, enum refusal why, struct greet_values *values, char *out)
+{
+	uint32_t row =
+	    listener == -1 ? messages->n_listeners : (uint32_t)listener;
+	const struct message *message =
+	    &messages->list[row * REFUSAL_COUNT + (uint32_t)why];
+
+	values->hostname = messages->hostname;
+	values->reason = refusal_name(why);
+	return greet_render(&messages->segments[message->first],
+	    message->n_segments, conf->text + message->offset, values, out);
+}

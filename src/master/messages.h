@@ -1,0 +1,47 @@
+/* What the refused are told: the texts of the configuration, compiled. */
+#ifndef MASTER_MESSAGES_H
+#define MASTER_MESSAGES_H
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stats.h"
+#include "shared/greet.h"
+
+struct conf;
+
+/* A message with all variables filled in, bytes.  As much as the smallest send
+ * buffer of tcp(7), tcp_wmem, so that one send takes it whole. */
+#define MESSAGE_MAX 4096
+
+struct message {
+	uint32_t offset; /* of its text, in conf->text */
+	uint32_t first; /* of its segments */
+	uint32_t n_segments;
+};
+
+/* Start with all zero. */
+struct messages {
+	struct message *list; /* REFUSAL_COUNT a listener, then the top ones */
+	struct greet_segment *segments;
+	uint32_t n_listeners;
+	char hostname[HOST_NAME_MAX + 1]; /* when they were compiled */
+};
+
+/* Compiles the texts of conf, which is to be kept unchanged as long as they are
+ * used.  Returns 0, or -1 with errno ENOMEM; then there is nothing to free. */
+int messages_make(struct messages *messages, const struct conf *conf);
+
+void messages_free(struct messages *messages);
+
+/*
+ * Writes what a client of the listener with that index, refused for that
+ * reason, is told; -1: of a listener that is not in the configuration any more.
+ * Fills in values->hostname and values->reason.  out has room for MESSAGE_MAX
+ * bytes.  Returns how many bytes were written, without a NUL.
+ */
+size_t messages_render(const struct messages *messages, const struct conf *conf,
+    int listener, enum refusal why, struct greet_values *values, char *out);
+
+#endif

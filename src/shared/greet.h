@@ -1,0 +1,87 @@
+/* A message with variables: compiled once, rendered for each client. */
+#ifndef SHARED_GREET_H
+#define SHARED_GREET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "addr.h"
+
+/*
+ * In the text of a message %{NAME} is a variable, and '%' before anything but
+ * '{' is itself.  %{time} is RFC 3339 in UTC, %{time:FORMAT} what utc_format()
+ * makes of FORMAT, which cannot hold a '}'.
+ */
+enum greet_what {
+	GREET_LITERAL, /* bytes of the text */
+	GREET_CLIENT_IP,
+	GREET_CLIENT_PORT,
+	GREET_SERVER_IP,
+	GREET_SERVER_PORT,
+	GREET_LISTENER,
+	GREET_HOSTNAME,
+	GREET_ID,
+	GREET_CLIENTS,
+	GREET_TIME,
+	GREET_TIME_FORMAT, /* bytes of the text are the format */
+	GREET_UNIXTIME,
+	GREET_REASON,
+	GREET_LIMIT,
+	GREET_RETRY_AFTER,
+};
+
+/* Plain data without pointers: the text may move. */
+struct greet_segment {
+	uint32_t what; /* enum greet_what */
+	uint32_t offset; /* from the start of the text */
+	uint32_t length;
+};
+
+/* What the variables stand for.  Of a text longer than GREET_WORD_MAX only the
+ * start is shown. */
+struct greet_values {
+	struct addr client;
+	struct addr server;
+	const char *listener;
+	const char *hostname;
+	const char *reason;
+	uint64_t id;
+	int64_t time; /* seconds since 1970; before that is 1970 */
+	uint32_t clients;
+	uint32_t limit; /* 0: none, or not known */
+	uint32_t retry_after; /* seconds; 0: not known */
+};
+
+#define GREET_WORD_MAX 64 /* a listener's name; HOST_NAME_MAX of limits.h */
+
+enum greet_error {
+	GREET_GOOD,
+	GREET_UNCLOSED, /* "%{" without "}" */
+	GREET_UNKNOWN, /* no variable of that name */
+	GREET_BAD_TIME, /* no format of a time */
+};
+
+/* What greet_compile() found. */
+struct greet_size {
+	size_t segments;
+	size_t longest; /* bytes that the message can become */
+	size_t where; /* the offset of the error */
+};
+
+/*
+ * Takes text (length bytes, below 4 GiB) apart and says what that needs.
+ * Stores the segments in their order, but not more than room; none when
+ * segments is NULL.  A segment holds at least one byte of the text.
+ */
+enum greet_error greet_compile(const char *text, size_t length,
+    struct greet_segment *segments, size_t room, struct greet_size *size);
+
+/*
+ * Writes the message of n segments of text to out, which has room for
+ * greet_size.longest bytes; no NUL.  Returns how many bytes that were.  What a
+ * value holds is not looked at: a "%{" in it is two bytes.
+ */
+size_t greet_render(const struct greet_segment *segments, size_t n,
+    const char *text, const struct greet_values *values, char *out);
+
+#endif

@@ -1,0 +1,310 @@
+/* Connections that linger: bounded in number, time and bytes, and never reset
+ * while their client talks. */
+#include "config.h"
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "master/clock.h"
+#include "master/linger.h"
+
+#define TIME (2 * CLOCK_SECOND)
+#define CLIENTS_MAX (LINGER_MAX + 10)
+
+static struct linger_set set;
+static int epoll;
+static int clients[CLIENTS_MAX]; /* the other ends */
+
+static int
+test_setup(void **state)
+{
+	struct rlimit limit;
+	unsigned i;
+
+	(void)state;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	epoll = epoll_create1(EPOLL_CLOEXEC);
+	for (i = 0; i < CLIENTS_MAX; i++)
+		clients[i] = -1;
+	linger_init(&set, epoll, EVENT_LINGER, TIME);
+	return epoll == -1 ? -1 : 0;
+}
+
+static int
+test_teardown(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	linger_clear(&set);
+	for (i = 0; i < CLIENTS_MAX; i++)
+		if (clients[i] != -1)
+			close(clients[i]);
+	close(epoll);
+	return 0;
+}
+
+/* A connection whose server has said "no" and ended.  Returns the server's end,
+ * which the set then has. */
+static int
+add(unsigned client, int64_t now)
+{
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
+			     ends), 0);
+	clients[client] = ends[1];
+	assert_int_equal(send(ends[0], "no", 2, MSG_NOSIGNAL), 2);
+	shutdown(ends[0], SHUT_WR);
+	linger_add(&set, ends[0], now);
+	return ends[0];
+}
+
+static bool
+is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) != -1;
+}
+
+/* True when the client has its text and the server has closed. */
+static bool
+is_ended(unsigned client)
+{
+	return send(clients[client], "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+	    -1 && errno == EPIPE;
+}
+
+/* Lets the set do what epoll says; returns how many events there were. */
+static int
+dispatch(void)
+{
+	struct epoll_event events[CLIENTS_MAX];
+	int i, n = epoll_wait(epoll, events, CLIENTS_MAX, 0);
+
+	for (i = 0; i < n; i++) {
+		assert_int_equal(event_kind(&events[i]), EVENT_LINGER);
+		linger_event(&set, event_index(&events[i]));
+	}
+	return n;
+}
+
+/* What the client says is thrown away; its end is the end. */
+static void
+client_ends_it(void **state)
+{
+	char text[8];
+	int fd = add(0, 1000);
+
+	(void)state;
+	assert_int_equal(dispatch(), 0);
+	assert_int_equal(send(clients[0], "x", 1, MSG_NOSIGNAL), 1);
+	assert_int_equal(dispatch(), 1);
+	assert_int_equal(dispatch(), 0);
+	assert_true(is_open(fd));
+	assert_int_equal(recv(clients[0], text, sizeof(text), 0), 2);
+	assert_int_equal(set.n, 1);
+	close(clients[0]);
+	clients[0] = -1;
+	assert_int_equal(dispatch(), 1);
+	assert_int_equal(set.n, 0);
+	assert_false(is_open(fd));
+	assert_int_equal(linger_wakeup(&set), CLOCK_NEVER);
+}
+
+/* Each has its time, and not more. */
+static void
+time_ends_it(void **state)
+{
+	int first = add(0, 1000), second = add(1, 5000);
+
+	(void)state;
+	assert_int_equal(linger_wakeup(&set), 1000 + TIME);
+	linger_step(&set, 999 + TIME);
+	assert_true(is_open(first));
+	linger_step(&set, 1000 + TIME);
+	assert_false(is_open(first));
+	assert_true(is_open(second));
+	assert_true(is_ended(0));
+	assert_int_equal(linger_wakeup(&set), 5000 + TIME);
+	linger_step(&set, CLOCK_NEVER);
+	assert_false(is_open(second));
+	assert_int_equal(linger_wakeup(&set), CLOCK_NEVER);
+}
+
+/* Ends in the middle, at the oldest and at the youngest leave the order. */
+static void
+order_stays(void **state)
+{
+	static const unsigned gone[] = { 2, 0, 4 };
+	int fds[5];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 5; i++)
+		fds[i] = add(i, i * 1000);
+	for (i = 0; i < 3; i++) {
+		close(clients[gone[i]]);
+		clients[gone[i]] = -1;
+		assert_int_equal(dispatch(), 1);
+		assert_false(is_open(fds[gone[i]]));
+	}
+	assert_int_equal(set.n, 2);
+	assert_int_equal(linger_wakeup(&set), 1000 + TIME);
+	linger_step(&set, 1000 + TIME);
+	assert_false(is_open(fds[1]));
+	assert_int_equal(linger_wakeup(&set), 3000 + TIME);
+	add(0, 6000);
+	assert_int_equal(linger_wakeup(&set), 3000 + TIME);
+	linger_step(&set, 3000 + TIME);
+	assert_int_equal(linger_wakeup(&set), 6000 + TIME);
+}
+
+/* When all places are taken the oldest goes, with what it said read. */
+static void
+oldest_gives_way(void **state)
+{
+	int fds[CLIENTS_MAX];
+	char text[8];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < LINGER_MAX; i++)
+		fds[i] = add(i, i);
+	assert_int_equal(set.n, LINGER_MAX);
+	for (i = 0; i < LINGER_MAX; i++)
+		assert_true(is_open(fds[i]));
+	for (i = 0; i < 10; i++) {
+		assert_int_equal(send(clients[i], "x", 1, MSG_NOSIGNAL), 1);
+		add(LINGER_MAX + i, LINGER_MAX);
+		assert_int_equal(set.n, LINGER_MAX);
+		assert_true(is_ended(i));
+		/* Had it not been read, this were ECONNRESET. */
+		assert_int_equal(recv(clients[i], text, sizeof(text), 0), 2);
+		assert_int_equal(recv(clients[i], text, sizeof(text), 0), 0);
+	}
+	assert_int_equal(linger_wakeup(&set), 10 + TIME);
+	assert_false(is_ended(10));
+}
+
+static void
+gives_up_when_asked(void **state)
+{
+	int first = add(0, 0), second = add(1, 0);
+
+	(void)state;
+	assert_true(linger_give_up(&set));
+	assert_false(is_open(first));
+	assert_true(is_open(second));
+	assert_true(linger_give_up(&set));
+	assert_false(is_open(second));
+	assert_false(linger_give_up(&set));
+	add(2, 0);
+	add(3, 0);
+	linger_clear(&set);
+	assert_int_equal(set.n, 0);
+	assert_true(is_ended(2) && is_ended(3));
+}
+
+/* Who talks without an end is cut off. */
+static void
+bytes_are_bounded(void **state)
+{
+	static char much[65536];
+	uint64_t said = 0;
+	ssize_t n;
+
+	(void)state;
+	add(0, 0);
+	while (set.n > 0) {
+		n = send(clients[0], much, sizeof(much),
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+		said += n > 0 ? (uint64_t)n : 0;
+		dispatch();
+		assert_true(said < LINGER_BYTES_MAX + (UINT64_C(1) << 20));
+	}
+	assert_true(said >= LINGER_BYTES_MAX);
+}
+
+/* An event of one that is gone meanwhile, or whose place another one has. */
+static void
+stale_events(void **state)
+{
+	struct epoll_event events[2];
+
+	(void)state;
+	add(0, 0);
+	assert_int_equal(send(clients[0], "x", 1, MSG_NOSIGNAL), 1);
+	assert_int_equal(epoll_wait(epoll, events, 2, 0), 1);
+	linger_give_up(&set);
+	linger_event(&set, event_index(&events[0]));
+	assert_int_equal(set.n, 0);
+	add(1, 0);
+	linger_event(&set, event_index(&events[0]));
+	assert_int_equal(set.n, 1);
+	assert_false(is_ended(1));
+}
+
+/* A copy of the descriptor elsewhere must not leave a watch behind. */
+static void
+copies_do_not_stay_watched(void **state)
+{
+	int ends[2], copy;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
+			     ends), 0);
+	copy = dup(ends[0]);
+	clients[0] = ends[1];
+	linger_add(&set, ends[0], 0);
+	linger_give_up(&set);
+	assert_int_equal(send(clients[0], "x", 1, MSG_NOSIGNAL), 1);
+	assert_int_equal(dispatch(), 0);
+	close(copy);
+}
+
+/* What cannot be watched is closed, not kept. */
+static void
+unwatched(void **state)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	linger_add(&set, null, 0);
+	assert_int_equal(set.n, 0);
+	assert_false(is_open(null));
+}
+
+#define TEST(name) \
+	cmocka_unit_test_setup_teardown(name, test_setup, test_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(client_ends_it),
+		TEST(time_ends_it),
+		TEST(order_stays),
+		TEST(oldest_gives_way),
+		TEST(gives_up_when_asked),
+		TEST(bytes_are_bounded),
+		TEST(stale_events),
+		TEST(copies_do_not_stay_watched),
+		TEST(unwatched),
+	};
+
+	return cmocka_run_group_tests_name("linger", tests, NULL, NULL);
+}
