@@ -13,6 +13,7 @@
 #include "conf.h"
 #include "daemonize.h"
 #include "events.h"
+#include "gate.h"
 #include "nofile.h"
 #include "notify.h"
 #include "server.h"
@@ -182,6 +183,7 @@ commit(struct server *server, struct candidate *candidate, int64_t now)
 	swap(server, candidate);
 	names_of(server->conf, names);
 	stats_use(&server->stats, names, server->conf->n_listeners);
+	gate_configure(server, now);
 	log_configure(server->conf, server->foreground);
 	listeners_say(server);
 	listeners_watch(server);

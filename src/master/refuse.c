@@ -11,12 +11,19 @@
 
 #include "clock.h"
 #include "conf.h"
+#include "gate.h"
 #include "server.h"
 
 #define REFUSED_LOG_INTERVAL CLOCK_SECOND
 
 static const char *const refusal_texts[REFUSAL_COUNT] = {
 	[REFUSAL_BUSY] = "busy, try again later\n",
+	[REFUSAL_RATE] = "too many new clients, try again later\n",
+	[REFUSAL_BUSY_PER_SOURCE] =
+	    "too many clients from your address, try again later\n",
+	[REFUSAL_RATE_PER_SOURCE] =
+	    "too many new clients from your address, try again later\n",
+	[REFUSAL_DENIED] = "denied\n",
 	[REFUSAL_NO_RESOURCES] = "out of resources, try again later\n",
 };
 
@@ -48,16 +55,22 @@ refuse(struct server *server, uint32_t slot, enum refusal why, int64_t now)
 {
 	struct client *client = &server->clients.slots[slot];
 	const char *text = refusal_texts[why];
+	size_t length = strlen(text);
 	char dump[4096];
 	int i;
 
-	send(client->fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (client->refusal != NULL) {
+		text = client->refusal;
+		length = client->refusal_length;
+	}
+	send(client->fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 	shutdown(client->fd, SHUT_WR);
 	for (i = 0; i < 16 && recv(client->fd, dump, sizeof(dump),
 				  MSG_DONTWAIT | MSG_TRUNC) > 0;
 	     i++)
 		;
 	close(client->fd);
+	gate_release(server, client);
 	stats_refuse(&server->stats, client->row, why);
 	refused_log(server, client, why, now);
 	clients_remove(&server->clients, slot);

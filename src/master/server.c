@@ -66,6 +66,9 @@ init(struct server *server)
 	if (clients_init(&server->clients) == -1)
 		fatal(EXIT_SYSTEM, "start: table of clients: %s",
 		    strerror(errno));
+	if (admit_init(&server->admit) == -1)
+		fatal(EXIT_SYSTEM, "start: table of sources: %s",
+		    strerror(errno));
 	failed = spawners_init(
 	    &server->spawners, server->epoll, server->executable);
 	if (failed != NULL)
@@ -261,6 +264,7 @@ end(struct server *server)
 	control_close(server);
 	snapshot_free(&server->snapshot);
 	clients_free(&server->clients);
+	admit_free(&server->admit);
 	free(server->stats.rows);
 	free(server->conf);
 	notify_end();

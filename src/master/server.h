@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "admit.h"
 #include "backoff.h"
 #include "clients.h"
 #include "control.h"
@@ -44,6 +45,7 @@ struct server {
 	struct reload reload;
 	struct control control; /* its fd is set before server_run() */
 
+	struct admit admit; /* who is let in */
 	struct clients clients;
 	struct stats stats;
 	struct backoff accepting; /* out of descriptors or memory */

@@ -14,6 +14,10 @@
 
 static const char *const refusal_names[REFUSAL_COUNT] = {
 	[REFUSAL_BUSY] = "busy",
+	[REFUSAL_RATE] = "rate",
+	[REFUSAL_BUSY_PER_SOURCE] = "busy_per_source",
+	[REFUSAL_RATE_PER_SOURCE] = "rate_per_source",
+	[REFUSAL_DENIED] = "denied",
 	[REFUSAL_NO_RESOURCES] = "no_resources",
 };
 
