@@ -34,7 +34,7 @@ bucket_wait(struct bucket *bucket, const struct bucket_rule *rule, int64_t now)
 		return 0;
 	/* A reload may have made the bucket smaller. */
 	if (missing <= 0 || now - bucket->at >= time_of(missing, rule))
-		bucket_fill(bucket, rule, now);
+		bucket_fill(bucket, rule, now > bucket->at ? now : bucket->at);
 	else if (now > bucket->at) {
 		bucket->level += (now - bucket->at) * rule->rate;
 		bucket->at = now;
