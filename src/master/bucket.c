@@ -32,9 +32,9 @@ bucket_wait(struct bucket *bucket, const struct bucket_rule *rule, int64_t now)
 
 	if (rule->rate == 0)
 		return 0;
-	/* A reload may have made the bucket smaller. */
-	if (missing <= 0 || now - bucket->at >= time_of(missing, rule))
-		bucket_fill(bucket, rule, now > bucket->at ? now : bucket->at);
+	/* Less than nothing is missing when a reload made the bucket smaller. */
+	if (now - bucket->at >= time_of(missing, rule))
+		bucket_fill(bucket, rule, now);
 	else if (now > bucket->at) {
 		bucket->level += (now - bucket->at) * rule->rate;
 		bucket->at = now;

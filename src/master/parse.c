@@ -13,6 +13,7 @@
 #include "lines.h"
 #include "precheck.h"
 #include "report.h"
+#include "rule.h"
 #include "suggest.h"
 #include "syntax.h"
 #include "value.h"
@@ -131,33 +132,6 @@ set_defaults(
 
 /* ---------------------------------------------------------------------- rules */
 
-/* What a rule needs: both keys, and not too much to say to those it denies. */
-static void
-check_rule(struct parse *parse, struct conf_rule *rule, const char *prefix,
-    const config_setting_t *group)
-{
-	const config_setting_t *greeting =
-	    config_setting_get_member(group, "greeting");
-
-	if (config_setting_get_member(group, "from") == NULL)
-		parse_error(parse, rule->line,
-		    "%sfrom: missing, allowed is \"any\" or a list of networks",
-		    prefix);
-	if (config_setting_get_member(group, "action") == NULL)
-		parse_error(parse, rule->line,
-		    "%saction: missing, allowed is \"allow\" or \"deny\"",
-		    prefix);
-	if (greeting == NULL)
-		return;
-	rule->greeting_line = config_setting_source_line(greeting);
-	if (rule->action == CONF_DENY &&
-	    rule->greeting.length > CONF_DENIAL_MAX)
-		parse_error(parse, rule->greeting_line,
-		    "%sgreeting: is %u bytes long, allowed are 0 to %u with "
-		    "action = \"deny\"",
-		    prefix, (unsigned)rule->greeting.length, CONF_DENIAL_MAX);
-}
-
 static void
 parse_rule(struct parse *parse, const char *prefix,
     const config_setting_t *group)
@@ -169,7 +143,7 @@ parse_rule(struct parse *parse, const char *prefix,
 	rule->line = config_setting_source_line(group);
 	set_defaults(parse, SCHEMA_RULE, rule, false);
 	walk_group(parse, &place, group);
-	check_rule(parse, rule, prefix, group);
+	rule_check(parse, rule, prefix, group);
 }
 
 static void

@@ -68,6 +68,21 @@ a_burst_then_the_rate(void **state)
 	assert_takes(&bucket, &rule, INT64_MAX, 3);
 }
 
+/* A third of a second is no whole number of microseconds. */
+static void
+waits_are_rounded_up(void **state)
+{
+	const struct bucket_rule rule = { 3000, 1 };
+	struct bucket bucket;
+
+	(void)state;
+	bucket_fill(&bucket, &rule, 0);
+	assert_takes(&bucket, &rule, 0, 1);
+	assert_int_equal(bucket_wait(&bucket, &rule, 0), 333334);
+	assert_int_equal(bucket_wait(&bucket, &rule, 333333), 1);
+	assert_takes(&bucket, &rule, 333334, 1);
+}
+
 /* Asking each microsecond loses nothing to rounding. */
 static void
 nothing_is_lost(void **state)
@@ -157,6 +172,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(burst_is_the_rate_rounded_up),
 		cmocka_unit_test(a_burst_then_the_rate),
+		cmocka_unit_test(waits_are_rounded_up),
 		cmocka_unit_test(nothing_is_lost),
 		cmocka_unit_test(the_ends_of_the_range),
 		cmocka_unit_test(no_rate_is_no_limit),
