@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "admit.h"
 #include "shared/addr.h"
 #include "shared/plan.h"
 
@@ -33,9 +34,14 @@ struct client {
 	uint8_t state; /* enum client_state */
 	uint8_t ending; /* enum client_ending */
 	uint8_t log; /* enum conf_log_clients */
+	uint32_t session; /* of the running plan, until a spawner has it */
+	uint32_t source; /* of struct admit; ADMIT_NO_SOURCE: not counted */
 	uint32_t greeting_length; /* bytes it should get */
-	uint32_t limit; /* that it is refused for; 0: none, or not known */
-	uint32_t retry_after; /* seconds, when it is refused; 0: not known */
+	/* Of one that is being refused, else 0: */
+	uint32_t limit; /* the one that was reached, admit.h */
+	uint32_t retry_after; /* seconds, admit.h */
+	uint32_t refusal_length;
+	const char *refusal; /* its rule's text, in the running plan; or NULL */
 	uint64_t id;
 	uint64_t generation; /* of the spawner that it was handed to last */
 	int64_t accepted; /* clock_now() */

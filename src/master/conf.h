@@ -20,6 +20,10 @@ struct report;
 #define CONF_GREETING_MAX (1u << 20) /* one greeting, bytes, as written */
 #define CONF_LISTENERS_MAX 256
 #define CONF_ADDRESSES_MAX 1024 /* of all listeners */
+#define CONF_RULES_MAX 1024 /* of all listeners */
+#define CONF_LISTENER_RULES_MAX 64 /* of one */
+#define CONF_NETS_MAX 1024 /* of all rules, and of limits.exempt */
+#define CONF_DENIAL_MAX 1024 /* bytes that a denied client is sent */
 #define CONF_TEXT_MAX (CONF_TEXTS_MAX + (1u << 17)) /* plus the defaults */
 #define CONF_REFUSAL_MAX 1024 /* a text for the refused, bytes, as written */
 #define CONF_NAME_MAX 64 /* a listener's name, bytes; it is in each log line */
@@ -39,6 +43,7 @@ enum conf_log_clients { CONF_CLIENTS_ALL, CONF_CLIENTS_ERRORS,
 	CONF_CLIENTS_NONE };
 enum conf_when_full { CONF_FULL_QUEUE, CONF_FULL_REFUSE };
 enum conf_line_ending { CONF_ENDING_ASIS, CONF_ENDING_LF, CONF_ENDING_CRLF };
+enum conf_action { CONF_ALLOW, CONF_DENY };
 enum conf_sandbox { CONF_SANDBOX_REQUIRED, CONF_SANDBOX_OFF };
 
 /* Every number is an int64_t, so that one schema row can reach any of them.
@@ -53,6 +58,13 @@ struct conf_log {
 struct conf_limits {
 	int64_t max_clients;
 	int64_t when_full; /* enum conf_when_full */
+	int64_t max_clients_per_source; /* 0: no limit */
+	int64_t ipv4_prefix; /* bits that make a source */
+	int64_t ipv6_prefix;
+	int64_t rate; /* thousandths of a client a second; 0: no limit */
+	int64_t burst; /* 0: the rate rounded up */
+	int64_t rate_per_source; /* as rate */
+	int64_t burst_per_source; /* as burst */
 };
 
 struct conf_timeouts {
@@ -79,10 +91,33 @@ struct conf_address {
 	uint32_t line;
 };
 
+/* A network. */
+struct conf_net {
+	struct addr addr; /* no port, no scope; AF_UNSPEC: any address */
+	uint32_t prefix; /* all bits behind it are 0 */
+	uint32_t line;
+};
+
+/* So many of conf->net, from that one on. */
+struct conf_nets {
+	uint32_t first;
+	uint32_t n;
+};
+
+struct conf_rule {
+	uint32_t line; /* where its group starts */
+	uint32_t greeting_line; /* 0: no greeting of its own */
+	struct conf_nets from;
+	struct conf_text greeting; /* to those allowed, or denied */
+	int64_t action; /* enum conf_action */
+};
+
 struct conf_listener {
 	uint32_t line; /* where its group starts; 0 for the built-in one */
 	uint32_t first_address; /* index into conf->address */
 	uint32_t n_addresses;
+	uint32_t first_rule; /* index into conf->rule */
+	uint32_t n_rules;
 	struct conf_text name;
 	struct conf_text greeting; /* "" when greeting_file is set */
 	struct conf_text greeting_file; /* "": none */
@@ -108,14 +143,19 @@ struct conf {
 	struct conf_text control_socket; /* "": none */
 	struct conf_log log;
 	struct conf_limits limits;
+	struct conf_nets exempt; /* limits.exempt */
 	struct conf_timeouts timeouts;
 	struct conf_refusals refusals;
 	int64_t sandbox; /* enum conf_sandbox */
 	uint32_t n_listeners;
 	uint32_t n_addresses;
+	uint32_t n_rules;
+	uint32_t n_nets;
 	uint32_t text_length;
 	struct conf_listener listener[CONF_LISTENERS_MAX];
 	struct conf_address address[CONF_ADDRESSES_MAX];
+	struct conf_rule rule[CONF_RULES_MAX];
+	struct conf_net net[CONF_NETS_MAX];
 	char text[]; /* text_length bytes */
 };
 
@@ -190,12 +230,18 @@ struct conf_greeting {
 };
 
 /*
- * Makes the greetings of all listeners, in their order: reads each
- * greeting_file with the caller's effective rights (path is the configuration
- * file's, for messages) and converts line endings ("lf": CRLF becomes LF;
+ * How many there are: one for each listener, then one for each rule that has
+ * its own (greeting_line is not 0), all in their order.
+ */
+size_t conf_greetings_count(const struct conf *conf);
+
+/*
+ * Makes all greetings, in the order above: reads each greeting_file with the
+ * caller's effective rights (path is the configuration file's, for messages)
+ * and converts line endings as the listener says ("lf": CRLF becomes LF;
  * "crlf": an LF without CR before it becomes CRLF).  Returns an array of
- * conf->n_listeners that conf_greetings_free() frees, or NULL with errors in
- * report.
+ * conf_greetings_count() that conf_greetings_free() frees, or NULL with errors
+ * in report.
  */
 struct conf_greeting *conf_greetings_load(
     const struct conf *conf, const char *path, struct report *report);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "net.h"
 #include "schema.h"
 
 /* Bytes of a string in a line: so many; or from so many on, up to a newline. A
@@ -111,6 +112,58 @@ put_addresses(const struct dump *dump, const struct conf_listener *listener)
 }
 
 static void
+put_nets(const struct dump *dump, struct conf_nets nets)
+{
+	char text[NET_TEXT_MAX];
+	uint32_t i;
+
+	fputs(nets.n != 1 ? "( " : "", dump->out);
+	for (i = 0; i < nets.n; i++)
+		fprintf(dump->out, "%s\"%s\"", i > 0 ? ", " : "",
+		    net_format(&dump->conf->net[nets.first + i], text));
+	fputs(nets.n == 0 ? ")" : nets.n > 1 ? " )" : "", dump->out);
+}
+
+static void put_value(const struct dump *dump, const struct schema_key *key,
+    enum schema_scope scope, const void *base);
+
+static void
+put_rule(const struct dump *dump, const struct conf_rule *rule)
+{
+	const struct schema_key *key;
+
+	fprintf(dump->out, "\n%s\t{", dump->indent);
+	for (key = schema_keys; key < schema_keys + schema_n_keys; key++) {
+		if (!schema_has(key, SCHEMA_RULE) ||
+		    (key->type == SCHEMA_GREETING && rule->greeting_line == 0))
+			continue;
+		fprintf(dump->out, " %s = ", schema_name_in(key, SCHEMA_RULE));
+		put_value(dump, key, SCHEMA_RULE, rule);
+		fputc(';', dump->out);
+	}
+	fputs(" }", dump->out);
+}
+
+static void
+put_rules(const struct dump *dump, const struct conf_listener *listener)
+{
+	const struct conf_rule *rule =
+	    &dump->conf->rule[listener->first_rule];
+	uint32_t i;
+
+	if (listener->n_rules == 0) {
+		fputs("( )", dump->out);
+		return;
+	}
+	fputc('(', dump->out);
+	for (i = 0; i < listener->n_rules; i++) {
+		fputs(i > 0 ? "," : "", dump->out);
+		put_rule(dump, &rule[i]);
+	}
+	fprintf(dump->out, "\n%s)", dump->indent);
+}
+
+static void
 put_value(const struct dump *dump, const struct schema_key *key,
     enum schema_scope scope, const void *base)
 {
@@ -121,6 +174,10 @@ put_value(const struct dump *dump, const struct schema_key *key,
 		    dump->out);
 	else if (schema_is_text(key))
 		put_string(dump, schema_text(key, scope, base));
+	else if (key->type == SCHEMA_NETS)
+		put_nets(dump, schema_nets(key, scope, base));
+	else if (key->type == SCHEMA_RULES)
+		put_rules(dump, base);
 	else
 		put_addresses(dump, base);
 }
@@ -135,7 +192,8 @@ is_tops(const struct conf *conf, const struct schema_key *key, const void *base)
 		conf_text(conf, schema_text(key, SCHEMA_TOP, conf))) == 0;
 }
 
-/* Of greeting and greeting_file only one is written. */
+/* Of greeting and greeting_file only one is written; a number that cannot be
+ * written is a default that is said in words. */
 static bool
 is_left_out(const struct conf *conf, const struct schema_key *key,
     enum schema_scope scope, const void *base)
@@ -144,6 +202,9 @@ is_left_out(const struct conf *conf, const struct schema_key *key,
 	bool file;
 
 	if (key->type == SCHEMA_LISTENERS)
+		return true;
+	if (schema_is_number(key) &&
+	    !schema_allows(key, schema_number(key, scope, base)))
 		return true;
 	if (scope == SCHEMA_TOP)
 		return false;

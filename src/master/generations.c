@@ -14,6 +14,7 @@
 #include "conf.h"
 #include "daemonize.h"
 #include "events.h"
+#include "gate.h"
 #include "notify.h"
 #include "server.h"
 #include "trial.h"
@@ -189,6 +190,7 @@ commit(struct server *server, struct candidate *candidate, int64_t now)
 	swap(server, candidate);
 	names_of(server->conf, names);
 	stats_use(&server->stats, names, server->conf->n_listeners);
+	gate_configure(server, now);
 	log_configure(server->conf, server->foreground);
 	listeners_say(server);
 	listeners_watch(server);

@@ -1,4 +1,4 @@
-/* The bytes that the listeners send. */
+/* The bytes that the listeners and their rules send. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -63,6 +63,16 @@ copy_text(struct conf_greeting *greeting, const struct conf *conf,
 	return 0;
 }
 
+static int
+convert(struct conf_greeting *greeting, const struct conf_listener *listener)
+{
+	if (listener->line_ending == CONF_ENDING_LF)
+		convert_to_lf(greeting);
+	if (listener->line_ending == CONF_ENDING_CRLF)
+		return convert_to_crlf(greeting);
+	return 0;
+}
+
 /* Makes one; on failure *why says why, and the file is to blame. */
 static int
 load_greeting(struct conf_greeting *greeting, const struct conf *conf,
@@ -77,11 +87,7 @@ load_greeting(struct conf_greeting *greeting, const struct conf *conf,
 	} else if (copy_text(greeting, conf, listener->greeting) == -1) {
 		return -1;
 	}
-	if (listener->line_ending == CONF_ENDING_LF)
-		convert_to_lf(greeting);
-	if (listener->line_ending == CONF_ENDING_CRLF)
-		return convert_to_crlf(greeting);
-	return 0;
+	return convert(greeting, listener);
 }
 
 static void
@@ -100,15 +106,49 @@ report_greeting(const struct conf *conf, size_t i, const char *path,
 		    (unsigned)listener->line, i, why);
 }
 
+/* Those of the listener's rules; *next is where the first one's place is. */
+static void
+load_rules(struct conf_greeting **next, const struct conf *conf,
+    const struct conf_listener *listener, const char *path,
+    struct report *report)
+{
+	const struct conf_rule *rule = &conf->rule[listener->first_rule];
+	const struct conf_rule *end = rule + listener->n_rules;
+
+	for (; rule < end; rule++) {
+		if (rule->greeting_line == 0)
+			continue;
+		if (copy_text(*next, conf, rule->greeting) == -1 ||
+		    convert(*next, listener) == -1)
+			report_error(report,
+			    "%s:%u: listeners[%td].rules[%td].greeting: out of "
+			    "memory",
+			    path, (unsigned)rule->greeting_line,
+			    listener - conf->listener,
+			    rule - &conf->rule[listener->first_rule]);
+		(*next)++;
+	}
+}
+
+size_t
+conf_greetings_count(const struct conf *conf)
+{
+	size_t i, n = conf->n_listeners;
+
+	for (i = 0; i < conf->n_rules; i++)
+		n += conf->rule[i].greeting_line != 0;
+	return n;
+}
+
 struct conf_greeting *
 conf_greetings_load(
     const struct conf *conf, const char *path, struct report *report)
 {
-	struct conf_greeting *greetings;
-	size_t i, errors = report->errors;
+	size_t i, n = conf_greetings_count(conf), errors = report->errors;
+	struct conf_greeting *greetings, *next;
 	const char *why;
 
-	greetings = calloc(conf->n_listeners, sizeof(*greetings));
+	greetings = calloc(n, sizeof(*greetings));
 	if (greetings == NULL) {
 		report_error(report, "%s: greetings: out of memory", path);
 		return NULL;
@@ -117,9 +157,12 @@ conf_greetings_load(
 		if (load_greeting(
 			&greetings[i], conf, &conf->listener[i], &why) == -1)
 			report_greeting(conf, i, path, why, report);
+	next = greetings + conf->n_listeners;
+	for (i = 0; i < conf->n_listeners; i++)
+		load_rules(&next, conf, &conf->listener[i], path, report);
 	if (report->errors == errors)
 		return greetings;
-	conf_greetings_free(greetings, conf->n_listeners);
+	conf_greetings_free(greetings, n);
 	return NULL;
 }
 

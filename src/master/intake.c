@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "conf.h"
 #include "events.h"
+#include "gate.h"
 #include "refuse.h"
 #include "reaper.h"
 #include "server.h"
@@ -42,13 +43,13 @@ static bool
 hand_over(struct server *server, uint32_t slot, int64_t now)
 {
 	struct client *client = &server->clients.slots[slot];
-	int session = server->stats.rows[client->row].session;
+	const struct plan *plan = server->snapshot.plan;
 
 	if (!spawners_can_take(&server->spawners) ||
 	    backoff_waits(&server->forking, now))
 		return false;
 	if (spawners_hand_over(&server->spawners, slot, client->fd,
-		(uint32_t)session, now) == -1) {
+		client->session, now) == -1) {
 		/* EPIPE, ECONNRESET: it is dead, and about to be reaped. */
 		if (errno != EPIPE && errno != ECONNRESET)
 			backoff_fail(
@@ -56,6 +57,8 @@ hand_over(struct server *server, uint32_t slot, int64_t now)
 		return false;
 	}
 	client->state = CLIENT_HANDED;
+	client->greeting_length =
+	    plan->session[client->session].greeting_length;
 	client->generation = spawners_generation(&server->spawners);
 	return true;
 }
@@ -139,21 +142,18 @@ full_begin(struct server *server, const char *listener, uint32_t live,
 	    listener, (unsigned)live, (int)limit);
 }
 
-/* True when the daemon, or this listener, has as many clients as it may. */
-static bool
-is_full(struct server *server, const struct conf_listener *group,
-    const struct stats_row *row)
+/* Says that the limits of that listener, or of the daemon, are reached. */
+static void
+full_note(struct server *server, const struct listener *listener,
+    const struct conf_limits *limits)
 {
-	const struct conf_limits *all = &server->conf->limits;
+	const struct stats_row *row = &server->stats.rows[listener->row];
 
-	if (server->stats.live >= all->max_clients)
-		full_begin(server, "-", server->stats.live, all->max_clients);
-	else if (row->live >= group->limits.max_clients)
-		full_begin(server, row->name, row->live,
-		    group->limits.max_clients);
+	if (limits == &server->conf->limits)
+		full_begin(server, "-", server->stats.live,
+		    limits->max_clients);
 	else
-		return false;
-	return true;
+		full_begin(server, row->name, row->live, limits->max_clients);
 }
 
 /* True when no listener is at its limit any more, by a margin. */
@@ -217,11 +217,8 @@ is_open(const struct server *server, int64_t now)
 static bool
 is_wanted(const struct server *server, const struct listener *listener)
 {
-	const struct conf_limits *limits = &group_of(server, listener)->limits;
-
-	return limits->when_full == CONF_FULL_REFUSE ||
-	    (server->stats.live < server->conf->limits.max_clients &&
-		server->stats.rows[listener->row].live < limits->max_clients);
+	return group_of(server, listener)->limits.when_full ==
+		CONF_FULL_REFUSE || gate_full(server, listener) == NULL;
 }
 
 static void
@@ -286,7 +283,6 @@ fill(struct server *server, struct client *client,
 	if (addr_is_any(&listener->bound) &&
 	    getsockname(client->fd, (struct sockaddr *)&local, &length) == 0)
 		addr_from_sockaddr(&client->local, &local);
-	client->greeting_length = session->greeting_length;
 	client->log = (uint8_t)group->log.clients;
 	client->accepted = now;
 	client->deadline = now + session->session_ms * CLOCK_MS;
@@ -295,7 +291,7 @@ fill(struct server *server, struct client *client,
 /* Accepts one client.  False when the listener has no more for now. */
 static bool
 accept_one(struct server *server, const struct listener *listener,
-    bool is_refused, int64_t now)
+    const struct conf_limits *full, int64_t now)
 {
 	struct sockaddr_storage peer;
 	socklen_t length = sizeof(peer);
@@ -322,9 +318,8 @@ accept_one(struct server *server, const struct listener *listener,
 	client->row = listener->row;
 	fill(server, client, listener, &peer, now);
 	stats_accept(&server->stats, listener->row);
-	if (is_refused)
-		refuse(server, slot, REFUSAL_BUSY, now);
-	else if (!hand_over(server, slot, now))
+	if (gate_pass(server, slot, full, now) &&
+	    !hand_over(server, slot, now))
 		wait_in_line(server, slot);
 	return true;
 }
@@ -334,12 +329,14 @@ intake_accept(struct server *server, uint32_t index, int64_t now)
 {
 	struct listener *listener = &server->listeners.list[index];
 	const struct conf_listener *group = group_of(server, listener);
-	bool full;
+	const struct conf_limits *full;
 	int i;
 
 	for (i = 0; i < ACCEPT_BATCH; i++) {
-		full = is_full(server, group, &server->stats.rows[listener->row]);
-		if ((full && group->limits.when_full == CONF_FULL_QUEUE) ||
+		full = gate_full(server, listener);
+		if (full != NULL)
+			full_note(server, listener, full);
+		if ((full != NULL && group->limits.when_full == CONF_FULL_QUEUE) ||
 		    !is_open(server, now)) {
 			mute(server, index);
 			return;

@@ -154,7 +154,7 @@ candidate_make(struct candidate *candidate, struct conf_greeting *greetings,
 			    "cannot be made");
 		fatal(EXIT_ADDRESS, "start: not all addresses can be bound");
 	}
-	conf_greetings_free(greetings, candidate->conf->n_listeners);
+	conf_greetings_free(greetings, conf_greetings_count(candidate->conf));
 }
 
 /* -t: all that can be known without binding or changing anything. */
@@ -162,7 +162,7 @@ static int
 configuration_test(
     struct candidate *candidate, struct conf_greeting *greetings)
 {
-	conf_greetings_free(greetings, candidate->conf->n_listeners);
+	conf_greetings_free(greetings, conf_greetings_count(candidate->conf));
 	log_report(&candidate->report);
 	configuration_free(candidate);
 	return EXIT_SUCCESS;

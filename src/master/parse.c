@@ -9,26 +9,30 @@
 
 #include "address.h"
 #include "conflict.h"
+#include "doubt.h"
 #include "lines.h"
 #include "precheck.h"
 #include "report.h"
+#include "rule.h"
 #include "suggest.h"
 #include "syntax.h"
 #include "value.h"
 
-#define PREFIX_MAX 24 /* "listeners[255]." */
+#define PREFIX_MAX 40 /* "listeners[255].rules[63]." */
 #define NAME_MAX_SHOWN 100 /* bytes of a key that a message shows */
 
 /* Where the walk is. */
 struct place {
 	enum schema_scope scope;
-	void *base; /* struct conf or struct conf_listener */
-	const char *prefix; /* "" or "listeners[0]." */
-	const char *group; /* "" or "limits." */
+	void *base; /* as scope says */
+	const char *prefix; /* "", "listeners[0]." or "listeners[0].rules[0]." */
+	const char *group; /* "", "limits." or, in the scope of rules, "rules." */
 };
 
 static void walk_group(struct parse *parse, const struct place *place,
     const config_setting_t *group);
+static void parse_rules(struct parse *parse, const struct place *place,
+    const config_setting_t *list);
 
 static void
 walk_key(struct parse *parse, const struct place *place,
@@ -42,7 +46,11 @@ walk_key(struct parse *parse, const struct place *place,
 		    config_setting_source_line(setting);
 	}
 	/* They inherit from the other keys, so these come first. */
-	if (key->type != SCHEMA_LISTENERS)
+	if (key->type == SCHEMA_LISTENERS)
+		return;
+	if (key->type == SCHEMA_RULES)
+		parse_rules(parse, place, setting);
+	else
 		value_store(parse, place->prefix, key, place->scope,
 		    place->base, setting);
 }
@@ -71,6 +79,7 @@ walk_setting(struct parse *parse, const struct place *place,
 {
 	char name[NAME_MAX_SHOWN], hint[SUGGEST_TEXT_MAX];
 	const struct schema_key *key;
+	size_t hidden = place->scope == SCHEMA_RULE ? strlen(place->group) : 0;
 
 	snprintf(name, sizeof(name), "%s%s", place->group,
 	    config_setting_name(setting));
@@ -81,7 +90,7 @@ walk_setting(struct parse *parse, const struct place *place,
 		walk_subgroup(parse, place, name, setting);
 	else
 		parse_error(parse, config_setting_source_line(setting),
-		    "%s%s: %s", place->prefix, name,
+		    "%s%s: %s", place->prefix, name + hidden,
 		    suggest_key(name, place->scope, hint));
 }
 
@@ -121,6 +130,60 @@ set_defaults(
 		    parse_add_text(parse, text, strlen(text)));
 	}
 }
+
+/* ---------------------------------------------------------------------- rules */
+
+static void
+parse_rule(struct parse *parse, const char *prefix,
+    const config_setting_t *group)
+{
+	struct conf *conf = parse->conf;
+	struct conf_rule *rule = &conf->rule[conf->n_rules++];
+	struct place place = { SCHEMA_RULE, rule, prefix, "rules." };
+
+	rule->line = config_setting_source_line(group);
+	set_defaults(parse, SCHEMA_RULE, rule, false);
+	walk_group(parse, &place, group);
+	rule_check(parse, rule, prefix, group);
+}
+
+static void
+parse_rules(struct parse *parse, const struct place *outer,
+    const config_setting_t *list)
+{
+	const struct schema_key *key = schema_find("rules");
+	struct conf_listener *listener = outer->base;
+	int i, n = config_setting_length(list);
+	char text[SCHEMA_TEXT_MAX], prefix[PREFIX_MAX];
+	const config_setting_t *element;
+
+	if (config_setting_type(list) != CONFIG_TYPE_LIST) {
+		value_report_type(parse, outer->prefix, key->name, list,
+		    schema_describe(key, text));
+		return;
+	}
+	if (n > key->max || n > CONF_RULES_MAX - (int)parse->conf->n_rules) {
+		parse_error(parse, config_setting_source_line(list),
+		    "%srules: %d groups are too many, allowed are 0 to %d, and "
+		    "%d in all listeners",
+		    outer->prefix, n, (int)key->max, CONF_RULES_MAX);
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		element = config_setting_get_elem(list, (unsigned)i);
+		snprintf(prefix, sizeof(prefix), "%srules[%d].", outer->prefix,
+		    i);
+		if (config_setting_type(element) == CONFIG_TYPE_GROUP)
+			parse_rule(parse, prefix, element);
+		else
+			value_report_type(parse, outer->prefix, "rules",
+			    element, "a group, as in { from = \"any\"; "
+			    "action = \"deny\"; }");
+	}
+	listener->n_rules = parse->conf->n_rules - listener->first_rule;
+}
+
+/* ------------------------------------------------------------------ listeners */
 
 static void
 set_address(struct parse *parse, struct conf_listener *listener)
@@ -197,6 +260,7 @@ add_listener(struct parse *parse, unsigned line)
 	listener->timeouts = conf->timeouts;
 	listener->refusals = conf->refusals;
 	listener->first_address = conf->n_addresses;
+	listener->first_rule = conf->n_rules;
 	listener->line = line;
 	return listener;
 }
@@ -285,6 +349,8 @@ walk_tree(struct parse *parse, const config_t *tree, bool as_root)
 		complete_listener(parse, listener, "");
 	}
 	conflict_find(conf, parse->path, parse->report);
+	if (parse->report->errors == 0)
+		doubt_find(conf, parse->path, parse->report);
 }
 
 int

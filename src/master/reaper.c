@@ -22,6 +22,7 @@
 #include "clock.h"
 #include "conf.h"
 #include "events.h"
+#include "gate.h"
 #include "server.h"
 
 /* A miss of wait4(pid) costs 0.4 us: so many in one pass are not felt. */
@@ -117,6 +118,7 @@ finish(struct server *server, uint32_t slot, int status,
 	bytes = bytes_of(client, &info);
 	server->stats.sent_bytes += bytes;
 	server->stats.cpu_us += (uint64_t)cpu_of(usage);
+	gate_release(server, client);
 	stats_end(&server->stats, client->row, outcome);
 	if (outcome == OUTCOME_VIOLATION || outcome == OUTCOME_CRASHED)
 		generation_crashed(server, client->generation);

@@ -9,6 +9,7 @@
 #include "address.h"
 #include "check.h"
 #include "conflict.h"
+#include "net.h"
 #include "report.h"
 #include "schema.h"
 
@@ -28,6 +29,10 @@ check_size(const struct conf *conf, size_t bytes)
 		return "n_listeners";
 	if (conf->n_addresses < 1 || conf->n_addresses > CONF_ADDRESSES_MAX)
 		return "n_addresses";
+	if (conf->n_rules > CONF_RULES_MAX)
+		return "n_rules";
+	if (conf->n_nets > CONF_NETS_MAX)
+		return "n_nets";
 	return NULL;
 }
 
@@ -73,12 +78,14 @@ static const char *
 check_keys(const struct conf *conf, enum schema_scope scope, const void *base)
 {
 	const struct schema_key *key;
+	int64_t number;
 
 	for (key = schema_keys; key < schema_keys + schema_n_keys; key++) {
 		if (!schema_has(key, scope))
 			continue;
-		if (schema_is_number(key) &&
-		    !schema_allows(key, schema_number(key, scope, base)))
+		number = schema_is_number(key) ?
+		    schema_number(key, scope, base) : key->number;
+		if (number != key->number && !schema_allows(key, number))
 			return key->name;
 		if (schema_is_text(key) &&
 		    !is_text_right(conf, key, schema_text(key, scope, base)))
@@ -133,27 +140,80 @@ check_addresses(const struct conf *conf, const struct conf_listener *listener)
 	return NULL;
 }
 
-/* The listeners share the addresses out in their order, without a rest. */
+static bool
+are_nets_right(const struct conf *conf, struct conf_nets nets, bool any_allowed)
+{
+	const struct conf_net *net = conf->net + nets.first;
+	const struct conf_net *end = net + nets.n;
+
+	for (; net < end; net++)
+		if (net_check(net, any_allowed) != NULL ||
+		    net->line > LINE_MAX_ALLOWED)
+			return false;
+	return true;
+}
+
+/* limits.exempt and the rules share the networks out in their order, without a
+ * rest. */
+static const char *
+check_rules(const struct conf *conf)
+{
+	const struct conf_rule *rule = conf->rule;
+	uint32_t next = conf->exempt.n;
+	const char *wrong;
+
+	if (conf->exempt.first != 0 || next > conf->n_nets ||
+	    !are_nets_right(conf, conf->exempt, false))
+		return "limits.exempt";
+	for (; rule < conf->rule + conf->n_rules; rule++) {
+		if (rule->from.first != next || rule->from.n < 1 ||
+		    rule->from.n > conf->n_nets - next ||
+		    !are_nets_right(conf, rule->from, true))
+			return "rules.from";
+		next += rule->from.n;
+		wrong = check_keys(conf, SCHEMA_RULE, rule);
+		if (wrong != NULL)
+			return wrong;
+		if (rule->line > LINE_MAX_ALLOWED ||
+		    rule->greeting_line > LINE_MAX_ALLOWED)
+			return "rules line";
+		if (rule->greeting.length > 0 &&
+		    (rule->greeting_line == 0 ||
+			(rule->action == CONF_DENY &&
+			    rule->greeting.length > CONF_DENIAL_MAX)))
+			return "rules.greeting";
+	}
+	return next != conf->n_nets ? "n_nets" : NULL;
+}
+
+/* The listeners share the addresses and the rules out in their order, without a rest. */
 static const char *
 check_listeners(const struct conf *conf)
 {
 	const struct conf_listener *listener = conf->listener;
 	const struct conf_listener *end = listener + conf->n_listeners;
 	const char *wrong = NULL;
-	uint32_t next = 0;
+	uint32_t next = 0, rule = 0;
 
 	for (; listener < end && wrong == NULL; listener++) {
 		if (listener->first_address != next ||
 		    listener->n_addresses < 1 ||
 		    listener->n_addresses > conf->n_addresses - next)
 			return "first_address";
+		if (listener->first_rule != rule ||
+		    listener->n_rules > CONF_LISTENER_RULES_MAX ||
+		    listener->n_rules > conf->n_rules - rule)
+			return "first_rule";
 		next += listener->n_addresses;
+		rule += listener->n_rules;
 		wrong = check_listener(conf, listener);
 		if (wrong == NULL)
 			wrong = check_addresses(conf, listener);
 	}
 	if (wrong == NULL && next != conf->n_addresses)
 		return "n_addresses";
+	if (wrong == NULL && rule != conf->n_rules)
+		return "n_rules";
 	return wrong;
 }
 
@@ -170,6 +230,8 @@ conf_recheck(const struct conf *conf, size_t bytes, const char *path,
 		wrong = check_keys(conf, SCHEMA_TOP, conf);
 	if (wrong == NULL)
 		wrong = check_listeners(conf);
+	if (wrong == NULL)
+		wrong = check_rules(conf);
 	if (wrong != NULL) {
 		report_error(report, "%s: the parser's answer is broken: %s",
 		    path, wrong);

@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "conf.h"
+#include "gate.h"
 #include "server.h"
 
 #define REFUSED_LOG_INTERVAL CLOCK_SECOND
@@ -35,9 +36,10 @@ refused_log(struct server *server, const struct client *client,
 	    (unsigned)client->local.port, refusal_name(why), suppressed);
 }
 
-/* One send that does not wait: a new connection's buffer takes all of it. */
-static void
-tell(struct server *server, const struct client *client, enum refusal why)
+/* The listener's text for that reason. */
+static size_t
+render(struct server *server, const struct client *client, enum refusal why,
+    char *out)
 {
 	const struct stats_row *row = &server->stats.rows[client->row];
 	struct greet_values values = {
@@ -50,10 +52,23 @@ tell(struct server *server, const struct client *client, enum refusal why)
 		.limit = client->limit,
 		.retry_after = client->retry_after,
 	};
-	char text[MESSAGE_MAX];
-	size_t length = messages_render(&server->messages, server->conf,
-	    row->session, why, &values, text);
 
+	return messages_render(&server->messages, server->conf, row->session,
+	    why, &values, out);
+}
+
+/* One send that does not wait: a new connection's buffer takes all of it. */
+static void
+tell(struct server *server, const struct client *client, enum refusal why)
+{
+	char rendered[MESSAGE_MAX];
+	const char *text = client->refusal;
+	size_t length = client->refusal_length;
+
+	if (text == NULL) {
+		text = rendered;
+		length = render(server, client, why, rendered);
+	}
 	if (length > 0)
 		send(client->fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 	shutdown(client->fd, SHUT_WR);
@@ -64,6 +79,7 @@ refuse(struct server *server, uint32_t slot, enum refusal why, int64_t now)
 {
 	struct client *client = &server->clients.slots[slot];
 
+	gate_release(server, client);
 	stats_refuse(&server->stats, client->row, why);
 	tell(server, client, why);
 	linger_add(&server->linger, client->fd, now);

@@ -125,7 +125,7 @@ prepare(struct server *server, struct candidate *candidate)
 		server->reload.is_sound = true;
 		result = candidate_prepare(candidate, greetings, server);
 	}
-	conf_greetings_free(greetings, candidate->conf->n_listeners);
+	conf_greetings_free(greetings, conf_greetings_count(candidate->conf));
 	return result;
 }
 

@@ -11,10 +11,19 @@
 #include "check.h"
 #include "shared/control.h"
 
-#define TOP(field) { offsetof(struct conf, field), SCHEMA_NOWHERE }
-#define OWN(field) { SCHEMA_NOWHERE, offsetof(struct conf_listener, field) }
-#define BOTH(field) \
-	{ offsetof(struct conf, field), offsetof(struct conf_listener, field) }
+#define TOP(field) \
+	{ offsetof(struct conf, field), SCHEMA_NOWHERE, SCHEMA_NOWHERE }
+#define OWN(field)                                               \
+	{ SCHEMA_NOWHERE, offsetof(struct conf_listener, field), \
+		SCHEMA_NOWHERE }
+#define BOTH(field)                                           \
+	{ offsetof(struct conf, field),                       \
+		offsetof(struct conf_listener, field), SCHEMA_NOWHERE }
+#define RULE(field) \
+	{ SCHEMA_NOWHERE, SCHEMA_NOWHERE, offsetof(struct conf_rule, field) }
+
+/* More than a machine can fork for; what is stored stays far from overflow. */
+#define RATE_MAX 100000
 
 static const struct schema_choice targets[] = {
 	{ "syslog", CONF_LOG_SYSLOG },
@@ -65,6 +74,12 @@ static const struct schema_choice clients[] = {
 static const struct schema_choice when_full[] = {
 	{ "queue", CONF_FULL_QUEUE },
 	{ "refuse", CONF_FULL_REFUSE },
+	{ NULL, 0 },
+};
+
+static const struct schema_choice actions[] = {
+	{ "allow", CONF_ALLOW },
+	{ "deny", CONF_DENY },
 	{ NULL, 0 },
 };
 
@@ -131,6 +146,15 @@ const struct schema_key schema_keys[] = {
 	    .number = CONF_ENDING_ASIS },
 	{ .name = "hold", .type = SCHEMA_BOOL, .offset = OWN(hold), .max = 1,
 	    .number = 0 },
+	{ .name = "rules", .type = SCHEMA_RULES, .offset = OWN(first_rule),
+	    .max = CONF_LISTENER_RULES_MAX },
+	{ .name = "rules.from", .type = SCHEMA_NETS, .offset = RULE(from),
+	    .min = 1, .max = CONF_NETS_MAX },
+	{ .name = "rules.action", .type = SCHEMA_CHOICE,
+	    .offset = RULE(action), .choices = actions,
+	    .number = CONF_ALLOW },
+	{ .name = "rules.greeting", .type = SCHEMA_GREETING,
+	    .offset = RULE(greeting), .max = CONF_GREETING_MAX, .text = "" },
 	{ .name = "log.target", .type = SCHEMA_CHOICE,
 	    .offset = TOP(log.target), .choices = targets,
 	    .number = CONF_LOG_SYSLOG },
@@ -149,6 +173,31 @@ const struct schema_key schema_keys[] = {
 	{ .name = "limits.when_full", .type = SCHEMA_CHOICE,
 	    .offset = BOTH(limits.when_full), .choices = when_full,
 	    .number = CONF_FULL_QUEUE },
+	{ .name = "limits.max_clients_per_source", .type = SCHEMA_INTEGER,
+	    .offset = BOTH(limits.max_clients_per_source), .min = 0,
+	    .max = CONF_CLIENTS_MAX, .number = 64 },
+	{ .name = "limits.ipv4_prefix", .type = SCHEMA_INTEGER,
+	    .offset = BOTH(limits.ipv4_prefix), .min = 1, .max = 32,
+	    .number = 32, .unit = "bits" },
+	{ .name = "limits.ipv6_prefix", .type = SCHEMA_INTEGER,
+	    .offset = BOTH(limits.ipv6_prefix), .min = 1, .max = 128,
+	    .number = 64, .unit = "bits" },
+	{ .name = "limits.rate", .type = SCHEMA_RATE,
+	    .offset = BOTH(limits.rate), .min = 0, .max = RATE_MAX * 1000,
+	    .number = 0, .unit = "clients a second" },
+	{ .name = "limits.burst", .type = SCHEMA_INTEGER,
+	    .offset = BOTH(limits.burst), .min = 1, .max = RATE_MAX,
+	    .number = 0, .text = "limits.rate rounded up",
+	    .unit = "clients" },
+	{ .name = "limits.rate_per_source", .type = SCHEMA_RATE,
+	    .offset = BOTH(limits.rate_per_source), .min = 0,
+	    .max = RATE_MAX * 1000, .number = 0, .unit = "clients a second" },
+	{ .name = "limits.burst_per_source", .type = SCHEMA_INTEGER,
+	    .offset = BOTH(limits.burst_per_source), .min = 1,
+	    .max = RATE_MAX, .number = 0,
+	    .text = "limits.rate_per_source rounded up", .unit = "clients" },
+	{ .name = "limits.exempt", .type = SCHEMA_NETS,
+	    .offset = TOP(exempt), .min = 0, .max = CONF_NETS_MAX },
 	{ .name = "timeouts.session", .type = SCHEMA_SECONDS,
 	    .offset = BOTH(timeouts.session_ms), .min = 100,
 	    .max = 86400000, .number = 30000, .unit = "seconds" },
@@ -253,6 +302,29 @@ schema_set_text(const struct schema_key *key, enum schema_scope scope,
     void *base, struct conf_text text)
 {
 	memcpy((char *)base + key->offset[scope], &text, sizeof(text));
+}
+
+struct conf_nets
+schema_nets(
+    const struct schema_key *key, enum schema_scope scope, const void *base)
+{
+	struct conf_nets nets;
+
+	memcpy(&nets, (const char *)base + key->offset[scope], sizeof(nets));
+	return nets;
+}
+
+void
+schema_set_nets(const struct schema_key *key, enum schema_scope scope,
+    void *base, struct conf_nets nets)
+{
+	memcpy((char *)base + key->offset[scope], &nets, sizeof(nets));
+}
+
+const char *
+schema_name_in(const struct schema_key *key, enum schema_scope scope)
+{
+	return scope == SCHEMA_RULE ? strchr(key->name, '.') + 1 : key->name;
 }
 
 bool

@@ -15,13 +15,15 @@
 /* Where a key may stand. */
 enum schema_scope {
 	SCHEMA_TOP, /* at the top level: stored in struct conf */
-	SCHEMA_LISTENER /* in a listener: stored in struct conf_listener */
+	SCHEMA_LISTENER, /* in a listener: stored in struct conf_listener */
+	SCHEMA_RULE /* in a rule of one, as "rules.": struct conf_rule */
 };
 
 enum schema_type {
 	/* Stored as int64_t: */
 	SCHEMA_INTEGER,
 	SCHEMA_SECONDS, /* written in seconds, stored in milliseconds */
+	SCHEMA_RATE, /* written per second, stored in thousandths of that */
 	SCHEMA_BOOL,
 	SCHEMA_CHOICE, /* one of some words */
 	/* Stored as struct conf_text: */
@@ -29,6 +31,8 @@ enum schema_type {
 	SCHEMA_GREETING, /* any bytes */
 	/* Stored in tables of their own: */
 	SCHEMA_ADDRESSES,
+	SCHEMA_NETS, /* struct conf_nets, and what that says of conf->net */
+	SCHEMA_RULES,
 	SCHEMA_LISTENERS
 };
 
@@ -44,11 +48,11 @@ struct schema_key {
 	const char *name; /* "limits.max_clients" */
 	enum schema_type type;
 	bool restart; /* a reload cannot change it */
-	size_t offset[2]; /* by enum schema_scope, or SCHEMA_NOWHERE */
+	size_t offset[3]; /* by enum schema_scope, or SCHEMA_NOWHERE */
 	int64_t min; /* numbers: as stored; texts: bytes */
 	int64_t max;
-	int64_t number; /* the default, as stored */
-	const char *text; /* the default of a text, as root ... */
+	int64_t number; /* the default, as stored; out of range: not written */
+	const char *text; /* the default of a text, as root (or in words) ... */
 	const char *text_user; /* ... and else; NULL: the same */
 	const char *unit; /* of what is written, or NULL */
 	const struct schema_choice *choices;
@@ -85,7 +89,18 @@ struct conf_text schema_text(
 void schema_set_text(const struct schema_key *key, enum schema_scope scope,
     void *base, struct conf_text text);
 
-/* True when a number of that value, or a text of that length, may be stored. */
+/* Reads and writes where a list of networks is. */
+struct conf_nets schema_nets(
+    const struct schema_key *key, enum schema_scope scope, const void *base);
+void schema_set_nets(const struct schema_key *key, enum schema_scope scope,
+    void *base, struct conf_nets nets);
+
+/* The key's name as it is written in a group of that scope: "rules.from" of a
+ * rule is "from". */
+const char *schema_name_in(
+    const struct schema_key *key, enum schema_scope scope);
+
+/* True when a number of that value, or a text of that length, may be written. */
 bool schema_allows(const struct schema_key *key, int64_t number);
 
 /*

@@ -28,6 +28,7 @@ schema_format(const struct schema_key *key, int64_t number, char *text)
 
 	switch (key->type) {
 	case SCHEMA_SECONDS:
+	case SCHEMA_RATE:
 		format_seconds(number, text);
 		return text;
 	case SCHEMA_BOOL:
@@ -84,6 +85,7 @@ schema_describe(const struct schema_key *key, char *text)
 	switch (key->type) {
 	case SCHEMA_INTEGER:
 	case SCHEMA_SECONDS:
+	case SCHEMA_RATE:
 		describe_range(key, text);
 		return text;
 	case SCHEMA_CHOICE:
@@ -94,6 +96,17 @@ schema_describe(const struct schema_key *key, char *text)
 		break;
 	case SCHEMA_ADDRESSES:
 		what = "a numeric address as a string, or a list of such";
+		break;
+	case SCHEMA_NETS:
+		what = key->min > 0 ?
+		    "\"any\", or a network such as \"192.0.2.0/24\" as a "
+		    "string, or a list of such" :
+		    "a network such as \"192.0.2.0/24\" as a string, or a "
+		    "list of such";
+		break;
+	case SCHEMA_RULES:
+		what = "a list of groups, as in ( { from = \"any\"; "
+		       "action = \"deny\"; } )";
 		break;
 	case SCHEMA_LISTENERS:
 		what = "a list of groups, as in ( { port = 4444; } )";

@@ -68,6 +68,9 @@ init(struct server *server)
 		    strerror(errno));
 	linger_init(&server->linger, server->epoll, EVENT_LINGER,
 	    LINGER_MS * CLOCK_MS);
+	if (admit_init(&server->admit) == -1)
+		fatal(EXIT_SYSTEM, "start: table of sources: %s",
+		    strerror(errno));
 	failed = spawners_init(
 	    &server->spawners, server->epoll, server->executable);
 	if (failed != NULL)
@@ -270,6 +273,7 @@ end(struct server *server)
 	messages_free(&server->messages);
 	linger_clear(&server->linger);
 	clients_free(&server->clients);
+	admit_free(&server->admit);
 	free(server->stats.rows);
 	free(server->conf);
 	notify_end();

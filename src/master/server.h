@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "admit.h"
 #include "backoff.h"
 #include "clients.h"
 #include "control.h"
@@ -47,6 +48,7 @@ struct server {
 	struct reload reload;
 	struct control control; /* its fd is set before server_run() */
 
+	struct admit admit; /* who is let in */
 	struct clients clients;
 	struct linger_set linger; /* who was refused and may not know it yet */
 	struct stats stats;

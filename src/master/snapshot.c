@@ -34,6 +34,30 @@ session_of(const struct conf_listener *listener, size_t offset, size_t length)
 	};
 }
 
+/* Those of the listeners' rules come behind the listeners' own. */
+static void
+sessions_make(struct plan *plan, const struct conf *conf,
+    const struct conf_greeting *greetings, size_t offset)
+{
+	const struct conf_listener *listener = conf->listener;
+	size_t i, next = conf->n_listeners;
+
+	for (i = 0; i < conf->n_listeners; i++) {
+		plan->session[i] = session_of(
+		    &listener[i], offset, greetings[i].length);
+		offset += greetings[i].length;
+	}
+	for (i = 0; i < conf->n_rules; i++) {
+		while (i >= listener->first_rule + listener->n_rules)
+			listener++;
+		if (conf->rule[i].greeting_line == 0)
+			continue;
+		plan->session[next] =
+		    session_of(listener, offset, greetings[next].length);
+		offset += greetings[next++].length;
+	}
+}
+
 /* Header, sessions and filter; the sizes are final. */
 static void
 fill(struct plan *plan, const struct conf *conf,
@@ -45,9 +69,8 @@ fill(struct plan *plan, const struct conf *conf,
 
 	memcpy((char *)plan + plan->filter_offset, filter,
 	    plan->filter_length * sizeof(*filter));
-	for (i = 0; i < conf->n_listeners; i++) {
-		plan->session[i] = session_of(
-		    &conf->listener[i], offset, greetings[i].length);
+	sessions_make(plan, conf, greetings, offset);
+	for (i = 0; i < plan->n_sessions; i++) {
 		memcpy((char *)plan + offset, greetings[i].bytes,
 		    greetings[i].length);
 		offset += greetings[i].length;
@@ -58,8 +81,8 @@ static void
 header_make(struct plan *plan, const struct conf *conf,
     const struct conf_greeting *greetings, size_t filter_length)
 {
-	size_t size = sizeof(*plan) +
-	    conf->n_listeners * sizeof(struct plan_session);
+	size_t n = conf_greetings_count(conf);
+	size_t size = sizeof(*plan) + n * sizeof(struct plan_session);
 	size_t i;
 
 	*plan = (struct plan) {
@@ -69,11 +92,11 @@ header_make(struct plan *plan, const struct conf *conf,
 		    PLAN_SANDBOX_REQUIRED :
 		    PLAN_SANDBOX_OFF,
 		.filter_length = (uint32_t)filter_length,
-		.n_sessions = conf->n_listeners,
+		.n_sessions = (uint32_t)n,
 	};
 	plan->filter_offset = (uint32_t)size;
 	size += filter_length * sizeof(struct sock_filter);
-	for (i = 0; i < conf->n_listeners; i++)
+	for (i = 0; i < n; i++)
 		size += greetings[i].length;
 	plan->size = (uint32_t)size;
 }

@@ -14,7 +14,7 @@ struct snapshot {
 #define SNAPSHOT_NONE ((struct snapshot) { -1, NULL })
 
 /*
- * Makes the plan of conf, which has one greeting for each listener.  The caller
+ * Makes the plan of conf and its greetings, with a session for each of them.  The caller
  * frees it with snapshot_free().  Returns NULL, or what failed (static text)
  * with errno set; *snapshot is then SNAPSHOT_NONE.
  */

@@ -160,8 +160,10 @@ suggest_key(const char *name, enum schema_scope scope, char *text)
 		    "unknown key, did you mean %s = { }?", group);
 	else if (key != NULL)
 		snprintf(text, SUGGEST_TEXT_MAX,
-		    "unknown key, did you mean %s?", key->name);
-	else if ((key = find_nearest(name, other, &nearest)) != NULL)
+		    "unknown key, did you mean %s?",
+		    schema_name_in(key, scope));
+	else if (scope != SCHEMA_RULE &&
+	    (key = find_nearest(name, other, &nearest)) != NULL)
 		snprintf(text, SUGGEST_TEXT_MAX,
 		    "unknown key, did you mean %s %s?", key->name, where);
 	else {

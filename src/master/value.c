@@ -11,6 +11,7 @@
 
 #include "address.h"
 #include "check.h"
+#include "net.h"
 #include "report.h"
 
 #define SHOWN_MAX 60 /* bytes of a string that a message shows */
@@ -20,6 +21,7 @@
 struct named {
 	struct parse *parse;
 	const char *prefix;
+	const char *name; /* of key, in the group where it stands */
 	const struct schema_key *key;
 	const config_setting_t *setting;
 };
@@ -139,7 +141,7 @@ report_type(const struct named *named)
 	snprintf(allowed, sizeof(allowed), "%s%s",
 	    named->key->type == SCHEMA_INTEGER ? "a whole number, " : "",
 	    schema_describe(named->key, range));
-	value_report_type(named->parse, named->prefix, named->key->name,
+	value_report_type(named->parse, named->prefix, named->name,
 	    named->setting, allowed);
 }
 
@@ -151,8 +153,8 @@ report_value(
 	char value[VALUE_TEXT_MAX];
 
 	parse_error(named->parse, config_setting_source_line(element),
-	    "%s%s: %s %s", named->prefix, named->key->name,
-	    show(element, value), why);
+	    "%s%s: %s %s", named->prefix, named->name, show(element, value),
+	    why);
 }
 
 static void
@@ -220,6 +222,7 @@ read_number(const struct named *named, int64_t *number)
 
 	switch (named->key->type) {
 	case SCHEMA_SECONDS:
+	case SCHEMA_RATE:
 		return read_seconds(named, number);
 	case SCHEMA_CHOICE:
 		return read_choice(named, number);
@@ -290,11 +293,6 @@ store_address(const struct named *named, struct conf_listener *listener,
 	struct conf_address *address;
 	const char *why;
 
-	if (config_setting_type(element) != CONFIG_TYPE_STRING) {
-		value_report_type(named->parse, named->prefix, named->key->name,
-		    element, "a string");
-		return;
-	}
 	if (conf->n_addresses == CONF_ADDRESSES_MAX) {
 		report_value(named, element,
 		    "is one too many, allowed are 1024 in all listeners");
@@ -312,27 +310,67 @@ store_address(const struct named *named, struct conf_listener *listener,
 }
 
 static void
-store_addresses(const struct named *named, struct conf_listener *listener)
+store_net(const struct named *named, struct conf_nets *nets,
+    const config_setting_t *element)
 {
-	const config_setting_t *setting = named->setting;
-	int i, n = config_setting_length(setting);
+	struct conf *conf = named->parse->conf;
+	struct conf_net *net;
+	const char *why;
 
-	switch (config_setting_type(setting)) {
-	case CONFIG_TYPE_STRING:
-		store_address(named, listener, setting);
-		break;
-	case CONFIG_TYPE_ARRAY:
-	case CONFIG_TYPE_LIST:
-		if (n == 0)
-			report_range(named, "is empty");
-		for (i = 0; i < n; i++)
-			store_address(named, listener,
-			    config_setting_get_elem(setting, (unsigned)i));
-		break;
-	default:
-		report_type(named);
-		break;
+	if (conf->n_nets == CONF_NETS_MAX) {
+		report_value(named, element,
+		    "is one too many, allowed are 1024 in all rules and "
+		    "limits.exempt");
+		return;
 	}
+	net = &conf->net[conf->n_nets];
+	why = net_parse(config_setting_get_string(element),
+	    named->key->min > 0, net);
+	if (why != NULL) {
+		report_value(named, element, why);
+		return;
+	}
+	net->line = config_setting_source_line(element);
+	conf->n_nets++;
+	nets->n++;
+}
+
+/* Stores each string of a list, or the one that is there instead; place is what
+ * the key's elements are counted in. */
+static void
+store_strings(const struct named *named, void *place)
+{
+	const config_setting_t *setting = named->setting, *element;
+	short type = config_setting_type(setting);
+	bool single = type == CONFIG_TYPE_STRING;
+	int i, n = single ? 1 : config_setting_length(setting);
+
+	if (!single && type != CONFIG_TYPE_ARRAY && type != CONFIG_TYPE_LIST) {
+		report_type(named);
+		return;
+	}
+	if (n < named->key->min)
+		report_range(named, "is empty");
+	for (i = 0; i < n; i++) {
+		element = single ?
+		    setting : config_setting_get_elem(setting, (unsigned)i);
+		if (config_setting_type(element) != CONFIG_TYPE_STRING)
+			value_report_type(named->parse, named->prefix,
+			    named->name, element, "a string");
+		else if (named->key->type == SCHEMA_NETS)
+			store_net(named, place, element);
+		else
+			store_address(named, place, element);
+	}
+}
+
+static void
+store_nets(const struct named *named, enum schema_scope scope, void *base)
+{
+	struct conf_nets nets = { named->parse->conf->n_nets, 0 };
+
+	store_strings(named, &nets);
+	schema_set_nets(named->key, scope, base, nets);
 }
 
 void
@@ -340,12 +378,15 @@ value_store(struct parse *parse, const char *prefix,
     const struct schema_key *key, enum schema_scope scope, void *base,
     const config_setting_t *setting)
 {
-	struct named named = { parse, prefix, key, setting };
+	struct named named = { parse, prefix, schema_name_in(key, scope), key,
+		setting };
 
 	if (schema_is_number(key))
 		store_number(&named, scope, base);
 	else if (schema_is_text(key))
 		store_text(&named, scope, base);
+	else if (key->type == SCHEMA_NETS)
+		store_nets(&named, scope, base);
 	else
-		store_addresses(&named, base);
+		store_strings(&named, base);
 }

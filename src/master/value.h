@@ -28,9 +28,9 @@ struct conf_text parse_add_text(
     struct parse *parse, const char *text, size_t length);
 
 /*
- * Stores the setting where the key belongs in base, which is a struct conf or
- * struct conf_listener as scope says; or reports why not, by the name prefix
- * and key->name.  Not for listeners.
+ * Stores the setting where the key belongs in base, which is what the scope
+ * says (schema.h); or reports why not, by the name prefix and the key's in that
+ * scope.  Not for listeners and rules.
  */
 void value_store(struct parse *parse, const char *prefix,
     const struct schema_key *key, enum schema_scope scope, void *base,

@@ -1,4 +1,4 @@
-/* Numeric addresses: parse, format, compare. */
+/* Numeric addresses: parse, format, compare, mask. */
 #include "config.h"
 
 #include "addr.h"
@@ -121,6 +121,34 @@ addr_equal(const struct addr *a, const struct addr *b)
 	return a->family == b->family && a->port == b->port &&
 	    a->scope == b->scope &&
 	    memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+void
+addr_mask(struct addr *addr, unsigned prefix)
+{
+	unsigned whole = prefix / 8;
+
+	addr->port = 0;
+	addr->scope = 0;
+	if (whole >= sizeof(addr->bytes))
+		return;
+	addr->bytes[whole] &= (uint8_t)(0xff00u >> prefix % 8);
+	memset(addr->bytes + whole + 1, 0, sizeof(addr->bytes) - whole - 1);
+}
+
+bool
+addr_is_in(const struct addr *addr, const struct addr *net, unsigned prefix)
+{
+	unsigned whole = prefix / 8;
+	uint8_t differ;
+
+	if (addr->family != net->family ||
+	    memcmp(addr->bytes, net->bytes, whole) != 0)
+		return false;
+	if (prefix % 8 == 0)
+		return true;
+	differ = addr->bytes[whole] ^ net->bytes[whole];
+	return (differ & (uint8_t)(0xff00u >> prefix % 8)) == 0;
 }
 
 bool

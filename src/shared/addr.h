@@ -62,6 +62,18 @@ socklen_t addr_to_sockaddr(
 /* True when family, bytes, port and scope are all the same. */
 bool addr_equal(const struct addr *a, const struct addr *b);
 
+/*
+ * What many addresses have in common: clears the port, the scope and all bits
+ * behind the first prefix ones.  prefix is at most 32 for IPv4 and 128 for
+ * IPv6; AF_UNSPEC stays what it is.
+ */
+void addr_mask(struct addr *addr, unsigned prefix);
+
+/* True when the address is of net's family and its first prefix bits are net's;
+ * ports and scopes do not count. */
+bool addr_is_in(
+    const struct addr *addr, const struct addr *net, unsigned prefix);
+
 /* True for 0.0.0.0 and ::. */
 bool addr_is_any(const struct addr *addr);
 

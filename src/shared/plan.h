@@ -40,7 +40,7 @@ enum {
 /* "fgplan" and a number that changes with the layout below. */
 #define PLAN_MAGIC UINT64_C(0x6667706c616e0001)
 
-/* What one listener's clients get. */
+/* What one listener's clients get, or those whom one of its rules lets in. */
 struct plan_session {
 	uint32_t greeting_offset; /* from the start of the plan */
 	uint32_t greeting_length;

@@ -605,6 +605,17 @@ def _pgid(pid):
         return None
 
 
+def _unlimited(top):
+    """top behind the log's line, with no limit for a source unless it says so:
+    tests are one source.  The lines keep their numbers."""
+    if "max_clients_per_source" in top:
+        return "\n" + top
+    none = "max_clients_per_source = 0; "
+    if "limits = {" in top:
+        return "\n" + top.replace("limits = {", "limits = { " + none, 1)
+    return f" limits = {{ {none}}};\n{top}"
+
+
 class Case(unittest.TestCase):
     """A test with daemons, folders and sockets that go away with it."""
 
@@ -641,8 +652,8 @@ class Case(unittest.TestCase):
         otherwise."""
         if listeners is None:
             listeners = self.listener()
-        return (identity() + 'log = { target = "stderr"; };\n' + top +
-                f"\nlisteners = ( {listeners} );\n")
+        return (identity() + 'log = { target = "stderr"; };' +
+                _unlimited(top) + f"\nlisteners = ( {listeners} );\n")
 
     def listener(self, more="", name="main", port=None):
         """A listener's group on 127.0.0.1."""

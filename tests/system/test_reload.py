@@ -540,7 +540,7 @@ class Bad(ReloadCase):
                 ("wrong = 1;", "wrong"),
                 ('@include "."', "@include"),
                 ("limits = { max_clients = 4294967376; };", "4294967376"),
-                ("limits = { max_clients = 0; };", "max_clients"),
+                ("timeouts = { cpu = 0; };", "cpu"),
                 ('timeouts = { session = "30s"; };', "session"),
                 ("# \0", "")):
             with self.subTest(ascii(line)):

@@ -153,7 +153,8 @@ test_ranges(void **state)
 	(void)state;
 	FOR_EACH_KEY(key, scope)
 	{
-		if (key->type != SCHEMA_INTEGER && key->type != SCHEMA_SECONDS)
+		if (key->type != SCHEMA_INTEGER &&
+		    key->type != SCHEMA_SECONDS && key->type != SCHEMA_RATE)
 			continue;
 		must_store(
 		    key, scope, schema_format(key, key->min, text), key->min);
@@ -225,16 +226,20 @@ static const struct {
 	unsigned types; /* bits of enum schema_type that take it */
 } values[] = {
 	{ "7", "7 is a whole number",
-	    1u << SCHEMA_INTEGER | 1u << SCHEMA_SECONDS },
-	{ "7.5", "7.5 is a number with decimals", 1u << SCHEMA_SECONDS },
+	    1u << SCHEMA_INTEGER | 1u << SCHEMA_SECONDS |
+		1u << SCHEMA_RATE },
+	{ "7.5", "7.5 is a number with decimals", 1u << SCHEMA_SECONDS |
+		1u << SCHEMA_RATE },
 	{ "true", "true is a boolean", 1u << SCHEMA_BOOL },
 	{ "\"x\"", "\"x\" is a string",
 	    1u << SCHEMA_CHOICE | 1u << SCHEMA_STRING | 1u << SCHEMA_GREETING |
-		1u << SCHEMA_ADDRESSES },
+		1u << SCHEMA_ADDRESSES | 1u << SCHEMA_NETS },
 	{ "{ }", "this is a group", 0 },
 	{ "( 7 )", "this is a list",
-	    1u << SCHEMA_ADDRESSES | 1u << SCHEMA_LISTENERS },
-	{ "[ 7 ]", "this is an array", 1u << SCHEMA_ADDRESSES },
+	    1u << SCHEMA_ADDRESSES | 1u << SCHEMA_LISTENERS |
+		1u << SCHEMA_NETS | 1u << SCHEMA_RULES },
+	{ "[ 7 ]", "this is an array",
+	    1u << SCHEMA_ADDRESSES | 1u << SCHEMA_NETS },
 };
 
 static void

@@ -115,13 +115,18 @@ describe(const struct schema_key *key, char *text, size_t size)
 	char allowed[SCHEMA_TEXT_MAX], standard[SCHEMA_TEXT_MAX];
 
 	text[0] = '\0';
-	if (schema_is_number(key))
+	if (strcmp(key->name, "rules.action") == 0)
+		snprintf(text, size, "%s. There is no default.",
+		    schema_describe(key, allowed));
+	else if (schema_is_number(key))
 		snprintf(text, size, "%s, default %s.",
 		    schema_describe(key, allowed),
-		    schema_format(key, key->number, standard));
+		    schema_allows(key, key->number) ?
+			schema_format(key, key->number, standard) :
+			key->text);
 	else if (strcmp(key->name, "greeting") == 0)
 		snprintf(text, size, "default \"hi client\\en\".");
-	else if (key->type == SCHEMA_GREETING)
+	else if (key->type == SCHEMA_GREETING && key->text[0] != '\0')
 		snprintf(text, size, "\"%.*s\\en\"",
 		    (int)strcspn(key->text, "\n"), key->text);
 	else if (key->text != NULL && key->text[0] != '\0')

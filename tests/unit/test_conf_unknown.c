@@ -17,14 +17,10 @@
 
 /* What interface.md promises for later, until then unknown. */
 static const char *const later_top[] = {
-	"limits.max_clients_per_source", "limits.ipv4_prefix",
-	"limits.ipv6_prefix", "limits.rate", "limits.burst",
-	"limits.rate_per_source", "limits.burst_per_source", "limits.exempt",
 	"include", "spawners" };
-static const char *const later_listener[] = { "rules", "variables",
+static const char *const later_listener[] = { "variables",
 	"refusals.penalty", "format", "refresh", "max_age", "stale_greeting", "pick",
-	"proxy_protocol", "health_sources", "mode", "owner",
-	"limits.max_clients_per_source", "limits.rate" };
+	"proxy_protocol", "health_sources", "mode", "owner" };
 
 static void
 must_be_unknown(const char *name, enum schema_scope scope)
@@ -66,9 +62,14 @@ test_allowed_listed(void **state)
 	confs_must_refuse("listeners = ( { xyzzy = 1; } );", 1,
 	    "listeners[0].xyzzy",
 	    "allowed are name, address, port, v6only, backlog, optional, "
-	    "greeting, greeting_file, line_ending, hold, log, limits, "
-	    "timeouts, refusals",
+	    "greeting, greeting_file, line_ending, hold, rules, log, "
+	    "limits, timeouts, refusals",
 	    NULL);
+	confs_must_refuse("listeners = ( { rules = ( { xyzzy = 1; } ); } );",
+	    1, "listeners[0].rules[0].xyzzy",
+	    "unknown key, allowed are from, action, greeting", NULL);
+	confs_must_refuse("listeners = ( { rules = ( { acton = 1; } ); } );",
+	    1, "listeners[0].rules[0].acton", "did you mean action?", NULL);
 }
 
 static const struct {
@@ -147,11 +148,13 @@ test_other_scope(void **state)
 	(void)state;
 	for (key = schema_keys; key < schema_keys + schema_n_keys; key++) {
 		snprintf(shown, sizeof(shown), "listeners[0].%s", key->name);
-		if (!schema_has(key, SCHEMA_LISTENER))
+		if (!schema_has(key, SCHEMA_LISTENER) &&
+		    !schema_has(key, SCHEMA_RULE))
 			confs_must_refuse(
 			    confs_assign(key, SCHEMA_LISTENER, "1"), 2, shown,
 			    "not allowed here", "at the top level", NULL);
-		if (!schema_has(key, SCHEMA_TOP))
+		if (!schema_has(key, SCHEMA_TOP) &&
+		    !schema_has(key, SCHEMA_RULE))
 			confs_must_refuse(confs_assign(key, SCHEMA_TOP, "1"), 1,
 			    key->name, "not allowed here", "in a listener",
 			    NULL);

@@ -27,7 +27,11 @@ setup(void **state)
 		return -1;
 	good = confs_must_load(
 	    "user = \"u\"; pid_file = \"/p\";\n"
+	    "limits = { exempt = [ \"10.0.0.0/8\", \"::1\" ]; };\n"
 	    "listeners = ( { name = \"first\"; port = 1;\n"
+	    "rules = ( { from = \"192.0.2.0/24\"; action = \"deny\"; },\n"
+	    "{ from = [ \"2001:db8::/32\", \"any\" ]; action = \"allow\";\n"
+	    "greeting = \"own\"; } );\n"
 	    "address = ( \"10.0.0.1\", \"fe80::1%eth0\" ); },\n"
 	    "{ address = \"::\"; greeting_file = \"/etc/motd\"; },\n"
 	    "{ port = 3; greeting = \"g\\x01\\xff\"; hold = true; } );\n");
@@ -256,6 +260,70 @@ test_address_conflict(void **state)
 	free(conf);
 }
 
+static void
+test_rules(void **state)
+{
+	(void)state;
+	BREAK(n_rules, 1, "first_rule");
+	BREAK(n_rules, 3, "n_rules");
+	BREAK(n_rules, CONF_RULES_MAX + 1, "n_rules");
+	BREAK(n_rules, UINT32_MAX, "n_rules");
+	BREAK(n_nets, 4, "rules.from");
+	BREAK(n_nets, 6, "n_nets");
+	BREAK(n_nets, CONF_NETS_MAX + 1, "n_nets");
+	BREAK(n_nets, UINT32_MAX, "n_nets");
+	BREAK(exempt.first, 1, "limits.exempt");
+	BREAK(exempt.n, UINT32_MAX, "limits.exempt");
+	BREAK(exempt.n, 1, "rules.from");
+	BREAK(listener[0].first_rule, 1, "first_rule");
+	BREAK(listener[0].n_rules, 3, "first_rule");
+	BREAK(listener[0].n_rules, 1, "first_rule");
+	BREAK(listener[0].n_rules, UINT32_MAX, "first_rule");
+	BREAK(listener[2].first_rule, UINT32_MAX, "first_rule");
+	BREAK(rule[0].from.first, 1, "rules.from");
+	BREAK(rule[0].from.n, 0, "rules.from");
+	BREAK(rule[0].from.n, UINT32_MAX, "rules.from");
+	BREAK(rule[1].from.n, 1, "n_nets");
+	BREAK(rule[0].line, UINT32_MAX, "rules line");
+	BREAK(rule[1].greeting_line, UINT32_MAX, "rules line");
+	BREAK(rule[1].greeting_line, 0, "rules.greeting");
+	BREAK(rule[0].action, 2, "rules.action");
+	BREAK(rule[1].greeting.length, UINT32_MAX, "rules.greeting");
+	BREAK(rule[1].greeting.offset, UINT32_MAX, "rules.greeting");
+}
+
+/* Counts that agree, but are too many for one listener. */
+static void
+test_too_many_rules(void **state)
+{
+	struct conf *conf = copy_of_good();
+
+	(void)state;
+	conf->n_rules = CONF_LISTENER_RULES_MAX + 1;
+	conf->listener[0].n_rules = CONF_LISTENER_RULES_MAX + 1;
+	must_refuse(conf, good_bytes, "first_rule");
+}
+
+static void
+test_nets(void **state)
+{
+	(void)state;
+	BREAK(net[0].addr.family, AF_UNSPEC, "limits.exempt"); /* any */
+	BREAK(net[0].addr.family, 77, "limits.exempt");
+	BREAK(net[0].prefix, 33, "limits.exempt");
+	BREAK(net[0].prefix, UINT32_MAX, "limits.exempt");
+	BREAK(net[0].prefix, 6, "limits.exempt");
+	BREAK(net[0].line, UINT32_MAX, "limits.exempt");
+	BREAK(net[1].prefix, 129, "limits.exempt");
+	BREAK(net[2].addr.bytes[3], 1, "rules.from");
+	BREAK(net[2].addr.bytes[4], 1, "rules.from");
+	BREAK(net[2].addr.bytes[15], 1, "rules.from");
+	BREAK(net[3].addr.port, 1, "rules.from");
+	BREAK(net[3].addr.scope, 1, "rules.from");
+	BREAK(net[4].prefix, 1, "rules.from");
+	BREAK(net[4].addr.bytes[0], 1, "rules.from");
+}
+
 static void *
 base_of(struct conf *conf, enum schema_scope scope)
 {
@@ -271,7 +339,7 @@ break_number(const struct schema_key *key, enum schema_scope scope)
 	size_t i;
 
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		if (schema_allows(key, bad[i]))
+		if (schema_allows(key, bad[i]) || bad[i] == key->number)
 			continue;
 		conf = copy_of_good();
 		schema_set_number(key, scope, base_of(conf, scope), bad[i]);
@@ -358,6 +426,9 @@ main(void)
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_address_conflict),
+		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_too_many_rules),
+		cmocka_unit_test(test_nets),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_text_content),
 	};

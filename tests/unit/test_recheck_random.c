@@ -30,7 +30,11 @@ setup(void **state)
 		return -1;
 	good = confs_must_load(
 	    "user = \"u\"; pid_file = \"/p\";\n"
+	    "limits = { exempt = [ \"10.0.0.0/8\", \"::1\" ]; };\n"
 	    "listeners = ( { name = \"first\"; port = 1;\n"
+	    "rules = ( { from = \"192.0.2.0/24\"; action = \"deny\"; },\n"
+	    "{ from = [ \"2001:db8::/32\", \"any\" ]; action = \"allow\";\n"
+	    "greeting = \"own\"; } );\n"
 	    "address = ( \"10.0.0.1\", \"fe80::1%eth0\" ); },\n"
 	    "{ address = \"::\"; greeting_file = \"/etc/motd\"; },\n"
 	    "{ port = 3; greeting = \"g\\x01\\xff\"; hold = true; } );\n");
@@ -99,6 +103,10 @@ is_used(size_t at)
 	return at < offsetof(struct conf, listener[3]) ||
 	    (at >= offsetof(struct conf, address) &&
 		at < offsetof(struct conf, address[4])) ||
+	    (at >= offsetof(struct conf, rule) &&
+		at < offsetof(struct conf, rule[2])) ||
+	    (at >= offsetof(struct conf, net) &&
+		at < offsetof(struct conf, net[5])) ||
 	    at >= sizeof(struct conf);
 }
 

@@ -1,0 +1,91 @@
+/* May this client in?  State and time in, verdict out: no call here waits,
+ * allocates or asks the kernel. */
+#ifndef MASTER_ADMIT_H
+#define MASTER_ADMIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bucket.h"
+#include "conf.h"
+#include "sources.h"
+#include "stats.h"
+
+#define ADMIT_NO_SOURCE SOURCES_NONE
+
+/* One listener of the running configuration. */
+struct admit_listener {
+	const struct conf_listener *conf;
+	uint32_t row; /* of struct stats: what the listener is known by */
+	struct bucket bucket; /* limits.rate of the listener */
+	struct bucket_rule rule;
+	struct bucket_rule per_source;
+	uint8_t keep[2]; /* buckets of IPv4, IPv6 sources survive a reload */
+};
+
+/* Start with admit_init(). */
+struct admit {
+	const struct conf *conf;
+	struct sources sources;
+	struct bucket bucket; /* limits.rate of the daemon */
+	struct bucket_rule rule;
+	uint32_t n_listeners;
+	struct admit_listener listeners[CONF_LISTENERS_MAX];
+	uint32_t session[CONF_RULES_MAX]; /* of the plan, of rules that have one */
+};
+
+struct admit_verdict {
+	bool allowed;
+	enum refusal reason; /* of one that is not */
+	bool own_text; /* a rule's greeting, for those it allows or denies */
+	uint32_t session; /* of the plan: the listener's, or the rule's own */
+	uint32_t source; /* for admit_release(), ADMIT_NO_SOURCE */
+	uint32_t limit; /* the number that is reached; rates rounded up */
+	uint32_t retry_after; /* seconds, rounded up; 1: not known; 0: never */
+};
+
+/* Allocates the table of sources, once.  Returns 0, or -1 with errno. */
+int admit_init(struct admit *admit);
+
+void admit_free(struct admit *admit);
+
+/*
+ * conf, which must stay until the next call, is the running configuration from
+ * now on; rows has the row of struct stats of each of its listeners.  Forgets all
+ * clients: admit_restore() is to follow for each that lives.  What is left
+ * in a bucket stays, when its listener, its prefix and a rate for it stay; any
+ * other is full.
+ */
+void admit_configure(struct admit *admit, const struct conf *conf,
+    const uint32_t *rows, int64_t now);
+
+/* Counts a living client of the listener (its index in the configuration),
+ * whatever the limits say now.  Returns its source. */
+uint32_t admit_restore(struct admit *admit, uint32_t listener,
+    const struct addr *peer, int64_t now);
+
+/* The limits whose max_clients is reached, the daemon's or the listener's, or
+ * NULL.  live and listener_live count the clients that there are. */
+const struct conf_limits *admit_full(const struct admit *admit,
+    uint32_t listener, uint32_t live, uint32_t listener_live);
+
+/*
+ * Decides about one client, who is counted when it is allowed.  full is what
+ * admit_full() said.  In this order, and the first that refuses is the reason:
+ * rules, max_clients; then, unless the client is exempt, max_clients_per_source,
+ * rate_per_source, and rate of the listener and of the daemon.  Who is refused
+ * takes nothing from any bucket: a source beyond its own limits cannot use up
+ * what all share.
+ */
+struct admit_verdict admit_decide(struct admit *admit, uint32_t listener,
+    const struct addr *peer, const struct conf_limits *full, int64_t now);
+
+/* The session that a client of the listener is served, should it be handed over
+ * again after a reload: a rule's, or the listener's own. */
+uint32_t admit_session(
+    const struct admit *admit, uint32_t listener, const struct addr *peer);
+
+/* An allowed client of the listener has ended, in whatever way. */
+void admit_release(struct admit *admit, uint32_t listener, uint32_t source);
+
+#endif

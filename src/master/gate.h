@@ -1,0 +1,33 @@
+/* The decision of admit.h, made about the clients of the server. */
+#ifndef MASTER_GATE_H
+#define MASTER_GATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct client;
+struct conf_limits;
+struct listener;
+struct server;
+
+/* Makes the running configuration that of the decisions too; clients who live
+ * are counted anew by it. */
+void gate_configure(struct server *server, int64_t now);
+
+/* The limits whose max_clients a client of the listener would break; NULL. */
+const struct conf_limits *gate_full(
+    const struct server *server, const struct listener *listener);
+
+/*
+ * Decides about the client that is in the slot, and counted in its listener's
+ * row; full is what gate_full() said before.  Either it is let in, and has its
+ * session; or it is refused, and the slot is free.  Returns true when it is let
+ * in.
+ */
+bool gate_pass(struct server *server, uint32_t slot,
+    const struct conf_limits *full, int64_t now);
+
+/* The client ends: it counts no more for its source. */
+void gate_release(struct server *server, struct client *client);
+
+#endif

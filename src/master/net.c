@@ -1,0 +1,114 @@
+/* A network, as text and as data. */
+#include "config.h"
+
+#include "net.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shared/number.h"
+
+static const char no_net[] =
+    "is not a network, allowed is a numeric address with a prefix length, as "
+    "in 192.0.2.0/24 or 2001:db8::/32, or one address";
+
+static unsigned
+bits_of(const struct addr *addr)
+{
+	return addr->family == AF_INET ? 32 : 128;
+}
+
+static bool
+is_prefix(const char *text, unsigned max, uint32_t *prefix)
+{
+	int64_t number;
+
+	if (number_parse(text, 0, max, &number) == -1)
+		return false;
+	*prefix = (uint32_t)number;
+	return true;
+}
+
+const char *
+net_check(const struct conf_net *net, bool any_allowed)
+{
+	static const struct addr any;
+	struct addr masked = net->addr;
+	struct in6_addr in6;
+
+	if (net->addr.family == AF_UNSPEC)
+		return any_allowed && net->prefix == 0 &&
+			addr_equal(&net->addr, &any) ? NULL : no_net;
+	if ((net->addr.family != AF_INET && net->addr.family != AF_INET6) ||
+	    net->prefix > bits_of(&net->addr))
+		return no_net;
+	memcpy(&in6, net->addr.bytes, sizeof(in6));
+	if (net->addr.family == AF_INET6 && net->prefix >= 96 &&
+	    IN6_IS_ADDR_V4MAPPED(&in6))
+		return "is a network of IPv4-mapped addresses, allowed is the "
+		       "IPv4 network: that is what their clients count as";
+	addr_mask(&masked, net->prefix);
+	if (!addr_equal(&masked, &net->addr))
+		return "has bits set behind its prefix, allowed is the "
+		       "network's own address, or a longer prefix";
+	return NULL;
+}
+
+const char *
+net_parse(const char *text, bool any_allowed, struct conf_net *net)
+{
+	const char *slash = strchr(text, '/');
+	size_t length = slash != NULL ? (size_t)(slash - text) : strlen(text);
+	char plain[ADDR_TEXT_MAX];
+
+	memset(net, 0, sizeof(*net));
+	if (any_allowed && strcmp(text, "any") == 0)
+		return NULL;
+	if (length >= sizeof(plain))
+		return no_net;
+	memcpy(plain, text, length);
+	plain[length] = '\0';
+	if (strchr(plain, '%') != NULL)
+		return "has a scope, allowed is a network without one";
+	if (addr_parse(&net->addr, plain) == -1)
+		return no_net;
+	net->prefix = bits_of(&net->addr);
+	if (slash != NULL && !is_prefix(slash + 1, net->prefix, &net->prefix))
+		return net->addr.family == AF_INET ?
+		    "has no usable prefix length, allowed are 0 to 32" :
+		    "has no usable prefix length, allowed are 0 to 128";
+	return net_check(net, any_allowed);
+}
+
+const char *
+net_format(const struct conf_net *net, char *text)
+{
+	char ip[ADDR_TEXT_MAX];
+
+	if (net->addr.family == AF_UNSPEC)
+		snprintf(text, NET_TEXT_MAX, "any");
+	else if (net->prefix == bits_of(&net->addr))
+		addr_format(&net->addr, text);
+	else
+		snprintf(text, NET_TEXT_MAX, "%s/%u",
+		    addr_format(&net->addr, ip), (unsigned)net->prefix);
+	return text;
+}
+
+bool
+net_has(const struct conf_net *net, const struct addr *addr)
+{
+	return net->addr.family == AF_UNSPEC ||
+	    addr_is_in(addr, &net->addr, net->prefix);
+}
+
+bool
+net_covers(const struct conf_net *outer, const struct conf_net *inner)
+{
+	if (inner->addr.family == AF_UNSPEC)
+		return outer->addr.family == AF_UNSPEC;
+	return (outer->addr.family == AF_UNSPEC ||
+		outer->prefix <= inner->prefix) &&
+	    net_has(outer, &inner->addr);
+}

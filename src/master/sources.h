@@ -1,0 +1,83 @@
+/* The table of sources: what each address prefix has of each listener. */
+#ifndef MASTER_SOURCES_H
+#define MASTER_SOURCES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bucket.h"
+#include "shared/addr.h"
+
+/*
+ * Rows of the table, each a source: more than there can be clients
+ * (PLAN_CLIENT_SLOTS), so that one with a client always finds a row.  Who has no
+ * client is remembered for its bucket only, and forgotten when its row is
+ * needed, the longest idle first.  The table takes 3,932,160 bytes at most
+ * (SOURCES_BYTES), less as long as fewer rows were ever used.
+ */
+#define SOURCES_MAX 65536
+#define SOURCES_NONE UINT32_MAX
+
+struct source_key {
+	uint8_t bytes[16]; /* of the address; behind the prefix all is 0 */
+	uint32_t listener; /* whose source it is */
+	uint32_t family;
+};
+
+struct source {
+	struct source_key key;
+	uint32_t live; /* clients that it has */
+	uint32_t chain; /* the next with this hash; the next free one */
+	struct bucket bucket;
+	uint32_t newer, older; /* among the idle */
+};
+
+#define SOURCES_BYTES \
+	(SOURCES_MAX * (sizeof(struct source) + sizeof(uint32_t)))
+
+/* Start with sources_init(). */
+struct sources {
+	uint64_t hash_key[2];
+	struct source *rows; /* SOURCES_MAX */
+	uint32_t *heads; /* SOURCES_MAX chains */
+	uint32_t free;
+	uint32_t used; /* rows from here on were never used */
+	uint32_t newest, oldest; /* the idle: in the table, without clients */
+	uint32_t n_live; /* rows with clients */
+	uint32_t n_idle;
+	uint64_t forgotten; /* idle ones that had to go */
+};
+
+/* Allocates the tables and draws the hash's key.  Returns 0, or -1 with
+ * errno. */
+int sources_init(struct sources *sources);
+
+void sources_free(struct sources *sources);
+
+/* What addr is to that listener: prefix bits of it. */
+struct source_key source_key(
+    const struct addr *addr, unsigned prefix, uint32_t listener);
+
+/* The row of that key, or SOURCES_NONE. */
+uint32_t sources_find(
+    const struct sources *sources, const struct source_key *key);
+
+/*
+ * One client more for that key; makes a row when there is none, whose bucket is
+ * full by rule.  Returns the row; at most SOURCES_MAX - 1 clients may be there.
+ */
+uint32_t sources_enter(struct sources *sources, const struct source_key *key,
+    const struct bucket_rule *rule, int64_t now);
+
+/* One client less.  A row without clients stays for its bucket if keep is true,
+ * or else is free. */
+void sources_leave(struct sources *sources, uint32_t row, bool keep);
+
+/* Forgets the clients, all of them, but not the buckets: those who have any are
+ * entered again. */
+void sources_recount(struct sources *sources);
+
+/* Forgets the row, which is idle. */
+void sources_drop(struct sources *sources, uint32_t row);
+
+#endif
