@@ -35,18 +35,24 @@ IDENTITY = (  # needed by root only
 class Daemon(Server):
     """forkgreetd: with processes and a log to look into."""
 
+    ports = ()
+
     def spawner(self):
         """The pid of its spawner; Failure when there is not one."""
-        for pid in self.children():
-            if comm(pid) == "forkgreet-spawn" and is_first(pid):
-                return pid
-        raise Failure(f"{self.name}: no spawner found")
+        spawners = [pid for pid in self.children() if not serves_client(pid)]
+        if len(spawners) != 1:
+            raise Failure(f"{self.name}: {len(spawners)} spawners found")
+        return spawners[0]
 
     def children(self):
         """The pids of the master's children."""
         pid = self.process.pid
         with open(f"/proc/{pid}/task/{pid}/children") as file:
             return [int(word) for word in file.read().split()]
+
+    def client_children(self):
+        """Those of them that serve a client."""
+        return {pid for pid in self.children() if serves_client(pid)}
 
     def log_lines(self, start):
         """How many lines of its log begin so."""
@@ -71,21 +77,14 @@ class Daemon(Server):
         return whole
 
 
-def comm(pid):
-    """The process's name, "" when it has ended."""
+def serves_client(pid):
+    """A client's child may have one descriptor, a spawner more."""
     try:
-        with open(f"/proc/{pid}/comm") as file:
-            return file.read().strip()
+        with open(f"/proc/{pid}/limits") as file:
+            return re.search(r"^Max open files +1 ", file.read(),
+                             re.M) is not None
     except OSError:
-        return ""
-
-
-def is_first(pid):
-    """Not a client's child, which has one descriptor or none."""
-    try:
-        return len(os.listdir(f"/proc/{pid}/fd")) > 1
-    except OSError:
-        return False
+        return True  # it has ended
 
 
 class Bench:
