@@ -4,83 +4,24 @@ import os
 import re
 import resource
 import statistics
-import subprocess
 import sys
 import time
 
+import memory
 from context import DAEMON, NOFORK, TEXTBOOK
+from live import LiveClients
 from server import Failure
 
-LEVELS = (0, 1000, 3000, 10000)  # live clients
+LEVELS = (0, 1000, 3000)  # live clients, then so many:
+WANTED_LIVE = 10000
+SPARE = 100  # descriptors' worth of clients that come meanwhile
 MOST = 15000
 AT = 16  # new clients at a time
-PER_HOLDER = 4000
-FIRST_SOURCE = 32  # the load's are 127.0.0.1 ... 127.0.0.16
 ROUNDS_MAX = 3  # each makes and ends 10,000 connections
 END_SECONDS = 30  # for all children to end
 MEMORY_NOISE_MIB = 16
 # One listener whose clients stay, one for those that come and go.
 LISTENERS = ("", "hold = true; timeouts = { session = 3600; };")
-
-
-class Crowd:
-    """Live clients of one server, held by as many processes as needed."""
-
-    def __init__(self, bench, port):
-        self.bench = bench
-        self.holders = []
-        source = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                              "holder.py")
-        for number in range(-(-MOST // PER_HOLDER)):
-            self.holders.append(bench.popen(
-                [sys.executable, "-B", source, str(port),
-                 str(FIRST_SOURCE + 8 * number)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-            self.holders[-1].stdout.readline()
-
-    def ask(self, holder, what):
-        """Says something to one; returns how many it holds, and why."""
-        holder.stdin.write(what + "\n")
-        holder.stdin.flush()
-        answer = holder.stdout.readline().split(" ", 2)
-        if len(answer) != 3:
-            raise Failure("a holder of connections has ended")
-        return int(answer[1]), answer[2].strip()
-
-    def hold(self, number):
-        """So many in all, or as many as can be: (how many, why no more)."""
-        held = 0
-        for place, holder in enumerate(self.holders):
-            share = min(PER_HOLDER, max(0, number - place * PER_HOLDER))
-            if share == 0:
-                break
-            has, why = self.ask(holder, f"hold {share}")
-            held += has
-            if why != "all":
-                return held, why
-        return held, "all"
-
-    def end(self):
-        """All of them leave."""
-        for holder in self.holders:
-            self.ask(holder, "end")
-
-    def close(self):
-        """Ends the holders."""
-        for holder in self.holders:
-            holder.stdin.close()
-            holder.wait()
-
-
-def available_mib():
-    """What the kernel thinks could be had: the median of some looks."""
-    values = []
-    for _ in range(5):
-        with open("/proc/meminfo") as file:
-            values.append(int(re.search(r"^MemAvailable:\s+(\d+)",
-                                        file.read(), re.M).group(1)) / 1024)
-        time.sleep(0.1)
-    return statistics.median(values)
 
 
 def descriptors(pid):
@@ -115,8 +56,8 @@ class Held:
 
     def __init__(self, server, port):
         self.server, self.port = server, port
-        self.levels = {}  # live clients asked for: [(live, per second)]
-        self.memory = []  # MiB per 1,000 live clients
+        self.levels = {}  # live clients: [new ones per second]
+        self.memory = []  # KiB per live client: by MemAvailable, by use
         self.spawner = []  # its descriptors
         self.master = []
 
@@ -126,39 +67,40 @@ class Held:
             self.spawner.append(descriptors(self.server.spawner()))
             self.master.append(descriptors(self.server.process.pid))
 
-    def one_round(self, bench, crowd):
+    def one_round(self, bench, clients, levels):
         """All levels, upwards; then all leave."""
-        before = available_mib()
-        live = 0
-        for level in LEVELS:
-            live, why = crowd.hold(level)
-            if level == LEVELS[-1]:
-                self.memory.append((before - available_mib()) / live * 1000)
+        before = memory.settled()
+        for level in levels:
+            live, why = clients.hold(level)
+            if why != "all":
+                raise Failure(f"{self.server.name}: {live} clients live of "
+                              f"{level}: {why}")
+            if level == levels[-1]:
+                self.memory.append([mib / live * 1024 for mib in
+                                    memory.taken(before)])
             self.look()
             bench.settle()
             values = self.server.measure(bench.load, AT,
                                          bench.arguments.seconds)
-            self.levels.setdefault(level, []).append(
-                (live, values["per_second"]))
-            if why != "all":
-                bench.report.say(f"* {self.server.name}: {live} live instead "
-                                 f"of {level}: {why}")
-                break
-        crowd.end()
+            self.levels.setdefault(level, []).append(values["per_second"])
+        clients.end()
         if wait_ended(self.server) is None:
             raise Failure(f"{self.server.name}: children are left")
-        self.server.clients += live
+        self.server.clients += levels[-1]
         self.look()
 
     def per_second(self, level):
-        """The median of the rounds, or None."""
-        runs = self.levels.get(level)
-        return statistics.median(rate for _, rate in runs) if runs else None
+        """The median of the rounds."""
+        return statistics.median(self.levels[level])
 
     def ratios(self, level):
         """The rates by those with nobody live, round by round."""
-        return [rate / alone for (_, rate), (_, alone) in
-                zip(self.levels.get(level, []), self.levels[0])]
+        return [rate / alone for rate, alone in
+                zip(self.levels[level], self.levels[0])]
+
+    def kib(self, column):
+        """Memory per live client."""
+        return statistics.median(run[column] for run in self.memory)
 
 
 def make_held(bench):
@@ -170,31 +112,43 @@ def make_held(bench):
         yield Held(server, server.port)
 
 
-def show(bench, every):
+def enough(daemon):
+    """How many live clients its open files are enough for, as it says."""
+    with open(daemon.log_path, errors="replace") as log:
+        found = re.search(r"open files, .* enough for (\d+)", log.read())
+    return int(found.group(1)) if found else MOST
+
+
+def make_levels(bench, daemon):
+    """How many live clients to measure with."""
+    top = min(WANTED_LIVE, enough(daemon) - SPARE)
+    if top < WANTED_LIVE:
+        bench.report.say(
+            f"{WANTED_LIVE:,} are more than the open files of this machine "
+            f"are enough for: {top:,} it is.\n")
+    return [level for level in LEVELS if level < top] + [top]
+
+
+def show(bench, every, levels):
     """The tables."""
-    report = bench.report
+    report, top = bench.report, levels[-1]
     report.table(
-        ["server"] + [f"{level:,} live: new/s" for level in LEVELS] +
-        ["ratio", "memory per live client, KiB"],
+        ["server"] + [f"{level:,} live: new/s" for level in levels] +
+        ["ratio", "KiB per live client, MemAvailable", "use"],
         [[held.server.name] +
-         [f"{held.per_second(level) or 0:,.0f}" for level in LEVELS] +
-         [f"{statistics.median(held.ratios(LEVELS[-1]) or [0]):.2f}",
-          f"{statistics.median(held.memory or [0]) * 1.024:.1f}"]
-         for held in every])
+         [f"{held.per_second(level):,.0f}" for level in levels] +
+         [f"{statistics.median(held.ratios(top)):.2f}",
+          f"{held.kib(0):.1f}", f"{held.kib(1):.1f}"] for held in every])
     report.say(
-        f"New clients {AT} at a time. Memory: by MemAvailable, with the "
-        "kernel's part of the\nclient's and the server's socket, which is "
-        f"what {NOFORK} shows.\n")
+        f"New clients {AT} at a time. Memory is the whole machine's, with the "
+        "kernel's part of\nboth ends' sockets, which is what "
+        f"{NOFORK} shows; use: {', '.join(memory.USED)}.\n")
     for held in every:
-        for level in LEVELS:
-            rate = held.per_second(level)
-            if rate:
-                report.point("cost", held.server.name,
-                             max(live for live, _ in held.levels[level]),
-                             1e6 / rate)
-    report.say(f"* descriptors of {DAEMON} at {', '.join(map(str, LEVELS))} "
-               "live and after, each round: "
-               f"spawner {said(every[0].spawner)}; "
+        for level in levels:
+            report.point("cost", held.server.name, level,
+                         1e6 / held.per_second(level))
+    report.say(f"* descriptors at {', '.join(map(str, levels))} live and "
+               f"after, each round: spawner {said(every[0].spawner)}; "
                f"master {said(every[0].master)}")
 
 
@@ -204,26 +158,23 @@ def said(counts):
             ", ".join(map(str, counts)))
 
 
-def set_goals(bench, every):
+def set_goals(bench, every, levels):
     """Flat, constant, small."""
     daemon, textbook = every[:2]
-    ratios = daemon.ratios(LEVELS[-1])
-    if ratios:
-        bench.report.goal(
-            f"new connections/s with {LEVELS[-1]:,} live by those with none",
-            statistics.median(ratios), 0.85,
-            note=f"{min(ratios):.2f} to {max(ratios):.2f}")
+    ratios = daemon.ratios(levels[-1])
+    bench.report.goal(
+        f"new connections/s with {levels[-1]:,} live by those with none",
+        statistics.median(ratios), 0.85,
+        note=f"{min(ratios):.2f} to {max(ratios):.2f}")
     if None not in daemon.spawner:
         bench.report.goal(
             "spawner's descriptors, most by fewest",
             max(daemon.spawner) / min(daemon.spawner), 1, least=False)
-    ratios = [mine / theirs for mine, theirs in
-              zip(daemon.memory, textbook.memory) if theirs > 0]
-    if ratios:
-        bench.report.goal(
-            f"memory per live client by that of {TEXTBOOK}'s",
-            statistics.median(ratios), 0.75, (0.6,), least=False,
-            note=f"{min(ratios):.2f} to {max(ratios):.2f}, with sockets")
+    bench.report.goal(
+        f"memory per live client by that of {TEXTBOOK}'s",
+        daemon.kib(0) / textbook.kib(0), 0.75, (0.6,), least=False,
+        note="MemAvailable, sockets in it; by use "
+        f"{daemon.kib(1) / textbook.kib(1):.2f}")
 
 
 def limits(pid):
@@ -241,9 +192,9 @@ def bounds(daemon):
         pid_max = file.read().strip()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return (f"open files {given['Max open files']} for the daemon (two for "
-            f"each live client), {hard} for us; processes "
+            f"each live client as of now), {hard} for us; processes "
             f"{given['Max processes']}; pid_max {pid_max}; memory available "
-            f"{available_mib():,.0f} MiB")
+            f"{memory.look()[0]:,.0f} MiB")
 
 
 def log_bounds(daemon):
@@ -258,24 +209,21 @@ def log_bounds(daemon):
     return lines[:10]
 
 
-def fill(bench, held, crowd):
+def fill(bench, held, clients):
     """As many live as go; then they end, and the memory is back."""
     report, daemon = bench.report, held.server
     report.title(f"As many live clients as go, up to {MOST:,}", 3)
-    before = available_mib()
+    before = memory.settled()
     report.say("* bounds: " + bounds(daemon))
-    live, why = crowd.hold(MOST)
-    during = available_mib()
+    live, why = clients.hold(MOST)
     report.say(f"* live: {live:,} ({'what was wanted' if why == 'all' else why}"
                f"), processes of the daemon {processes(daemon):,}, memory "
-               f"{before - during:,.0f} MiB")
+               f"{memory.taken(before)[0]:,.0f} MiB")
     for line in log_bounds(daemon):
         report.say(f"* the daemon: `{line}`")
-    crowd.end()
+    clients.end()
     ended = wait_ended(daemon)
-    bench.settle()
-    time.sleep(1)
-    lost = before - available_mib()
+    lost = memory.taken(before)[0]
     report.say("* all ended: " + (
         "NO" if ended is None else f"after {ended:.1f} s") +
         f"; memory not back: {lost:,.0f} MiB "
@@ -291,14 +239,17 @@ def run(bench):
     bench.report.title("Live clients")
     every = list(make_held(bench))
     bench.start([held.server for held in every])
-    crowds = [Crowd(bench, held.port) for held in every]
+    levels = make_levels(bench, every[0].server)
+    groups = [LiveClients(bench, held.port, MOST) for held in every]
+    order = list(zip(every, groups))
     for number in range(rounds):
-        for held, crowd in zip(every, crowds):
-            held.one_round(bench, crowd)
+        for held, clients in order:
+            held.one_round(bench, clients, levels)
+        order.append(order.pop(0))
         print(f"held: round {number + 1} of {rounds} done", file=sys.stderr)
-    show(bench, every)
-    set_goals(bench, every)
-    fill(bench, every[0], crowds[0])
-    for crowd in crowds:
-        crowd.close()
+    show(bench, every, levels)
+    set_goals(bench, every, levels)
+    fill(bench, every[0], groups[0])
+    for clients in groups:
+        clients.close()
     bench.stop([held.server for held in every])
