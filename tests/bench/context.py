@@ -71,7 +71,7 @@ class Daemon(Server):
                 found = re.search(r"(?:^|\s)log dropped=(\d+)$", line)
                 dropped += int(found.group(1)) if found else 0
         whole = self.clients == lines + dropped
-        report.say(f"* log: clients={self.clients} lines={lines} "
+        report.say(f"* log of {self.name}: clients={self.clients} lines={lines} "
                    f"dropped={dropped} "
                    f"({'all there' if whole else 'NOT the same'})")
         return whole
@@ -98,6 +98,8 @@ class Bench:
         self.processes = []  # others that must not be left behind
         self.taken = set()
         self.failed = False  # a client of ours was not greeted
+
+    settling = SETTLE_SECONDS
 
     def program(self, name):
         """A program of tests/bench."""
@@ -188,7 +190,8 @@ class Bench:
         """Stops; whoever of ours failed a client makes the run fail."""
         for server in servers:
             server.stop()
-            if server.name in (DAEMON, *OWN) and server.failures:
+            ours = server.name in OWN or isinstance(server, Daemon)
+            if ours and server.failures:
                 self.failed = True
 
     def check_log(self, daemon):
@@ -198,7 +201,7 @@ class Bench:
 
     def settle(self):
         """Between two measurements."""
-        time.sleep(SETTLE_SECONDS)
+        time.sleep(self.settling)
 
     def popen(self, command, **named):
         """A process that is ended with the bench."""
