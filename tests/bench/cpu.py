@@ -1,5 +1,6 @@
 """Processor time per client of whole process trees."""
 
+import contextlib
 import os
 import re
 import statistics
@@ -145,12 +146,12 @@ def shown(value):
     return "-" if value is None else f"{value:.1f}"
 
 
-def show(bench, found, grouped):
+def show(bench, found, in_groups):
     """The table."""
     report = bench.report
     report.title("Processor time per client")
     report.say("User and system time, µs, " + (
-        "of a control group with the whole server in it.\n" if grouped else
+        "of a control group with the whole server in it.\n" if in_groups else
         "from /proc/PID/stat; no control group can be written here, so that "
         "servers which\ndo not wait for their children cannot be shown.\n"))
     report.table(
@@ -191,21 +192,30 @@ def set_goals(bench, found):
                 note=f"{min(ratios):.2f} to {max(ratios):.2f}")
 
 
+@contextlib.contextmanager
+def grouped(servers):
+    """Each in a control group of its own while it lasts, where there can be
+    any: then True.  They are started in it, and stopped."""
+    for number, server in enumerate(servers):
+        server.group = make_group(f"forkgreet-bench-{os.getpid()}-{number}")
+    try:
+        yield all(server.group for server in servers)
+    finally:
+        for server in servers:
+            server.stop()
+            if server.group:
+                server.group.remove()
+
+
 def run(bench):
     """The whole section."""
     servers = [bench.plain_daemon(), *(
         bench.own(name) for name in (TEXTBOOK, FILTER, THREAD, NOFORK))]
-    for number, server in enumerate(servers):
-        server.group = make_group(f"forkgreet-bench-{os.getpid()}-{number}")
-    try:
+    with grouped(servers) as in_groups:
         bench.start(servers)
         found = measure(bench, servers)
-    finally:
         bench.stop(servers)
-        for server in servers:
-            if server.group:
-                server.group.remove()
-    show(bench, found, servers[0].group is not None)
+    show(bench, found, in_groups)
     project(bench, found[DAEMON, AT[0]])
     bench.check_log(servers[0])
     set_goals(bench, found)

@@ -5,21 +5,23 @@ import subprocess
 
 HOW_TO = "apt-get install gnuplot-nox"
 SCRIPT = """\
-set terminal svg size 1200,520 background rgb "white"
+set terminal svg size 1400,480 background rgb "white"
 set output "%(output)s"
 set multiplot layout 1,2
-set key below maxcols 3
+set key outside right top vertical samplen 2
 set grid
-set yrange [0:*]
 set format y "%%.0f"
 """
-# panel: its words, and how x is drawn
+FIRST_WIDTH = 3  # of the line of the server that all are compared with
+# panel: its words, and how x and y are drawn
 PANELS = {
     "throughput": 'set title "connections per second"\n'
-                  'set xlabel "clients at a time"\nset logscale x 2\n',
+                  'set xlabel "clients at a time"\nset logscale x 2\n'
+                  'set logscale y 10\nset yrange [*:*]\n'
+                  'set ytics (500, 1000, 2000, 5000, 10000, 20000, 50000)\n',
     "cost": 'set title "µs for each new client"\n'
             'set xlabel "clients that are live meanwhile"\n'
-            'unset logscale x\nset xtics auto\n',
+            'unset logscale\nset xtics 2000\nset ytics auto\nset yrange [0:*]\n',
 }
 
 
@@ -39,8 +41,9 @@ def script(series, path):
         plots = []
         for number, (name, points) in enumerate(series[panel].items()):
             text += block(f"{panel}{number}", points)
+            width = 1 if number else FIRST_WIDTH
             plots.append(f'${panel}{number} using 1:2 with linespoints '
-                         f'title "{name}" noenhanced')
+                         f'linewidth {width} title "{name}" noenhanced')
         text += "plot " + ", ".join(plots) + "\n"
     return text + "unset multiplot\n"
 

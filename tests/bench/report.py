@@ -43,7 +43,7 @@ def memory_mib():
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
 
 
-def circumstances(builddir, daemon):
+def circumstances(builddir):
     """What a reader must know to compare the numbers with others: lines."""
     source = os.path.dirname(os.path.abspath(__file__))
     make = make_variables(builddir)
@@ -56,7 +56,7 @@ def circumstances(builddir, daemon):
         f", CFLAGS {make.get('CFLAGS', 'unknown')}",
         "commit: " + output(["git", "--no-optional-locks", "describe",
                              "--always", "--dirty"], 1, source),
-        "daemon: " + output([daemon, "-V"]),
+        "daemon: " + output([os.path.join(builddir, "forkgreetd"), "-V"]),
         "command: " + shlex.join(sys.argv),
         f"date: {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}",
     ]

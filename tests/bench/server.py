@@ -103,10 +103,11 @@ class Server:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-    def begin(self, load, at, seconds, *more):
-        """Starts a run of the load; more of its options may be given."""
+    def begin(self, load, at, seconds, *more, under=()):
+        """Starts a run of the load; more of its options may be given, and a
+        command to run it under."""
         return subprocess.Popen(
-            [load, "-p", str(self.port), "-c", str(at),
+            [*under, load, "-p", str(self.port), "-c", str(at),
              "-t", f"{seconds:.3f}", *more],
             stdout=subprocess.PIPE, text=True)
 
