@@ -71,8 +71,8 @@ class Daemon(Server):
                 found = re.search(r"(?:^|\s)log dropped=(\d+)$", line)
                 dropped += int(found.group(1)) if found else 0
         whole = self.clients == lines + dropped
-        report.say(f"* log of {self.name}: clients={self.clients} lines={lines} "
-                   f"dropped={dropped} "
+        report.say(f"* log of {self.name}: clients={self.clients} "
+                   f"lines={lines} dropped={dropped} "
                    f"({'all there' if whole else 'NOT the same'})")
         return whole
 

@@ -95,8 +95,8 @@ def tree_us(daemon):
 
 
 class Meter:
-    """What one server uses during one run; without a group there is only the
-    daemon's, whose children are waited for."""
+    """What one server uses during one run.  Without a group it is not known
+    of those that do not wait for their children."""
 
     def __init__(self, server):
         self.server = server
@@ -105,6 +105,8 @@ class Meter:
         """All, master, spawner; what is not known is None."""
         server = self.server
         whole = server.group.used_us() if server.group else None
+        if whole is None and server.name in (THREAD, NOFORK):
+            whole = sum(stat_ticks(server.process.pid)) / TICK * 1e6
         if server.name != DAEMON:
             return whole, None, None
         return (tree_us(server) if whole is None else whole,
@@ -152,8 +154,9 @@ def show(bench, found, in_groups):
     report.title("Processor time per client")
     report.say("User and system time, µs, " + (
         "of a control group with the whole server in it.\n" if in_groups else
-        "from /proc/PID/stat; no control group can be written here, so that "
-        "servers which\ndo not wait for their children cannot be shown.\n"))
+        "from /proc/PID/stat: no control\ngroup can be written here. Of "
+        "servers that do not wait for their children it is\nnot known "
+        "then.\n"))
     report.table(
         ["server", "at a time", "all", "of it the master", "the spawner",
          "the clients' processes"],

@@ -20,6 +20,7 @@ AT = 16  # new clients at a time
 ROUNDS_MAX = 3  # each makes and ends 10,000 connections
 END_SECONDS = 30  # for all children to end
 MEMORY_NOISE_MIB = 16
+OTHER = re.compile(r"(?:^| )(?:client id=|start version=)")
 # One listener whose clients stay, one for those that come and go.
 LISTENERS = ("", "hold = true; timeouts = { session = 3600; };")
 
@@ -89,6 +90,13 @@ class Held:
         self.server.clients += levels[-1]
         self.look()
 
+    def warm_up(self, clients, level):
+        """Once unmeasured: the kernel keeps some of what it frees."""
+        clients.hold(level)
+        clients.end()
+        wait_ended(self.server)
+        self.server.clients += level
+
     def per_second(self, level):
         """The median of the rounds."""
         return statistics.median(self.levels[level])
@@ -150,6 +158,10 @@ def show(bench, every, levels):
     report.say(f"* descriptors at {', '.join(map(str, levels))} live and "
                f"after, each round: spawner {said(every[0].spawner)}; "
                f"master {said(every[0].master)}")
+    for held in every:
+        report.say(f"* {held.server.name}, KiB per live client, each round: " +
+                   ", ".join(f"{available:.1f} ({used:.1f})"
+                             for available, used in held.memory))
 
 
 def said(counts):
@@ -204,8 +216,9 @@ def log_bounds(daemon):
     lines = []
     with open(daemon.log_path, errors="replace") as log:
         for line in log:
-            if said_so.search(line) and " client id=" not in line:
-                lines.append(line.strip())
+            if said_so.search(line) and not OTHER.search(line):
+                lines.append(line.strip().replace(
+                    os.path.dirname(daemon.log_path) + "/", ""))
     return lines[:10]
 
 
@@ -216,8 +229,9 @@ def fill(bench, held, clients):
     before = memory.settled()
     report.say("* bounds: " + bounds(daemon))
     live, why = clients.hold(MOST)
-    report.say(f"* live: {live:,} ({'what was wanted' if why == 'all' else why}"
-               f"), processes of the daemon {processes(daemon):,}, memory "
+    bound = "what was wanted" if why == "all" else why
+    report.say(f"* live: {live:,} ({bound}), processes of the daemon "
+               f"{processes(daemon):,}, memory "
                f"{memory.taken(before)[0]:,.0f} MiB")
     for line in log_bounds(daemon):
         report.say(f"* the daemon: `{line}`")
@@ -242,6 +256,8 @@ def run(bench):
     levels = make_levels(bench, every[0].server)
     groups = [LiveClients(bench, held.port, MOST) for held in every]
     order = list(zip(every, groups))
+    for held, clients in order:
+        held.warm_up(clients, levels[-1])
     for number in range(rounds):
         for held, clients in order:
             held.one_round(bench, clients, levels)

@@ -7,6 +7,7 @@ all and says "held 0 all".  Ends with its input.
 """
 
 import resource
+import signal
 import socket
 import sys
 
@@ -46,6 +47,7 @@ def hold(socks, number, port, first):
 
 def main():
     """See above."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # its input ends
     port, first = (int(word) for word in sys.argv[1:])
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))

@@ -138,7 +138,8 @@ def run(bench):
     bench.stop([off, high])
     show_cost(bench, off, high)
     allowed = int(off.median(16, "per_second") / TIMES)
-    limited = bench.daemon(listeners=(PER_SOURCE % (allowed, max(1, allowed // 10)),),
+    limits = PER_SOURCE % (allowed, max(1, allowed // 10))  # burst: 0.1 s
+    limited = bench.daemon(listeners=(limits,),
                            name=LIMITED)
     nofork = bench.own(NOFORK)
     bench.start([limited, nofork])

@@ -14,6 +14,7 @@ from server import HOST
 
 BACKLOG = 4096  # SERVE_BACKLOG
 MOST = 30000  # clients at a time
+SBIN = ("/usr/sbin", "/sbin")  # not in every user's PATH
 XINETD = """\
 defaults
 {
@@ -101,7 +102,7 @@ class Peer:
 
     def path(self, builddir):
         """Where it is, or None; some are unpacked, not installed."""
-        folders = [os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"]
+        folders = [os.environ.get("PATH", os.defpath), *SBIN]
         for unpacked in unpacked_folders(builddir):
             folders += [os.path.join(unpacked, "usr/sbin"),
                         os.path.join(unpacked, "usr/bin")]

@@ -21,7 +21,8 @@ PANELS = {
                   'set ytics (500, 1000, 2000, 5000, 10000, 20000, 50000)\n',
     "cost": 'set title "µs for each new client"\n'
             'set xlabel "clients that are live meanwhile"\n'
-            'unset logscale\nset xtics 2000\nset ytics auto\nset yrange [0:*]\n',
+            'unset logscale\nset xtics 2000\nset ytics auto\n'
+            'set yrange [0:*]\n',
 }
 
 

@@ -13,8 +13,7 @@
 
 #include "serve.h"
 
-#define STACK_SIZE 65536 /* so that thousands fit; serve_client() needs 1 KB \
-			  */
+#define STACK_SIZE 65536 /* so that thousands fit */
 
 static void *
 serve(void *argument)

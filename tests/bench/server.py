@@ -126,16 +126,16 @@ class Server:
             print(f"{self.name}: {said.strip()}", file=sys.stderr)
         return values
 
-    def measure(self, load, at, seconds, *more, meanwhile=None):
+    def measure(self, load, at, seconds, *more, meanwhile=None, under=()):
         """One run of the load; returns its values.  meanwhile is called again
         and again until the run is over."""
-        process = self.begin(load, at, seconds, *more)
+        process = self.begin(load, at, seconds, *more, under=under)
         try:
             while meanwhile and process.poll() is None:
                 meanwhile()
             return self.finish(process)
         finally:
-            process.kill()
+            process.terminate()  # perf, too, then ends the load
             process.wait()
 
     def median(self, at, key):

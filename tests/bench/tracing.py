@@ -1,7 +1,7 @@
 """What perf(1) saw of a server: who called what, and for how long it ran.
 
-One record of system calls, switches, forks and page faults of the whole machine
-is read once; only the server's own processes count.
+One record of system calls, switches, forks and page faults of the whole
+machine is read once; only the server's own processes count.
 """
 
 import collections
