@@ -21,22 +21,36 @@ enum client_state {
 	CLIENT_HANDED, /* a spawner has it; not cloned, as far as we know */
 	CLIENT_YOUNG, /* it has a child, asked after by wait4(pid) in turn */
 	CLIENT_OLD, /* its child is watched by pidfd, its deadline by the heap */
+	CLIENT_CLOSING, /* its child has ended; closing.h; in the heap too */
 };
 
 /* Why we sent its child a signal. */
 enum client_ending { ENDING_NOT, ENDING_DEADLINE, ENDING_SHUTDOWN };
 
+/* What closing.c knows of a client that is being seen off. */
+struct closing {
+	bool watched; /* its socket is in the epoll set */
+	bool ended; /* it has sent its end of stream */
+	uint64_t bytes; /* that it has said meanwhile */
+	uint64_t unsent; /* bytes it had yet to take, at the last look */
+	int64_t until; /* clock_now(): so long for its end of stream */
+	int64_t moved; /* clock_now() when it took something last */
+	int64_t step; /* microseconds to the next look; 0: none was needed */
+};
+
 struct client {
-	int fd; /* our copy, kept until the child is reaped */
+	int fd; /* our copy, kept until it is closed */
 	int pidfd; /* -1: none */
-	pid_t pid; /* 0: no child yet */
+	pid_t pid; /* 0: no child yet, or no more */
 	uint32_t row; /* of struct stats */
 	uint8_t state; /* enum client_state */
 	uint8_t ending; /* enum client_ending */
 	uint8_t log; /* enum conf_log_clients */
 	uint32_t session; /* of the running plan, until a spawner has it */
 	uint32_t source; /* of struct admit; ADMIT_NO_SOURCE: not counted */
+	/* From its session in the plan, when a spawner has it: */
 	uint32_t greeting_length; /* bytes it should get */
+	uint32_t send_ms, linger_ms;
 	/* Of one that is being refused, else 0: */
 	uint32_t limit; /* the one that was reached, admit.h */
 	uint32_t retry_after; /* seconds, admit.h */
@@ -45,11 +59,14 @@ struct client {
 	uint64_t id;
 	uint64_t generation; /* of the spawner that it was handed to last */
 	int64_t accepted; /* clock_now() */
+	int64_t expires; /* clock_now() when timeouts.session is over */
 	int64_t deadline; /* clock_now() of the next step against it */
 	struct addr peer;
 	struct addr local; /* the address that it came to */
 	uint32_t next, prev; /* of its list; next also of the free list */
-	uint32_t heap; /* its place in the heap, when CLIENT_OLD */
+	uint32_t heap; /* its place in the heap, when old or closing */
+	int64_t cpu_us; /* of its child, when that has ended */
+	struct closing closing;
 };
 
 /* A queue of slots in the order of their coming. */
@@ -65,7 +82,7 @@ struct clients {
 	uint64_t last_id;
 	struct client_list waiting;
 	struct client_list young;
-	uint32_t *heap; /* slots of the old, the nearest deadline first */
+	uint32_t *heap; /* the old and the closing, the nearest deadline first */
 	uint32_t n_heap;
 	uint32_t *hints; /* CLIENT_HINTS slots, by pid */
 };

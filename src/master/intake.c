@@ -43,7 +43,8 @@ static bool
 hand_over(struct server *server, uint32_t slot, int64_t now)
 {
 	struct client *client = &server->clients.slots[slot];
-	const struct plan *plan = server->snapshot.plan;
+	const struct plan_session *session =
+	    &server->snapshot.plan->session[client->session];
 
 	if (!spawners_can_take(&server->spawners) ||
 	    backoff_waits(&server->forking, now))
@@ -57,8 +58,9 @@ hand_over(struct server *server, uint32_t slot, int64_t now)
 		return false;
 	}
 	client->state = CLIENT_HANDED;
-	client->greeting_length =
-	    plan->session[client->session].greeting_length;
+	client->greeting_length = session->greeting_length;
+	client->send_ms = session->send_ms;
+	client->linger_ms = session->linger_ms;
 	client->generation = spawners_generation(&server->spawners);
 	return true;
 }
@@ -106,7 +108,7 @@ static bool
 is_too_late(
     const struct server *server, const struct client *client, int64_t now)
 {
-	return now >= client->deadline ||
+	return now >= client->expires ||
 	    server->stats.rows[client->row].session == -1;
 }
 
@@ -285,7 +287,7 @@ fill(struct server *server, struct client *client,
 		addr_from_sockaddr(&client->local, &local);
 	client->log = (uint8_t)group->log.clients;
 	client->accepted = now;
-	client->deadline = now + session->session_ms * CLOCK_MS;
+	client->expires = now + session->session_ms * CLOCK_MS;
 }
 
 /* Accepts one client.  False when the listener has no more for now. */
@@ -386,6 +388,6 @@ intake_wakeup(const struct server *server, int64_t now)
 		when = earlier(when, server->forking.until);
 	for (slot = clients->waiting.head; slot != CLIENT_NONE;
 	     slot = clients->slots[slot].next)
-		when = earlier(when, clients->slots[slot].deadline);
+		when = earlier(when, clients->slots[slot].expires);
 	return when;
 }

@@ -3,17 +3,12 @@
 
 #include "linger.h"
 
-#include <sys/socket.h>
-
-#include <errno.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "drain.h"
 
 #define NOBODY UINT32_MAX
-/* Read in one go, so that the others get their turn. */
-#define READS_MAX 4
-#define READ_BYTES 65536
 
 void
 linger_init(
@@ -33,25 +28,12 @@ linger_init(
 	}
 }
 
-/* Throws away what has come, a bounded amount of it.  False: it is over. */
+/* False: it is over. */
 static bool
-drain(struct lingering *lingering)
+is_going_on(struct lingering *lingering)
 {
-	/* MSG_TRUNC: tcp(7) does not even copy it. */
-	static char dump[READ_BYTES];
-	ssize_t n;
-	int i;
-
-	for (i = 0; i < READS_MAX; i++) {
-		n = recv(lingering->fd, dump, sizeof(dump),
-		    MSG_DONTWAIT | MSG_TRUNC);
-		if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
-			return false;
-		if (n == -1)
-			break;
-		lingering->bytes += (uint64_t)n;
-	}
-	return lingering->bytes < LINGER_BYTES_MAX;
+	return drain(lingering->fd, &lingering->bytes) == 1 &&
+	    lingering->bytes < LINGER_BYTES_MAX;
 }
 
 static void
@@ -104,7 +86,7 @@ end(struct linger_set *set, uint32_t index)
 static void
 end_early(struct linger_set *set, uint32_t index)
 {
-	drain(&set->slots[index]);
+	drain(set->slots[index].fd, &set->slots[index].bytes);
 	end(set, index);
 }
 
@@ -146,7 +128,7 @@ linger_add(struct linger_set *set, int fd, int64_t now)
 void
 linger_event(struct linger_set *set, uint32_t index)
 {
-	if (set->slots[index].fd != -1 && !drain(&set->slots[index]))
+	if (set->slots[index].fd != -1 && !is_going_on(&set->slots[index]))
 		end(set, index);
 }
 

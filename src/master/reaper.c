@@ -13,16 +13,15 @@
 #include <linux/tcp.h>
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "child.h"
 #include "clock.h"
-#include "conf.h"
+#include "closing.h"
 #include "events.h"
-#include "gate.h"
+#include "finish.h"
 #include "server.h"
 
 /* A miss of wait4(pid) costs 0.4 us: so many in one pass are not felt. */
@@ -49,36 +48,6 @@ outcome_of(const struct client *client, int status)
 	return outcome;
 }
 
-/* What the client acknowledged; the end of stream counts one in TCP_INFO. */
-static uint64_t
-bytes_of(const struct client *client, const struct tcp_info *info)
-{
-	return info->tcpi_bytes_acked > client->greeting_length ?
-	    client->greeting_length :
-	    info->tcpi_bytes_acked;
-}
-
-static void
-client_log(const struct server *server, const struct client *client,
-    enum outcome outcome, uint64_t bytes, int64_t duration, int64_t cpu)
-{
-	char source[ADDR_TEXT_MAX], destination[ADDR_TEXT_MAX];
-	bool bug = outcome == OUTCOME_VIOLATION || outcome == OUTCOME_CRASHED;
-
-	if (client->log == CONF_CLIENTS_NONE ||
-	    (client->log == CONF_CLIENTS_ERRORS && outcome == OUTCOME_GREETED))
-		return;
-	log_line(bug ? LOG_ERR : LOG_INFO,
-	    "client id=%" PRIu64
-	    " listener=%s src=%s sport=%u dst=%s dport=%u outcome=%s "
-	    "bytes=%" PRIu64 " duration_ms=%" PRId64 " cpu_us=%" PRId64,
-	    client->id, server->stats.rows[client->row].name,
-	    addr_format(&client->peer, source), (unsigned)client->peer.port,
-	    addr_format(&client->local, destination),
-	    (unsigned)client->local.port, outcome_name(outcome), bytes,
-	    duration / CLOCK_MS, cpu);
-}
-
 static int64_t
 cpu_of(const struct rusage *usage)
 {
@@ -87,43 +56,15 @@ cpu_of(const struct rusage *usage)
 	    usage->ru_utime.tv_usec + usage->ru_stime.tv_usec;
 }
 
-/*
- * Closes our copy, the last one.  What the client has not taken after a session
- * that was cut short would stay in the kernel for minutes: reset instead.
- */
+/* Its child has ended: what that means for the client. */
 static void
-connection_close(int fd, const struct tcp_info *info, enum outcome outcome)
-{
-	static const struct linger reset = { 1, 0 };
-
-	if (outcome != OUTCOME_GREETED &&
-	    (info->tcpi_notsent_bytes > 0 || info->tcpi_unacked > 0))
-		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	close(fd);
-}
-
-/* Everything that the end of a client's child means. */
-static void
-finish(struct server *server, uint32_t slot, int status,
-    const struct rusage *usage, int64_t now)
+ended(struct server *server, uint32_t slot, int status, int64_t now)
 {
 	struct client *client = &server->clients.slots[slot];
 	enum outcome outcome = outcome_of(client, status);
 	struct tcp_info info = { 0 };
 	socklen_t length = sizeof(info);
-	uint64_t bytes;
 
-	getsockopt(client->fd, IPPROTO_TCP, TCP_INFO, &info, &length);
-	connection_close(client->fd, &info, outcome);
-	bytes = bytes_of(client, &info);
-	server->stats.sent_bytes += bytes;
-	server->stats.cpu_us += (uint64_t)cpu_of(usage);
-	gate_release(server, client);
-	stats_end(&server->stats, client->row, outcome);
-	if (outcome == OUTCOME_VIOLATION || outcome == OUTCOME_CRASHED)
-		generation_crashed(server, client->generation);
-	client_log(server, client, outcome, bytes, now - client->accepted,
-	    cpu_of(usage));
 	if (client->state == CLIENT_OLD)
 		clients_unschedule(&server->clients, slot);
 	if (client->pidfd != -1)
@@ -131,7 +72,16 @@ finish(struct server *server, uint32_t slot, int status,
 	else
 		clients_unlink(
 		    &server->clients, &server->clients.young, slot);
-	clients_remove(&server->clients, slot);
+	client->pidfd = -1;
+	client->pid = 0;
+	if (outcome == OUTCOME_VIOLATION || outcome == OUTCOME_CRASHED)
+		generation_crashed(server, client->generation);
+	if (outcome == OUTCOME_GREETED) {
+		closing_begin(server, slot, now);
+		return;
+	}
+	getsockopt(client->fd, IPPROTO_TCP, TCP_INFO, &info, &length);
+	finish(server, slot, outcome, &info, now);
 }
 
 /* Reaps the slot's child if it has ended.  False when it lives. */
@@ -145,7 +95,8 @@ try_reap(struct server *server, uint32_t slot, int64_t now)
 
 	if (pid == 0 || (pid == -1 && errno == EINTR))
 		return false;
-	finish(server, slot, status, &usage, now);
+	client->cpu_us = cpu_of(&usage);
+	ended(server, slot, status, now);
 	return true;
 }
 
@@ -162,8 +113,12 @@ reaper_hint(struct server *server, pid_t pid, int64_t now)
 void
 reaper_child(struct server *server, uint32_t slot, int64_t now)
 {
-	if (server->clients.slots[slot].state == CLIENT_OLD)
+	enum client_state state = server->clients.slots[slot].state;
+
+	if (state == CLIENT_OLD)
 		try_reap(server, slot, now);
+	else if (state == CLIENT_CLOSING)
+		closing_look(server, slot, now);
 }
 
 /* ---------------------------------------------------------------- growing old */
@@ -178,7 +133,7 @@ grow_old(struct server *server, uint32_t slot)
 
 	if (client->state == CLIENT_YOUNG) {
 		client->state = CLIENT_OLD;
-		client->deadline += DEADLINE_GRACE;
+		client->deadline = client->expires + DEADLINE_GRACE;
 		clients_schedule(clients, slot);
 	}
 	client->pidfd = pidfd_open(client->pid, 0);
@@ -221,6 +176,10 @@ overdue(struct server *server, uint32_t slot, int64_t now)
 	struct client *client = &server->clients.slots[slot];
 	bool first = client->ending == ENDING_NOT;
 
+	if (client->state == CLIENT_CLOSING) {
+		closing_look(server, slot, now);
+		return;
+	}
 	if (first)
 		client->ending = ENDING_DEADLINE;
 	child_signal(client->pid, first ? SIGTERM : SIGKILL);
@@ -255,14 +214,18 @@ reaper_signal(struct server *server, uint32_t slot, int signal)
 }
 
 void
-reaper_signal_all(struct server *server, int signal)
+reaper_signal_all(struct server *server, int signal, int64_t now)
 {
+	enum client_state state;
 	uint32_t slot;
 
-	for (slot = 0; slot < server->clients.used; slot++)
-		if (server->clients.slots[slot].state == CLIENT_YOUNG ||
-		    server->clients.slots[slot].state == CLIENT_OLD)
+	for (slot = 0; slot < server->clients.used; slot++) {
+		state = server->clients.slots[slot].state;
+		if (state == CLIENT_YOUNG || state == CLIENT_OLD)
 			reaper_signal(server, slot, signal);
+		else if (state == CLIENT_CLOSING)
+			closing_cut(server, slot, now);
+	}
 }
 
 int64_t

@@ -1,4 +1,4 @@
-/* The end of a client: its deadline, its child's exit, its line in the log. */
+/* The end of clients' children: deadline, exit. */
 #ifndef MASTER_REAPER_H
 #define MASTER_REAPER_H
 
@@ -19,13 +19,14 @@ void reaper_step(struct server *server, int64_t now);
  * does not say how many there are. */
 void reaper_hint(struct server *server, pid_t pid, int64_t now);
 
-/* The pidfd of the slot's child is readable. */
+/* The slot's event: its child has ended, or, when that is done, its client says
+ * something. */
 void reaper_child(struct server *server, uint32_t slot, int64_t now);
 
 /* Sends the signal to the slot's child, to all clients' children, because the
- * daemon stops. */
+ * daemon stops; clients who have no child any more are closed. */
 void reaper_signal(struct server *server, uint32_t slot, int signal);
-void reaper_signal_all(struct server *server, int signal);
+void reaper_signal_all(struct server *server, int signal, int64_t now);
 
 /* clock_now() at which reaper_step() has something to do, CLOCK_NEVER. */
 int64_t reaper_wakeup(const struct server *server);

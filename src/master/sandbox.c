@@ -3,7 +3,6 @@
 
 #include "sandbox.h"
 
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -78,8 +77,6 @@ static const struct rule {
 	    { IS(0, SPAWNER_CLIENT), IS(1, SHUT_WR) } },
 	{ PPOLL, "C: wait for the client or for time", 2,
 	    { AT_MOST(1, 1), IS(3, 0) } },
-	{ "ioctl", "C: how much is unacknowledged", 2,
-	    { IS(0, SPAWNER_CLIENT), IS(1, TIOCOUTQ) } },
 	{ "restart_syscall", "C: ppoll after SIGSTOP and SIGCONT", 0,
 	    { IS(0, 0) } },
 	{ "exit_group", "S, C: the end", 0, { IS(0, 0) } },

@@ -107,7 +107,7 @@ stop_advance(struct server *server, int64_t now)
 
 	server->stop = kill_now ? STOP_KILL : STOP_TERM;
 	server->stop_at = now + KILL_GRACE;
-	reaper_signal_all(server, kill_now ? SIGKILL : SIGTERM);
+	reaper_signal_all(server, kill_now ? SIGKILL : SIGTERM, now);
 }
 
 /* TERM, INT: begin, or hurry what has begun.  QUIT: now. */

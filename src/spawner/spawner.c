@@ -19,6 +19,7 @@
 #include "diagnose.h"
 #include "lockdown.h"
 #include "proof.h"
+#include "relro.h"
 #include "session.h"
 #include "shared/attempt.h"
 #include "shared/plan.h"
@@ -211,6 +212,8 @@ main(void)
 		fail("prctl PR_SET_PDEATHSIG");
 	if (getppid() != plan->master)
 		return EXIT_FAILURE;
+	if (relro_apply() == -1)
+		fail("mprotect of what is relocated");
 	failed = lockdown(plan);
 	if (failed != NULL)
 		fail(failed);

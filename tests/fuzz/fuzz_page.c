@@ -137,7 +137,7 @@ check(void)
 {
 	const struct clients *clients = &server.clients;
 	const struct stats_row *row = server.stats.rows;
-	uint32_t states[CLIENT_OLD + 1] = { 0 }, i, live;
+	uint32_t states[CLIENT_CLOSING + 1] = { 0 }, i, live;
 	uint64_t gone = 0;
 
 	for (i = 0; i < clients->used; i++)
@@ -150,7 +150,8 @@ check(void)
 	MUST(row->live == live && server.stats.live == live);
 	MUST(row->accepted == gone + live);
 	MUST(clients->waiting.count == states[CLIENT_WAITING]);
-	MUST(clients->n_heap == states[CLIENT_OLD]);
+	MUST(clients->n_heap ==
+	    states[CLIENT_OLD] + states[CLIENT_CLOSING]);
 	MUST(clients->young.count >= states[CLIENT_YOUNG]);
 }
 
@@ -186,7 +187,7 @@ connect_client(struct input *input)
 	client = &clients->slots[slot];
 	client->fd = fcntl(peer, F_DUPFD_CLOEXEC, 0);
 	client->accepted = now;
-	client->deadline = now + CLOCK_SECOND;
+	client->expires = now + CLOCK_SECOND;
 	client->state = CLIENT_WAITING;
 	stats_accept(&server.stats, 0);
 	clients_push(clients, &clients->waiting, slot);
@@ -365,8 +366,8 @@ stop(struct input *input)
 	if (server.stop < STOP_KILL)
 		server.stop++;
 	if (server.stop > STOP_DRAIN)
-		reaper_signal_all(
-		    &server, server.stop == STOP_KILL ? SIGKILL : SIGTERM);
+		reaper_signal_all(&server,
+		    server.stop == STOP_KILL ? SIGKILL : SIGTERM, clock_now());
 }
 
 /* In the trial that follows, and in all later ones, attempts follow the canary. */

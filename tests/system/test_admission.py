@@ -10,7 +10,8 @@ import threading
 import time
 
 from harness import (Case, IS_ROOT, PATIENCE, close_with_reset, connect,
-                     free_port, is_held, needs_root, read_all, run, wait_for)
+                     free_port, is_held, limit, needs_program, needs_root,
+                     read_all, run, wait_for)
 
 HI = b"hi client\n"
 TEXTS = {
@@ -146,11 +147,29 @@ class Reasons(Admission):
         self.rest(daemon, busy=1, denied=1)
 
 
+    def test_numbers(self):
+        """The text can say which limit it was, and when to come again."""
+        text = "%{reason} %{limit} %{retry_after}"
+        daemon = self.serve(
+            "max_clients_per_source = 2; rate = 0.3; burst = 3;", HOLD +
+            "refusals = { busy_per_source = \"" + text + "\"; rate = \"" +
+            text + "\"; };")
+        held = [self.passes(FIRST), self.passes(FIRST)]
+        self.fails(FIRST, "busy_per_source", b"busy_per_source 2 1")
+        held.append(self.passes(SECOND))
+        sock, got = self.come(SECOND)
+        self.assertRegex(got, rb"\Arate 1 [1-4]\Z")
+        sock.close()
+        for sock in held:
+            sock.close()
+        self.rest(daemon, busy_per_source=1, rate=1)
+
+
 class ReasonsAsUser(Reasons):
     """The same, started by an ordinary user."""
 
     as_user = True
-    test_busy = test_rate = None
+    test_busy = test_rate = test_numbers = None
 
 
 class Rules(Admission):
@@ -397,6 +416,33 @@ class Counts(Admission):
             self.has_gone(daemon, 1)
         held[0].close()
         self.is_whole(daemon)
+
+    @needs_program("prlimit")
+    def test_never_served(self):
+        """Who gets no child in time gives the place back."""
+        daemon = self.serve(self.CAP, "timeouts = { session = 0.5; };")
+        spawner, = daemon.spawners()
+        limit(spawner, "nproc", 0)
+        for _ in range(4):
+            self.passes(FIRST, b"out of resources, try again later\n").close()
+        limit(spawner, "nproc", 10000)
+        self.change(daemon, self.CAP)
+        self.is_whole(daemon)
+
+    @needs_program("prlimit")
+    def test_waits_over_reload(self):
+        """Who has no child yet gets what the rules say after a reload."""
+        rule = '{ from = "%s"; action = "allow"; greeting = "%s"; }'
+        first, second = rule % (FIRST, "first"), rule % (SECOND, "second")
+        daemon = self.serve(self.CAP, f"rules = ( {first} );")
+        limit(daemon.spawners()[0], "nproc", 0)
+        sock = self.connect(self.port, source=FIRST, seconds=PATIENCE)
+        daemon.wait_line("clone:")
+        self.change(daemon, self.CAP, f"rules = ( {second}, {first} );")
+        self.assertEqual(read_all(sock), b"first")
+        sock.close()
+        self.has_gone(daemon, 0)
+        self.assert_balanced(daemon)
 
     def test_reload(self):
         """Counts survive a reload, with other limits and prefixes too."""

@@ -1,4 +1,5 @@
-"""Each hardening flag in each program, found by binutils in what was built.
+"""Each hardening flag in each program, found by binutils in what was built, and
+what the kernel has of it.
 
 "test_hardening.py --table" prints the table that README has.
 """
@@ -8,6 +9,7 @@ import re
 import sys
 import unittest
 
+from harness import Case, needs_root
 from programs import Build
 
 BUILD = Build(os.environ.get("BUILDDIR", "."))
@@ -240,6 +242,43 @@ class Hardening(unittest.TestCase):
             self.skipTest(reason)
         with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as f:
             self.assertIn("\n" + "\n".join(table()) + "\n", f.read())
+
+
+class Running(Case):
+    """What the kernel has of it."""
+
+    @needs_root
+    def test_relro(self):
+        """What is relocated is not writable in master and spawner."""
+        if not BUILD.variable("HARDEN_LDFLAGS"):
+            self.skipTest("built without hardening")
+        daemon = self.daemon(self.listener())
+        for name, pid in (("forkgreetd", daemon.pid),
+                          ("forkgreet-spawner", daemon.spawners()[0])):
+            with self.subTest(name):
+                self.assertEqual(self.writable(name, pid), [])
+
+    @staticmethod
+    def writable(name, pid):
+        """Mappings of the process that let whole pages of PT_GNU_RELRO be
+        written."""
+        begin, size = re.search(
+            r"^ +GNU_RELRO +0x\w+ +0x(\w+) +0x\w+ +0x\w+ +0x(\w+) ",
+            Program(name).header, re.MULTILINE).groups()
+        page = os.sysconf("SC_PAGESIZE")
+        first = int(begin, 16) // page * page
+        last = (int(begin, 16) + int(size, 16)) // page * page
+        with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        base = next(int(line.split("-")[0], 16) for line in lines
+                    if line.endswith(f"/{name}"))
+        found = []
+        for line in lines:
+            low, high = (int(at, 16) - base
+                         for at in line.split()[0].split("-"))
+            if low < last and high > first and "w" in line.split()[1]:
+                found.append(line)
+        return found
 
 
 if __name__ == "__main__":

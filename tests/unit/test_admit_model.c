@@ -47,7 +47,7 @@ struct guest {
 	struct addr peer;
 };
 
-/* A bucket with integers wide enough not to need any care. */
+/* A bucket that is filled and looked at in one place. */
 struct tub {
 	bool known;
 	struct addr net; /* masked */
@@ -131,13 +131,14 @@ static int64_t
 look(struct tub *tub, int64_t rate, int64_t burst)
 {
 	int64_t most = capacity(rate, burst);
-	__int128 level;
+	int64_t level;
 
 	if (!tub->known)
 		*tub = (struct tub){ .known = true, .net = tub->net,
 			.level = most, .at = now };
-	level = (__int128)(now - tub->at) * rate + tub->level;
-	tub->level = level > most ? most : (int64_t)level;
+	/* A run takes two hours of its time: 10^16 at most. */
+	level = (now - tub->at) * rate + tub->level;
+	tub->level = level > most ? most : level;
 	tub->at = now;
 	return tub->level;
 }

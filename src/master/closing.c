@@ -1,0 +1,224 @@
+/* Seeing clients off. */
+#include "config.h"
+
+#include "closing.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <netinet/in.h>
+
+#include <linux/tcp.h>
+
+#include <errno.h>
+#include <stdbool.h>
+
+#include "clock.h"
+#include "drain.h"
+#include "events.h"
+#include "finish.h"
+#include "server.h"
+
+/* A client may say this much that nobody reads before we stop reading it:
+ * a talkative one (1 MB of headers) must get its clean end, a flood must not. */
+#define CLOSING_BYTES_MAX (UINT64_C(4) << 20)
+
+/* How often to look whether the kernel has delivered the rest: there is no event
+ * for that. */
+#define LOOK_MIN (1 * CLOCK_MS)
+#define LOOK_MAX (64 * CLOCK_MS)
+
+/* TCP_CLOSE of <netinet/tcp.h>, which has a struct tcp_info of its own. */
+#define STATE_CLOSE 7
+
+/* What a look at a connection has shown. */
+struct view {
+	struct tcp_info info;
+	uint64_t unsent; /* bytes of the greeting that are not acknowledged */
+	bool failed;
+	enum outcome outcome; /* when it has failed */
+};
+
+static bool
+watch(const struct server *server, uint32_t slot)
+{
+	struct client *client = &server->clients.slots[slot];
+
+	client->closing.watched =
+	    event_add(server->epoll, client->fd, EVENT_CLIENT, slot) == 0;
+	return client->closing.watched;
+}
+
+/* Explicitly: a spawner that is stuck may have a copy of the descriptor, and
+ * closing ours would then not end the watch. */
+static void
+unwatch(struct server *server, struct client *client)
+{
+	if (client->closing.watched)
+		epoll_ctl(server->epoll, EPOLL_CTL_DEL, client->fd, NULL);
+	client->closing.watched = false;
+}
+
+static void
+end(struct server *server, uint32_t slot, enum outcome outcome,
+    const struct view *view, int64_t now)
+{
+	struct client *client = &server->clients.slots[slot];
+
+	unwatch(server, client);
+	if (client->state == CLIENT_CLOSING)
+		clients_unschedule(&server->clients, slot);
+	finish(server, slot, outcome, &view->info, now);
+}
+
+/* True while it makes sense to read. */
+static bool
+is_heard(const struct client *client)
+{
+	return !client->closing.ended &&
+	    client->closing.bytes <= CLOSING_BYTES_MAX;
+}
+
+/* The client that has closed (EPIPE: it sent its end, then refused our bytes),
+ * has reset, or is out of reach. */
+static void
+view_fail(struct view *view, int error)
+{
+	view->failed = true;
+	view->outcome =
+	    error == ECONNRESET ? OUTCOME_RESET : OUTCOME_CLIENT_GONE;
+}
+
+static struct view
+view_of(struct client *client)
+{
+	struct view view = { 0 };
+	socklen_t length = sizeof(view.info);
+	int more = is_heard(client) ?
+	    drain(client->fd, &client->closing.bytes) : 1;
+
+	if (more == -1)
+		view_fail(&view, errno);
+	else if (more == 0)
+		client->closing.ended = true;
+	getsockopt(client->fd, IPPROTO_TCP, TCP_INFO, &view.info, &length);
+	if (view.info.tcpi_bytes_acked < client->greeting_length)
+		view.unsent =
+		    client->greeting_length - view.info.tcpi_bytes_acked;
+	if (!view.failed && view.unsent > 0 &&
+	    view.info.tcpi_state == STATE_CLOSE)
+		view_fail(&view, client->closing.ended ? EPIPE : ECONNRESET);
+	return view;
+}
+
+/* When to look again at one that has not got everything; CLOCK_NEVER when it has
+ * taken nothing for too long. */
+static int64_t
+next_look(struct client *client, uint64_t unsent, int64_t now)
+{
+	struct closing *closing = &client->closing;
+
+	if (unsent < closing->unsent) {
+		closing->unsent = unsent;
+		closing->moved = now;
+	}
+	if (now - closing->moved >= client->send_ms * CLOCK_MS)
+		return CLOCK_NEVER;
+	closing->step = closing->step == 0 ? LOOK_MIN :
+	    closing->step < LOOK_MAX	   ? closing->step * 2 :
+					     LOOK_MAX;
+	return now + closing->step;
+}
+
+/*
+ * What becomes of the connection: the outcome in *outcome, or false and the time
+ * of the next look in *next.  A client has timeouts.linger for its end from when
+ * the kernel has delivered the greeting; as long as it takes some of it at least
+ * every timeouts.send, delivery has time.
+ */
+static bool
+judge(struct client *client, const struct view *view, int64_t now,
+    enum outcome *outcome, int64_t *next)
+{
+	struct closing *closing = &client->closing;
+
+	*outcome = OUTCOME_GREETED;
+	if (view->failed) {
+		*outcome = view->outcome;
+		return true;
+	}
+	if (view->unsent == 0 && closing->step != 0) {
+		closing->step = 0;
+		closing->until = now + client->linger_ms * CLOCK_MS;
+	}
+	if (client->linger_ms == 0)
+		return true;
+	if (is_heard(client) && now < closing->until) {
+		*next = closing->until;
+		return false;
+	}
+	if (view->unsent == 0)
+		return true;
+	*outcome = OUTCOME_SEND_TIMEOUT;
+	*next = next_look(client, view->unsent, now);
+	return *next == CLOCK_NEVER;
+}
+
+/* Until the deadline, or until the client says something. */
+static void
+wait_for(struct server *server, uint32_t slot, int64_t next)
+{
+	struct client *client = &server->clients.slots[slot];
+
+	if (client->state == CLIENT_CLOSING)
+		clients_unschedule(&server->clients, slot);
+	client->state = CLIENT_CLOSING;
+	client->deadline = next < client->expires ? next : client->expires;
+	clients_schedule(&server->clients, slot);
+}
+
+void
+closing_look(struct server *server, uint32_t slot, int64_t now)
+{
+	struct client *client = &server->clients.slots[slot];
+	struct view view = view_of(client);
+	enum outcome outcome;
+	int64_t next;
+
+	if (judge(client, &view, now, &outcome, &next)) {
+		end(server, slot, outcome, &view, now);
+		return;
+	}
+	if (now >= client->expires) {
+		end(server, slot, OUTCOME_SESSION_TIMEOUT, &view, now);
+		return;
+	}
+	if (!is_heard(client))
+		unwatch(server, client);
+	else if (!client->closing.watched && !watch(server, slot)) {
+		end(server, slot, OUTCOME_GREETED, &view, now);
+		return;
+	}
+	wait_for(server, slot, next);
+}
+
+void
+closing_begin(struct server *server, uint32_t slot, int64_t now)
+{
+	struct client *client = &server->clients.slots[slot];
+
+	client->closing = (struct closing) {
+		.until = now + client->linger_ms * CLOCK_MS,
+		.unsent = UINT64_MAX,
+	};
+	closing_look(server, slot, now);
+}
+
+void
+closing_cut(struct server *server, uint32_t slot, int64_t now)
+{
+	struct view view = view_of(&server->clients.slots[slot]);
+
+	end(server, slot, view.unsent == 0 ? OUTCOME_GREETED : OUTCOME_KILLED,
+	    &view, now);
+}
