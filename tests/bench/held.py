@@ -203,10 +203,9 @@ def bounds(daemon):
     with open("/proc/sys/kernel/pid_max") as file:
         pid_max = file.read().strip()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    return (f"open files {given['Max open files']} for the daemon (two for "
-            f"each live client as of now), {hard} for us; processes "
-            f"{given['Max processes']}; pid_max {pid_max}; memory available "
-            f"{memory.look()[0]:,.0f} MiB")
+    return (f"open files {given['Max open files']} for the daemon, {hard} "
+            f"for us; processes {given['Max processes']}; pid_max {pid_max}; "
+            f"memory available {memory.look()[0]:,.0f} MiB")
 
 
 def log_bounds(daemon):
@@ -231,7 +230,8 @@ def fill(bench, held, clients):
     live, why = clients.hold(MOST)
     bound = "what was wanted" if why == "all" else why
     report.say(f"* live: {live:,} ({bound}), processes of the daemon "
-               f"{processes(daemon):,}, memory "
+               f"{processes(daemon):,}, descriptors of the master "
+               f"{said([descriptors(daemon.process.pid)])}, memory "
                f"{memory.taken(before)[0]:,.0f} MiB")
     for line in log_bounds(daemon):
         report.say(f"* the daemon: `{line}`")
