@@ -14,13 +14,12 @@
 
 #include "conf.h"
 #include "figure.h"
-#include "linger.h"
 #include "report.h"
 
-#define FILES_PER_CLIENT 2 /* its connection, and the pidfd of its child */
+/* Its connection; the pidfd of its child too, but that one is not needed. */
+#define FILES_PER_CLIENT 1
+#define FILES_PER_CLIENT_WANTED 2
 #define FILES_PER_ADDRESS 2 /* a reload binds new ones before the old go */
-/* The loop's, the log's, the spawners', a reload's; those of the refused. */
-#define OTHER_FILES (64 + LINGER_MAX)
 
 /* The master; the spawner, and the next one with its trial client or the one
  * that looks for the reason of its end; the child that reads a configuration.
@@ -96,10 +95,11 @@ check_files(const struct budget *budget)
 {
 	int64_t others =
 	    (int64_t)budget->conf->n_addresses * FILES_PER_ADDRESS +
-	    OTHER_FILES;
-	int64_t need =
-	    budget->conf->limits.max_clients * FILES_PER_CLIENT + others;
-	int64_t limit = raise_limit(RLIMIT_NOFILE, need, true);
+	    BUDGET_OTHER_FILES;
+	int64_t clients = budget->conf->limits.max_clients;
+	int64_t need = clients * FILES_PER_CLIENT + others;
+	int64_t limit = raise_limit(RLIMIT_NOFILE,
+	    clients * FILES_PER_CLIENT_WANTED + others, true);
 
 	if (limit < need)
 		warn(budget, need, "open files",

@@ -2,8 +2,14 @@
 #ifndef MASTER_BUDGET_H
 #define MASTER_BUDGET_H
 
+#include "linger.h"
+
 struct conf;
 struct report;
+
+/* Descriptors besides those of addresses and clients: the loop's, the log's, the
+ * spawners', a reload's; those of the refused. */
+#define BUDGET_OTHER_FILES (64 + LINGER_MAX)
 
 /*
  * Raises the limit on open files to what the configuration needs, the hard one

@@ -12,7 +12,7 @@ clients_init(struct clients *clients)
 {
 	memset(clients, 0, sizeof(*clients));
 	clients->free = CLIENT_NONE;
-	clients->waiting = clients->young =
+	clients->waiting = clients->young = clients->unwatched =
 	    (struct client_list) { CLIENT_NONE, CLIENT_NONE, 0 };
 	clients->slots = calloc(PLAN_CLIENT_SLOTS, sizeof(*clients->slots));
 	clients->heap = calloc(PLAN_CLIENT_SLOTS, sizeof(*clients->heap));

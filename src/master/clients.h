@@ -20,7 +20,8 @@ enum client_state {
 	CLIENT_WAITING, /* accepted; no spawner has it yet, or its spawner died */
 	CLIENT_HANDED, /* a spawner has it; not cloned, as far as we know */
 	CLIENT_YOUNG, /* it has a child, asked after by wait4(pid) in turn */
-	CLIENT_OLD, /* its child is watched by pidfd, its deadline by the heap */
+	CLIENT_OLD, /* its child is watched by pidfd if there is a descriptor to
+		     * spare, its deadline by the heap */
 	CLIENT_CLOSING, /* its child has ended; closing.h; in the heap too */
 };
 
@@ -82,6 +83,7 @@ struct clients {
 	uint64_t last_id;
 	struct client_list waiting;
 	struct client_list young;
+	struct client_list unwatched; /* the old without a pidfd */
 	uint32_t *heap; /* the old and the closing, the nearest deadline first */
 	uint32_t n_heap;
 	uint32_t *hints; /* CLIENT_HINTS slots, by pid */

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "budget.h"
 #include "child.h"
 #include "clock.h"
 #include "closing.h"
@@ -56,6 +57,14 @@ cpu_of(const struct rusage *usage)
 	    usage->ru_utime.tv_usec + usage->ru_stime.tv_usec;
 }
 
+/* Where its child is asked after, when no descriptor watches that. */
+static struct client_list *
+list_of(struct server *server, const struct client *client)
+{
+	return client->state == CLIENT_YOUNG ? &server->clients.young :
+					       &server->clients.unwatched;
+}
+
 /* Its child has ended: what that means for the client. */
 static void
 ended(struct server *server, uint32_t slot, int status, int64_t now)
@@ -71,7 +80,7 @@ ended(struct server *server, uint32_t slot, int status, int64_t now)
 		close(client->pidfd);
 	else
 		clients_unlink(
-		    &server->clients, &server->clients.young, slot);
+		    &server->clients, list_of(server, client), slot);
 	client->pidfd = -1;
 	client->pid = 0;
 	if (outcome == OUTCOME_VIOLATION || outcome == OUTCOME_CRASHED)
@@ -123,33 +132,55 @@ reaper_child(struct server *server, uint32_t slot, int64_t now)
 
 /* ---------------------------------------------------------------- growing old */
 
-/* From now on its end is an event, and its deadline is in the heap.  Without a
- * descriptor to spare it stays in the list that passes go through. */
+/* True when clients who are yet to come, the refused and the daemon itself can
+ * have a descriptor each if this one, the lowest that was free, is kept. */
+static bool
+is_to_spare(const struct server *server, int fd)
+{
+	int64_t wanted = server->conf->limits.max_clients -
+	    server->stats.live + BUDGET_OTHER_FILES;
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+	    (int64_t)limit.rlim_cur - fd > wanted;
+}
+
+/* Its child's end becomes an event.  False: no descriptor can be had for it. */
+static bool
+watch(struct server *server, uint32_t slot)
+{
+	struct client *client = &server->clients.slots[slot];
+	int fd = pidfd_open(client->pid, 0);
+
+	if (fd == -1)
+		return false;
+	if (!is_to_spare(server, fd) ||
+	    event_add(server->epoll, fd, EVENT_CLIENT, slot) == -1) {
+		close(fd);
+		return false;
+	}
+	client->pidfd = fd;
+	return true;
+}
+
+/* From now on its deadline is in the heap. */
 static void
 grow_old(struct server *server, uint32_t slot)
 {
 	struct clients *clients = &server->clients;
 	struct client *client = &clients->slots[slot];
 
-	if (client->state == CLIENT_YOUNG) {
-		client->state = CLIENT_OLD;
-		client->deadline = client->expires + DEADLINE_GRACE;
-		clients_schedule(clients, slot);
-	}
-	client->pidfd = pidfd_open(client->pid, 0);
-	if (client->pidfd == -1)
-		return;
-	if (event_add(server->epoll, client->pidfd, EVENT_CLIENT, slot) == -1) {
-		close(client->pidfd);
-		client->pidfd = -1;
-		return;
-	}
 	clients_unlink(clients, &clients->young, slot);
+	client->state = CLIENT_OLD;
+	client->deadline = client->expires + DEADLINE_GRACE;
+	clients_schedule(clients, slot);
+	if (!watch(server, slot))
+		clients_push(clients, &clients->unwatched, slot);
 }
 
-/* Asks after those whose end no signal has named, the longest unasked first. */
+/* The young, the longest unasked first. */
 static void
-pass(struct server *server, int64_t now)
+ask_young(struct server *server, int64_t now)
 {
 	struct clients *clients = &server->clients;
 	uint32_t left, misses = 0, slot;
@@ -160,12 +191,38 @@ pass(struct server *server, int64_t now)
 		if (try_reap(server, slot, now))
 			continue;
 		misses++;
+		if (now - clients->slots[slot].accepted > OLD_AGE) {
+			grow_old(server, slot);
+			continue;
+		}
 		clients_unlink(clients, &clients->young, slot);
 		clients_push(clients, &clients->young, slot);
-		if (now - clients->slots[slot].accepted > OLD_AGE)
-			grow_old(server, slot);
 	}
 	server->next_pass = now + (left > 0 ? PASS_RESUME : PASS_INTERVAL);
+}
+
+/* The old for whom there was no descriptor: each of them once after a child has
+ * ended, for its signal may have named another one. */
+static void
+ask_unwatched(struct server *server, int64_t now)
+{
+	struct clients *clients = &server->clients;
+	uint32_t misses = 0, slot;
+
+	if (server->children_ended)
+		server->unasked = clients->unwatched.count;
+	server->asked = now;
+	if (server->unasked > clients->unwatched.count)
+		server->unasked = clients->unwatched.count;
+	for (; server->unasked > 0 && misses < PASS_MISSES; server->unasked--) {
+		slot = clients->unwatched.head;
+		if (try_reap(server, slot, now))
+			continue;
+		misses++;
+		clients_unlink(clients, &clients->unwatched, slot);
+		if (!watch(server, slot))
+			clients_push(clients, &clients->unwatched, slot);
+	}
 }
 
 /* ------------------------------------------------------------------- deadlines */
@@ -196,7 +253,8 @@ reaper_step(struct server *server, int64_t now)
 
 	if (clients->young.count > 0 &&
 	    (server->children_ended || now >= server->next_pass))
-		pass(server, now);
+		ask_young(server, now);
+	ask_unwatched(server, now);
 	server->children_ended = false;
 	while ((slot = clients_next_due(clients)) != CLIENT_NONE &&
 	    clients->slots[slot].deadline <= now)
@@ -239,5 +297,7 @@ reaper_wakeup(const struct server *server)
 		when = clients->slots[slot].deadline;
 	if (clients->young.count > 0 && server->next_pass < when)
 		when = server->next_pass;
+	if (server->unasked > 0 && server->asked + PASS_RESUME < when)
+		when = server->asked + PASS_RESUME;
 	return when;
 }

@@ -10,8 +10,9 @@ struct server;
 
 /*
  * Asks after the children of young clients in turn, by pid; bounded.  Those who
- * grow old get a pidfd and a place in the heap of deadlines: wait4(-1) would
- * walk over all of them for each that has ended.
+ * grow old get a place in the heap of deadlines, and a pidfd if there are
+ * descriptors to spare; the others are asked after when any child has ended.
+ * wait4(-1) would walk over all of them for each that has ended.
  */
 void reaper_step(struct server *server, int64_t now);
 

@@ -60,6 +60,8 @@ struct server {
 	struct log_limit refusals;
 	bool children_ended; /* SIGCHLD came since the last turn */
 	int64_t next_pass; /* over the young clients, at the latest */
+	uint32_t unasked; /* unwatched clients whose child may have ended */
+	int64_t asked; /* clock_now() when some of them were asked after */
 
 	enum stop stop;
 	int64_t stop_at; /* clock_now() of the next stage */

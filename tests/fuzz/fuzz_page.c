@@ -88,7 +88,7 @@ begin(void)
 	memset(clients->slots, 0, CLIENTS * sizeof(*clients->slots));
 	clients->free = CLIENT_NONE;
 	clients->used = clients->n_heap = 0;
-	clients->waiting = clients->young = empty;
+	clients->waiting = clients->young = clients->unwatched = empty;
 	row->live = server.stats.live = 0;
 	row->accepted = 0;
 	memset(row->refused, 0, sizeof(row->refused));
@@ -152,7 +152,8 @@ check(void)
 	MUST(clients->waiting.count == states[CLIENT_WAITING]);
 	MUST(clients->n_heap ==
 	    states[CLIENT_OLD] + states[CLIENT_CLOSING]);
-	MUST(clients->young.count >= states[CLIENT_YOUNG]);
+	MUST(clients->young.count == states[CLIENT_YOUNG]);
+	MUST(clients->unwatched.count <= states[CLIENT_OLD]);
 }
 
 /* No spawner that is there no more is taken for one. */

@@ -311,6 +311,38 @@ class Descriptors(FaultCase):
         self.assert_balanced(daemon)
         self.assertEqual(daemon.clients(), [])
 
+    def test_one_each(self):
+        """Clients need no second descriptor: where there are few, none is
+        spent on watching children, and all ends are seen still."""
+        daemon = self.start("limits = { max_clients = 300; };")
+        limit(daemon.pid, "nofile", 64 + 256 + 300)
+        before = self.watched(daemon)  # its spawner
+        for _ in range(2):
+            held = self.hold(200)
+            time.sleep(0.5)  # they are old then
+            self.assertEqual(self.watched(daemon), before)
+            self.assert_quiet(daemon, lines=0)
+            pids = daemon.clients()
+            for pid in pids:  # SIGCHLD comes once for several of them
+                os.kill(pid, signal.SIGKILL)
+            wait_for(lambda: daemon.counters()["held"]["live"] == 0, 10,
+                     "end of 200")
+            for sock in held:
+                sock.close()
+        limit(daemon.pid, "nofile", 1500)
+        held = self.hold(20)
+        wait_for(lambda: self.watched(daemon) == before + 20,
+                 what="watching")
+        self.release(daemon, held)
+        self.assert_balanced(daemon)
+
+    @staticmethod
+    def watched(daemon):
+        """Children that the master has a descriptor of."""
+        folder = f"/proc/{daemon.pid}/fd"
+        return sum("pidfd" in os.readlink(f"{folder}/{fd}")
+                   for fd in os.listdir(folder))
+
     def test_spawner_dies(self):
         """It is replaced when that becomes possible."""
         daemon = self.start()

@@ -249,7 +249,9 @@ in_child(void (*body)(void), bool keep_root)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-#define FILES (200 + 2 + 64 + LINGER_MAX) /* what 100 clients need */
+/* What 100 clients need, and what they are given if it can be had. */
+#define NEEDED (100 + 2 + 64 + LINGER_MAX)
+#define FILES (NEEDED + 100)
 
 static void
 set_limit(int resource, rlim_t soft, rlim_t hard)
@@ -295,17 +297,25 @@ limits_raised(void)
 }
 
 static void
+files_just_enough(void)
+{
+	set_limit(RLIMIT_NOFILE, 20, NEEDED);
+	budget_check(conf, root, "x", &report);
+	must_have(RLIMIT_NOFILE, NEEDED);
+}
+
+static void
 files_too_few(void)
 {
 	char want[128];
 
-	set_limit(RLIMIT_NOFILE, 20, FILES - 1);
+	set_limit(RLIMIT_NOFILE, 20, NEEDED - 1);
 	budget_check(conf, root, "x", &report);
-	must_have(RLIMIT_NOFILE, FILES - 1);
+	must_have(RLIMIT_NOFILE, NEEDED - 1);
 	snprintf(want, sizeof(want),
 	    "need %d open files, the limit is %d, enough for 99 "
 	    "(ulimit -n, LimitNOFILE=)",
-	    FILES, FILES - 1);
+	    NEEDED, NEEDED - 1);
 	must_end(want);
 }
 
@@ -334,6 +344,7 @@ limits(void **state)
 {
 	(void)state;
 	in_child(limits_raised, false);
+	in_child(files_just_enough, false);
 	in_child(files_too_few, false);
 	in_child(processes_too_few, false);
 	/* Root could raise the hard limit. */
