@@ -14,7 +14,7 @@ import socket
 import time
 
 from harness import (Case, HOST, IS_ROOT, PATIENCE, close_with_reset, connect,
-                     exists, free_port, greet, identity, is_held,
+                     cpu_seconds, exists, free_port, greet, identity, is_held,
                      kernel_sockets, not_under_valgrind, proc_status, read_all,
                      read_to_end, together, wait_for)
 
@@ -562,6 +562,20 @@ class SeenOff(ClientCase):
         sock.shutdown(socket.SHUT_WR)
         self.assert_ended(self.line(daemon, sock), "greeted")
         self.assert_balanced(daemon)
+
+    def test_idle(self):
+        """Who has ended, but has not read all yet, costs next to nothing."""
+        daemon = self.serve("timeouts = { send = 20; };", main=self.large())
+        sock = self.connect(self.ports["main"], receive_buffer=SMALL_BUFFER)
+        self.assertTrue(LARGE.startswith(sock.recv(1)))
+        wait_for(lambda: not daemon.clients(), what="end of the child")
+        time.sleep(0.1)
+        sock.shutdown(socket.SHUT_WR)
+        used = cpu_seconds(daemon.pid)
+        time.sleep(1)
+        self.assertLess(cpu_seconds(daemon.pid) - used, 0.25, "spins")
+        self.assertTrue(read_all(sock) == LARGE[1:])
+        self.assert_ended(self.line(daemon, sock), "greeted")
 
     def test_stop(self):
         """TERM waits for them, a second one does not."""
