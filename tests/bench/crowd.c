@@ -15,12 +15,13 @@
 
 #define EVENTS_MAX 256
 #define SWEEP_MS 100 /* between looks for what is overdue or idle */
+#define PACE_MS 1 /* between looks for what is due, with a rate */
 #define READ_SIZE 4096
 
 /* One place in the crowd, used again and again. */
 struct visit {
 	int fd; /* -1: idle */
-	bool wrong;
+	bool wrong[CROWD_TEXTS]; /* it is not this text */
 	size_t got;
 	uint64_t started;
 };
@@ -31,6 +32,8 @@ struct crowd {
 	struct visit *visits;
 	int poller;
 	unsigned live;
+	unsigned next; /* where to look for an idle place, with a rate */
+	size_t sizes[CROWD_TEXTS];
 	uint64_t made; /* or tried */
 	uint64_t started;
 	uint64_t swept;
@@ -38,6 +41,7 @@ struct crowd {
 
 const char *const crowd_end_names[CROWD_ENDS] = {
 	[CROWD_GREETED] = "greeted",
+	[CROWD_TURNED_AWAY] = "turned_away",
 	[CROWD_REFUSED] = "refused",
 	[CROWD_RESET] = "reset",
 	[CROWD_TIMEOUT] = "timeout",
@@ -56,11 +60,28 @@ now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
+/* How many connections there should have been by now. */
+static uint64_t
+due(const struct crowd *crowd, uint64_t now)
+{
+	const struct crowd_order *order = crowd->order;
+
+	if (order->rate == 0)
+		return order->total;
+	return 1 + (now - crowd->started) / 1000 * order->rate / 1000000;
+}
+
 static bool
-may_start(const struct crowd *crowd, uint64_t now)
+may_go_on(const struct crowd *crowd, uint64_t now)
 {
 	return crowd->made < crowd->order->total &&
 	    now - crowd->started < crowd->order->run_ns;
+}
+
+static bool
+may_start(const struct crowd *crowd, uint64_t now)
+{
+	return may_go_on(crowd, now) && crowd->made < due(crowd, now);
 }
 
 /* Leaves the port to connect(2), which needs it free for one peer only. */
@@ -89,7 +110,8 @@ open_socket(struct crowd *crowd, unsigned place)
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return -1;
-	if (order->sources > 0 && bind_source(fd, place % order->sources) == -1)
+	if (order->sources > 0 &&
+	    bind_source(fd, order->first - 1 + place % order->sources) == -1)
 		goto fail;
 	crowd->visits[place].started = now_ns();
 	if (connect(fd, (const struct sockaddr *)&order->server,
@@ -108,10 +130,12 @@ static void
 start(struct crowd *crowd, unsigned place)
 {
 	struct visit *visit = &crowd->visits[place];
+	int i;
 
 	crowd->made++;
 	visit->got = 0;
-	visit->wrong = false;
+	for (i = 0; i < CROWD_TEXTS; i++)
+		visit->wrong[i] = crowd->order->texts[i] == NULL;
 	visit->fd = open_socket(crowd, place);
 	if (visit->fd == -1)
 		crowd->result->ends[CROWD_LOCAL]++;
@@ -131,12 +155,12 @@ finish(struct crowd *crowd, unsigned place, enum crowd_end end)
 	visit->fd = -1;
 	crowd->live--;
 	result->ends[end]++;
-	if (end == CROWD_GREETED) {
+	if (end == CROWD_GREETED)
 		histogram_add(
 		    &result->end_of_stream, (now - visit->started) / 1000);
-		if (now - crowd->started <= crowd->order->run_ns)
-			result->in_time++;
-	}
+	if (end <= CROWD_TURNED_AWAY &&
+	    now - crowd->started <= crowd->order->run_ns)
+		result->in_time[end]++;
 	if (may_start(crowd, now))
 		start(crowd, place);
 }
@@ -160,26 +184,31 @@ end_of_error(int error)
 static enum crowd_end
 end_of_stream(const struct crowd *crowd, const struct visit *visit)
 {
-	if (visit->wrong)
-		return CROWD_WRONG;
-	if (visit->got < crowd->order->greeting_size)
-		return CROWD_SHORT;
-	return CROWD_GREETED;
+	bool wrong = true;
+	int i;
+
+	for (i = 0; i < CROWD_TEXTS; i++) {
+		if (!visit->wrong[i] && visit->got == crowd->sizes[i])
+			return (enum crowd_end)i;
+		wrong = wrong && visit->wrong[i];
+	}
+	return wrong ? CROWD_WRONG : CROWD_SHORT;
 }
 
 static void
 take(struct crowd *crowd, struct visit *visit, const char *bytes, size_t n)
 {
-	const struct crowd_order *order = crowd->order;
+	size_t got = visit->got;
+	int i;
 
-	if (visit->got == 0 && !visit->wrong)
+	for (i = 0; i < CROWD_TEXTS; i++)
+		if (!visit->wrong[i])
+			visit->wrong[i] = n > crowd->sizes[i] - got ||
+			    memcmp(crowd->order->texts[i] + got, bytes, n) != 0;
+	if (got == 0 && !visit->wrong[CROWD_GREETING])
 		histogram_add(&crowd->result->first_byte,
 		    (now_ns() - visit->started) / 1000);
-	if (n > order->greeting_size - visit->got ||
-	    memcmp(order->greeting + visit->got, bytes, n) != 0)
-		visit->wrong = true;
-	if (!visit->wrong)
-		visit->got += n;
+	visit->got += n;
 }
 
 /* Reads what there is: a second time when the end of stream is there too. */
@@ -223,18 +252,32 @@ sweep(struct crowd *crowd, uint64_t now)
 	}
 }
 
+static void
+start_due(struct crowd *crowd, uint64_t now)
+{
+	unsigned i, place;
+
+	for (i = 0; i < crowd->order->at && may_start(crowd, now); i++) {
+		place = crowd->next++ % crowd->order->at;
+		if (crowd->visits[place].fd == -1)
+			start(crowd, place);
+	}
+}
+
 static int
 loop(struct crowd *crowd)
 {
+	int i, n, wait_ms = crowd->order->rate == 0 ? SWEEP_MS : PACE_MS;
 	struct epoll_event events[EVENTS_MAX];
 	uint64_t now;
-	int i, n;
 
-	for (now = crowd->started; crowd->live > 0 || may_start(crowd, now);
+	for (now = crowd->started; crowd->live > 0 || may_go_on(crowd, now);
 	     now = now_ns()) {
 		if (now - crowd->swept >= SWEEP_MS * UINT64_C(1000000))
 			sweep(crowd, now);
-		n = epoll_wait(crowd->poller, events, EVENTS_MAX, SWEEP_MS);
+		if (crowd->order->rate > 0)
+			start_due(crowd, now);
+		n = epoll_wait(crowd->poller, events, EVENTS_MAX, wait_ms);
 		if (n == -1 && errno != EINTR)
 			return -1;
 		for (i = 0; i < n; i++)
@@ -253,6 +296,9 @@ crowd_run(const struct crowd_order *order, struct crowd_result *result)
 	int status = -1;
 	unsigned i;
 
+	for (i = 0; i < CROWD_TEXTS; i++)
+		crowd.sizes[i] =
+		    order->texts[i] == NULL ? 0 : strlen(order->texts[i]);
 	crowd.visits = calloc(order->at, sizeof(*crowd.visits));
 	crowd.poller = epoll_create1(EPOLL_CLOEXEC);
 	if (crowd.visits == NULL || crowd.poller == -1)

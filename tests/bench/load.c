@@ -18,6 +18,7 @@
 
 #define AT_MAX 30000 /* what limits.max_clients may be */
 #define TOTAL_MAX INT64_C(1000000000)
+#define RATE_MAX 1000000
 #define RUN_MS_MAX INT64_C(3600000)
 #define SOURCES_MAX 254 /* 127.0.0.1 ... 127.0.0.254 */
 #define SPARE_FILES 16 /* descriptors besides the connections */
@@ -29,8 +30,8 @@ usage(void)
 {
 	fprintf(stderr,
 	    "usage: load -p PORT -n TOTAL|-t SECONDS [-a ADDRESS]\n"
-	    "            [-c AT_A_TIME] [-e GREETING] [-s SOURCES]"
-	    " [-w SECONDS]\n");
+	    "            [-c AT_A_TIME] [-e GREETING] [-f FIRST_SOURCE]\n"
+	    "            [-r RATE] [-s SOURCES] [-w SECONDS] [-x REFUSAL]\n");
 	exit(EX_USAGE);
 }
 
@@ -69,7 +70,10 @@ set_option(struct crowd_order *order, int option, const char *text)
 		order->at = (unsigned)number(option, text, 1, AT_MAX);
 		break;
 	case 'e':
-		order->greeting = text;
+		order->texts[CROWD_GREETING] = text;
+		break;
+	case 'f':
+		order->first = (unsigned)number(option, text, 1, SOURCES_MAX);
 		break;
 	case 'n':
 		order->total = number(option, text, 1, TOTAL_MAX);
@@ -77,6 +81,9 @@ set_option(struct crowd_order *order, int option, const char *text)
 	case 'p':
 		order->server.sin_port =
 		    htons((uint16_t)number(option, text, 1, 65535));
+		break;
+	case 'r':
+		order->rate = (unsigned)number(option, text, 0, RATE_MAX);
 		break;
 	case 's':
 		order->sources = (unsigned)number(option, text, 0, SOURCES_MAX);
@@ -86,6 +93,9 @@ set_option(struct crowd_order *order, int option, const char *text)
 		break;
 	case 'w':
 		order->wait_ns = seconds(option, text);
+		break;
+	case 'x':
+		order->texts[CROWD_REFUSAL] = text;
 		break;
 	default:
 		usage();
@@ -97,12 +107,14 @@ parse_options(struct crowd_order *order, int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "a:c:e:n:p:s:t:w:")) != -1)
+	while ((option = getopt(argc, argv, "a:c:e:f:n:p:r:s:t:w:x:")) != -1)
 		set_option(order, option, optarg);
 	if (optind != argc || order->server.sin_port == 0 ||
 	    (order->total == UINT64_MAX && order->run_ns == UINT64_MAX))
 		usage();
-	order->greeting_size = strlen(order->greeting);
+	if (order->first + order->sources > SOURCES_MAX + 1)
+		errx(EX_USAGE, "-f %u -s %u: no such sources", order->first,
+		    order->sources);
 }
 
 /* Descriptors for all: the soft limit is often 1024. */
@@ -150,29 +162,33 @@ count_failures(const struct crowd_result *result)
 	int i;
 
 	for (i = 0; i < CROWD_ENDS; i++)
-		if (i != CROWD_GREETED)
+		if (i != CROWD_GREETED && i != CROWD_TURNED_AWAY)
 			failures += result->ends[i];
 	return failures;
 }
 
 /*
- * per_second counts what was greeted before the time was over; cpu is the
- * part of one processor that the load itself took: near 1, it is the load
+ * per_second counts what was greeted before the time was over,
+ * turned_away_per_second what was refused by then; cpu is the part of one
+ * processor that the load itself took: near 1, it is the load
  * that was measured, not the server.
  */
 static void
 print_result(const struct crowd_order *order, const struct crowd_result *result)
 {
 	double elapsed = (double)result->elapsed_ns / 1e9;
-	uint64_t failures = count_failures(result);
+	uint64_t failures = count_failures(result), good;
 	int i;
 
-	printf("load at=%u connections=%" PRIu64, order->at,
-	    result->ends[CROWD_GREETED] + failures);
+	good = result->ends[CROWD_GREETED] + result->ends[CROWD_TURNED_AWAY];
+	printf("load at=%u connections=%" PRIu64, order->at, good + failures);
 	for (i = 0; i < CROWD_ENDS; i++)
 		printf(" %s=%" PRIu64, crowd_end_names[i], result->ends[i]);
-	printf(" seconds=%.3f per_second=%.1f cpu=%.2f", elapsed,
-	    (double)result->in_time / elapsed, cpu_seconds() / elapsed);
+	printf(" seconds=%.3f per_second=%.1f turned_away_per_second=%.1f"
+	       " cpu=%.2f",
+	    elapsed, (double)result->in_time[CROWD_GREETING] / elapsed,
+	    (double)result->in_time[CROWD_REFUSAL] / elapsed,
+	    cpu_seconds() / elapsed);
 	print_times("first", &result->first_byte);
 	print_times("end", &result->end_of_stream);
 	printf(" failures=%" PRIu64 "\n", failures);
@@ -185,8 +201,9 @@ main(int argc, char **argv)
 	struct crowd_order order = {
 		.server = { .sin_family = AF_INET,
 		    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) },
-		.greeting = "hi client\n",
+		.texts[CROWD_GREETING] = "hi client\n",
 		.at = 1,
+		.first = 1,
 		.sources = 16,
 		.total = UINT64_MAX,
 		.run_ns = UINT64_MAX,

@@ -45,6 +45,13 @@ class Server:
         self.process = None
         self.clients = self.failures = 0
         self.runs = {}  # clients at a time: [values of load, a run each]
+        self.group = None  # the control group to start it in
+
+    def enter(self):
+        """Between fork and exec."""
+        os.setpgrp()
+        if self.group:
+            self.group.enter()
 
     def start(self):
         """In its own process group; not in its own session, which the
@@ -54,7 +61,7 @@ class Server:
                 self.process = subprocess.Popen(
                     self.command, stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL, stderr=log,
-                    preexec_fn=os.setpgrp)
+                    preexec_fn=self.enter)
             except OSError as error:
                 raise Failure(
                     f"{self.command[0]}: {error.strerror}") from error
@@ -96,24 +103,40 @@ class Server:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-    def measure(self, load, at, seconds):
-        """One run of the load; returns its values."""
-        done = subprocess.run(
-            [load, "-p", str(self.port), "-c", str(at),
-             "-t", f"{seconds:.3f}"],
-            stdout=subprocess.PIPE, text=True,
-            timeout=seconds + 60, check=False)
-        if not done.stdout.startswith("load "):
-            raise Failure(f"load failed with status {done.returncode}")
+    def begin(self, load, at, seconds, *more, under=()):
+        """Starts a run of the load; more of its options may be given, and a
+        command to run it under."""
+        return subprocess.Popen(
+            [*under, load, "-p", str(self.port), "-c", str(at),
+             "-t", f"{seconds:.3f}", *more],
+            stdout=subprocess.PIPE, text=True)
+
+    def finish(self, process):
+        """Waits until the run is over; returns its values."""
+        said, _ = process.communicate()
+        if not said.startswith("load "):
+            raise Failure(f"load failed with status {process.returncode}")
         values = {key: float(value) for key, value in
-                  re.findall(r"(\w+)=(\S+)", done.stdout)}
+                  re.findall(r"(\w+)=(\S+)", said)}
         # Who was refused by the kernel never reached the server.
         self.clients += int(values["connections"] - values["refused"] -
-                            values["local"])
+                            values["turned_away"] - values["local"])
         self.failures += int(values["failures"])
         if values["failures"]:
-            print(f"{self.name}: {done.stdout.strip()}", file=sys.stderr)
+            print(f"{self.name}: {said.strip()}", file=sys.stderr)
         return values
+
+    def measure(self, load, at, seconds, *more, meanwhile=None, under=()):
+        """One run of the load; returns its values.  meanwhile is called again
+        and again until the run is over."""
+        process = self.begin(load, at, seconds, *more, under=under)
+        try:
+            while meanwhile and process.poll() is None:
+                meanwhile()
+            return self.finish(process)
+        finally:
+            process.terminate()  # perf, too, then ends the load
+            process.wait()
 
     def median(self, at, key):
         """The median of one value over the rounds."""

@@ -1,0 +1,224 @@
+"""Processor time per client of whole process trees."""
+
+import contextlib
+import os
+import re
+import statistics
+import sys
+
+from context import DAEMON, FILTER, NOFORK, TEXTBOOK, THREAD
+
+AT = (16, 256)
+CORES = 16  # of the machine that is projected to
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def own_group(folder, pattern):
+    """Our control group's folder below folder; pattern finds it in
+    /proc/self/cgroup."""
+    with open("/proc/self/cgroup") as file:
+        found = re.search(pattern, file.read(), re.M)
+    return os.path.join(folder, found.group(1)) if found else None
+
+
+def accounts():
+    """folder, file, of each way in which groups' time may be had here."""
+    with open("/proc/self/mounts") as file:
+        for line in file:
+            _, folder, kind, options = line.split()[:4]
+            if kind == "cgroup" and "cpuacct" in options.split(","):
+                yield own_group(folder, r"^\d+:(?:[^:]*,)?cpuacct"
+                                r"(?:,[^:]*)?:/(.*)$"), "cpuacct.usage"
+            elif kind == "cgroup2":
+                yield own_group(folder, r"^0::/(.*)$"), "cpu.stat"
+
+
+class Group:
+    """A control group for one server."""
+
+    def __init__(self, folder, account):
+        self.folder, self.account = folder, account
+
+    def enter(self):
+        """Moves the calling process."""
+        with open(os.path.join(self.folder, "cgroup.procs"), "w") as file:
+            file.write(str(os.getpid()))
+
+    def used_us(self):
+        """User and system time of all that ever ran in it."""
+        with open(os.path.join(self.folder, self.account)) as file:
+            text = file.read()
+        found = re.search(r"^usage_usec (\d+)$", text, re.M)
+        return int(found.group(1)) if found else int(text) / 1000
+
+    def remove(self):
+        """When all its processes have ended."""
+        os.rmdir(self.folder)
+
+
+def make_group(name):
+    """A new group, or None when there can be none."""
+    for folder, account in accounts():
+        if folder is None:
+            continue
+        folder = os.path.join(folder, name)
+        try:
+            os.mkdir(folder)
+        except OSError:
+            continue
+        if os.path.exists(os.path.join(folder, account)):
+            return Group(folder, account)
+        os.rmdir(folder)
+    return None
+
+
+def own_us(pid):
+    """What a process used, without its children."""
+    try:
+        with open(f"/proc/{pid}/schedstat") as file:
+            return int(file.read().split()[0]) / 1000
+    except OSError:
+        return sum(stat_ticks(pid)[:2]) / TICK * 1e6
+
+
+def stat_ticks(pid):
+    """utime, stime, cutime, cstime; see proc(5)."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return [int(field) for field in fields[11:15]]
+
+
+def tree_us(daemon):
+    """What the daemon, those it has waited for and its spawner used."""
+    return (sum(stat_ticks(daemon.process.pid)) / TICK * 1e6 +
+            own_us(daemon.spawner()))
+
+
+class Meter:
+    """What one server uses during one run.  Without a group it is not known
+    of those that do not wait for their children."""
+
+    def __init__(self, server):
+        self.server = server
+
+    def read(self):
+        """All, master, spawner; what is not known is None."""
+        server = self.server
+        whole = server.group.used_us() if server.group else None
+        if whole is None and server.name in (THREAD, NOFORK):
+            whole = sum(stat_ticks(server.process.pid)) / TICK * 1e6
+        if server.name != DAEMON:
+            return whole, None, None
+        return (tree_us(server) if whole is None else whole,
+                own_us(server.process.pid), own_us(server.spawner()))
+
+    def measure(self, bench, at):
+        """One run; returns µs per client: all, master, spawner."""
+        before = self.read()
+        clients = self.server.clients
+        bench.settle()
+        self.server.measure(bench.load, at, bench.arguments.seconds)
+        bench.settle()
+        clients = self.server.clients - clients
+        return [None if then is None else (now - then) / clients
+                for then, now in zip(before, self.read())]
+
+
+def measure(bench, servers):
+    """{(name, at): [[all, master, spawner] of each round]}"""
+    found = {}
+    for number in range(bench.arguments.rounds):
+        for at in AT:
+            for server in servers:
+                found.setdefault((server.name, at), []).append(
+                    Meter(server).measure(bench, at))
+        print(f"cpu: round {number + 1} of {bench.arguments.rounds} done",
+              file=sys.stderr)
+    return found
+
+
+def middle(runs, column):
+    """The median of what was measured, or None."""
+    values = [run[column] for run in runs if run[column] is not None]
+    return statistics.median(values) if values else None
+
+
+def shown(value):
+    """A cell."""
+    return "-" if value is None else f"{value:.1f}"
+
+
+def show(bench, found, in_groups):
+    """The table."""
+    report = bench.report
+    report.title("Processor time per client")
+    report.say("User and system time, µs, " + (
+        "of a control group with the whole server in it.\n" if in_groups else
+        "from /proc/PID/stat: no control\ngroup can be written here. Of "
+        "servers that do not wait for their children it is\nnot known "
+        "then.\n"))
+    report.table(
+        ["server", "at a time", "all", "of it the master", "the spawner",
+         "the clients' processes"],
+        [[name, at, *(shown(middle(runs, i)) for i in range(3)),
+          shown(children(runs))] for (name, at), runs in found.items()])
+
+
+def children(runs):
+    """What is left for the processes that serve the clients."""
+    every = [middle(runs, column) for column in range(3)]
+    return None if None in every else every[0] - every[1] - every[2]
+
+
+def project(bench, runs):
+    """What more cores would give at most."""
+    whole, master, spawner = (middle(runs, column) for column in range(3))
+    ceiling = min(1e6 / master, 1e6 / spawner, CORES * 1e6 / whole)
+    bench.report.say(
+        f"On {CORES} cores, with the load elsewhere, at most "
+        f"{ceiling:,.0f} connections/s: the least of\n1 s / master's time = "
+        f"{1e6 / master:,.0f}, 1 s / spawner's time = {1e6 / spawner:,.0f} "
+        f"(one spawner), {CORES} s / all\n= {CORES * 1e6 / whole:,.0f}. "
+        "Waiting for locks and memory is not in it.\n")
+
+
+def set_goals(bench, found):
+    """At most what the textbook server takes."""
+    for at in AT:
+        ratios = [mine[0] / theirs[0] for mine, theirs in
+                  zip(found[DAEMON, at], found[TEXTBOOK, at])
+                  if theirs[0]]
+        if ratios:
+            bench.report.goal(
+                f"CPU per client by that of {TEXTBOOK}, {at} at a time",
+                statistics.median(ratios), 1, least=False,
+                note=f"{min(ratios):.2f} to {max(ratios):.2f}")
+
+
+@contextlib.contextmanager
+def grouped(servers):
+    """Each in a control group of its own while it lasts, where there can be
+    any: then True.  They are started in it, and stopped."""
+    for number, server in enumerate(servers):
+        server.group = make_group(f"forkgreet-bench-{os.getpid()}-{number}")
+    try:
+        yield all(server.group for server in servers)
+    finally:
+        for server in servers:
+            server.stop()
+            if server.group:
+                server.group.remove()
+
+
+def run(bench):
+    """The whole section."""
+    servers = [bench.plain_daemon(), *(
+        bench.own(name) for name in (TEXTBOOK, FILTER, THREAD, NOFORK))]
+    with grouped(servers) as in_groups:
+        bench.start(servers)
+        found = measure(bench, servers)
+        bench.stop(servers)
+    show(bench, found, in_groups)
+    project(bench, found[DAEMON, AT[0]])
+    bench.check_log(servers[0])
+    set_goals(bench, found)
