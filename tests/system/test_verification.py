@@ -238,7 +238,8 @@ class Start(Case):
 
     # Questions; the attempt to get root back; what others have done before.
     HARMLESS = (r"PR_CAPBSET_READ|PR_CAP_AMBIENT_IS_SET|SECCOMP_GET_|"
-                r"seccomp\(\w+, \w+, NULL|prlimit64\(0, \w+, NULL|PR_GET_|setresuid\(-1, 0, -1\)|PR_SET_NO_NEW_PRIVS")
+                r"seccomp\(\w+, \w+, NULL|prlimit64\(0, \w+, NULL|PR_GET_|"
+                r"setresuid\(-1, 0, -1\)|PR_SET_NO_NEW_PRIVS")
     # As an ordinary user has nothing to give up, and root's change of user
     # makes the process undumpable.
     HARMLESS_HERE = "PR_SET_DUMPABLE|PR_CAP_AMBIENT_CLEAR_ALL|capset"
@@ -249,11 +250,11 @@ class Start(Case):
         with open(started.trace.name, encoding="ascii") as file:
             for line in file:
                 pid = line.split()[0]
-                if "<unfinished" in line:
-                    begun[pid] = line
+                if " <unfinished" in line:
+                    begun[pid] = line.split(" <unfinished")[0]
                     continue
                 if "resumed>" in line:
-                    line = begun.pop(pid, "") + line
+                    line = begun.pop(pid, "") + line.split("resumed>")[1]
                 if "(INJECTED)" in line:
                     self.assertRegex(
                         line, self.HARMLESS + "|" + self.HARMLESS_HERE, what)

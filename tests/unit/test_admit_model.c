@@ -172,6 +172,7 @@ expect(uint32_t listener, const struct addr *peer, bool full)
 	const struct conf_limits *limits = &own->limits;
 	const struct conf_rule *rule = &conf->rule[own->first_rule];
 	struct tub *tub = NULL;
+	bool fresh = false;
 	uint32_t i;
 
 	for (i = 0; i < own->n_rules; i++)
@@ -189,6 +190,7 @@ expect(uint32_t listener, const struct addr *peer, bool full)
 		return REFUSAL_BUSY_PER_SOURCE;
 	if (limits->rate_per_source > 0) {
 		tub = tub_of(listener, peer);
+		fresh = !tub->known;
 		if (look(tub, limits->rate_per_source,
 			limits->burst_per_source) < 1000000000)
 			return REFUSAL_RATE_PER_SOURCE;
@@ -198,8 +200,12 @@ expect(uint32_t listener, const struct addr *peer, bool full)
 		    1000000000) ||
 	    (conf->limits.rate > 0 &&
 		look(&daemon_tub, conf->limits.rate, conf->limits.burst) <
-		    1000000000))
+		    1000000000)) {
+		/* Who was never let in is not remembered. */
+		if (fresh)
+			tub->known = false;
 		return REFUSAL_RATE;
+	}
 	if (tub != NULL)
 		tub->level -= 1000000000;
 	if (limits->rate > 0)
@@ -231,6 +237,16 @@ model_reload(const struct conf *before)
 			    prefix(old, &tub->net) != prefix(new, &tub->net))
 				tub->known = false;
 		}
+	}
+	/* Who is there is remembered from now on. */
+	for (i = 0; i < CLIENTS; i++) {
+		if (!guests[i].here ||
+		    is_in_any(&guests[i].peer, conf->exempt))
+			continue;
+		new = &conf->listener[guests[i].listener].limits;
+		if (new->rate_per_source > 0)
+			look(tub_of(guests[i].listener, &guests[i].peer),
+			    new->rate_per_source, new->burst_per_source);
 	}
 	/* A larger burst does not fill a bucket, a smaller one makes it run
 	 * over: at the next look. */
