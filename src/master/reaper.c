@@ -27,8 +27,9 @@
 
 /* A miss of wait4(pid) costs 0.4 us: so many in one pass are not felt. */
 #define PASS_MISSES 8
-/* Passes follow each other like this when no SIGCHLD asks for one, sooner when
- * the last did not get to all. */
+/* Passes follow each other like this, sooner when the last did not get to all or
+ * SIGCHLD has come: the one that it names is reaped at once, and the others can
+ * wait so long for the sake of fewer misses. */
 #define PASS_INTERVAL (10 * CLOCK_MS)
 #define PASS_RESUME (1 * CLOCK_MS)
 /* Most clients end within milliseconds; the least timeouts.session is 100. */
@@ -115,6 +116,8 @@ reaper_hint(struct server *server, pid_t pid, int64_t now)
 	uint32_t slot = clients_find(&server->clients, pid);
 
 	server->children_ended = true;
+	if (server->next_pass > now + PASS_RESUME)
+		server->next_pass = now + PASS_RESUME;
 	if (slot != CLIENT_NONE)
 		try_reap(server, slot, now);
 }
@@ -251,8 +254,7 @@ reaper_step(struct server *server, int64_t now)
 	const struct clients *clients = &server->clients;
 	uint32_t slot;
 
-	if (clients->young.count > 0 &&
-	    (server->children_ended || now >= server->next_pass))
+	if (clients->young.count > 0 && now >= server->next_pass)
 		ask_young(server, now);
 	ask_unwatched(server, now);
 	server->children_ended = false;
