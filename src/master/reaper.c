@@ -211,19 +211,23 @@ ask_unwatched(struct server *server, int64_t now)
 {
 	struct clients *clients = &server->clients;
 	uint32_t misses = 0, slot;
+	bool spare = true;
 
 	if (server->children_ended)
 		server->unasked = clients->unwatched.count;
-	server->asked = now;
 	if (server->unasked > clients->unwatched.count)
 		server->unasked = clients->unwatched.count;
+	if (server->unasked == 0 || now < server->asked + PASS_RESUME)
+		return;
+	server->asked = now;
 	for (; server->unasked > 0 && misses < PASS_MISSES; server->unasked--) {
 		slot = clients->unwatched.head;
 		if (try_reap(server, slot, now))
 			continue;
 		misses++;
 		clients_unlink(clients, &clients->unwatched, slot);
-		if (!watch(server, slot))
+		spare = spare && watch(server, slot);
+		if (!spare)
 			clients_push(clients, &clients->unwatched, slot);
 	}
 }

@@ -244,7 +244,7 @@ def fill(bench, held, clients):
             break
     report.say("* all ended: " + (
         "NO" if ended is None else f"after {ended:.1f} s") +
-        f"; memory not back: {lost:,.0f} MiB "
+        f"; MemAvailable against before: {-lost:+,.0f} MiB "
         f"({'within' if lost <= MEMORY_NOISE_MIB else 'NOT within'} noise of "
         f"{MEMORY_NOISE_MIB} MiB)\n")
     report.goal("live clients", live, MOST,
