@@ -104,11 +104,32 @@ has_top_values(const struct conf *conf, const struct conf_listener *listener)
 	    listener->timeouts.shutdown_ms == conf->timeouts.shutdown_ms;
 }
 
+/* A default that cannot be written: only the top can have passed it on. */
+static const char *
+check_unwritten(const struct conf *conf, const struct conf_listener *listener)
+{
+	const struct schema_key *key;
+	int64_t number;
+
+	for (key = schema_keys; key < schema_keys + schema_n_keys; key++) {
+		if (!schema_has(key, SCHEMA_LISTENER) ||
+		    !schema_has(key, SCHEMA_TOP) || !schema_is_number(key))
+			continue;
+		number = schema_number(key, SCHEMA_LISTENER, listener);
+		if (!schema_allows(key, number) &&
+		    number != schema_number(key, SCHEMA_TOP, conf))
+			return key->name;
+	}
+	return NULL;
+}
+
 static const char *
 check_listener(const struct conf *conf, const struct conf_listener *listener)
 {
 	const char *wrong = check_keys(conf, SCHEMA_LISTENER, listener);
 
+	if (wrong == NULL)
+		wrong = check_unwritten(conf, listener);
 	if (wrong != NULL)
 		return wrong;
 	if (listener->line > LINE_MAX_ALLOWED ||

@@ -15,8 +15,12 @@
 static const char *const texts[] = {
 	"",
 	"user = \"u\"; pid_file = \"/p\"; log = { level = \"debug\"; };\n"
+	"limits = { exempt = ( \"10.0.0.0/8\", \"::1\" ); };\n"
 	"listeners = ( { name = \"first\"; port = 1; address = ( \"10.0.0.1\", "
-	"\"fe80::1%eth0\" ); },\n"
+	"\"fe80::1%eth0\" );\n"
+	"rules = ( { from = \"192.0.2.0/24\"; action = \"deny\"; },\n"
+	"{ from = ( \"2001:db8::/32\", \"any\" ); action = \"allow\";\n"
+	"greeting = \"own\"; } ); },\n"
 	"{ address = \"::\"; greeting_file = \"/etc/motd\"; },\n"
 	"{ port = 3; greeting = \"g\\x01\\xff\"; hold = true; } );\n",
 	"limits = { max_clients = ; };\nsandbox = maybe;\n", /* errors */
@@ -70,6 +74,13 @@ place_of(const struct base *base, uint8_t region, uint32_t at)
 		{ conf + offsetof(struct conf, address),
 		    4 * sizeof(struct conf_address) },
 		{ conf + sizeof(struct conf), 256 },
+		{ conf + offsetof(struct conf, n_rules), 8 },
+		{ conf + offsetof(struct conf, rule),
+		    2 * sizeof(struct conf_rule) },
+		{ conf + offsetof(struct conf, net),
+		    5 * sizeof(struct conf_net) },
+		{ conf + offsetof(struct conf, listener[0].limits),
+		    sizeof(struct conf_limits) },
 	};
 	size_t i = region % (sizeof(places) / sizeof(places[0]));
 

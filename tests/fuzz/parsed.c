@@ -109,6 +109,8 @@ parsed_use(const struct conf *conf)
 		fprintf(stderr, "%s\n--> %s\n", dump, report.lines[0].text);
 	MUST(copy != NULL);
 	again = parsed_dump(copy);
+	if (strcmp(dump, again) != 0)
+		fprintf(stderr, "%s\n--> %s\n", dump, again);
 	MUST(strcmp(dump, again) == 0);
 	memset(&report, 0, sizeof(report));
 	conf_check_reload(conf, copy, "x", &report);

@@ -213,6 +213,17 @@ test_pairs(void **state)
 	conf->listener[2].n_addresses = CONF_ADDRESSES_MAX - 2;
 	must_refuse(conf, good_bytes, "n_addresses");
 	conf = copy_of_good();
+	conf->limits.burst = 7; /* which no listener can be without */
+	must_refuse(conf, good_bytes, "limits.burst");
+	conf = copy_of_good();
+	conf->limits.burst_per_source = conf->listener[0].limits.burst_per_source =
+	    conf->listener[1].limits.burst_per_source = 7;
+	must_refuse(conf, good_bytes, "limits.burst_per_source");
+	conf = copy_of_good();
+	conf->listener[0].limits.burst = 7; /* the other way around it can */
+	assert_false(is_refused(conf, good_bytes));
+	free(conf);
+	conf = copy_of_good();
 	conf->listener[0].name = conf->listener[2].name;
 	assert_true(is_refused(conf, good_bytes));
 	assert_non_null(
