@@ -12,7 +12,7 @@ struct report;
  * "PATH:LINE: WHAT: why, what is allowed".  Pure: no file is opened, nothing
  * is kept.  text need not end in NUL.
  */
-void precheck(const char *text, size_t length, const char *path,
-    struct report *report);
+void precheck(
+    const char *text, size_t length, const char *path, struct report *report);
 
 #endif

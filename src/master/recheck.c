@@ -83,8 +83,8 @@ check_keys(const struct conf *conf, enum schema_scope scope, const void *base)
 	for (key = schema_keys; key < schema_keys + schema_n_keys; key++) {
 		if (!schema_has(key, scope))
 			continue;
-		number = schema_is_number(key) ?
-		    schema_number(key, scope, base) : key->number;
+		number = schema_is_number(key) ? schema_number(key, scope, base)
+					       : key->number;
 		if (number != key->number && !schema_allows(key, number))
 			return key->name;
 		if (schema_is_text(key) &&
@@ -207,7 +207,8 @@ check_rules(const struct conf *conf)
 	return next != conf->n_nets ? "n_nets" : NULL;
 }
 
-/* The listeners share the addresses and the rules out in their order, without a rest. */
+/* The listeners share the addresses and the rules out in their order, without a
+ * rest. */
 static const char *
 check_listeners(const struct conf *conf)
 {

@@ -216,8 +216,9 @@ test_pairs(void **state)
 	conf->limits.burst = 7; /* which no listener can be without */
 	must_refuse(conf, good_bytes, "limits.burst");
 	conf = copy_of_good();
-	conf->limits.burst_per_source = conf->listener[0].limits.burst_per_source =
-	    conf->listener[1].limits.burst_per_source = 7;
+	conf->limits.burst_per_source =
+	    conf->listener[0].limits.burst_per_source =
+		conf->listener[1].limits.burst_per_source = 7;
 	must_refuse(conf, good_bytes, "limits.burst_per_source");
 	conf = copy_of_good();
 	conf->listener[0].limits.burst = 7; /* the other way around it can */
