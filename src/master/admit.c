@@ -41,6 +41,27 @@ listener_of_row(struct admit *admit, uint32_t row)
 	return NULL;
 }
 
+/* Until now the rates run that were; what a source's listener was is asked once
+ * for a run of rows of the same. */
+static void
+run_buckets(struct admit *admit, int64_t now)
+{
+	struct source *source = admit->sources.rows;
+	const struct source *end = source + admit->sources.used;
+	struct admit_listener *listener = admit->listeners;
+	uint32_t i;
+
+	bucket_run(&admit->bucket, &admit->rule, now);
+	for (i = 0; i < admit->n_listeners; i++)
+		bucket_run(&listener[i].bucket, &listener[i].rule, now);
+	for (listener = NULL; source < end; source++) {
+		if (listener == NULL || listener->row != source->key.listener)
+			listener = listener_of_row(admit, source->key.listener);
+		if (listener != NULL)
+			bucket_run(&source->bucket, &listener->per_source, now);
+	}
+}
+
 /* What stays of the listener as it was before. */
 static void
 inherit(struct admit_listener *listener, const struct admit_listener *before,
@@ -99,6 +120,7 @@ admit_configure(struct admit *admit, const struct conf *conf,
 	int64_t rate = admit->rule.rate;
 	uint32_t i;
 
+	run_buckets(admit, now);
 	admit->rule = bucket_rule(conf->limits.rate, conf->limits.burst);
 	if (rate == 0)
 		bucket_fill(&admit->bucket, &admit->rule, now);

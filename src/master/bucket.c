@@ -25,13 +25,13 @@ time_of(int64_t amount, const struct bucket_rule *rule)
 	return (amount + rule->rate - 1) / rule->rate;
 }
 
-int64_t
-bucket_wait(struct bucket *bucket, const struct bucket_rule *rule, int64_t now)
+void
+bucket_run(struct bucket *bucket, const struct bucket_rule *rule, int64_t now)
 {
 	int64_t missing = rule->burst * BUCKET_TOKEN - bucket->level;
 
 	if (rule->rate == 0)
-		return 0;
+		return;
 	/* Less than nothing is missing when a reload made the bucket smaller. */
 	if (now - bucket->at >= time_of(missing, rule))
 		bucket_fill(bucket, rule, now);
@@ -39,6 +39,14 @@ bucket_wait(struct bucket *bucket, const struct bucket_rule *rule, int64_t now)
 		bucket->level += (now - bucket->at) * rule->rate;
 		bucket->at = now;
 	}
+}
+
+int64_t
+bucket_wait(struct bucket *bucket, const struct bucket_rule *rule, int64_t now)
+{
+	if (rule->rate == 0)
+		return 0;
+	bucket_run(bucket, rule, now);
 	return bucket->level >= BUCKET_TOKEN ?
 	    0 : time_of(BUCKET_TOKEN - bucket->level, rule);
 }

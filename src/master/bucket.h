@@ -30,9 +30,13 @@ struct bucket_rule bucket_rule(int64_t rate, int64_t burst);
 void bucket_fill(
     struct bucket *bucket, const struct bucket_rule *rule, int64_t now);
 
+/* Adds what has run in until now by that rule; nothing when it has no limit. */
+void bucket_run(
+    struct bucket *bucket, const struct bucket_rule *rule, int64_t now);
+
 /*
- * What has run in until now.  Returns the microseconds until there is a whole
- * token, rounded up: 0 when there is one, or when the rule has no limit.
+ * The same, and returns the microseconds until there is a whole token, rounded
+ * up: 0 when there is one, or when the rule has no limit.
  */
 int64_t bucket_wait(
     struct bucket *bucket, const struct bucket_rule *rule, int64_t now);

@@ -404,6 +404,46 @@ reload_keeps_buckets(void **state)
 	must_pass("1.0.0.9");
 }
 
+/* So many at once, no more. */
+static void
+must_pass_just(unsigned n, enum refusal reason)
+{
+	while (n-- > 0)
+		must_pass("192.0.2.1");
+	must_fail("192.0.2.1", reason);
+}
+
+/* The time before a reload counts at the rate that was, full or not. */
+static void
+reload_keeps_what_ran_in(void **state)
+{
+	static const struct {
+		const char *fast, *slow;
+		enum refusal reason;
+	} cases[] = {
+		{ "rate = 50;", "rate = 0.5; burst = 90;", REFUSAL_RATE },
+		{ "rate_per_source = 50;",
+		    "rate_per_source = 0.5; burst_per_source = 90;",
+		    REFUSAL_RATE_PER_SOURCE },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		configure(one("", ""));
+		configure(one(cases[i].fast, ""));
+		must_pass_just(50, cases[i].reason);
+		now += 3 * SECOND;
+		configure(one(cases[i].slow, ""));
+		must_pass_just(50, cases[i].reason);
+		now += 4 * SECOND;
+		configure(one(cases[i].fast, ""));
+		must_pass_just(2, cases[i].reason);
+		now += SECOND / 10;
+		must_pass_just(5, cases[i].reason);
+	}
+}
+
 static void
 reload_recounts(void **state)
 {
@@ -469,6 +509,7 @@ main(void)
 		TEST(order_of_reasons),
 		TEST(full),
 		TEST(reload_keeps_buckets),
+		TEST(reload_keeps_what_ran_in),
 		TEST(reload_recounts),
 		TEST(reload_moves_listeners),
 	};

@@ -215,7 +215,14 @@ expect(uint32_t listener, const struct addr *peer, bool full)
 	return LET_IN;
 }
 
-/* What a reload leaves of the buckets. */
+static void
+look_if_known(struct tub *tub, int64_t rate, int64_t burst)
+{
+	if (tub->known && rate > 0)
+		look(tub, rate, burst);
+}
+
+/* What a reload leaves of the buckets: what is in them now. */
 static void
 model_reload(const struct conf *before)
 {
@@ -223,15 +230,19 @@ model_reload(const struct conf *before)
 	uint32_t i, k;
 	struct tub *tub;
 
+	look_if_known(&daemon_tub, before->limits.rate, before->limits.burst);
 	if (before->limits.rate == 0)
 		daemon_tub.known = false;
 	for (i = 0; i < LISTENERS; i++) {
 		old = &before->listener[i].limits;
 		new = &conf->listener[i].limits;
+		look_if_known(&listener_tubs[i], old->rate, old->burst);
 		if (old->rate == 0)
 			listener_tubs[i].known = false;
 		for (k = 0; k < ADDRESSES; k++) {
 			tub = &source_tubs[i][k];
+			look_if_known(tub, old->rate_per_source,
+			    old->burst_per_source);
 			if (old->rate_per_source == 0 ||
 			    new->rate_per_source == 0 ||
 			    prefix(old, &tub->net) != prefix(new, &tub->net))
@@ -248,8 +259,7 @@ model_reload(const struct conf *before)
 			look(tub_of(guests[i].listener, &guests[i].peer),
 			    new->rate_per_source, new->burst_per_source);
 	}
-	/* A larger burst does not fill a bucket, a smaller one makes it run
-	 * over: at the next look. */
+	/* A smaller burst makes a bucket run over: at the next look. */
 }
 
 /* -------------------------------------------------------------- configurations */
