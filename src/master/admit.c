@@ -316,7 +316,7 @@ admit_decide(struct admit *admit, uint32_t index, const struct addr *peer,
 	struct admit_listener *listener = &admit->listeners[index];
 	const struct conf_rule *rule = find_rule(admit, listener, peer);
 	struct admit_verdict verdict = { .allowed = true, .session = index,
-		.source = ADMIT_NO_SOURCE };
+		.source = ADMIT_NO_SOURCE, .retry_after = 1 };
 
 	if (rule != NULL && rule->greeting_line != 0) {
 		verdict.own_text = true;

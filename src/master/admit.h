@@ -41,7 +41,9 @@ struct admit_verdict {
 	uint32_t session; /* of the plan: the listener's, or the rule's own */
 	uint32_t source; /* for admit_release(), ADMIT_NO_SOURCE */
 	uint32_t limit; /* the number that is reached; rates rounded up */
-	uint32_t retry_after; /* seconds, rounded up; 1: not known; 0: never */
+	/* Seconds, rounded up; 0: never.  1 when that is not known, as it is for
+	 * one that is allowed, should there be no process for it. */
+	uint32_t retry_after;
 };
 
 /* Allocates the table of sources, once.  Returns 0, or -1 with errno. */

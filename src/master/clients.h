@@ -78,7 +78,7 @@ struct client_list {
 
 struct clients {
 	struct client *slots; /* PLAN_CLIENT_SLOTS; untouched rows cost nothing */
-	uint32_t free; /* the lowest freed ones first in use again */
+	uint32_t free; /* the one freed last comes first */
 	uint32_t used; /* slots from here on were never used */
 	uint64_t last_id;
 	struct client_list waiting;

@@ -68,10 +68,10 @@ gate_pass(struct server *server, uint32_t slot, const struct conf_limits *full,
 
 	client->session = verdict.session;
 	client->source = verdict.source;
-	if (verdict.allowed)
-		return true;
 	client->limit = verdict.limit;
 	client->retry_after = verdict.retry_after;
+	if (verdict.allowed)
+		return true;
 	if (verdict.own_text && verdict.reason == REFUSAL_DENIED)
 		take_text(server, client, &verdict);
 	refuse(server, slot, verdict.reason, now);

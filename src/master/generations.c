@@ -113,13 +113,12 @@ listeners_register(
 	return 0;
 }
 
-/* Polls the sockets under their new indices, and finds their counters; those closed are gone by
- * themselves. */
+/* Polls the sockets under their new indices, and finds their counters; those
+ * closed are gone by themselves. */
 static void
 listeners_watch(struct server *server)
 {
 	struct listener *listener;
-	struct epoll_event event;
 	uint32_t i;
 
 	for (i = 0; i < server->listeners.n; i++) {
@@ -129,30 +128,10 @@ listeners_watch(struct server *server)
 		listener->row = (uint32_t)stats_find(&server->stats,
 		    conf_text(server->conf,
 			server->conf->listener[listener->group].name));
-		event = event_make(EPOLLIN, EVENT_LISTENER, i);
-		epoll_ctl(
-		    server->epoll, EPOLL_CTL_MOD, listener->fd, &event);
-		listener->muted = false;
+		watch_poll(server, i);
+		if (!listener->inherited)
+			watch_say(server, listener);
 		listener->inherited = false;
-	}
-}
-
-static void
-listeners_say(const struct server *server)
-{
-	const struct listener *listener;
-	char address[ADDR_TEXT_MAX];
-	size_t i;
-
-	for (i = 0; i < server->listeners.n; i++) {
-		listener = &server->listeners.list[i];
-		if (listener->fd == -1 || listener->inherited)
-			continue;
-		log_line(LOG_INFO, "listen listener=%s address=%s port=%u",
-		    conf_text(server->conf,
-			server->conf->listener[listener->group].name),
-		    addr_format(&listener->bound, address),
-		    (unsigned)listener->bound.port);
 	}
 }
 
@@ -192,7 +171,6 @@ commit(struct server *server, struct candidate *candidate, int64_t now)
 	stats_use(&server->stats, names, server->conf->n_listeners);
 	gate_configure(server, now);
 	log_configure(server->conf, server->foreground);
-	listeners_say(server);
 	listeners_watch(server);
 	added = listeners_difference(
 	    &server->listeners, &candidate->listeners);

@@ -193,17 +193,6 @@ full_end(struct server *server, int64_t now)
 	}
 }
 
-static void
-mute(struct server *server, uint32_t index)
-{
-	struct listener *listener = &server->listeners.list[index];
-	struct epoll_event event = event_make(0, EVENT_LISTENER, index);
-
-	epoll_ctl(server->epoll, EPOLL_CTL_MOD, listener->fd, &event);
-	listener->muted = true;
-	server->any_muted = true;
-}
-
 /* True when a client could be accepted and handed over, limits aside. */
 static bool
 is_open(const struct server *server, int64_t now)
@@ -226,33 +215,27 @@ is_wanted(const struct server *server, const struct listener *listener)
 static void
 unmute(struct server *server)
 {
-	struct listener *listener;
-	struct epoll_event event;
+	const struct listener *listener = server->listeners.list;
 	uint32_t i;
 
-	server->any_muted = false;
-	for (i = 0; i < server->listeners.n; i++) {
-		listener = &server->listeners.list[i];
-		if (!listener->muted)
-			continue;
-		if (!is_wanted(server, listener)) {
-			server->any_muted = true;
-			continue;
-		}
-		event = event_make(EPOLLIN, EVENT_LISTENER, i);
-		epoll_ctl(server->epoll, EPOLL_CTL_MOD, listener->fd, &event);
-		listener->muted = false;
-	}
+	server->watch.any_muted = false;
+	for (i = 0; i < server->listeners.n; i++, listener++)
+		if (listener->muted && is_wanted(server, listener))
+			watch_poll(server, i);
+		else if (listener->muted)
+			server->watch.any_muted = true;
 }
 
 /* The kernel passes on errors of the connection that was to be accepted,
- * accept(2) "Error handling"; the next one may be fine. */
+ * accept(2) "Error handling"; the next one may be fine.  EINVAL: the listener is
+ * lost, watch_event() is about to hear of it. */
 static bool
 is_connections_own(int error)
 {
 	switch (error) {
 	case ECONNABORTED:
 	case EINTR:
+	case EINVAL:
 	case EPROTO:
 	case EPERM:
 	case ENETDOWN:
@@ -290,8 +273,8 @@ fill(struct server *server, struct client *client,
 	client->expires = now + session->session_ms * CLOCK_MS;
 }
 
-/* Accepts one client.  False when the listener has no more for now. */
-static bool
+/* Accepts one client.  Returns 0, or the error of accept(2). */
+static int
 accept_one(struct server *server, const struct listener *listener,
     const struct conf_limits *full, int64_t now)
 {
@@ -302,16 +285,8 @@ accept_one(struct server *server, const struct listener *listener,
 	int fd = accept4(
 	    listener->fd, (struct sockaddr *)&peer, &length, SOCK_CLOEXEC);
 
-	if (fd == -1) {
-		if (errno == EAGAIN || is_connections_own(errno))
-			return errno != EAGAIN;
-		server->stats.accept_failures++;
-		/* Who was refused has had its text; this one has nothing. */
-		if (linger_give_up(&server->linger))
-			return true;
-		backoff_fail(&server->accepting, "accept", errno, now);
-		return false;
-	}
+	if (fd == -1)
+		return errno;
 	backoff_succeed(&server->accepting, "accept");
 	slot = clients_add(&server->clients);
 	assert(slot != CLIENT_NONE); /* one more slot than max_clients */
@@ -323,16 +298,34 @@ accept_one(struct server *server, const struct listener *listener,
 	if (gate_pass(server, slot, full, now) &&
 	    !hand_over(server, slot, now))
 		wait_in_line(server, slot);
-	return true;
+	return 0;
 }
 
-void
-intake_accept(struct server *server, uint32_t index, int64_t now)
+/* What to do about an error, the failed-th in this turn.  True: go on with the
+ * next client.  A batch of nothing else is no connection's own error. */
+static bool
+is_passing(struct server *server, int error, int failed, int64_t now)
 {
-	struct listener *listener = &server->listeners.list[index];
+	if (error == EAGAIN)
+		return false;
+	if (failed < ACCEPT_BATCH && is_connections_own(error))
+		return true;
+	server->stats.accept_failures++;
+	/* Who was refused has had its text; this one has nothing. */
+	if (failed < ACCEPT_BATCH && linger_give_up(&server->linger))
+		return true;
+	backoff_fail(&server->accepting, "accept", error, now);
+	return false;
+}
+
+/* True when some client was accepted. */
+static bool
+accept_from(struct server *server, uint32_t index, int64_t now)
+{
+	const struct listener *listener = &server->listeners.list[index];
 	const struct conf_listener *group = group_of(server, listener);
 	const struct conf_limits *full;
-	int i;
+	int i, error, failed = 0;
 
 	for (i = 0; i < ACCEPT_BATCH; i++) {
 		full = gate_full(server, listener);
@@ -340,11 +333,26 @@ intake_accept(struct server *server, uint32_t index, int64_t now)
 			full_note(server, listener, full);
 		if ((full != NULL && group->limits.when_full == CONF_FULL_QUEUE) ||
 		    !is_open(server, now)) {
-			mute(server, index);
-			return;
+			watch_mute(server, index);
+			break;
 		}
-		if (!accept_one(server, listener, full, now))
-			return;
+		error = accept_one(server, listener, full, now);
+		if (error != 0 && !is_passing(server, error, ++failed, now))
+			return i + 1 > failed;
+	}
+	return i > failed;
+}
+
+void
+intake_accept(struct server *server, int64_t now)
+{
+	uint32_t n = (uint32_t)server->listeners.n, first = server->watch.first;
+	uint32_t i, index;
+
+	for (i = 0; i < n && server->watch.n_readable > 0; i++) {
+		index = (first + i) % n;
+		if (watch_take(server, index) && accept_from(server, index, now))
+			server->watch.first = index + 1;
 	}
 }
 
@@ -361,7 +369,7 @@ intake_resume(struct server *server, int64_t now)
 {
 	if (server->full)
 		full_end(server, now);
-	if (server->any_muted && is_open(server, now))
+	if (server->watch.any_muted && is_open(server, now))
 		unmute(server);
 }
 

@@ -6,9 +6,12 @@
 
 struct server;
 
-/* The listener with that index is readable: accepts a bounded number of
- * clients, or stops polling it for now. */
-void intake_accept(struct server *server, uint32_t index, int64_t now);
+/*
+ * Accepts a bounded number of clients of each listener that has some, or stops
+ * polling it for now.  Begins after the one that was served last, so that what
+ * becomes free when the daemon is full goes to all in turn.
+ */
+void intake_accept(struct server *server, int64_t now);
 
 /* Learns what became of clients that spawners have, hands over those that wait,
  * refuses those that have waited too long. */

@@ -19,6 +19,9 @@ struct listener {
 	bool listening; /* listen(2) was called */
 	bool inherited; /* the running set has the same socket */
 	bool muted; /* the loop does not poll it for now */
+	bool readable; /* it has clients, in this turn of the loop */
+	bool lost; /* epoll does not have it: watch.h */
+	int error; /* why it could not be had back, as was said; 0: nothing was */
 	int backlog;
 	uint32_t group; /* index into conf->listener */
 	uint32_t row; /* of struct stats, once it is in use */

@@ -93,7 +93,7 @@ stop_begin(struct server *server, int signal, int64_t now)
 	listeners_unwatch(&server->listeners, NULL, server->epoll);
 	listeners_close(&server->listeners, NULL);
 	activation_close();
-	server->any_muted = false;
+	server->watch = (struct watch) { .revive_at = CLOCK_NEVER };
 	server->stop = STOP_DRAIN;
 	server->stop_at =
 	    now + server->conf->timeouts.shutdown_ms * CLOCK_MS;
@@ -183,7 +183,8 @@ dispatch(
 		break;
 	case EVENT_LISTENER:
 		if (server->stop == STOP_NOT)
-			intake_accept(server, event_index(event), now);
+			watch_event(
+			    server, event_index(event), event->events, now);
 		break;
 	case EVENT_CLIENT:
 		reaper_child(server, event_index(event), now);
@@ -218,6 +219,7 @@ timeout_of(const struct server *server, int64_t now)
 		notify_wakeup(),
 		control_wakeup(server),
 		linger_wakeup(&server->linger),
+		server->watch.revive_at,
 		server->stop == STOP_NOT ? CLOCK_NEVER : server->stop_at,
 	};
 	int64_t next = CLOCK_NEVER;
@@ -246,10 +248,12 @@ turn(struct server *server)
 	now = clock_now();
 	for (i = 0; i < n; i++)
 		dispatch(server, &events[i], now);
+	intake_accept(server, now);
 	control_step(server, now);
 	generation_step(server, now);
 	reload_step(server, now);
 	linger_step(&server->linger, now);
+	watch_step(server, now);
 	intake_step(server, now);
 	reaper_step(server, now);
 	intake_resume(server, now);

@@ -18,6 +18,7 @@
 #include "snapshot.h"
 #include "spawners.h"
 #include "stats.h"
+#include "watch.h"
 
 struct conf;
 
@@ -56,7 +57,7 @@ struct server {
 	struct backoff forking; /* out of processes or memory */
 	bool full; /* max_clients reached, and said so */
 	int64_t full_over_at; /* when to say that it is over */
-	bool any_muted; /* some listener is not polled for now */
+	struct watch watch; /* which listeners are polled */
 	struct log_limit refusals;
 	bool children_ended; /* SIGCHLD came since the last turn */
 	int64_t next_pass; /* over the young clients, at the latest */

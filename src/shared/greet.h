@@ -49,7 +49,7 @@ struct greet_values {
 	int64_t time; /* seconds since 1970; before that is 1970 */
 	uint32_t clients;
 	uint32_t limit; /* 0: none, or not known */
-	uint32_t retry_after; /* seconds; 0: not known */
+	uint32_t retry_after; /* seconds; 1 if not known; 0: never */
 };
 
 #define GREET_WORD_MAX 64 /* a listener's name; HOST_NAME_MAX of limits.h */

@@ -1,5 +1,6 @@
 """Sockets that a service manager passes (sd_listen_fds(3))."""
 
+import errno
 import fcntl
 import os
 import signal
@@ -224,6 +225,98 @@ class Adopted(ActivationCase):
 
 
 @if_also_user
+class Lost(ActivationCase):
+    """Whoever has the socket too can end it: it is had back."""
+
+    def start_two(self, more=""):
+        """Listeners "passed", on our socket, and "other"; the socket too."""
+        sock = self.listening()
+        self.other = free_port()
+        daemon = self.start(
+            self.listener(name="passed") + ", " +
+            self.listener(name="other", port=self.other), more,
+            **self.passing([sock]))
+        return daemon, sock
+
+    def back(self, daemon, times):
+        """Waits until it listens again, for the so-manieth time."""
+        wait_for(lambda: len(daemon.lines("listen")) == 2 + times, PATIENCE,
+                 "it listens again")
+        self.assertEqual(daemon.lines("listen")[-1],
+                         daemon.lines("listen")[0])
+
+    def test_shut_down(self):
+        """It listens again, at most a second later, and costs nothing."""
+        daemon, sock = self.start_two()
+        for i in range(3):
+            sock.shutdown(socket.SHUT_RDWR)
+            self.back(daemon, i + 1)
+            self.greets(self.port)
+            self.greets(self.other)
+        lost = daemon.lines("lost")
+        self.assertEqual([(line["listener"], line["port"], line["error"])
+                          for line in lost],
+                         [("passed", str(self.port),
+                           '"shut down from outside"')] * 3)
+        self.assertEqual(daemon.counters()[None]["accept_failures"], 0)
+        self.assert_balanced(daemon)
+
+    def test_while_full(self):
+        """Also when nobody is let in just then."""
+        daemon, sock = self.start_two("limits = { max_clients = 1; };")
+        daemon.reload(self.configuration(
+            self.listener("hold = true;", "passed") + ", " +
+            self.listener("hold = true;", "other", self.other),
+            "limits = { max_clients = 1; };"))
+        held = self.connect(self.other)
+        self.assertEqual(held.recv(100), b"hi client\n")
+        waiting = self.connect(self.port)
+        daemon.wait_line("full")
+        sock.shutdown(socket.SHUT_RDWR)
+        self.back(daemon, 1)
+        del waiting  # the kernel has ended it
+        late = self.connect(self.port, seconds=PATIENCE)
+        self.is_idle(daemon)
+        held.close()
+        self.assertEqual(late.recv(100), b"hi client\n")
+
+    def is_idle(self, daemon):
+        """It does not spin."""
+        before = cpu_seconds(daemon.pid)
+        time.sleep(1)
+        self.assertLess(cpu_seconds(daemon.pid) - before, 0.3)
+
+    def test_address_taken(self):
+        """Somebody else has the address meanwhile: the others are served, the
+        line says why, once, and when he goes it is had back."""
+        daemon, sock = self.start_two()
+        sock.shutdown(socket.SHUT_RDWR)
+        self.back(daemon, 1)  # and the next try is a second away
+        sock.shutdown(socket.SHUT_RDWR)
+        thief = self.listening(port=self.port)
+        wait_for(lambda: len(daemon.lines("lost")) == 3, PATIENCE, "lost")
+        self.assertEqual(daemon.lines("lost")[-1]["error"],
+                         f'"{os.strerror(errno.EADDRINUSE)}"')
+        self.is_idle(daemon)
+        time.sleep(1.5)
+        self.greets(self.other)
+        self.assertEqual(len(daemon.lines("lost")), 3)
+        thief.close()
+        self.back(daemon, 2)
+        self.greets(self.port)
+
+    def test_reload(self):
+        """A reload has it back at once."""
+        daemon, sock = self.start_two()
+        sock.shutdown(socket.SHUT_RDWR)
+        self.back(daemon, 1)
+        sock.shutdown(socket.SHUT_RDWR)
+        wait_for(lambda: len(daemon.lines("lost")) == 2, PATIENCE, "lost")
+        daemon.reload()
+        self.greets(self.port)
+        self.back(daemon, 2)
+
+
 class AdoptedAsUser(Adopted):
     """The same, started by an ordinary user."""
 

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 
-from harness import (Case, IS_ROOT, PATIENCE, close_with_reset, connect,
+from harness import (HOST, Case, IS_ROOT, PATIENCE, close_with_reset, connect,
                      free_port, is_held, limit, needs_program, needs_root,
                      read_all, run, wait_for)
 
@@ -314,6 +314,40 @@ class Together(Admission):
         held[0].close()
         waiting[2].close()
         self.rest(daemon, busy_per_source=1)
+
+    def take_turns(self, listeners, a, b):
+        """A daemon full with one client gives each place that becomes free to
+        the two addresses (host, port) in turn, though more wait at a."""
+        daemon = self.daemon(listeners, limits("max_clients = 1;"))
+
+        def come(place):
+            return self.connect(place[1], place[0], seconds=PATIENCE)
+        served = come(a)
+        self.assertEqual(served.recv(100), HI)
+        waiting = {a: [come(a) for _ in range(5)], b: [come(b), come(b)]}
+        daemon.wait_line("full")
+        for place in b, a, b, a, a, a, a:
+            served.close()
+            served = waiting[place].pop(0)
+            self.assertEqual(served.recv(100), HI)
+        served.close()
+        wait_for(lambda: daemon.counters()[None]["live"] == 0, PATIENCE,
+                 "rest")
+        self.assert_balanced(daemon)
+
+    def test_turns_of_listeners(self):
+        """No listener keeps the others out."""
+        a, b = self.ports
+        self.take_turns(
+            self.listener(HOLD, "a", a) + ", " + self.listener(HOLD, "b", b),
+            (HOST, a), (HOST, b))
+
+    def test_turns_of_addresses(self):
+        """Nor does an address of the same listener."""
+        self.take_turns(
+            f'{{ name = "a"; address = ( "{HOST}", "{FIRST}" ); '
+            f"port = {self.port}; {HOLD} }}",
+            (HOST, self.port), (FIRST, self.port))
 
     def test_fairness(self):
         """A source that comes 200 times a second does not keep others

@@ -541,11 +541,12 @@ class PidsMax(FaultCase):
     def test_too_long(self):
         """Who waits for longer than timeouts.session is told."""
         daemon = self.start("timeouts = { session = 0.5; };",
-                            'refusals = { no_resources = "%{reason}"; };')
+                            'refusals = { no_resources = "%{reason} %{limit} '
+                            '%{retry_after}"; };')
         self.group.limit(self.group.count())
         for sock in [self.connect(self.port) for _ in range(5)]:
             sock.sendall(b"x" * 1000)
-            self.assertEqual(read_all(sock), b"no_resources")
+            self.assertEqual(read_all(sock), b"no_resources 0 1")
             sock.close()
         self.group.limit("max")
         wait_for(lambda: greet(self.port) == GREETING, PATIENCE, "recovery")
@@ -654,6 +655,24 @@ class Injected(FaultCase):
             for _ in range(10):
                 self.assertEqual(greet(self.port), GREETING)
             self.assertEqual(daemon.counters()[None]["accept_failures"], 0)
+
+    def test_accept_never_works(self):
+        """What goes wrong each time is no client's error, whatever it is: the
+        daemon waits, says so, and goes on within a second."""
+        for error in "EPERM", "EINVAL":
+            with self.subTest(error):
+                daemon = self.start()
+                with Strace(daemon.pid, "trace=accept4",
+                            f"inject=accept4:error={error}"):
+                    waiting = [self.connect(self.port)]
+                    daemon.wait_line("accept:", seconds=PATIENCE)
+                    before = daemon.counters()[None]["accept_failures"]
+                    time.sleep(1)
+                    self.assertLess(
+                        daemon.counters()[None]["accept_failures"],
+                        before + 30)
+                self.assert_served(waiting, time.monotonic())
+                daemon.stop()
 
     def test_old_clients(self):
         """Clients that stay are not forgotten when nothing can watch their

@@ -112,8 +112,10 @@ class Stderr(StderrCase):
         lines = wait_for(lambda: drain(reader), what="counters")
         dropped = int(re.fullmatch(r"forkgreetd: log dropped=(\d+)",
                                    after[0]).group(1))
-        self.assertEqual(len(after), 2, after)
-        self.assertTrue(after[1].startswith("forkgreetd: client id="), after)
+        # The last of the others may have been seen off only now.
+        self.assertIn(len(after), (2, 3), after)
+        for line in after[1:]:
+            self.assertTrue(line.startswith("forkgreetd: client id="), after)
         clients = sum(" client id=" in line for line in before + after)
         row = parse_line(lines[0])
         self.assertEqual(clients + dropped, int(row["ended_greeted"]))
