@@ -14,7 +14,7 @@
 
 #include "clock.h"
 #include "conf.h"
-#include "events.h"
+#include "full.h"
 #include "gate.h"
 #include "refuse.h"
 #include "reaper.h"
@@ -24,11 +24,6 @@
 #define ACCEPT_BATCH 16
 /* How soon to look whether a spawner has cloned. */
 #define HANDED_LOOK_MS 2
-/* "full" is over when a tenth of max_clients has been free for so long: the log
- * must not hear of every client that comes and goes at the limit. */
-#define FULL_OVER_NUMERATOR 9
-#define FULL_OVER_DENOMINATOR 10
-#define FULL_OVER_AFTER CLOCK_SECOND
 
 static const struct conf_listener *
 group_of(const struct server *server, const struct listener *listener)
@@ -131,67 +126,6 @@ serve_waiting(struct server *server, int64_t now)
 }
 
 /* ----------------------------------------------------------------------- accepting */
-
-static void
-full_begin(struct server *server, const char *listener, uint32_t live,
-    int64_t limit)
-{
-	server->full_over_at = CLOCK_NEVER;
-	if (server->full)
-		return;
-	server->full = true;
-	log_line(LOG_WARNING, "full listener=%s clients=%u max_clients=%d",
-	    listener, (unsigned)live, (int)limit);
-}
-
-/* Says that the limits of that listener, or of the daemon, are reached. */
-static void
-full_note(struct server *server, const struct listener *listener,
-    const struct conf_limits *limits)
-{
-	const struct stats_row *row = &server->stats.rows[listener->row];
-
-	if (limits == &server->conf->limits)
-		full_begin(server, "-", server->stats.live,
-		    limits->max_clients);
-	else
-		full_begin(server, row->name, row->live, limits->max_clients);
-}
-
-/* True when no listener is at its limit any more, by a margin. */
-static bool
-has_room(const struct server *server)
-{
-	const struct stats *stats = &server->stats;
-	const struct conf *conf = server->conf;
-	size_t i;
-
-	if (stats->live > conf->limits.max_clients * FULL_OVER_NUMERATOR /
-		FULL_OVER_DENOMINATOR)
-		return false;
-	for (i = 0; i < stats->n_rows; i++)
-		if (stats->rows[i].session != -1 &&
-		    stats->rows[i].live >
-			conf->listener[stats->rows[i].session]
-				.limits.max_clients *
-			    FULL_OVER_NUMERATOR / FULL_OVER_DENOMINATOR)
-			return false;
-	return true;
-}
-
-static void
-full_end(struct server *server, int64_t now)
-{
-	if (!has_room(server)) {
-		server->full_over_at = CLOCK_NEVER;
-	} else if (server->full_over_at == CLOCK_NEVER) {
-		server->full_over_at = now + FULL_OVER_AFTER;
-	} else if (now >= server->full_over_at) {
-		server->full = false;
-		log_line(LOG_WARNING, "full ended clients=%u",
-		    (unsigned)server->stats.live);
-	}
-}
 
 /* True when a client could be accepted and handed over, limits aside. */
 static bool
@@ -367,8 +301,7 @@ intake_step(struct server *server, int64_t now)
 void
 intake_resume(struct server *server, int64_t now)
 {
-	if (server->full)
-		full_end(server, now);
+	full_step(server, now);
 	if (server->watch.any_muted && is_open(server, now))
 		unmute(server);
 }
@@ -388,8 +321,8 @@ intake_wakeup(const struct server *server, int64_t now)
 
 	if (spawners_are_busy(&server->spawners))
 		when = now + HANDED_LOOK_MS * CLOCK_MS;
-	if (server->full)
-		when = earlier(when, server->full_over_at);
+	if (server->full.said)
+		when = earlier(when, server->full.over_at);
 	if (backoff_waits(&server->accepting, now))
 		when = earlier(when, server->accepting.until);
 	if (backoff_waits(&server->forking, now))

@@ -9,6 +9,7 @@
 #include "backoff.h"
 #include "clients.h"
 #include "control.h"
+#include "full.h"
 #include "generations.h"
 #include "linger.h"
 #include "listeners.h"
@@ -55,8 +56,7 @@ struct server {
 	struct stats stats;
 	struct backoff accepting; /* out of descriptors or memory */
 	struct backoff forking; /* out of processes or memory */
-	bool full; /* max_clients reached, and said so */
-	int64_t full_over_at; /* when to say that it is over */
+	struct full full; /* has it been said that max_clients is reached? */
 	struct watch watch; /* which listeners are polled */
 	struct log_limit refusals;
 	bool children_ended; /* SIGCHLD came since the last turn */

@@ -125,6 +125,7 @@ watch_step(struct server *server, int64_t now)
 {
 	struct listener *listener;
 	uint32_t i;
+	int error;
 
 	if (now < server->watch.revive_at)
 		return;
@@ -134,9 +135,10 @@ watch_step(struct server *server, int64_t now)
 		listener = &server->listeners.list[i];
 		if (!listener->lost || revive(server, i) == 0)
 			continue;
-		if (errno != listener->error)
-			say_lost(server, listener, strerror(errno));
-		listener->error = errno;
+		error = errno;
+		if (error != listener->error)
+			say_lost(server, listener, strerror(error));
+		listener->error = error;
 		server->watch.revive_at =
 		    now + WATCH_REVIVE_SECONDS * CLOCK_SECOND;
 	}

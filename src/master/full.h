@@ -1,0 +1,25 @@
+/* Saying that the daemon, or a listener, is full, and that this is over. */
+#ifndef MASTER_FULL_H
+#define MASTER_FULL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct conf_limits;
+struct listener;
+struct server;
+
+struct full {
+	bool said;
+	int64_t over_at; /* clock_now() when to say that it is over */
+};
+
+/* The limits, the daemon's or that listener's, are reached: says so, unless it
+ * has been said. */
+void full_note(struct server *server, const struct listener *listener,
+    const struct conf_limits *limits);
+
+/* Says that it is over, once it has been for some time; sets over_at. */
+void full_step(struct server *server, int64_t now);
+
+#endif
