@@ -85,10 +85,14 @@ class Started:
         self.output.seek(0)
         return self.output.read()
 
-    def master(self):
-        """Its pid."""
-        line = self.said().partition("forkgreetd: start ")[2]
-        return int(parse_line(line)["pid"])
+    def pid_in(self, line):
+        """What its first line that starts so says."""
+        rest = self.said().partition(f"forkgreetd: {line} ")[2]
+        return int(parse_line(rest.partition("\n")[0])["pid"])
+
+    def pids(self):
+        """Of the master and its spawner."""
+        return self.pid_in("start"), self.pid_in("spawner start")
 
     def end(self):
         """Whatever state it is in: afterwards it is gone.  Its children die
@@ -135,12 +139,12 @@ class Start(Case):
 
     def rights(self, started):
         """Of master, spawner and a client child."""
-        master = started.master()
+        master, spawner = started.pids()
         with connect(self.port, HOST, PATIENCE) as sock:
             self.assertEqual(sock.recv(100), b"hi client\n")
-            spawner, child = sorted(
-                pid for pid in children(master)
-                if proc_status(pid).get("State", "Z")[0] != "Z")
+            (child,) = (
+                pid for pid in children(master) if pid != spawner and
+                proc_status(pid).get("State", "Z")[0] != "Z")
             return [strength(pid) for pid in (master, spawner, child)] + [
                 limits(pid) for pid in (spawner, child)]
 
