@@ -1,7 +1,7 @@
 /* Fetch one greeting. */
 #include "config.h"
 
-#include "fetch.h"
+#include "client/fetch.h"
 
 #include <err.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* Find the addresses of a target within a deadline. */
 #include "config.h"
 
-#include "resolve.h"
+#include "client/resolve.h"
 
 #include <sys/prctl.h>
 #include <sys/un.h>

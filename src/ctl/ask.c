@@ -1,7 +1,7 @@
 /* One question to the daemon, and its answer. */
 #include "config.h"
 
-#include "ask.h"
+#include "ctl/ask.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>

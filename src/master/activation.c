@@ -1,7 +1,7 @@
 /* Sockets that a service manager has bound for us. */
 #include "config.h"
 
-#include "activation.h"
+#include "master/activation.h"
 
 #include <sys/socket.h>
 
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "master/log.h"
 #include "shared/number.h"
 
 static struct passed *list;

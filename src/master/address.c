@@ -1,14 +1,14 @@
 /* The address of a listener, as text and as data. */
 #include "config.h"
 
-#include "address.h"
+#include "master/address.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "check.h"
+#include "master/check.h"
 
 /* Is what stands before the last such character an address? */
 static bool

@@ -1,13 +1,13 @@
 /* May this client in? */
 #include "config.h"
 
-#include "admit.h"
+#include "master/admit.h"
 
 #include <netinet/in.h>
 #include <string.h>
 
-#include "clock.h"
-#include "net.h"
+#include "master/clock.h"
+#include "master/net.h"
 
 int
 admit_init(struct admit *admit)

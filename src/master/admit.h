@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bucket.h"
-#include "conf.h"
-#include "sources.h"
-#include "stats.h"
+#include "master/bucket.h"
+#include "master/conf.h"
+#include "master/sources.h"
+#include "master/stats.h"
 
 #define ADMIT_NO_SOURCE SOURCES_NONE
 

@@ -1,16 +1,16 @@
 /* Which listener gets which of the sockets that were passed to us. */
 #include "config.h"
 
-#include "adopt.h"
+#include "master/adopt.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "activation.h"
-#include "address.h"
-#include "conf.h"
-#include "listeners.h"
-#include "report.h"
+#include "master/activation.h"
+#include "master/address.h"
+#include "master/conf.h"
+#include "master/listeners.h"
+#include "master/report.h"
 
 #define SHOWN_MAX 4 /* listeners in a message, 150 bytes each at most */
 #define EXPECTED_MAX 1024

@@ -1,12 +1,12 @@
 /* Waiting for a resource that has run out. */
 #include "config.h"
 
-#include "backoff.h"
+#include "master/backoff.h"
 
 #include <string.h>
 
-#include "clock.h"
-#include "log.h"
+#include "master/clock.h"
+#include "master/log.h"
 
 void
 backoff_fail(struct backoff *backoff, const char *what, int error, int64_t now)

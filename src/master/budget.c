@@ -1,7 +1,7 @@
 /* What limits.max_clients takes. */
 #include "config.h"
 
-#include "budget.h"
+#include "master/budget.h"
 
 #include <sys/resource.h>
 
@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf.h"
-#include "figure.h"
-#include "report.h"
+#include "master/conf.h"
+#include "master/figure.h"
+#include "master/report.h"
 
 /* Its connection; the pidfd of its child too, but that one is not needed. */
 #define FILES_PER_CLIENT 1

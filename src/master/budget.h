@@ -2,7 +2,7 @@
 #ifndef MASTER_BUDGET_H
 #define MASTER_BUDGET_H
 
-#include "linger.h"
+#include "master/linger.h"
 
 struct conf;
 struct report;

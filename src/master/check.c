@@ -1,13 +1,13 @@
 /* What the texts of the configuration may be. */
 #include "config.h"
 
-#include "check.h"
+#include "master/check.h"
 
 #include <net/if.h>
 #include <string.h>
 
-#include "messages.h"
-#include "schema.h"
+#include "master/messages.h"
+#include "master/schema.h"
 #include "shared/greet.h"
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -1,7 +1,7 @@
 /* The table of clients. */
 #include "config.h"
 
-#include "clients.h"
+#include "master/clients.h"
 
 #include <stdlib.h>
 #include <string.h>

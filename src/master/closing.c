@@ -1,7 +1,7 @@
 /* Seeing clients off. */
 #include "config.h"
 
-#include "closing.h"
+#include "master/closing.h"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -13,11 +13,11 @@
 #include <errno.h>
 #include <stdbool.h>
 
-#include "clock.h"
-#include "drain.h"
-#include "events.h"
-#include "finish.h"
-#include "server.h"
+#include "master/clock.h"
+#include "master/drain.h"
+#include "master/events.h"
+#include "master/finish.h"
+#include "master/server.h"
 
 /* A client may say this much that nobody reads before we stop reading it:
  * a talkative one (1 MB of headers) must get its clean end, a flood must not. */

@@ -1,13 +1,13 @@
 /* Questions to a configuration that has been loaded. */
 #include "config.h"
 
-#include "conf.h"
+#include "master/conf.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "report.h"
-#include "schema.h"
+#include "master/report.h"
+#include "master/schema.h"
 
 const char *
 conf_text(const struct conf *conf, struct conf_text text)

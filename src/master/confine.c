@@ -1,7 +1,7 @@
 /* The cage of the process that parses the configuration. */
 #include "config.h"
 
-#include "confine.h"
+#include "master/confine.h"
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -16,8 +16,8 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#include "privileges.h"
-#include "signals.h"
+#include "master/privileges.h"
+#include "master/signals.h"
 #include "shared/widened.h"
 
 #define NOBODY 65534 /* Debian's base-passwd: user nobody, group nogroup */

@@ -2,7 +2,7 @@
 #ifndef MASTER_CONFLICT_H
 #define MASTER_CONFLICT_H
 
-#include "conf.h"
+#include "master/conf.h"
 
 struct report;
 

@@ -1,7 +1,7 @@
 /* The control socket's other end. */
 #include "config.h"
 
-#include "control.h"
+#include "master/control.h"
 
 #include <sys/socket.h>
 
@@ -11,10 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "events.h"
-#include "server.h"
-#include "status.h"
+#include "master/clock.h"
+#include "master/events.h"
+#include "master/server.h"
+#include "master/status.h"
 
 #define ACCEPTS_MAX 4 /* a turn; more wait for the next */
 #define ACCEPT_PAUSE CLOCK_SECOND

@@ -1,7 +1,7 @@
 /* The control socket's place in the file system. */
 #include "config.h"
 
-#include "control_file.h"
+#include "master/control_file.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,8 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "log.h"
-#include "privileges.h"
+#include "master/log.h"
+#include "master/privileges.h"
 #include "shared/control.h"
 
 #define BACKLOG 64 /* those who wait for one of the few places */

@@ -1,7 +1,7 @@
 /* Going to the background. */
 #include "config.h"
 
-#include "daemonize.h"
+#include "master/daemonize.h"
 
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "log.h"
-#include "signals.h"
+#include "master/log.h"
+#include "master/signals.h"
 
 static int status_pipe = -1;
 

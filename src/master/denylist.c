@@ -1,7 +1,7 @@
 /* The master's own seccomp filter: what a daemon that serves never calls. */
 #include "config.h"
 
-#include "denylist.h"
+#include "master/denylist.h"
 
 #include <sys/syscall.h>
 
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "master/log.h"
 #include "shared/widened.h"
 
 /*

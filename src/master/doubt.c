@@ -1,15 +1,15 @@
 /* What a configuration says that can never have an effect. */
 #include "config.h"
 
-#include "doubt.h"
+#include "master/doubt.h"
 
 #include <inttypes.h>
 #include <stddef.h>
 
-#include "conf.h"
-#include "net.h"
-#include "report.h"
-#include "schema.h"
+#include "master/conf.h"
+#include "master/net.h"
+#include "master/report.h"
+#include "master/schema.h"
 
 /* The rule of rules, before late, that has all of the network; or NULL. */
 static const struct conf_rule *

@@ -1,7 +1,7 @@
 /* Reading what nobody wants. */
 #include "config.h"
 
-#include "drain.h"
+#include "master/drain.h"
 
 #include <sys/socket.h>
 

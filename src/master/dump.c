@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "address.h"
-#include "net.h"
-#include "schema.h"
+#include "master/address.h"
+#include "master/net.h"
+#include "master/schema.h"
 
 /* Bytes of a string in a line: so many; or from so many on, up to a newline. A
  * byte then takes at most 4.4 in the file, and CONF_TEXTS_MAX fit. */

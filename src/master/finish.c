@@ -1,7 +1,7 @@
 /* The last of a client. */
 #include "config.h"
 
-#include "finish.h"
+#include "master/finish.h"
 
 #include <sys/socket.h>
 
@@ -12,10 +12,10 @@
 #include <inttypes.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "conf.h"
-#include "gate.h"
-#include "server.h"
+#include "master/clock.h"
+#include "master/conf.h"
+#include "master/gate.h"
+#include "master/server.h"
 
 /* What the client acknowledged; the end of stream counts one in TCP_INFO. */
 static uint64_t

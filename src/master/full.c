@@ -1,11 +1,11 @@
 /* Saying that the daemon is full. */
 #include "config.h"
 
-#include "full.h"
+#include "master/full.h"
 
-#include "clock.h"
-#include "conf.h"
-#include "server.h"
+#include "master/clock.h"
+#include "master/conf.h"
+#include "master/server.h"
 
 /* "full" is over when a tenth of max_clients has been free for so long: the log
  * must not hear of every client that comes and goes at the limit. */

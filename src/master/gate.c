@@ -1,12 +1,12 @@
 /* The decision, made about the clients of the server. */
 #include "config.h"
 
-#include "gate.h"
+#include "master/gate.h"
 
-#include "admit.h"
-#include "conf.h"
-#include "refuse.h"
-#include "server.h"
+#include "master/admit.h"
+#include "master/conf.h"
+#include "master/refuse.h"
+#include "master/server.h"
 #include "shared/plan.h"
 
 static void

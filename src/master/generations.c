@@ -1,7 +1,7 @@
 /* Starting the next generation. */
 #include "config.h"
 
-#include "generations.h"
+#include "master/generations.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -9,15 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "budget.h"
-#include "clock.h"
-#include "conf.h"
-#include "daemonize.h"
-#include "events.h"
-#include "gate.h"
-#include "notify.h"
-#include "server.h"
-#include "trial.h"
+#include "master/budget.h"
+#include "master/clock.h"
+#include "master/conf.h"
+#include "master/daemonize.h"
+#include "master/events.h"
+#include "master/gate.h"
+#include "master/notify.h"
+#include "master/server.h"
+#include "master/trial.h"
 #include "shared/landlock.h"
 
 #define RETRY_FIRST (100 * CLOCK_MS)

@@ -6,11 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "listeners.h"
-#include "log.h"
-#include "messages.h"
-#include "report.h"
-#include "snapshot.h"
+#include "master/listeners.h"
+#include "master/log.h"
+#include "master/messages.h"
+#include "master/report.h"
+#include "master/snapshot.h"
 
 struct conf;
 struct conf_greeting;

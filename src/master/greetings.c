@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf.h"
-#include "file.h"
-#include "report.h"
+#include "master/conf.h"
+#include "master/file.h"
+#include "master/report.h"
 
 /* "\r\n" becomes "\n", in place. */
 static void

@@ -1,7 +1,7 @@
 /* From accept(2) to the spawner. */
 #include "config.h"
 
-#include "intake.h"
+#include "master/intake.h"
 
 #include <sys/socket.h>
 
@@ -9,13 +9,13 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "clock.h"
-#include "conf.h"
-#include "full.h"
-#include "gate.h"
-#include "refuse.h"
-#include "reaper.h"
-#include "server.h"
+#include "master/clock.h"
+#include "master/conf.h"
+#include "master/full.h"
+#include "master/gate.h"
+#include "master/refuse.h"
+#include "master/reaper.h"
+#include "master/server.h"
 
 /* Clients of one listener taken in before the others get their turn. */
 #define ACCEPT_BATCH 16

@@ -1,7 +1,7 @@
 /* Starting a forkgreet-spawner process. */
 #include "config.h"
 
-#include "launch.h"
+#include "master/launch.h"
 
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "privileges.h"
-#include "signals.h"
+#include "master/privileges.h"
+#include "master/signals.h"
 #include "shared/plan.h"
 
 #define INSTALLED PKGLIBEXECDIR "/forkgreet-spawner"

@@ -1,9 +1,9 @@
 /* Where strings in lists are. */
 #include "config.h"
 
-#include "lines.h"
+#include "master/lines.h"
 
-#include "lexer.h"
+#include "master/lexer.h"
 
 /* The line where the next string of the text starts; strings that libconfig
  * joins are one. */

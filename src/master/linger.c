@@ -1,12 +1,12 @@
 /* Connections that we have ended, until their clients have read that. */
 #include "config.h"
 
-#include "linger.h"
+#include "master/linger.h"
 
 #include <unistd.h>
 
-#include "clock.h"
-#include "drain.h"
+#include "master/clock.h"
+#include "master/drain.h"
 
 #define NOBODY UINT32_MAX
 

@@ -1,7 +1,7 @@
 /* The listening sockets. */
 #include "config.h"
 
-#include "listeners.h"
+#include "master/listeners.h"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -14,12 +14,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "activation.h"
-#include "address.h"
-#include "adopt.h"
-#include "conf.h"
-#include "privileges.h"
-#include "report.h"
+#include "master/activation.h"
+#include "master/address.h"
+#include "master/adopt.h"
+#include "master/conf.h"
+#include "master/privileges.h"
+#include "master/report.h"
 #include "shared/number.h"
 
 static const struct listener *

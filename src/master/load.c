@@ -1,7 +1,7 @@
 /* Loading the configuration by way of a throw-away child. */
 #include "config.h"
 
-#include "conf.h"
+#include "master/conf.h"
 
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
@@ -16,13 +16,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "child.h"
-#include "confine.h"
-#include "file.h"
-#include "frame.h"
-#include "parse.h"
-#include "report.h"
-#include "somaxconn.h"
+#include "master/child.h"
+#include "master/confine.h"
+#include "master/file.h"
+#include "master/frame.h"
+#include "master/parse.h"
+#include "master/report.h"
+#include "master/somaxconn.h"
 
 /* Of a child that could not confine itself, and so has parsed nothing. */
 #define EXIT_UNCONFINED 77

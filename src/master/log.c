@@ -1,7 +1,7 @@
 /* The daemon's log. */
 #include "config.h"
 
-#include "log.h"
+#include "master/log.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -15,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "conf.h"
-#include "report.h"
+#include "master/clock.h"
+#include "master/conf.h"
+#include "master/report.h"
 
 #define SYSLOG_SOCKET "/dev/log" /* _PATH_LOG of every libc on Linux */
 #define RECONNECT_INTERVAL (250 * CLOCK_MS)

@@ -7,18 +7,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "activation.h"
-#include "conf.h"
-#include "control_file.h"
-#include "daemonize.h"
-#include "denylist.h"
-#include "file.h"
-#include "launch.h"
-#include "notify.h"
-#include "options.h"
-#include "pidfile.h"
-#include "privileges.h"
-#include "server.h"
+#include "master/activation.h"
+#include "master/conf.h"
+#include "master/control_file.h"
+#include "master/daemonize.h"
+#include "master/denylist.h"
+#include "master/file.h"
+#include "master/launch.h"
+#include "master/notify.h"
+#include "master/options.h"
+#include "master/pidfile.h"
+#include "master/privileges.h"
+#include "master/server.h"
 
 _Noreturn static void
 configuration_refused(const struct report *report)

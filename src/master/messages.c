@@ -1,14 +1,14 @@
 /* What the refused are told. */
 #include "config.h"
 
-#include "messages.h"
+#include "master/messages.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "conf.h"
+#include "master/conf.h"
 
 static struct conf_text
 text_of(const struct conf_refusals *refusals, enum refusal why)

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "stats.h"
+#include "master/stats.h"
 #include "shared/greet.h"
 
 struct conf;

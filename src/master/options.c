@@ -1,7 +1,7 @@
 /* The command line of forkgreetd. */
 #include "config.h"
 
-#include "options.h"
+#include "master/options.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "master/log.h"
 #include "shared/landlock.h"
 
 #define DEFAULT_PATH SYSCONFDIR "/forkgreet.conf"

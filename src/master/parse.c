@@ -1,22 +1,22 @@
 /* From the text of the configuration to struct conf. */
 #include "config.h"
 
-#include "parse.h"
+#include "master/parse.h"
 
 #include <libconfig.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "address.h"
-#include "conflict.h"
-#include "doubt.h"
-#include "lines.h"
-#include "precheck.h"
-#include "report.h"
-#include "rule.h"
-#include "suggest.h"
-#include "syntax.h"
-#include "value.h"
+#include "master/address.h"
+#include "master/conflict.h"
+#include "master/doubt.h"
+#include "master/lines.h"
+#include "master/precheck.h"
+#include "master/report.h"
+#include "master/rule.h"
+#include "master/suggest.h"
+#include "master/syntax.h"
+#include "master/value.h"
 
 #define PREFIX_MAX 40 /* "listeners[255].rules[63]." */
 #define NAME_MAX_SHOWN 100 /* bytes of a key that a message shows */

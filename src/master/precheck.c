@@ -2,16 +2,16 @@
  * would not. */
 #include "config.h"
 
-#include "precheck.h"
+#include "master/precheck.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-#include "lexer.h"
-#include "report.h"
-#include "scalar.h"
-#include "scan.h"
-#include "slip.h"
+#include "master/lexer.h"
+#include "master/report.h"
+#include "master/scalar.h"
+#include "master/scan.h"
+#include "master/slip.h"
 
 /* --------------------------------------------------------------- values */
 

@@ -1,7 +1,7 @@
 /* The end of a client. */
 #include "config.h"
 
-#include "reaper.h"
+#include "master/reaper.h"
 
 #include <sys/pidfd.h>
 #include <sys/resource.h>
@@ -17,13 +17,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "budget.h"
-#include "child.h"
-#include "clock.h"
-#include "closing.h"
-#include "events.h"
-#include "finish.h"
-#include "server.h"
+#include "master/budget.h"
+#include "master/child.h"
+#include "master/clock.h"
+#include "master/closing.h"
+#include "master/events.h"
+#include "master/finish.h"
+#include "master/server.h"
 
 /* A miss of wait4(pid) costs 0.4 us: so many in one pass are not felt. */
 #define PASS_MISSES 8

@@ -2,16 +2,16 @@
  * written it. */
 #include "config.h"
 
-#include "recheck.h"
+#include "master/recheck.h"
 
 #include <string.h>
 
-#include "address.h"
-#include "check.h"
-#include "conflict.h"
-#include "net.h"
-#include "report.h"
-#include "schema.h"
+#include "master/address.h"
+#include "master/check.h"
+#include "master/conflict.h"
+#include "master/net.h"
+#include "master/report.h"
+#include "master/schema.h"
 
 #define LINE_MAX_ALLOWED (CONF_FILE_MAX + 1)
 

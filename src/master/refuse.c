@@ -1,17 +1,17 @@
 /* Turning a client away. */
 #include "config.h"
 
-#include "refuse.h"
+#include "master/refuse.h"
 
 #include <sys/socket.h>
 
 #include <inttypes.h>
 #include <time.h>
 
-#include "clock.h"
-#include "conf.h"
-#include "gate.h"
-#include "server.h"
+#include "master/clock.h"
+#include "master/conf.h"
+#include "master/gate.h"
+#include "master/server.h"
 
 #define REFUSED_LOG_INTERVAL CLOCK_SECOND
 

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "stats.h"
+#include "master/stats.h"
 
 struct server;
 

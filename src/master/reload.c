@@ -1,7 +1,7 @@
 /* Reloading the configuration. */
 #include "config.h"
 
-#include "reload.h"
+#include "master/reload.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -9,13 +9,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "clock.h"
-#include "conf.h"
-#include "control.h"
-#include "events.h"
-#include "notify.h"
-#include "server.h"
-#include "trial.h"
+#include "master/clock.h"
+#include "master/conf.h"
+#include "master/control.h"
+#include "master/events.h"
+#include "master/notify.h"
+#include "master/server.h"
+#include "master/trial.h"
 
 static void
 finish(struct server *server)

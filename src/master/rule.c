@@ -1,12 +1,12 @@
 /* What is wrong with a rule that the schema does not know. */
 #include "config.h"
 
-#include "rule.h"
+#include "master/rule.h"
 
 #include <string.h>
 
-#include "conf.h"
-#include "value.h"
+#include "master/conf.h"
+#include "master/value.h"
 
 void
 rule_check(struct parse *parse, struct conf_rule *rule, const char *prefix,

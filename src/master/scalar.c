@@ -1,13 +1,13 @@
 /* Reads a plain value and complains about it. */
 #include "config.h"
 
-#include "scalar.h"
+#include "master/scalar.h"
 
 #include <string.h>
 
-#include "lexer.h"
-#include "scan.h"
-#include "slip.h"
+#include "master/lexer.h"
+#include "master/scan.h"
+#include "master/slip.h"
 
 bool
 scalar_is_text(const struct token *token)

@@ -1,13 +1,13 @@
 /* Keeps track of where in the text a complaint is. */
 #include "config.h"
 
-#include "scan.h"
+#include "master/scan.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "report.h"
+#include "master/report.h"
 
 #define WHY_MAX 320
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "lexer.h"
+#include "master/lexer.h"
 
 struct report;
 

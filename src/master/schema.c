@@ -1,14 +1,14 @@
 /* The one table of configuration keys. */
 #include "config.h"
 
-#include "schema.h"
+#include "master/schema.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 
-#include "check.h"
+#include "master/check.h"
 #include "shared/control.h"
 
 #define TOP(field) \

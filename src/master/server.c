@@ -1,7 +1,7 @@
 /* The daemon's loop. */
 #include "config.h"
 
-#include "server.h"
+#include "master/server.h"
 
 #include <sys/signalfd.h>
 
@@ -11,15 +11,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "activation.h"
-#include "clock.h"
-#include "conf.h"
-#include "control.h"
-#include "events.h"
-#include "intake.h"
-#include "notify.h"
-#include "reaper.h"
-#include "trial.h"
+#include "master/activation.h"
+#include "master/clock.h"
+#include "master/conf.h"
+#include "master/control.h"
+#include "master/events.h"
+#include "master/intake.h"
+#include "master/notify.h"
+#include "master/reaper.h"
+#include "master/trial.h"
 
 #define EVENTS_MAX 64
 #define SIGNALS_MAX 8 /* more come with the next turn */

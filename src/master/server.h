@@ -5,21 +5,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "admit.h"
-#include "backoff.h"
-#include "clients.h"
-#include "control.h"
-#include "full.h"
-#include "generations.h"
-#include "linger.h"
-#include "listeners.h"
-#include "log.h"
-#include "messages.h"
-#include "reload.h"
-#include "snapshot.h"
-#include "spawners.h"
-#include "stats.h"
-#include "watch.h"
+#include "master/admit.h"
+#include "master/backoff.h"
+#include "master/clients.h"
+#include "master/control.h"
+#include "master/full.h"
+#include "master/generations.h"
+#include "master/linger.h"
+#include "master/listeners.h"
+#include "master/log.h"
+#include "master/messages.h"
+#include "master/reload.h"
+#include "master/snapshot.h"
+#include "master/spawners.h"
+#include "master/stats.h"
+#include "master/watch.h"
 
 struct conf;
 

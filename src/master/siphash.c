@@ -1,7 +1,7 @@
 /* SipHash-2-4. */
 #include "config.h"
 
-#include "siphash.h"
+#include "master/siphash.h"
 
 #include <endian.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Making the plan. */
 #include "config.h"
 
-#include "snapshot.h"
+#include "master/snapshot.h"
 
 #include <sys/mman.h>
 
@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf.h"
-#include "sandbox.h"
+#include "master/conf.h"
+#include "master/sandbox.h"
 #include "shared/plan.h"
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)

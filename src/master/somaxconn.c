@@ -1,10 +1,10 @@
 /* Backlogs that the kernel would cut. */
 #include "config.h"
 
-#include "somaxconn.h"
+#include "master/somaxconn.h"
 
-#include "figure.h"
-#include "report.h"
+#include "master/figure.h"
+#include "master/report.h"
 
 void
 somaxconn_check(const struct conf *conf, const char *file, const char *path,

@@ -2,7 +2,7 @@
 #ifndef MASTER_SOMAXCONN_H
 #define MASTER_SOMAXCONN_H
 
-#include "conf.h"
+#include "master/conf.h"
 
 struct report;
 

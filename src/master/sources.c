@@ -1,7 +1,7 @@
 /* The table of sources. */
 #include "config.h"
 
-#include "sources.h"
+#include "master/sources.h"
 
 #include <sys/random.h>
 
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "siphash.h"
+#include "master/siphash.h"
 #include "shared/plan.h"
 
 static_assert(SOURCES_MAX > PLAN_CLIENT_SLOTS, "each client has a row");

@@ -1,7 +1,7 @@
 /* The generations of spawners. */
 #include "config.h"
 
-#include "spawners.h"
+#include "master/spawners.h"
 
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -13,10 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "child.h"
-#include "clock.h"
-#include "launch.h"
-#include "log.h"
+#include "master/child.h"
+#include "master/clock.h"
+#include "master/launch.h"
+#include "master/log.h"
 
 #define ERRNO_MAX 4095 /* the kernel's MAX_ERRNO */
 

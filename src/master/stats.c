@@ -1,7 +1,7 @@
 /* What has been counted, by listener. */
 #include "config.h"
 
-#include "stats.h"
+#include "master/stats.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "log.h"
+#include "master/log.h"
 
 static const char *const refusal_names[REFUSAL_COUNT] = {
 	[REFUSAL_BUSY] = "busy",

@@ -1,7 +1,7 @@
 /* What forkgreetctl prints. */
 #include "config.h"
 
-#include "status.h"
+#include "master/status.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,10 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "conf.h"
-#include "report.h"
-#include "server.h"
+#include "master/clock.h"
+#include "master/conf.h"
+#include "master/report.h"
+#include "master/server.h"
 
 /* A text in the making. */
 struct writer {

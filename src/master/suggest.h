@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "schema.h"
+#include "master/schema.h"
 
 #define SUGGEST_TEXT_MAX 400
 

@@ -1,14 +1,14 @@
 /* The errors of libconfig's parser, said so that one can mend them. */
 #include "config.h"
 
-#include "syntax.h"
+#include "master/syntax.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "lexer.h"
-#include "report.h"
-#include "value.h"
+#include "master/lexer.h"
+#include "master/report.h"
+#include "master/value.h"
 
 #define NAME_SHOWN_MAX 64
 

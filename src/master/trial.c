@@ -1,7 +1,7 @@
 /* The trial of a generation. */
 #include "config.h"
 
-#include "trial.h"
+#include "master/trial.h"
 
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -14,13 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "child.h"
-#include "clock.h"
-#include "diagnose.h"
-#include "events.h"
-#include "launch.h"
-#include "snapshot.h"
-#include "spawners.h"
+#include "master/child.h"
+#include "master/clock.h"
+#include "master/diagnose.h"
+#include "master/events.h"
+#include "master/launch.h"
+#include "master/snapshot.h"
+#include "master/spawners.h"
 #include "shared/attempt.h"
 #include "shared/outcome.h"
 

@@ -6,7 +6,7 @@
 #include <libconfig.h>
 #include <stddef.h>
 
-#include "schema.h"
+#include "master/schema.h"
 
 struct report;
 

@@ -1,16 +1,16 @@
 /* Which listeners the loop polls. */
 #include "config.h"
 
-#include "watch.h"
+#include "master/watch.h"
 
 #include <sys/socket.h>
 
 #include <errno.h>
 #include <string.h>
 
-#include "clock.h"
-#include "events.h"
-#include "server.h"
+#include "master/clock.h"
+#include "master/events.h"
+#include "master/server.h"
 
 void
 watch_say(const struct server *server, const struct listener *listener)

@@ -1,7 +1,7 @@
 /* Numeric addresses: parse, format, compare, mask. */
 #include "config.h"
 
-#include "addr.h"
+#include "shared/addr.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>

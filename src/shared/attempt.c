@@ -1,7 +1,7 @@
 /* System calls that the filter must not let through. */
 #include "config.h"
 
-#include "attempt.h"
+#include "shared/attempt.h"
 
 #include <sys/mman.h>
 #include <sys/prctl.h>

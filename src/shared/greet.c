@@ -1,11 +1,11 @@
 /* A message with variables. */
 #include "config.h"
 
-#include "greet.h"
+#include "shared/greet.h"
 
 #include <string.h>
 
-#include "utc.h"
+#include "shared/utc.h"
 
 #define NUMBER_MAX 20 /* digits of a uint64_t */
 #define NUMBER32_MAX 10

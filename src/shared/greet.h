@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "addr.h"
+#include "shared/addr.h"
 
 /*
  * In the text of a message %{NAME} is a variable, and '%' before anything but

@@ -1,7 +1,7 @@
 /* Numbers in text. */
 #include "config.h"
 
-#include "number.h"
+#include "shared/number.h"
 
 #include <errno.h>
 #include <stdbool.h>

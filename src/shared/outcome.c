@@ -1,7 +1,7 @@
 /* How a client's session ended. */
 #include "config.h"
 
-#include "outcome.h"
+#include "shared/outcome.h"
 
 #include <sys/wait.h>
 

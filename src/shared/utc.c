@@ -1,7 +1,7 @@
 /* Times in UTC as text. */
 #include "config.h"
 
-#include "utc.h"
+#include "shared/utc.h"
 
 #include <assert.h>
 #include <stdbool.h>

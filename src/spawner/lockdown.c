@@ -1,7 +1,7 @@
 /* The sandbox that spawner and client children live in. */
 #include "config.h"
 
-#include "lockdown.h"
+#include "spawner/lockdown.h"
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "proof.h"
+#include "spawner/proof.h"
 #include "shared/landlock.h"
 #include "shared/plan.h"
 

@@ -15,12 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "calls.h"
-#include "diagnose.h"
-#include "lockdown.h"
-#include "proof.h"
-#include "relro.h"
-#include "session.h"
+#include "spawner/calls.h"
+#include "spawner/diagnose.h"
+#include "spawner/lockdown.h"
+#include "spawner/proof.h"
+#include "spawner/relro.h"
+#include "spawner/session.h"
 #include "shared/attempt.h"
 #include "shared/plan.h"
 
