@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/log.h"
+#include "master/system/log.h"
 #include "shared/number.h"
 
 static struct passed *list;

@@ -6,7 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "master/clock.h"
+#include "master/system/clock.h"
 #include "master/net.h"
 
 int

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "master/conf.h"
-#include "master/figure.h"
+#include "master/system/kernel_number.h"
 #include "master/report.h"
 
 /* Its connection; the pidfd of its child too, but that one is not needed. */

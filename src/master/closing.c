@@ -13,9 +13,9 @@
 #include <errno.h>
 #include <stdbool.h>
 
-#include "master/clock.h"
+#include "master/system/clock.h"
 #include "master/drain.h"
-#include "master/events.h"
+#include "master/system/events.h"
 #include "master/finish.h"
 #include "master/server.h"
 

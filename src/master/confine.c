@@ -16,8 +16,8 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#include "master/privileges.h"
-#include "master/signals.h"
+#include "master/system/privileges.h"
+#include "master/system/signals.h"
 #include "shared/widened.h"
 
 #define NOBODY 65534 /* Debian's base-passwd: user nobody, group nogroup */

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/clock.h"
-#include "master/events.h"
+#include "master/system/clock.h"
+#include "master/system/events.h"
 #include "master/server.h"
 #include "master/status.h"
 

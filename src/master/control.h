@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "master/log.h"
+#include "master/system/log.h"
 #include "shared/control.h"
 
 struct report;

@@ -16,8 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/log.h"
-#include "master/privileges.h"
+#include "master/system/log.h"
+#include "master/system/privileges.h"
 #include "shared/control.h"
 
 #define BACKLOG 64 /* those who wait for one of the few places */

@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <unistd.h>
 
-#include "master/clock.h"
+#include "master/system/clock.h"
 #include "master/conf.h"
 #include "master/gate.h"
 #include "master/server.h"

@@ -3,7 +3,7 @@
 
 #include "master/full.h"
 
-#include "master/clock.h"
+#include "master/system/clock.h"
 #include "master/conf.h"
 #include "master/server.h"
 

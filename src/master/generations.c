@@ -10,12 +10,12 @@
 #include <unistd.h>
 
 #include "master/budget.h"
-#include "master/clock.h"
+#include "master/system/clock.h"
 #include "master/conf.h"
-#include "master/daemonize.h"
-#include "master/events.h"
+#include "master/system/daemonize.h"
+#include "master/system/events.h"
 #include "master/gate.h"
-#include "master/notify.h"
+#include "master/system/notify.h"
 #include "master/server.h"
 #include "master/trial.h"
 #include "shared/landlock.h"

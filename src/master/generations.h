@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "master/listeners.h"
-#include "master/log.h"
+#include "master/system/log.h"
 #include "master/messages.h"
 #include "master/report.h"
 #include "master/snapshot.h"

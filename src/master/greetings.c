@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "master/conf.h"
-#include "master/file.h"
+#include "master/system/file.h"
 #include "master/report.h"
 
 /* "\r\n" becomes "\n", in place. */

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "master/clock.h"
+#include "master/system/clock.h"
 #include "master/conf.h"
 #include "master/full.h"
 #include "master/gate.h"

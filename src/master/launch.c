@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/privileges.h"
-#include "master/signals.h"
+#include "master/system/privileges.h"
+#include "master/system/signals.h"
 #include "shared/plan.h"
 
 #define INSTALLED PKGLIBEXECDIR "/forkgreet-spawner"

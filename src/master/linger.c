@@ -5,7 +5,7 @@
 
 #include <unistd.h>
 
-#include "master/clock.h"
+#include "master/system/clock.h"
 #include "master/drain.h"
 
 #define NOBODY UINT32_MAX

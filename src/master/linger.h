@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "master/events.h"
+#include "master/system/events.h"
 
 /* So many at a time: a flood costs that many descriptors and no more. */
 #define LINGER_MAX 256

@@ -18,7 +18,7 @@
 #include "master/address.h"
 #include "master/adopt.h"
 #include "master/conf.h"
-#include "master/privileges.h"
+#include "master/system/privileges.h"
 #include "master/report.h"
 #include "shared/number.h"
 

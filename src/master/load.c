@@ -16,9 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/child.h"
+#include "master/system/child.h"
 #include "master/confine.h"
-#include "master/file.h"
+#include "master/system/file.h"
 #include "master/frame.h"
 #include "master/parse.h"
 #include "master/report.h"

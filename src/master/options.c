@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/log.h"
+#include "master/system/log.h"
 #include "shared/landlock.h"
 
 #define DEFAULT_PATH SYSCONFDIR "/forkgreet.conf"

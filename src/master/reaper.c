@@ -18,10 +18,10 @@
 #include <unistd.h>
 
 #include "master/budget.h"
-#include "master/child.h"
-#include "master/clock.h"
+#include "master/system/child.h"
+#include "master/system/clock.h"
 #include "master/closing.h"
-#include "master/events.h"
+#include "master/system/events.h"
 #include "master/finish.h"
 #include "master/server.h"
 

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <time.h>
 
-#include "master/clock.h"
+#include "master/system/clock.h"
 #include "master/conf.h"
 #include "master/gate.h"
 #include "master/server.h"

@@ -9,11 +9,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "master/clock.h"
+#include "master/system/clock.h"
 #include "master/conf.h"
 #include "master/control.h"
-#include "master/events.h"
-#include "master/notify.h"
+#include "master/system/events.h"
+#include "master/system/notify.h"
 #include "master/server.h"
 #include "master/trial.h"
 

@@ -12,12 +12,12 @@
 #include <unistd.h>
 
 #include "master/activation.h"
-#include "master/clock.h"
+#include "master/system/clock.h"
 #include "master/conf.h"
 #include "master/control.h"
-#include "master/events.h"
+#include "master/system/events.h"
 #include "master/intake.h"
-#include "master/notify.h"
+#include "master/system/notify.h"
 #include "master/reaper.h"
 #include "master/trial.h"
 

@@ -6,14 +6,14 @@
 #include <stdint.h>
 
 #include "master/admit.h"
-#include "master/backoff.h"
+#include "master/system/backoff.h"
 #include "master/clients.h"
 #include "master/control.h"
 #include "master/full.h"
 #include "master/generations.h"
 #include "master/linger.h"
 #include "master/listeners.h"
-#include "master/log.h"
+#include "master/system/log.h"
 #include "master/messages.h"
 #include "master/reload.h"
 #include "master/snapshot.h"

@@ -3,7 +3,7 @@
 
 #include "master/somaxconn.h"
 
-#include "master/figure.h"
+#include "master/system/kernel_number.h"
 #include "master/report.h"
 
 void

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "master/siphash.h"
+#include "master/system/siphash.h"
 #include "shared/plan.h"
 
 static_assert(SOURCES_MAX > PLAN_CLIENT_SLOTS, "each client has a row");

@@ -13,10 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/child.h"
-#include "master/clock.h"
+#include "master/system/child.h"
+#include "master/system/clock.h"
 #include "master/launch.h"
-#include "master/log.h"
+#include "master/system/log.h"
 
 #define ERRNO_MAX 4095 /* the kernel's MAX_ERRNO */
 

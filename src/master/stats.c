@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "master/log.h"
+#include "master/system/log.h"
 
 static const char *const refusal_names[REFUSAL_COUNT] = {
 	[REFUSAL_BUSY] = "busy",

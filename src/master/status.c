@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "master/clock.h"
+#include "master/system/clock.h"
 #include "master/conf.h"
 #include "master/report.h"
 #include "master/server.h"

@@ -14,10 +14,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/child.h"
-#include "master/clock.h"
+#include "master/system/child.h"
+#include "master/system/clock.h"
 #include "master/diagnose.h"
-#include "master/events.h"
+#include "master/system/events.h"
 #include "master/launch.h"
 #include "master/snapshot.h"
 #include "master/spawners.h"

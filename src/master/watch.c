@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "master/clock.h"
-#include "master/events.h"
+#include "master/system/clock.h"
+#include "master/system/events.h"
 #include "master/server.h"
 
 void

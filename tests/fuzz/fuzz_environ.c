@@ -3,7 +3,7 @@
 #include "config.h"
 
 /* Compiled into this file, so that each input finds it as at the start. */
-#include "master/notify.c"
+#include "master/system/notify.c"
 
 #include "fuzz.h"
 #include "master/activation.h"

@@ -17,7 +17,7 @@
 #include "fuzz.h"
 #include "parsed.h"
 #include "world.h"
-#include "master/clock.h"
+#include "master/system/clock.h"
 #include "master/intake.h"
 #include "master/reaper.h"
 #include "master/server.h"

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/file.h"
+#include "master/system/file.h"
 #include "master/parse.h"
 #include "master/recheck.h"
 

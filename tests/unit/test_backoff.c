@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "master/backoff.h"
-#include "master/clock.h"
-#include "master/log.h"
+#include "master/system/backoff.h"
+#include "master/system/clock.h"
+#include "master/system/log.h"
 
 static void
 waits_double_up_to_the_longest(void **state)

@@ -1,5 +1,5 @@
 /* Signals by a pid that may be a lie, and rows of the pid page that are one:
- * master/child.c, master/spawners.c. */
+ * master/system/child.c, master/spawners.c. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -16,7 +16,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "master/child.h"
+#include "master/system/child.h"
 #include "master/spawners.h"
 
 static void

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "confs.h"
-#include "master/file.h"
+#include "master/system/file.h"
 
 #ifndef TOP_SRCDIR
 #define TOP_SRCDIR "." /* make's environment says better */

@@ -1,4 +1,4 @@
-/* Files that are not what a configuration should be: master/file.c. */
+/* Files that are not what a configuration should be: master/system/file.c. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "confs.h"
-#include "master/file.h"
+#include "master/system/file.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 

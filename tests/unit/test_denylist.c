@@ -1,4 +1,4 @@
-/* What the master may not call any more, whoever it execs: master/denylist.c. */
+/* What the master may not call any more, whoever it execs: master/system/denylist.c. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/denylist.h"
+#include "master/system/denylist.h"
 
 /* Written down here a second time on purpose.  Without arguments all of them
  * fail otherwise, or do nothing. */

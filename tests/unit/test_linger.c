@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "master/clock.h"
+#include "master/system/clock.h"
 #include "master/linger.h"
 
 #define TIME (2 * CLOCK_SECOND)

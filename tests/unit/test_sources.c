@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "master/siphash.h"
+#include "master/system/siphash.h"
 #include "master/sources.h"
 #include "shared/plan.h"
 

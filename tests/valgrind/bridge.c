@@ -132,7 +132,7 @@ syscall(long number, ...)
 		sigprocmask(SIG_SETMASK, NULL, &call.mask);
 		getrlimit(RLIMIT_DATA, &call.data);
 		break;
-	case SYS_execve: /* master/denylist.c: it must not be let through */
+	case SYS_execve: /* master/system/denylist.c: it must not be let through */
 	case SYS_seccomp:
 	case SYS_landlock_create_ruleset:
 	case SYS_pidfd_open:

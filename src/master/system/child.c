@@ -1,7 +1,7 @@
 /* Children by their pid, where the pid may be a lie. */
 #include "config.h"
 
-#include "master/child.h"
+#include "master/system/child.h"
 
 #include <sys/wait.h>
 

@@ -1,7 +1,7 @@
 /* The service manager's notification protocol. */
 #include "config.h"
 
-#include "master/notify.h"
+#include "master/system/notify.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/clock.h"
-#include "master/log.h"
+#include "master/system/clock.h"
+#include "master/system/log.h"
 #include "shared/number.h"
 
 #define FAILURES_LOG_INTERVAL CLOCK_SECOND

@@ -1,7 +1,7 @@
 /* Going to the background. */
 #include "config.h"
 
-#include "master/daemonize.h"
+#include "master/system/daemonize.h"
 
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/log.h"
-#include "master/signals.h"
+#include "master/system/log.h"
+#include "master/system/signals.h"
 
 static int status_pipe = -1;
 

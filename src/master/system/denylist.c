@@ -1,7 +1,7 @@
 /* The master's own seccomp filter: what a daemon that serves never calls. */
 #include "config.h"
 
-#include "master/denylist.h"
+#include "master/system/denylist.h"
 
 #include <sys/syscall.h>
 
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/log.h"
+#include "master/system/log.h"
 #include "shared/widened.h"
 
 /*

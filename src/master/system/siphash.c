@@ -1,7 +1,7 @@
 /* SipHash-2-4. */
 #include "config.h"
 
-#include "master/siphash.h"
+#include "master/system/siphash.h"
 
 #include <endian.h>
 #include <string.h>

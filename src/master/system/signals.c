@@ -1,7 +1,7 @@
 /* Signals as a fresh program has them. */
 #include "config.h"
 
-#include "master/signals.h"
+#include "master/system/signals.h"
 
 #include <sys/syscall.h>
 

@@ -1,7 +1,7 @@
 /* The PID file. */
 #include "config.h"
 
-#include "master/pidfile.h"
+#include "master/system/pidfile.h"
 
 #include <sys/stat.h>
 
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/log.h"
+#include "master/system/log.h"
 
 static int held = -1;
 static char *held_path; /* ours: configurations come and go */

@@ -1,7 +1,7 @@
 /* Giving up root. */
 #include "config.h"
 
-#include "master/privileges.h"
+#include "master/system/privileges.h"
 
 #include <sys/capability.h>
 #include <sys/prctl.h>
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/log.h"
+#include "master/system/log.h"
 
 /* Of capget(2), version 3; the last one of Linux 5.9, the oldest that has
  * close_range(2), is CAP_CHECKPOINT_RESTORE. */

@@ -1,7 +1,7 @@
 /* The daemon's log. */
 #include "config.h"
 
-#include "master/log.h"
+#include "master/system/log.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "master/clock.h"
+#include "master/system/clock.h"
 #include "master/conf.h"
 #include "master/report.h"
 

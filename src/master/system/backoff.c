@@ -1,12 +1,12 @@
 /* Waiting for a resource that has run out. */
 #include "config.h"
 
-#include "master/backoff.h"
+#include "master/system/backoff.h"
 
 #include <string.h>
 
-#include "master/clock.h"
-#include "master/log.h"
+#include "master/system/clock.h"
+#include "master/system/log.h"
 
 void
 backoff_fail(struct backoff *backoff, const char *what, int error, int64_t now)

@@ -1,7 +1,7 @@
 /* Reading a file that an operator named, without trusting it. */
 #include "config.h"
 
-#include "master/file.h"
+#include "master/system/file.h"
 
 #include <sys/stat.h>
 

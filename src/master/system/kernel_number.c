@@ -1,7 +1,7 @@
 /* A number that the kernel shows in a file of its own. */
 #include "config.h"
 
-#include "master/figure.h"
+#include "master/system/kernel_number.h"
 
 #include <fcntl.h>
 #include <string.h>
