@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "master/system/clock.h"
-#include "master/net.h"
+#include "master/config/network.h"
 
 int
 admit_init(struct admit *admit)

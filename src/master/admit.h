@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "master/bucket.h"
-#include "master/conf.h"
+#include "master/config/conf.h"
 #include "master/sources.h"
 #include "master/stats.h"
 

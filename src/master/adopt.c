@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "master/activation.h"
-#include "master/address.h"
-#include "master/conf.h"
+#include "master/config/address.h"
+#include "master/config/conf.h"
 #include "master/listeners.h"
-#include "master/report.h"
+#include "master/config/report.h"
 
 #define SHOWN_MAX 4 /* listeners in a message, 150 bytes each at most */
 #define EXPECTED_MAX 1024

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "master/system/clock.h"
-#include "master/conf.h"
+#include "master/config/conf.h"
 #include "master/gate.h"
 #include "master/server.h"
 

@@ -4,7 +4,7 @@
 #include "master/full.h"
 
 #include "master/system/clock.h"
-#include "master/conf.h"
+#include "master/config/conf.h"
 #include "master/server.h"
 
 /* "full" is over when a tenth of max_clients has been free for so long: the log

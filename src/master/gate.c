@@ -4,7 +4,7 @@
 #include "master/gate.h"
 
 #include "master/admit.h"
-#include "master/conf.h"
+#include "master/config/conf.h"
 #include "master/refuse.h"
 #include "master/server.h"
 #include "shared/plan.h"

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/budget.h"
+#include "master/config/resources.h"
 #include "master/system/clock.h"
-#include "master/conf.h"
+#include "master/config/conf.h"
 #include "master/system/daemonize.h"
 #include "master/system/events.h"
 #include "master/gate.h"

@@ -8,8 +8,8 @@
 
 #include "master/listeners.h"
 #include "master/system/log.h"
-#include "master/messages.h"
-#include "master/report.h"
+#include "master/config/messages.h"
+#include "master/config/report.h"
 #include "master/snapshot.h"
 
 struct conf;

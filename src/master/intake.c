@@ -10,7 +10,7 @@
 #include <signal.h>
 
 #include "master/system/clock.h"
-#include "master/conf.h"
+#include "master/config/conf.h"
 #include "master/full.h"
 #include "master/gate.h"
 #include "master/refuse.h"

@@ -15,11 +15,11 @@
 #include <unistd.h>
 
 #include "master/activation.h"
-#include "master/address.h"
+#include "master/config/address.h"
 #include "master/adopt.h"
-#include "master/conf.h"
+#include "master/config/conf.h"
 #include "master/system/privileges.h"
-#include "master/report.h"
+#include "master/config/report.h"
 #include "shared/number.h"
 
 static const struct listener *

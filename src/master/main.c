@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "master/activation.h"
-#include "master/conf.h"
+#include "master/config/conf.h"
 #include "master/control_file.h"
 #include "master/system/daemonize.h"
 #include "master/system/denylist.h"

@@ -7,16 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "master/address.h"
-#include "master/conflict.h"
-#include "master/doubt.h"
+#include "master/config/address.h"
+#include "master/config/conflict.h"
+#include "master/config/doubt.h"
 #include "master/lines.h"
 #include "master/precheck.h"
-#include "master/report.h"
-#include "master/rule.h"
-#include "master/suggest.h"
+#include "master/config/report.h"
+#include "master/config/rule.h"
+#include "master/config/suggest.h"
 #include "master/syntax.h"
-#include "master/value.h"
+#include "master/config/value.h"
 
 #define PREFIX_MAX 40 /* "listeners[255].rules[63]." */
 #define NAME_MAX_SHOWN 100 /* bytes of a key that a message shows */

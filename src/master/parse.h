@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "master/conf.h"
+#include "master/config/conf.h"
 
 struct report;
 

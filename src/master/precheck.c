@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "master/lexer.h"
-#include "master/report.h"
+#include "master/config/report.h"
 #include "master/scalar.h"
 #include "master/scan.h"
 #include "master/slip.h"

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/budget.h"
+#include "master/config/resources.h"
 #include "master/system/child.h"
 #include "master/system/clock.h"
 #include "master/closing.h"

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "master/system/clock.h"
-#include "master/conf.h"
+#include "master/config/conf.h"
 #include "master/gate.h"
 #include "master/server.h"
 

@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "master/system/clock.h"
-#include "master/conf.h"
+#include "master/config/conf.h"
 #include "master/control.h"
 #include "master/system/events.h"
 #include "master/system/notify.h"

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "master/report.h"
+#include "master/config/report.h"
 
 #define WHY_MAX 320
 

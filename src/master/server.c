@@ -13,7 +13,7 @@
 
 #include "master/activation.h"
 #include "master/system/clock.h"
-#include "master/conf.h"
+#include "master/config/conf.h"
 #include "master/control.h"
 #include "master/system/events.h"
 #include "master/intake.h"

@@ -14,7 +14,7 @@
 #include "master/linger.h"
 #include "master/listeners.h"
 #include "master/system/log.h"
-#include "master/messages.h"
+#include "master/config/messages.h"
 #include "master/reload.h"
 #include "master/snapshot.h"
 #include "master/spawners.h"

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/conf.h"
+#include "master/config/conf.h"
 #include "master/sandbox.h"
 #include "shared/plan.h"
 

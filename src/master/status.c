@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "master/system/clock.h"
-#include "master/conf.h"
-#include "master/report.h"
+#include "master/config/conf.h"
+#include "master/config/report.h"
 #include "master/server.h"
 
 /* A text in the making. */

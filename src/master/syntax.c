@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "master/lexer.h"
-#include "master/report.h"
-#include "master/value.h"
+#include "master/config/report.h"
+#include "master/config/value.h"
 
 #define NAME_SHOWN_MAX 64
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "master/address.h"
+#include "master/config/address.h"
 #include "shared/addr.h"
 #include "shared/number.h"
 

@@ -4,7 +4,7 @@
 
 #include "fuzz.h"
 #include "parsed.h"
-#include "master/recheck.h"
+#include "master/config/recheck.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)

@@ -9,7 +9,7 @@
 
 #include "fuzz.h"
 #include "parsed.h"
-#include "master/frame.h"
+#include "master/config/frame.h"
 
 /* What an input starts from; one byte chooses. */
 static const char *const texts[] = {

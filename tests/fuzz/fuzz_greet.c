@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "master/check.h"
-#include "master/messages.h"
+#include "master/config/text_check.h"
+#include "master/config/messages.h"
 #include "shared/greet.h"
 #include "shared/utc.h"
 

@@ -7,8 +7,8 @@
 
 #include "fuzz.h"
 #include "master/parse.h"
-#include "master/recheck.h"
-#include "master/schema.h"
+#include "master/config/recheck.h"
+#include "master/config/schema.h"
 
 /* What libconfig 1.5 loses by itself when it meets a syntax error. */
 const char *__lsan_default_suppressions(void);

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-#include "master/conf.h"
-#include "master/report.h"
+#include "master/config/conf.h"
+#include "master/config/report.h"
 
 /* What parse_text() makes of length bytes of text, in memory of its size, to be
  * freed; NULL with errors in report (which is emptied first) when refused. */

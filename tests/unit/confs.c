@@ -19,7 +19,7 @@
 
 #include "master/system/file.h"
 #include "master/parse.h"
-#include "master/recheck.h"
+#include "master/config/recheck.h"
 
 static char directory[64];
 

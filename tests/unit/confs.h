@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "master/conf.h"
-#include "master/report.h"
-#include "master/schema.h"
+#include "master/config/conf.h"
+#include "master/config/report.h"
+#include "master/config/schema.h"
 
 /* Makes a directory of this process' own; cmocka's group set-up. */
 int confs_setup(void **state);

@@ -1,5 +1,5 @@
 /* What max_clients takes against what there is, with a /proc and a /sys of our
- * own: master/budget.c. */
+ * own: master/config/resources.c. */
 #include "config.h"
 
 #include <sys/resource.h>
@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "confs.h"
-#include "master/budget.h"
+#include "master/config/resources.h"
 #include "master/linger.h"
 
 static char root[64];

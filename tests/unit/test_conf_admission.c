@@ -1,4 +1,4 @@
-/* Limits by source, networks and rules: master/net.c, value.c, doubt.c. */
+/* Limits by source, networks and rules: master/config/network.c, value.c, doubt.c. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "confs.h"
-#include "master/net.h"
+#include "master/config/network.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 

@@ -1,5 +1,5 @@
 /* Where the parsing child runs, and what it leaves alone: master/confine.c,
- * master/load.c.  Linked with --wrap for config_read_string and fork. */
+ * master/config/load.c.  Linked with --wrap for config_read_string and fork. */
 #include "config.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* The end of the parsing child, the ways in which it may come: master/load.c,
+/* The end of the parsing child, the ways in which it may come: master/config/load.c,
  * master/confine.c.  Linked with --wrap for config_read_string, confine_enter,
  * fork, pidfd_open and timerfd_settime. */
 #include "config.h"

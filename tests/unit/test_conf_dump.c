@@ -1,4 +1,4 @@
-/* What the configuration looks like written out: master/dump.c. */
+/* What the configuration looks like written out: master/config/dump.c. */
 #include "config.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
-/* What is done with a configuration once loaded: master/greetings.c,
- * master/conf.c, master/somaxconn.c. */
+/* What is done with a configuration once loaded: master/config/greetings.c,
+ * master/config/conf.c, master/config/somaxconn.c. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "confs.h"
-#include "master/somaxconn.h"
+#include "master/config/somaxconn.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 

@@ -1,4 +1,4 @@
-/* What the parsing child says to the master: master/frame.c. */
+/* What the parsing child says to the master: master/config/frame.c. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "confs.h"
-#include "master/frame.h"
+#include "master/config/frame.h"
 
 #define RANDOM_ROUNDS 20000
 

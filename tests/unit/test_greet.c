@@ -1,4 +1,4 @@
-/* Messages with variables: shared/greet.c, shared/utc.c, master/messages.c. */
+/* Messages with variables: shared/greet.c, shared/utc.c, master/config/messages.c. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "confs.h"
-#include "master/check.h"
-#include "master/messages.h"
+#include "master/config/text_check.h"
+#include "master/config/messages.h"
 #include "shared/greet.h"
 #include "shared/utc.h"
 

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "master/precheck.h"
-#include "master/report.h"
+#include "master/config/report.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define SEEDS 2000 /* texts that are generated */

@@ -1,5 +1,5 @@
 /* A configuration that an enemy has written, field by field:
- * master/recheck.c. */
+ * master/config/recheck.c. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "confs.h"
-#include "master/recheck.h"
+#include "master/config/recheck.h"
 
 static struct conf *good;
 static size_t good_bytes;

@@ -1,4 +1,4 @@
-/* A configuration that an enemy has written, by chance: master/recheck.c. */
+/* A configuration that an enemy has written, by chance: master/config/recheck.c. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include "confs.h"
-#include "master/recheck.h"
+#include "master/config/recheck.h"
 
 #define RANDOM_ROUNDS 100000
 #define EDITS_MAX 8 /* bytes or words changed in a round */

@@ -24,7 +24,7 @@
 
 #include <cmocka.h>
 
-#include "master/conf.h"
+#include "master/config/conf.h"
 #include "master/launch.h"
 #include "master/snapshot.h"
 #include "shared/plan.h"

@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "master/system/clock.h"
-#include "master/conf.h"
-#include "master/report.h"
+#include "master/config/conf.h"
+#include "master/config/report.h"
 
 #define SYSLOG_SOCKET "/dev/log" /* _PATH_LOG of every libc on Linux */
 #define RECONNECT_INTERVAL (250 * CLOCK_MS)

@@ -2,7 +2,7 @@
 #ifndef MASTER_SOMAXCONN_H
 #define MASTER_SOMAXCONN_H
 
-#include "master/conf.h"
+#include "master/config/conf.h"
 
 struct report;
 

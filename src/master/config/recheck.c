@@ -2,16 +2,16 @@
  * written it. */
 #include "config.h"
 
-#include "master/recheck.h"
+#include "master/config/recheck.h"
 
 #include <string.h>
 
-#include "master/address.h"
-#include "master/check.h"
-#include "master/conflict.h"
-#include "master/net.h"
-#include "master/report.h"
-#include "master/schema.h"
+#include "master/config/address.h"
+#include "master/config/text_check.h"
+#include "master/config/conflict.h"
+#include "master/config/network.h"
+#include "master/config/report.h"
+#include "master/config/schema.h"
 
 #define LINE_MAX_ALLOWED (CONF_FILE_MAX + 1)
 

@@ -1,13 +1,13 @@
 /* Questions to a configuration that has been loaded. */
 #include "config.h"
 
-#include "master/conf.h"
+#include "master/config/conf.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "master/report.h"
-#include "master/schema.h"
+#include "master/config/report.h"
+#include "master/config/schema.h"
 
 const char *
 conf_text(const struct conf *conf, struct conf_text text)

@@ -1,14 +1,14 @@
 /* What the refused are told. */
 #include "config.h"
 
-#include "master/messages.h"
+#include "master/config/messages.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "master/conf.h"
+#include "master/config/conf.h"
 
 static struct conf_text
 text_of(const struct conf_refusals *refusals, enum refusal why)

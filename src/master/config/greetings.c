@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "master/conf.h"
+#include "master/config/conf.h"
 #include "master/system/file.h"
-#include "master/report.h"
+#include "master/config/report.h"
 
 /* "\r\n" becomes "\n", in place. */
 static void

@@ -6,7 +6,7 @@
 #include <libconfig.h>
 #include <stddef.h>
 
-#include "master/schema.h"
+#include "master/config/schema.h"
 
 struct report;
 

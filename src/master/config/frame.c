@@ -1,15 +1,15 @@
 /* What the parsing child tells the master through a pipe. */
 #include "config.h"
 
-#include "master/frame.h"
+#include "master/config/frame.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "master/recheck.h"
-#include "master/report.h"
+#include "master/config/recheck.h"
+#include "master/config/report.h"
 
 #define MAGIC UINT64_C(0x31726772656b6f66)
 #define LOST_MAX 1000000 /* lines not kept; more is not believed */

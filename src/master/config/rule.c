@@ -1,12 +1,12 @@
 /* What is wrong with a rule that the schema does not know. */
 #include "config.h"
 
-#include "master/rule.h"
+#include "master/config/rule.h"
 
 #include <string.h>
 
-#include "master/conf.h"
-#include "master/value.h"
+#include "master/config/conf.h"
+#include "master/config/value.h"
 
 void
 rule_check(struct parse *parse, struct conf_rule *rule, const char *prefix,

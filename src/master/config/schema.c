@@ -1,14 +1,14 @@
 /* The one table of configuration keys. */
 #include "config.h"
 
-#include "master/schema.h"
+#include "master/config/schema.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 
-#include "master/check.h"
+#include "master/config/text_check.h"
 #include "shared/control.h"
 
 #define TOP(field) \

@@ -1,15 +1,15 @@
 /* What a configuration says that can never have an effect. */
 #include "config.h"
 
-#include "master/doubt.h"
+#include "master/config/doubt.h"
 
 #include <inttypes.h>
 #include <stddef.h>
 
-#include "master/conf.h"
-#include "master/net.h"
-#include "master/report.h"
-#include "master/schema.h"
+#include "master/config/conf.h"
+#include "master/config/network.h"
+#include "master/config/report.h"
+#include "master/config/schema.h"
 
 /* The rule of rules, before late, that has all of the network; or NULL. */
 static const struct conf_rule *

@@ -1,7 +1,7 @@
 /* Values of configuration keys as they are written in the file. */
 #include "config.h"
 
-#include "master/schema.h"
+#include "master/config/schema.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* What the operator may have meant by a key that is not known. */
 #include "config.h"
 
-#include "master/suggest.h"
+#include "master/config/suggest.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* What limits.max_clients takes. */
 #include "config.h"
 
-#include "master/budget.h"
+#include "master/config/resources.h"
 
 #include <sys/resource.h>
 
@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "master/conf.h"
+#include "master/config/conf.h"
 #include "master/system/kernel_number.h"
-#include "master/report.h"
+#include "master/config/report.h"
 
 /* Its connection; the pidfd of its child too, but that one is not needed. */
 #define FILES_PER_CLIENT 1

@@ -1,13 +1,13 @@
 /* What the texts of the configuration may be. */
 #include "config.h"
 
-#include "master/check.h"
+#include "master/config/text_check.h"
 
 #include <net/if.h>
 #include <string.h>
 
-#include "master/messages.h"
-#include "master/schema.h"
+#include "master/config/messages.h"
+#include "master/config/schema.h"
 #include "shared/greet.h"
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "master/address.h"
-#include "master/net.h"
-#include "master/schema.h"
+#include "master/config/address.h"
+#include "master/config/network.h"
+#include "master/config/schema.h"
 
 /* Bytes of a string in a line: so many; or from so many on, up to a newline. A
  * byte then takes at most 4.4 in the file, and CONF_TEXTS_MAX fit. */

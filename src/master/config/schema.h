@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "master/conf.h"
+#include "master/config/conf.h"
 
 /* Room for any text that the functions below write. */
 #define SCHEMA_TEXT_MAX 400

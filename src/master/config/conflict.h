@@ -2,7 +2,7 @@
 #ifndef MASTER_CONFLICT_H
 #define MASTER_CONFLICT_H
 
-#include "master/conf.h"
+#include "master/config/conf.h"
 
 struct report;
 

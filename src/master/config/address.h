@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "master/conf.h"
+#include "master/config/conf.h"
 
 /* Room for the longest text of address_format() with a port. */
 #define ADDRESS_TEXT_MAX (ADDR_PORT_TEXT_MAX + 1)

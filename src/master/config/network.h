@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "master/conf.h"
+#include "master/config/conf.h"
 
 /* Room for the longest text of net_format(): an address, '/' and three
  * digits. */

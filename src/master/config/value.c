@@ -1,7 +1,7 @@
 /* One setting of libconfig's tree, checked against its row of the schema. */
 #include "config.h"
 
-#include "master/value.h"
+#include "master/config/value.h"
 
 #include <assert.h>
 #include <math.h>
@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "master/address.h"
-#include "master/check.h"
-#include "master/net.h"
-#include "master/report.h"
+#include "master/config/address.h"
+#include "master/config/text_check.h"
+#include "master/config/network.h"
+#include "master/config/report.h"
 
 #define SHOWN_MAX 60 /* bytes of a string that a message shows */
 #define VALUE_TEXT_MAX (SHOWN_MAX + 16)

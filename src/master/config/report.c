@@ -1,7 +1,7 @@
 /* Collects errors and warnings, and makes them fit to be shown. */
 #include "config.h"
 
-#include "master/report.h"
+#include "master/config/report.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Loading the configuration by way of a throw-away child. */
 #include "config.h"
 
-#include "master/conf.h"
+#include "master/config/conf.h"
 
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
@@ -19,10 +19,10 @@
 #include "master/system/child.h"
 #include "master/confine.h"
 #include "master/system/file.h"
-#include "master/frame.h"
+#include "master/config/frame.h"
 #include "master/parse.h"
-#include "master/report.h"
-#include "master/somaxconn.h"
+#include "master/config/report.h"
+#include "master/config/somaxconn.h"
 
 /* Of a child that could not confine itself, and so has parsed nothing. */
 #define EXIT_UNCONFINED 77

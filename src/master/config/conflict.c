@@ -1,13 +1,13 @@
 /* Listeners that are each fine but not beside each other. */
 #include "config.h"
 
-#include "master/conflict.h"
+#include "master/config/conflict.h"
 
 #include <netinet/in.h>
 #include <string.h>
 
-#include "master/address.h"
-#include "master/report.h"
+#include "master/config/address.h"
+#include "master/config/report.h"
 
 /* One address with what decides what else it takes. */
 struct binding {

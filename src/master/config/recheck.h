@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "master/conf.h"
+#include "master/config/conf.h"
 
 struct report;
 

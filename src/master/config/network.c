@@ -1,7 +1,7 @@
 /* A network, as text and as data. */
 #include "config.h"
 
-#include "master/net.h"
+#include "master/config/network.h"
 
 #include <netinet/in.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "master/schema.h"
+#include "master/config/schema.h"
 
 #define SUGGEST_TEXT_MAX 400
 

@@ -1,14 +1,14 @@
 /* The address of a listener, as text and as data. */
 #include "config.h"
 
-#include "master/address.h"
+#include "master/config/address.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "master/check.h"
+#include "master/config/text_check.h"
 
 /* Is what stands before the last such character an address? */
 static bool

@@ -1,10 +1,10 @@
 /* Backlogs that the kernel would cut. */
 #include "config.h"
 
-#include "master/somaxconn.h"
+#include "master/config/somaxconn.h"
 
 #include "master/system/kernel_number.h"
-#include "master/report.h"
+#include "master/config/report.h"
 
 void
 somaxconn_check(const struct conf *conf, const char *file, const char *path,
