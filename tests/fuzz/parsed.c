@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "master/parse.h"
+#include "reader/parse.h"
 #include "master/config/recheck.h"
 #include "master/config/schema.h"
 

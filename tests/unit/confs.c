@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "master/system/file.h"
-#include "master/parse.h"
+#include "reader/parse.h"
 #include "master/config/recheck.h"
 
 static char directory[64];

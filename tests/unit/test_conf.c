@@ -1,4 +1,4 @@
-/* The configuration's keys, one by one: master/parse.c and the schema. */
+/* The configuration's keys, one by one: reader/parse.c and the schema. */
 #include "config.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* The addresses of listeners, and listeners beside each other:
- * master/config/address.c, master/config/conflict.c, master/lines.c. */
+ * master/config/address.c, master/config/conflict.c, reader/position.c. */
 #include "config.h"
 
 #include <setjmp.h>

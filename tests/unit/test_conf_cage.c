@@ -1,4 +1,4 @@
-/* Where the parsing child runs, and what it leaves alone: master/confine.c,
+/* Where the parsing child runs, and what it leaves alone: reader/cage.c,
  * master/config/load.c.  Linked with --wrap for config_read_string and fork. */
 #include "config.h"
 

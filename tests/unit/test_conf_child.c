@@ -1,5 +1,5 @@
 /* The end of the parsing child, the ways in which it may come: master/config/load.c,
- * master/confine.c.  Linked with --wrap for config_read_string, confine_enter,
+ * reader/cage.c.  Linked with --wrap for config_read_string, confine_enter,
  * fork, pidfd_open and timerfd_settime. */
 #include "config.h"
 
@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #include "confs.h"
-#include "master/confine.h"
+#include "reader/cage.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 

@@ -1,5 +1,5 @@
 /* What the parsing child must not do, and how its end by that is reported:
- * master/confine.c, master/config/load.c.  Linked with --wrap=config_read_string. */
+ * reader/cage.c, master/config/load.c.  Linked with --wrap=config_read_string. */
 #include "config.h"
 
 #include <setjmp.h>

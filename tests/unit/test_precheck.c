@@ -1,4 +1,4 @@
-/* Slips in configuration text, and the report of them: master/precheck.c,
+/* Slips in configuration text, and the report of them: reader/grammar.c,
  * scan.c, scalar.c, slip.c, lexer.c and report.c. */
 #include "config.h"
 
@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "master/precheck.h"
+#include "reader/grammar.h"
 #include "master/config/report.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -137,7 +137,7 @@ syscall(long number, ...)
 	case SYS_landlock_create_ruleset:
 	case SYS_pidfd_open:
 		break;
-	case SYS_getppid: /* master/confine.c, KNOWN_ANSWER */
+	case SYS_getppid: /* reader/cage.c, KNOWN_ANSWER */
 		if (is_parser) {
 			errno = ENODATA;
 			return -1;

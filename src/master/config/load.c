@@ -17,10 +17,10 @@
 #include <unistd.h>
 
 #include "master/system/child.h"
-#include "master/confine.h"
+#include "reader/cage.h"
 #include "master/system/file.h"
 #include "master/config/frame.h"
-#include "master/parse.h"
+#include "reader/parse.h"
 #include "master/config/report.h"
 #include "master/config/somaxconn.h"
 

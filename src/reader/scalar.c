@@ -1,13 +1,13 @@
 /* Reads a plain value and complains about it. */
 #include "config.h"
 
-#include "master/scalar.h"
+#include "reader/scalar.h"
 
 #include <string.h>
 
-#include "master/lexer.h"
-#include "master/scan.h"
-#include "master/slip.h"
+#include "reader/lexer.h"
+#include "reader/scan.h"
+#include "reader/slips.h"
 
 bool
 scalar_is_text(const struct token *token)

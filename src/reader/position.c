@@ -1,9 +1,9 @@
 /* Where strings in lists are. */
 #include "config.h"
 
-#include "master/lines.h"
+#include "reader/position.h"
 
-#include "master/lexer.h"
+#include "reader/lexer.h"
 
 /* The line where the next string of the text starts; strings that libconfig
  * joins are one. */

@@ -1,12 +1,12 @@
 /* The errors of libconfig's parser, said so that one can mend them. */
 #include "config.h"
 
-#include "master/syntax.h"
+#include "reader/syntax.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "master/lexer.h"
+#include "reader/lexer.h"
 #include "master/config/report.h"
 #include "master/config/value.h"
 

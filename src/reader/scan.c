@@ -1,7 +1,7 @@
 /* Keeps track of where in the text a complaint is. */
 #include "config.h"
 
-#include "master/scan.h"
+#include "reader/scan.h"
 
 #include <stdarg.h>
 #include <stdio.h>

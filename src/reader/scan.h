@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "master/lexer.h"
+#include "reader/lexer.h"
 
 struct report;
 

@@ -1,14 +1,14 @@
 /* Says what is wrong with a token, from tables of the frequent slips. */
 #include "config.h"
 
-#include "master/slip.h"
+#include "reader/slips.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
-#include "master/lexer.h"
+#include "reader/lexer.h"
 
 #define DURATION "has a unit: a duration is plain seconds, such as 30 or 2.5"
 #define SIZE                                                         \

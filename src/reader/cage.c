@@ -1,7 +1,7 @@
 /* The cage of the process that parses the configuration. */
 #include "config.h"
 
-#include "master/confine.h"
+#include "reader/cage.h"
 
 #include <sys/mman.h>
 #include <sys/prctl.h>

@@ -1,7 +1,7 @@
 /* From the text of the configuration to struct conf. */
 #include "config.h"
 
-#include "master/parse.h"
+#include "reader/parse.h"
 
 #include <libconfig.h>
 #include <stdio.h>
@@ -10,12 +10,12 @@
 #include "master/config/address.h"
 #include "master/config/conflict.h"
 #include "master/config/doubt.h"
-#include "master/lines.h"
-#include "master/precheck.h"
+#include "reader/position.h"
+#include "reader/grammar.h"
 #include "master/config/report.h"
 #include "master/config/rule.h"
 #include "master/config/suggest.h"
-#include "master/syntax.h"
+#include "reader/syntax.h"
 #include "master/config/value.h"
 
 #define PREFIX_MAX 40 /* "listeners[255].rules[63]." */

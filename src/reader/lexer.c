@@ -1,7 +1,7 @@
 /* Cuts libconfig's syntax into tokens. */
 #include "config.h"
 
-#include "master/lexer.h"
+#include "reader/lexer.h"
 
 #include <string.h>
 #include <strings.h>

@@ -2,16 +2,16 @@
  * would not. */
 #include "config.h"
 
-#include "master/precheck.h"
+#include "reader/grammar.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-#include "master/lexer.h"
+#include "reader/lexer.h"
 #include "master/config/report.h"
-#include "master/scalar.h"
-#include "master/scan.h"
-#include "master/slip.h"
+#include "reader/scalar.h"
+#include "reader/scan.h"
+#include "reader/slips.h"
 
 /* --------------------------------------------------------------- values */
 
