@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "master/listeners.h"
+#include "master/listeners/listeners.h"
 #include "master/system/log.h"
 #include "master/config/messages.h"
 #include "master/config/report.h"

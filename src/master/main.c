@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/activation.h"
+#include "master/listeners/activation.h"
 #include "master/config/conf.h"
 #include "master/control_file.h"
 #include "master/system/daemonize.h"

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/activation.h"
+#include "master/listeners/activation.h"
 #include "master/system/clock.h"
 #include "master/config/conf.h"
 #include "master/control.h"

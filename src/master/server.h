@@ -12,14 +12,14 @@
 #include "master/full.h"
 #include "master/generations.h"
 #include "master/linger.h"
-#include "master/listeners.h"
+#include "master/listeners/listeners.h"
 #include "master/system/log.h"
 #include "master/config/messages.h"
 #include "master/reload.h"
 #include "master/snapshot.h"
 #include "master/spawners.h"
 #include "master/stats.h"
-#include "master/watch.h"
+#include "master/listeners/watch.h"
 
 struct conf;
 

@@ -6,7 +6,7 @@
 #include "master/system/notify.c"
 
 #include "fuzz.h"
-#include "master/activation.h"
+#include "master/listeners/activation.h"
 
 #define VALUE_MAX 256
 #define SOCKET 1000 /* never opened */

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "master/activation.h"
+#include "master/listeners/activation.h"
 
 #define SELF 42
 

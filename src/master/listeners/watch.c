@@ -1,7 +1,7 @@
 /* Which listeners the loop polls. */
 #include "config.h"
 
-#include "master/watch.h"
+#include "master/listeners/watch.h"
 
 #include <sys/socket.h>
 

@@ -1,7 +1,7 @@
 /* Sockets that a service manager has bound for us. */
 #include "config.h"
 
-#include "master/activation.h"
+#include "master/listeners/activation.h"
 
 #include <sys/socket.h>
 

@@ -1,7 +1,7 @@
 /* The listening sockets. */
 #include "config.h"
 
-#include "master/listeners.h"
+#include "master/listeners/listeners.h"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -14,9 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/activation.h"
+#include "master/listeners/activation.h"
 #include "master/config/address.h"
-#include "master/adopt.h"
+#include "master/listeners/adopt.h"
 #include "master/config/conf.h"
 #include "master/system/privileges.h"
 #include "master/config/report.h"

@@ -1,15 +1,15 @@
 /* Which listener gets which of the sockets that were passed to us. */
 #include "config.h"
 
-#include "master/adopt.h"
+#include "master/listeners/adopt.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "master/activation.h"
+#include "master/listeners/activation.h"
 #include "master/config/address.h"
 #include "master/config/conf.h"
-#include "master/listeners.h"
+#include "master/listeners/listeners.h"
 #include "master/config/report.h"
 
 #define SHOWN_MAX 4 /* listeners in a message, 150 bytes each at most */
