@@ -13,7 +13,7 @@
 #include "master/system/daemonize.h"
 #include "master/system/denylist.h"
 #include "master/system/file.h"
-#include "master/launch.h"
+#include "master/generations/launch.h"
 #include "master/system/notify.h"
 #include "master/options.h"
 #include "master/system/pidfile.h"

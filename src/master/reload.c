@@ -15,7 +15,7 @@
 #include "master/system/events.h"
 #include "master/system/notify.h"
 #include "master/server.h"
-#include "master/trial.h"
+#include "master/generations/trial.h"
 
 static void
 finish(struct server *server)

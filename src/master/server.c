@@ -19,7 +19,7 @@
 #include "master/intake.h"
 #include "master/system/notify.h"
 #include "master/reaper.h"
-#include "master/trial.h"
+#include "master/generations/trial.h"
 
 #define EVENTS_MAX 64
 #define SIGNALS_MAX 8 /* more come with the next turn */

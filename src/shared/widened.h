@@ -20,7 +20,7 @@
  * standard error may be a file. */
 #define WIDENED_PARSER_LIMITS true
 
-/* One more row for spawner and client children (master/sandbox.c). */
+/* One more row for spawner and client children (master/generations/filter.c). */
 #define WIDENED_ROWS                                                        \
 	{ "sigaltstack", "widened: ASan asks for it before a function that " \
 	    "does not return", 0, { IS(0, 0) } },

@@ -21,7 +21,7 @@
 #include "master/intake.h"
 #include "master/reaper.h"
 #include "master/server.h"
-#include "master/trial.h"
+#include "master/generations/trial.h"
 #include "shared/attempt.h"
 #include "shared/plan.h"
 

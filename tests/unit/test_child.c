@@ -1,5 +1,5 @@
 /* Signals by a pid that may be a lie, and rows of the pid page that are one:
- * master/system/child.c, master/spawners.c. */
+ * master/system/child.c, master/generations/spawners.c. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "master/system/child.h"
-#include "master/spawners.h"
+#include "master/generations/spawners.h"
 
 static void
 refuses(pid_t pid)

@@ -28,7 +28,7 @@
 
 #include <cmocka.h>
 
-#include "master/sandbox.h"
+#include "master/generations/filter.h"
 
 #define NUMBERS 1024 /* far above the last system call there is */
 #define X32_BIT 0x40000000u

@@ -25,8 +25,8 @@
 #include <cmocka.h>
 
 #include "master/config/conf.h"
-#include "master/launch.h"
-#include "master/snapshot.h"
+#include "master/generations/launch.h"
+#include "master/generations/snapshot.h"
 #include "shared/plan.h"
 
 #define NOBODY 65534

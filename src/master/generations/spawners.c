@@ -1,7 +1,7 @@
 /* The generations of spawners. */
 #include "config.h"
 
-#include "master/spawners.h"
+#include "master/generations/spawners.h"
 
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -15,7 +15,7 @@
 
 #include "master/system/child.h"
 #include "master/system/clock.h"
-#include "master/launch.h"
+#include "master/generations/launch.h"
 #include "master/system/log.h"
 
 #define ERRNO_MAX 4095 /* the kernel's MAX_ERRNO */

@@ -1,7 +1,7 @@
 /* Making the plan. */
 #include "config.h"
 
-#include "master/snapshot.h"
+#include "master/generations/snapshot.h"
 
 #include <sys/mman.h>
 
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "master/config/conf.h"
-#include "master/sandbox.h"
+#include "master/generations/filter.h"
 #include "shared/plan.h"
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)

@@ -1,7 +1,7 @@
 /* Starting the next generation. */
 #include "config.h"
 
-#include "master/generations.h"
+#include "master/generations/generation.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -17,7 +17,7 @@
 #include "master/gate.h"
 #include "master/system/notify.h"
 #include "master/server.h"
-#include "master/trial.h"
+#include "master/generations/trial.h"
 #include "shared/landlock.h"
 
 #define RETRY_FIRST (100 * CLOCK_MS)

@@ -1,7 +1,7 @@
 /* Starting a forkgreet-spawner process. */
 #include "config.h"
 
-#include "master/launch.h"
+#include "master/generations/launch.h"
 
 #include <sys/socket.h>
 #include <sys/syscall.h>

@@ -1,7 +1,7 @@
 /* The trial of a generation. */
 #include "config.h"
 
-#include "master/trial.h"
+#include "master/generations/trial.h"
 
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -16,11 +16,11 @@
 
 #include "master/system/child.h"
 #include "master/system/clock.h"
-#include "master/diagnose.h"
+#include "master/generations/diagnose.h"
 #include "master/system/events.h"
-#include "master/launch.h"
-#include "master/snapshot.h"
-#include "master/spawners.h"
+#include "master/generations/launch.h"
+#include "master/generations/snapshot.h"
+#include "master/generations/spawners.h"
 #include "shared/attempt.h"
 #include "shared/outcome.h"
 

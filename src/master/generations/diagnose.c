@@ -1,7 +1,7 @@
 /* Finding out which system call the filter killed a trial client for. */
 #include "config.h"
 
-#include "master/diagnose.h"
+#include "master/generations/diagnose.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "master/snapshot.h"
+#include "master/generations/snapshot.h"
 #include "shared/plan.h"
 
 static void

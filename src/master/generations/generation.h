@@ -10,7 +10,7 @@
 #include "master/system/log.h"
 #include "master/config/messages.h"
 #include "master/config/report.h"
-#include "master/snapshot.h"
+#include "master/generations/snapshot.h"
 
 struct conf;
 struct conf_greeting;

@@ -1,7 +1,7 @@
 /* The seccomp filter of spawner and client children. */
 #include "config.h"
 
-#include "master/sandbox.h"
+#include "master/generations/filter.h"
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
