@@ -16,9 +16,9 @@
 #include "master/config/conf.h"
 #include "master/control.h"
 #include "master/system/events.h"
-#include "master/intake.h"
+#include "master/clients/intake.h"
 #include "master/system/notify.h"
-#include "master/reaper.h"
+#include "master/clients/reap.h"
 #include "master/generations/trial.h"
 
 #define EVENTS_MAX 64

@@ -5,20 +5,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "master/admit.h"
+#include "master/clients/admit.h"
 #include "master/system/backoff.h"
-#include "master/clients.h"
+#include "master/clients/table.h"
 #include "master/control.h"
-#include "master/full.h"
+#include "master/clients/full.h"
 #include "master/generations/generation.h"
-#include "master/linger.h"
+#include "master/clients/linger.h"
 #include "master/listeners/listeners.h"
 #include "master/system/log.h"
 #include "master/config/messages.h"
 #include "master/reload.h"
 #include "master/generations/snapshot.h"
 #include "master/generations/spawners.h"
-#include "master/stats.h"
+#include "master/clients/counters.h"
 #include "master/listeners/watch.h"
 
 struct conf;

@@ -1,4 +1,4 @@
-/* Who is let in, case by case: master/admit.c, with a clock of its own. */
+/* Who is let in, case by case: master/clients/admit.c, with a clock of its own. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "confs.h"
-#include "master/admit.h"
+#include "master/clients/admit.h"
 
 #define SECOND INT64_C(1000000)
 

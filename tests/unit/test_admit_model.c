@@ -1,5 +1,5 @@
 /* A million random steps against a model that searches instead of hashing, and
- * counts in one place what master/admit.c counts in three. */
+ * counts in one place what master/clients/admit.c counts in three. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -15,7 +15,7 @@
 #include <time.h>
 
 #include "confs.h"
-#include "master/admit.h"
+#include "master/clients/admit.h"
 
 #define STEPS 1000000
 #define RELOAD_EVERY 20000

@@ -1,4 +1,4 @@
-/* The token bucket at its boundaries: master/bucket.c. */
+/* The token bucket at its boundaries: master/clients/bucket.c. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "master/bucket.h"
+#include "master/clients/bucket.h"
 
 #define SECOND INT64_C(1000000)
 

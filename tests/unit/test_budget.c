@@ -22,7 +22,7 @@
 
 #include "confs.h"
 #include "master/config/resources.h"
-#include "master/linger.h"
+#include "master/clients/linger.h"
 
 static char root[64];
 static struct conf *conf;

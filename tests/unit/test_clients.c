@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "master/clients.h"
+#include "master/clients/table.h"
 
 static void
 slots_are_unique_and_come_back(void **state)

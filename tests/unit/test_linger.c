@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include "master/system/clock.h"
-#include "master/linger.h"
+#include "master/clients/linger.h"
 
 #define TIME (2 * CLOCK_SECOND)
 #define CLIENTS_MAX (LINGER_MAX + 10)

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "master/system/siphash.h"
-#include "master/sources.h"
+#include "master/clients/sources.h"
 #include "shared/plan.h"
 
 static const struct bucket_rule rule = { 1000, 5 };

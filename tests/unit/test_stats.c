@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "master/stats.h"
+#include "master/clients/counters.h"
 
 static void
 use(struct stats *stats, const char *const *names, size_t n)

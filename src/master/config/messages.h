@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "master/stats.h"
+#include "master/clients/counters.h"
 #include "shared/greet.h"
 
 struct conf;

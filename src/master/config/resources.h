@@ -2,7 +2,7 @@
 #ifndef MASTER_BUDGET_H
 #define MASTER_BUDGET_H
 
-#include "master/linger.h"
+#include "master/clients/linger.h"
 
 struct conf;
 struct report;

@@ -14,7 +14,7 @@
 #include "master/config/conf.h"
 #include "master/system/daemonize.h"
 #include "master/system/events.h"
-#include "master/gate.h"
+#include "master/clients/gate.h"
 #include "master/system/notify.h"
 #include "master/server.h"
 #include "master/generations/trial.h"

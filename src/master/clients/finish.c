@@ -1,7 +1,7 @@
 /* The last of a client. */
 #include "config.h"
 
-#include "master/finish.h"
+#include "master/clients/finish.h"
 
 #include <sys/socket.h>
 
@@ -14,7 +14,7 @@
 
 #include "master/system/clock.h"
 #include "master/config/conf.h"
-#include "master/gate.h"
+#include "master/clients/gate.h"
 #include "master/server.h"
 
 /* What the client acknowledged; the end of stream counts one in TCP_INFO. */

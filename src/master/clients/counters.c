@@ -1,7 +1,7 @@
 /* What has been counted, by listener. */
 #include "config.h"
 
-#include "master/stats.h"
+#include "master/clients/counters.h"
 
 #include <assert.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* Reading what nobody wants. */
 #include "config.h"
 
-#include "master/drain.h"
+#include "master/clients/drain.h"
 
 #include <sys/socket.h>
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "master/admit.h"
+#include "master/clients/admit.h"
 #include "shared/addr.h"
 #include "shared/plan.h"
 

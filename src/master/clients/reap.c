@@ -1,7 +1,7 @@
 /* The end of a client. */
 #include "config.h"
 
-#include "master/reaper.h"
+#include "master/clients/reap.h"
 
 #include <sys/pidfd.h>
 #include <sys/resource.h>
@@ -20,9 +20,9 @@
 #include "master/config/resources.h"
 #include "master/system/child.h"
 #include "master/system/clock.h"
-#include "master/closing.h"
+#include "master/clients/close.h"
 #include "master/system/events.h"
-#include "master/finish.h"
+#include "master/clients/finish.h"
 #include "master/server.h"
 
 /* A miss of wait4(pid) costs 0.4 us: so many in one pass are not felt. */

@@ -1,7 +1,7 @@
 /* A token bucket in whole numbers. */
 #include "config.h"
 
-#include "master/bucket.h"
+#include "master/clients/bucket.h"
 
 struct bucket_rule
 bucket_rule(int64_t rate, int64_t burst)

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "master/bucket.h"
+#include "master/clients/bucket.h"
 #include "shared/addr.h"
 
 /*

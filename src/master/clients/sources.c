@@ -1,7 +1,7 @@
 /* The table of sources. */
 #include "config.h"
 
-#include "master/sources.h"
+#include "master/clients/sources.h"
 
 #include <sys/random.h>
 

@@ -1,7 +1,7 @@
 /* May this client in? */
 #include "config.h"
 
-#include "master/admit.h"
+#include "master/clients/admit.h"
 
 #include <netinet/in.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "master/stats.h"
+#include "master/clients/counters.h"
 
 struct server;
 

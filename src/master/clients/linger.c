@@ -1,12 +1,12 @@
 /* Connections that we have ended, until their clients have read that. */
 #include "config.h"
 
-#include "master/linger.h"
+#include "master/clients/linger.h"
 
 #include <unistd.h>
 
 #include "master/system/clock.h"
-#include "master/drain.h"
+#include "master/clients/drain.h"
 
 #define NOBODY UINT32_MAX
 

@@ -1,7 +1,7 @@
 /* From accept(2) to the spawner. */
 #include "config.h"
 
-#include "master/intake.h"
+#include "master/clients/intake.h"
 
 #include <sys/socket.h>
 
@@ -11,10 +11,10 @@
 
 #include "master/system/clock.h"
 #include "master/config/conf.h"
-#include "master/full.h"
-#include "master/gate.h"
-#include "master/refuse.h"
-#include "master/reaper.h"
+#include "master/clients/full.h"
+#include "master/clients/gate.h"
+#include "master/clients/refuse.h"
+#include "master/clients/reap.h"
 #include "master/server.h"
 
 /* Clients of one listener taken in before the others get their turn. */

@@ -1,11 +1,11 @@
 /* The decision, made about the clients of the server. */
 #include "config.h"
 
-#include "master/gate.h"
+#include "master/clients/gate.h"
 
-#include "master/admit.h"
+#include "master/clients/admit.h"
 #include "master/config/conf.h"
-#include "master/refuse.h"
+#include "master/clients/refuse.h"
 #include "master/server.h"
 #include "shared/plan.h"
 

@@ -1,7 +1,7 @@
 /* Seeing clients off. */
 #include "config.h"
 
-#include "master/closing.h"
+#include "master/clients/close.h"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -14,9 +14,9 @@
 #include <stdbool.h>
 
 #include "master/system/clock.h"
-#include "master/drain.h"
+#include "master/clients/drain.h"
 #include "master/system/events.h"
-#include "master/finish.h"
+#include "master/clients/finish.h"
 #include "master/server.h"
 
 /* A client may say this much that nobody reads before we stop reading it:

@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "master/bucket.h"
+#include "master/clients/bucket.h"
 #include "master/config/conf.h"
-#include "master/sources.h"
-#include "master/stats.h"
+#include "master/clients/sources.h"
+#include "master/clients/counters.h"
 
 #define ADMIT_NO_SOURCE SOURCES_NONE
 

@@ -1,7 +1,7 @@
 /* Saying that the daemon is full. */
 #include "config.h"
 
-#include "master/full.h"
+#include "master/clients/full.h"
 
 #include "master/system/clock.h"
 #include "master/config/conf.h"

@@ -1,7 +1,7 @@
 /* Turning a client away. */
 #include "config.h"
 
-#include "master/refuse.h"
+#include "master/clients/refuse.h"
 
 #include <sys/socket.h>
 
@@ -10,7 +10,7 @@
 
 #include "master/system/clock.h"
 #include "master/config/conf.h"
-#include "master/gate.h"
+#include "master/clients/gate.h"
 #include "master/server.h"
 
 #define REFUSED_LOG_INTERVAL CLOCK_SECOND
