@@ -9,7 +9,7 @@
 
 #include "master/listeners/activation.h"
 #include "master/config/conf.h"
-#include "master/control_file.h"
+#include "master/control/control_file.h"
 #include "master/system/daemonize.h"
 #include "master/system/denylist.h"
 #include "master/system/file.h"

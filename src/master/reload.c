@@ -11,7 +11,7 @@
 
 #include "master/system/clock.h"
 #include "master/config/conf.h"
-#include "master/control.h"
+#include "master/control/control.h"
 #include "master/system/events.h"
 #include "master/system/notify.h"
 #include "master/server.h"

@@ -14,7 +14,7 @@
 #include "master/listeners/activation.h"
 #include "master/system/clock.h"
 #include "master/config/conf.h"
-#include "master/control.h"
+#include "master/control/control.h"
 #include "master/system/events.h"
 #include "master/clients/intake.h"
 #include "master/system/notify.h"

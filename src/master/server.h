@@ -8,7 +8,7 @@
 #include "master/clients/admit.h"
 #include "master/system/backoff.h"
 #include "master/clients/table.h"
-#include "master/control.h"
+#include "master/control/control.h"
 #include "master/clients/full.h"
 #include "master/generations/generation.h"
 #include "master/clients/linger.h"

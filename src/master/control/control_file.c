@@ -1,7 +1,7 @@
 /* The control socket's place in the file system. */
 #include "config.h"
 
-#include "master/control_file.h"
+#include "master/control/control_file.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>

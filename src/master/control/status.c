@@ -1,7 +1,7 @@
 /* What forkgreetctl prints. */
 #include "config.h"
 
-#include "master/status.h"
+#include "master/control/status.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* The control socket's other end. */
 #include "config.h"
 
-#include "master/control.h"
+#include "master/control/control.h"
 
 #include <sys/socket.h>
 
@@ -14,7 +14,7 @@
 #include "master/system/clock.h"
 #include "master/system/events.h"
 #include "master/server.h"
-#include "master/status.h"
+#include "master/control/status.h"
 
 #define ACCEPTS_MAX 4 /* a turn; more wait for the next */
 #define ACCEPT_PAUSE CLOCK_SECOND
