@@ -1,5 +1,6 @@
 """What .github/SECURITY.md claims is held by tests that exist."""
 
+import glob
 import os
 import re
 import unittest
@@ -7,14 +8,13 @@ import unittest
 TOP = os.environ.get("top_srcdir",
                      os.path.join(os.path.dirname(__file__), "../.."))
 DOCUMENT = os.path.join(TOP, ".github/SECURITY.md")
-PLACES = ("tests/system/test_{}.py", "tests/unit/test_{}.c")
+PLACES = ("tests/system/test_{}.py", "tests/unit/*/test_{}.c")
 
 
 def source(name):
     """The text of that test program."""
     for place in PLACES:
-        path = os.path.join(TOP, place.format(name))
-        if os.path.exists(path):
+        for path in glob.glob(os.path.join(TOP, place.format(name))):
             with open(path, encoding="utf-8") as file:
                 return file.read()
     return None

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "confs.h"
+#include "unit/confs.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "confs.h"
+#include "unit/confs.h"
 #include "master/clients/admit.h"
 
 #define SECOND INT64_C(1000000)

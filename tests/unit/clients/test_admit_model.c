@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "confs.h"
+#include "unit/confs.h"
 #include "master/clients/admit.h"
 
 #define STEPS 1000000

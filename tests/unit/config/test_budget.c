@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "confs.h"
+#include "unit/confs.h"
 #include "master/config/resources.h"
 #include "master/clients/linger.h"
 

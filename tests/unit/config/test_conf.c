@@ -13,7 +13,7 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "confs.h"
+#include "unit/confs.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "confs.h"
+#include "unit/confs.h"
 #include "master/config/network.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -25,7 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "confs.h"
+#include "unit/confs.h"
 
 #define NOBODY 65534
 #define PATIENCE 1000 /* milliseconds until the child is in its cage */

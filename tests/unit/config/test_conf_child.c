@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "confs.h"
+#include "unit/confs.h"
 #include "reader/cage.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

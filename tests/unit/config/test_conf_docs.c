@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "confs.h"
+#include "unit/confs.h"
 #include "master/system/file.h"
 
 #ifndef TOP_SRCDIR

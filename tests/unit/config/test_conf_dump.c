@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "confs.h"
+#include "unit/confs.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define RANDOM_CONFIGURATIONS 300

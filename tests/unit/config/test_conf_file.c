@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "confs.h"
+#include "unit/confs.h"
 #include "master/system/file.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "confs.h"
+#include "unit/confs.h"
 #include "master/config/somaxconn.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "confs.h"
+#include "unit/confs.h"
 
 #define TEN "0123456789"
 #define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN

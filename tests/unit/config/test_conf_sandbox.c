@@ -22,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "confs.h"
+#include "unit/confs.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 

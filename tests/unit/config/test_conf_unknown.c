@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "confs.h"
+#include "unit/confs.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "confs.h"
+#include "unit/confs.h"
 #include "master/config/frame.h"
 
 #define RANDOM_ROUNDS 20000

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "confs.h"
+#include "unit/confs.h"
 #include "master/config/recheck.h"
 
 static struct conf *good;

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "confs.h"
+#include "unit/confs.h"
 #include "master/config/recheck.h"
 
 #define RANDOM_ROUNDS 100000

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "confs.h"
+#include "unit/confs.h"
 #include "master/config/text_check.h"
 #include "master/config/messages.h"
 #include "shared/greet.h"
