@@ -22,6 +22,10 @@ class Build:
         found = re.search(rf"^{name} = *(.*)$", self.makefile, re.MULTILINE)
         return found.group(1).strip() if found else ""
 
+    def matching(self, pattern):
+        """All variables of the Makefile whose names match the pattern."""
+        return re.findall(rf"^{pattern} = *(.*)$", self.makefile, re.MULTILINE)
+
     def programs(self):
         """What "make install" installs, libexec too, in the order of the
         Makefile."""

@@ -52,7 +52,8 @@ class Program:
         variable = self.name.replace("-", "_") + "_OBJECTS"
         names = BUILD.variable("am_" + variable).split()
         if self.name == "forkgreetd":
-            names += BUILD.variable("am_src_libmaster_a_OBJECTS").split()
+            for archive in BUILD.matching(r"am_src_(?:master|reader)\w+_OBJECTS"):
+                names += archive.split()
         return [name.replace("$(OBJEXT)", "o") for name in names]
 
     def calls(self, pattern):
