@@ -16,7 +16,7 @@
 #include "master/config/conf.h"
 #include "master/control/control.h"
 #include "master/system/events.h"
-#include "master/clients/intake.h"
+#include "master/clients/accept.h"
 #include "master/system/notify.h"
 #include "master/clients/reap.h"
 #include "master/generations/trial.h"

@@ -7,7 +7,7 @@
 
 #include "master/clients/admit.h"
 #include "master/system/backoff.h"
-#include "master/clients/table.h"
+#include "master/clients/clients.h"
 #include "master/control/control.h"
 #include "master/clients/full.h"
 #include "master/generations/generation.h"

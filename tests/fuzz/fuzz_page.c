@@ -18,7 +18,7 @@
 #include "parsed.h"
 #include "world.h"
 #include "master/system/clock.h"
-#include "master/clients/intake.h"
+#include "master/clients/accept.h"
 #include "master/clients/reap.h"
 #include "master/server.h"
 #include "master/generations/trial.h"

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "master/clients/table.h"
+#include "master/clients/clients.h"
 
 static void
 slots_are_unique_and_come_back(void **state)

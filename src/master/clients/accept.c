@@ -1,7 +1,7 @@
 /* From accept(2) to the spawner. */
 #include "config.h"
 
-#include "master/clients/intake.h"
+#include "master/clients/accept.h"
 
 #include <sys/socket.h>
 

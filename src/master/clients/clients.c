@@ -1,7 +1,7 @@
 /* The table of clients. */
 #include "config.h"
 
-#include "master/clients/table.h"
+#include "master/clients/clients.h"
 
 #include <stdlib.h>
 #include <string.h>
