@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "master/candidate.h"
 #include "master/listeners/activation.h"
 #include "master/config/conf.h"
 #include "master/control/control_file.h"
@@ -30,14 +31,13 @@ configuration_refused(const struct report *report)
 static struct candidate *
 configuration_load(const char *path)
 {
-	struct candidate *candidate = calloc(1, sizeof(*candidate));
+	struct candidate *candidate = candidate_new();
 
 	if (candidate == NULL)
 		fatal(EXIT_SYSTEM, "%s: %s", path, strerror(errno));
-	candidate->snapshot = SNAPSHOT_NONE;
-	candidate->conf = conf_load_wait(
+	candidate->setup.conf = conf_load_wait(
 	    path, privileges_are_root(), &candidate->report);
-	if (candidate->conf == NULL)
+	if (candidate->setup.conf == NULL)
 		configuration_refused(&candidate->report);
 	return candidate;
 }
@@ -98,7 +98,7 @@ greetings_load(struct candidate *candidate, const char *path,
 		readable_check(path, identity, &candidate->report);
 	}
 	greetings =
-	    conf_greetings_load(candidate->conf, path, &candidate->report);
+	    conf_greetings_load(candidate->setup.conf, path, &candidate->report);
 	if (identity != NULL)
 		privileges_return();
 	if (candidate->report.errors > 0)
@@ -109,14 +109,14 @@ greetings_load(struct candidate *candidate, const char *path,
 static void
 configuration_free(struct candidate *candidate)
 {
-	free(candidate->conf);
+	free(candidate->setup.conf);
 	free(candidate);
 }
 
 static int
 configuration_dump(struct candidate *candidate)
 {
-	if (conf_dump(candidate->conf, stdout) == -1 || fflush(stdout) == EOF)
+	if (conf_dump(candidate->setup.conf, stdout) == -1 || fflush(stdout) == EOF)
 		fatal(EXIT_SYSTEM, "standard output: %s", strerror(errno));
 	configuration_free(candidate);
 	return EXIT_SUCCESS;
@@ -154,7 +154,8 @@ candidate_make(struct candidate *candidate, struct conf_greeting *greetings,
 			    "cannot be made");
 		fatal(EXIT_ADDRESS, "start: not all addresses can be bound");
 	}
-	conf_greetings_free(greetings, conf_greetings_count(candidate->conf));
+	conf_greetings_free(
+	    greetings, conf_greetings_count(candidate->setup.conf));
 }
 
 /* -t: all that can be known without binding or changing anything. */
@@ -162,7 +163,8 @@ static int
 configuration_test(
     struct candidate *candidate, struct conf_greeting *greetings)
 {
-	conf_greetings_free(greetings, conf_greetings_count(candidate->conf));
+	conf_greetings_free(
+	    greetings, conf_greetings_count(candidate->setup.conf));
 	log_report(&candidate->report);
 	configuration_free(candidate);
 	return EXIT_SUCCESS;
@@ -174,7 +176,7 @@ passed_take(struct candidate *candidate, const char *path)
 {
 	activation_adopt();
 	if (listeners_check_passed(
-		candidate->conf, path, &candidate->report) == -1)
+		candidate->setup.conf, path, &candidate->report) == -1)
 		configuration_refused(&candidate->report);
 }
 
@@ -192,7 +194,7 @@ main(int argc, char **argv)
 	candidate = configuration_load(options.path);
 	if (options.mode == MODE_DUMP)
 		return configuration_dump(candidate);
-	identity = identity_find(candidate->conf, options.path);
+	identity = identity_find(candidate->setup.conf, options.path);
 	greetings = greetings_load(candidate, options.path, identity);
 	if (options.mode == MODE_TEST)
 		return configuration_test(candidate, greetings);
@@ -206,15 +208,15 @@ main(int argc, char **argv)
 	if (!options.foreground)
 		daemonize_start();
 	server_block_signals();
-	pidfile_make(candidate->conf, options.foreground);
+	pidfile_make(candidate->setup.conf, options.foreground);
 	candidate_make(candidate, greetings, &server);
-	log_configure(candidate->conf, options.foreground);
-	server.control.fd = control_file_make(
-	    conf_text(candidate->conf, candidate->conf->control_socket),
+	server_log_open(candidate->setup.conf, options.foreground);
+	server.control_socket = control_file_make(
+	    conf_text(candidate->setup.conf, candidate->setup.conf->control_socket),
 	    identity);
 	server.executable = executable_open();
 	privileges_drop(identity);
-	if (candidate->conf->sandbox == CONF_SANDBOX_REQUIRED)
+	if (candidate->setup.conf->sandbox == CONF_SANDBOX_REQUIRED)
 		denylist_enter();
 	server_run(&server, candidate);
 	return EXIT_SUCCESS;

@@ -9,13 +9,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "master/system/clock.h"
+#include "master/candidate.h"
 #include "master/config/conf.h"
-#include "master/control/control.h"
-#include "master/system/events.h"
-#include "master/system/notify.h"
 #include "master/server.h"
-#include "master/generations/trial.h"
+#include "master/system/clock.h"
+#include "master/system/events.h"
+#include "master/system/log_event.h"
+#include "master/system/notify.h"
 
 static void
 finish(struct server *server)
@@ -28,76 +28,89 @@ finish(struct server *server)
 		candidate_free(reload->candidate, server);
 	*reload = (struct reload) {
 		.wanted = reload->wanted,
-		.begun = reload->begun,
 		.last = reload->last,
 	};
 }
 
-/* Tells who asked for it. */
+/* It has failed before its trial, or in it: all is as it was. */
 static void
-tell(struct server *server, enum control_status status)
+give_up(struct server *server, int64_t now)
 {
-	control_reloaded(server, server->reload.begun, status,
-	    &server->reload.candidate->report, clock_now());
-}
-
-void
-reload_failed(struct server *server)
-{
-	const struct report *report = &server->reload.candidate->report;
+	struct reload *reload = &server->reload;
+	const struct report *report = &reload->candidate->report;
 
 	log_report(report);
-	server->stats.reloads_failed++;
-	server->reload.last = (struct reload_result) { .ended = time(NULL) };
-	stats_tidy(&server->stats); /* rows that candidate_prepare() made */
-	log_line(LOG_ERR, "reload result=failed errors=%zu generation=%" PRIu64,
-	    report->errors, server->spawners.generation);
+	server->service.counters.reloads_failed++;
+	reload->last = (struct reload_result) { .ended = time(NULL) };
+	/* Rows that candidate_prepare() made. */
+	counters_tidy(&server->service.counters);
+	log_event(LOG_ERR, "reload", LOG_WORD("result", "failed"),
+	    LOG_NUMBER("errors", report->errors),
+	    LOG_NUMBER("generation", server->spawners.generation));
 	notify_ready("reload failed, the old configuration serves: %s",
 	    report->lines[0].text);
-	tell(server,
-	    server->reload.is_sound ? CONTROL_REFUSED : CONTROL_CONFIG);
+	control_reloaded(&server->control,
+	    reload->is_sound ? CONTROL_REFUSED : CONTROL_CONFIG, report, now);
 	finish(server);
 }
 
 void
-reload_passed(struct server *server, uint64_t added, uint64_t removed)
+reload_failed(struct server *server, int64_t now)
 {
-	log_report(&server->reload.candidate->report);
-	server->stats.reloads_ok++;
-	server->reload.last = (struct reload_result) {
+	struct report *report = &server->reload.candidate->report;
+
+	if (report->errors == 0)
+		report_error(report, "%s", server->spawners.failure);
+	give_up(server, now);
+}
+
+void
+reload_passed(struct server *server, int64_t now)
+{
+	struct reload *reload = &server->reload;
+	struct candidate *candidate = reload->candidate;
+	size_t added, removed;
+
+	if (candidate_commit(candidate, server, &added, &removed, now) == -1) {
+		generation_abandon(&server->generation);
+		give_up(server, now);
+		return;
+	}
+	log_report(&candidate->report);
+	server->service.counters.reloads_ok++;
+	reload->last = (struct reload_result) {
 		.ended = time(NULL), .ok = true,
 		.added = added, .removed = removed,
 	};
-	log_line(LOG_NOTICE,
-	    "reload result=ok generation=%" PRIu64 " added=%" PRIu64
-	    " removed=%" PRIu64,
-	    server->spawners.generation, added, removed);
+	log_event(LOG_NOTICE, "reload", LOG_WORD("result", "ok"),
+	    LOG_NUMBER("generation", server->spawners.generation),
+	    LOG_NUMBER("added", added), LOG_NUMBER("removed", removed));
 	notify_ready("serving %u listeners",
-	    (unsigned)server->conf->n_listeners);
-	tell(server, CONTROL_OK);
+	    (unsigned)server->running.conf->n_listeners);
+	control_reloaded(
+	    &server->control, CONTROL_OK, &candidate->report, now);
 	finish(server);
 }
 
 static void
-begin(struct server *server)
+begin(struct server *server, int64_t now)
 {
 	struct reload *reload = &server->reload;
 
 	reload->wanted = false;
-	reload->begun++;
-	reload->candidate = calloc(1, sizeof(*reload->candidate));
+	control_reload_begun(&server->control);
+	reload->candidate = candidate_new();
 	if (reload->candidate == NULL) {
 		log_line(LOG_ERR, "reload: %s", strerror(errno));
 		control_cancelled(
-		    server, "reload: out of memory", clock_now());
+		    &server->control, "reload: out of memory", now);
 		return;
 	}
-	reload->candidate->snapshot = SNAPSHOT_NONE;
 	notify_reloading();
 	reload->load = conf_load_start(server->path, server->as_root,
 	    &reload->candidate->report);
 	if (reload->load == NULL) {
-		reload_failed(server);
+		give_up(server, now);
 		return;
 	}
 	if (event_add(server->epoll, conf_load_fd(reload->load), EVENT_CONF,
@@ -105,7 +118,7 @@ begin(struct server *server)
 		report_error(&reload->candidate->report, "epoll_ctl: %s",
 		    strerror(errno));
 		reload->is_sound = true;
-		reload_failed(server);
+		give_up(server, now);
 	}
 }
 
@@ -115,33 +128,34 @@ prepare(struct server *server, struct candidate *candidate)
 	struct conf_greeting *greetings;
 	int result = -1;
 
-	conf_check_reload(
-	    server->conf, candidate->conf, server->path, &candidate->report);
+	conf_check_reload(server->running.conf, candidate->setup.conf,
+	    server->path, &candidate->report);
 	greetings = conf_greetings_load(
-	    candidate->conf, server->path, &candidate->report);
+	    candidate->setup.conf, server->path, &candidate->report);
 	if (greetings == NULL)
 		return -1;
 	if (candidate->report.errors == 0) {
 		server->reload.is_sound = true;
 		result = candidate_prepare(candidate, greetings, server);
 	}
-	conf_greetings_free(greetings, conf_greetings_count(candidate->conf));
+	conf_greetings_free(
+	    greetings, conf_greetings_count(candidate->setup.conf));
 	return result;
 }
 
 /* Goes on with the parsing, and with what it gives. */
 static void
-parse(struct server *server)
+parse(struct server *server, int64_t now)
 {
 	struct reload *reload = &server->reload;
 	struct candidate *candidate = reload->candidate;
 
 	switch (conf_load_continue(
-	    reload->load, &candidate->conf, &candidate->report)) {
+	    reload->load, &candidate->setup.conf, &candidate->report)) {
 	case CONF_MORE:
 		return;
 	case CONF_FAILED:
-		reload_failed(server);
+		give_up(server, now);
 		return;
 	case CONF_DONE:
 		break;
@@ -149,7 +163,13 @@ parse(struct server *server)
 	conf_load_end(reload->load);
 	reload->load = NULL;
 	if (prepare(server, candidate) == -1)
-		reload_failed(server);
+		give_up(server, now);
+}
+
+static bool
+is_possible(const struct server *server)
+{
+	return server->ready && server->stop.stage == STOP_NOT;
 }
 
 void
@@ -157,20 +177,19 @@ reload_step(struct server *server, int64_t now)
 {
 	struct reload *reload = &server->reload;
 
-	if (!server->ready || server->stop != STOP_NOT)
+	if (!is_possible(server))
 		return;
+	reload->wanted = reload->wanted || server->control.reload_wanted;
 	if (reload->wanted && reload->candidate == NULL)
-		begin(server);
+		begin(server, now);
 	if (reload->load != NULL)
-		parse(server);
-	if (reload->candidate != NULL && reload->load == NULL &&
-	    !reload->on_trial && server->spawners.trial == -1) {
-		reload->on_trial = true;
-		if (generation_try(server, reload->candidate, now) == -1) {
-			server->generation.candidate = NULL;
-			reload_failed(server);
-		}
-	}
+		parse(server, now);
+	if (reload->candidate == NULL || reload->load != NULL ||
+	    reload->on_trial || server->spawners.trial != -1)
+		return;
+	reload->on_trial = true;
+	if (candidate_try(reload->candidate, server, now) == -1)
+		give_up(server, now);
 }
 
 /* One that was wanted while another one ran, which then failed. */
@@ -179,7 +198,7 @@ reload_wakeup(const struct server *server)
 {
 	const struct reload *reload = &server->reload;
 
-	return server->ready && server->stop == STOP_NOT && reload->wanted &&
+	return is_possible(server) && reload->wanted &&
 		reload->candidate == NULL ? 0 : CLOCK_NEVER;
 }
 
@@ -187,9 +206,7 @@ void
 reload_cancel(struct server *server)
 {
 	server->reload.wanted = false;
-	if (server->reload.on_trial) {
-		trial_abandon(&server->spawners);
-		server->generation.candidate = NULL;
-	}
+	if (server->reload.on_trial)
+		generation_abandon(&server->generation);
 	finish(server);
 }

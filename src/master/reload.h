@@ -6,16 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "master/control/status.h"
+
 struct candidate;
 struct conf_load;
 struct server;
-
-struct reload_result {
-	int64_t ended; /* time(2), 0: there was none */
-	bool ok;
-	uint64_t added; /* sockets; 0 when it failed */
-	uint64_t removed;
-};
 
 /* Start with all zero. */
 struct reload {
@@ -24,7 +19,6 @@ struct reload {
 	struct candidate *candidate; /* parsed; waiting for its trial, or on it */
 	bool on_trial;
 	bool is_sound; /* what is wrong now is not the configuration's text */
-	uint64_t begun; /* how many since the start; the number of this one */
 	struct reload_result last;
 };
 
@@ -36,9 +30,9 @@ void reload_step(struct server *server, int64_t now);
  * says so, CLOCK_NEVER. */
 int64_t reload_wakeup(const struct server *server);
 
-/* The trial's end, told by generations.c.  The candidate is freed. */
-void reload_passed(struct server *server, uint64_t added, uint64_t removed);
-void reload_failed(struct server *server);
+/* The trial's end.  The candidate is committed, or given up, and freed. */
+void reload_passed(struct server *server, int64_t now);
+void reload_failed(struct server *server, int64_t now);
 
 /* The daemon stops: gives up a reload that is under way, on trial or not. */
 void reload_cancel(struct server *server);

@@ -7,25 +7,23 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "master/listeners/activation.h"
-#include "master/system/clock.h"
-#include "master/config/conf.h"
-#include "master/control/control.h"
-#include "master/system/events.h"
 #include "master/clients/accept.h"
+#include "master/clients/hand_over.h"
+#include "master/config/conf.h"
+#include "master/first.h"
+#include "master/system/clock.h"
+#include "master/system/events.h"
+#include "master/system/log_event.h"
 #include "master/system/notify.h"
-#include "master/clients/reap.h"
-#include "master/generations/trial.h"
 
 #define EVENTS_MAX 64
 #define SIGNALS_MAX 8 /* more come with the next turn */
-#define KILL_GRACE CLOCK_SECOND
 /* A turn that takes so long has been stopped, or starved. */
 #define AWAY (100 * CLOCK_MS)
+#define SLEEP_MAX_MS 60000
 
 static void
 signals_of(sigset_t *mask)
@@ -48,93 +46,61 @@ server_block_signals(void)
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 }
 
+void
+server_log_open(const struct conf *conf, bool foreground)
+{
+	bool to_stderr = conf->log.target == CONF_LOG_STDERR ||
+	    (foreground && !conf_given(conf, "log.target"));
+
+	log_open(!to_stderr, (int)conf->log.facility, (int)conf->log.level);
+}
+
+void
+server_log_configure(const struct server *server)
+{
+	server_log_open(server->running.conf, server->foreground);
+}
+
+/* NULL, or what failed, with errno. */
+static const char *
+loop_init(struct server *server)
+{
+	sigset_t mask;
+
+	signals_of(&mask);
+	server->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (server->epoll == -1)
+		return "epoll_create1";
+	server->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (server->signals == -1)
+		return "signalfd";
+	if (event_add(server->epoll, server->signals, EVENT_SIGNALS, 0) == -1)
+		return "epoll_ctl";
+	return NULL;
+}
+
 static void
 init(struct server *server)
 {
-	const char *failed;
-	sigset_t mask;
+	const char *failed = loop_init(server);
 
-	server->snapshot = SNAPSHOT_NONE;
-	signals_of(&mask);
-	server->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (server->epoll == -1 ||
-	    (server->signals =
-		    signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK)) == -1 ||
-	    event_add(server->epoll, server->signals, EVENT_SIGNALS, 0) == -1 ||
-	    control_attach(server) == -1)
-		fatal(EXIT_SYSTEM, "start: event loop: %s", strerror(errno));
-	if (clients_init(&server->clients) == -1)
-		fatal(EXIT_SYSTEM, "start: table of clients: %s",
-		    strerror(errno));
-	linger_init(&server->linger, server->epoll, EVENT_LINGER,
-	    LINGER_MS * CLOCK_MS);
-	if (admit_init(&server->admit) == -1)
-		fatal(EXIT_SYSTEM, "start: table of sources: %s",
-		    strerror(errno));
-	failed = spawners_init(
-	    &server->spawners, server->epoll, server->executable);
+	server->running = SETUP_NONE;
+	server->stop = STOP_NONE;
+	server->generation.spawners = &server->spawners;
+	server->overview = (struct overview) { .service = &server->service,
+		.reload = &server->reload.last };
+	if (failed == NULL &&
+	    control_init(&server->control, server->epoll,
+		server->control_socket, &server->overview) == -1)
+		failed = "control socket";
+	if (failed == NULL)
+		failed = service_init(&server->service, server->epoll,
+		    &server->running, &server->generation);
+	if (failed == NULL)
+		failed = spawners_init(&server->spawners, server->epoll,
+		    server->executable);
 	if (failed != NULL)
 		fatal(EXIT_SYSTEM, "start: %s: %s", failed, strerror(errno));
-}
-
-/* -------------------------------------------------------------------- stopping */
-
-static void
-stop_begin(struct server *server, int signal, int64_t now)
-{
-	if (!server->ready)
-		fatal(EXIT_SYSTEM, "start: stopped by signal %d", signal);
-	log_line(LOG_NOTICE, "stop signal=%s clients=%u",
-	    signal == SIGQUIT ? "QUIT" : signal == SIGINT ? "INT" : "TERM",
-	    (unsigned)server->stats.live);
-	notify_stopping();
-	reload_cancel(server);
-	control_cancelled(server, "reload: the daemon is stopping", now);
-	listeners_unwatch(&server->listeners, NULL, server->epoll);
-	listeners_close(&server->listeners, NULL);
-	activation_close();
-	server->watch = (struct watch) { .revive_at = CLOCK_NEVER };
-	server->stop = STOP_DRAIN;
-	server->stop_at =
-	    now + server->conf->timeouts.shutdown_ms * CLOCK_MS;
-}
-
-/* Clients that have no child yet are ended by the loop's end. */
-static void
-stop_advance(struct server *server, int64_t now)
-{
-	bool kill_now = server->stop != STOP_DRAIN;
-
-	server->stop = kill_now ? STOP_KILL : STOP_TERM;
-	server->stop_at = now + KILL_GRACE;
-	reaper_signal_all(server, kill_now ? SIGKILL : SIGTERM, now);
-}
-
-/* TERM, INT: begin, or hurry what has begun.  QUIT: now. */
-static void
-stop_signal(struct server *server, int signal, int64_t now)
-{
-	if (server->stop == STOP_NOT)
-		stop_begin(server, signal, now);
-	else
-		stop_advance(server, now);
-	if (signal == SIGQUIT) {
-		server->stop = STOP_TERM;
-		stop_advance(server, now);
-	}
-}
-
-static bool
-stop_step(struct server *server, int64_t now)
-{
-	if (server->stop == STOP_NOT)
-		return false;
-	if (server->stats.live == 0 && server->linger.n == 0)
-		return true;
-	if (now >= server->stop_at)
-		stop_advance(server, now);
-	return server->stats.live == server->clients.waiting.count &&
-	    server->stop != STOP_DRAIN;
 }
 
 /* ---------------------------------------------------------------------- signals */
@@ -145,14 +111,14 @@ signal_act(struct server *server, const struct signalfd_siginfo *info,
 {
 	switch (info->ssi_signo) {
 	case SIGCHLD:
-		reaper_hint(server, (pid_t)info->ssi_pid, now);
+		reap_hint(&server->service, (pid_t)info->ssi_pid, now);
 		spawners_reap(&server->spawners);
 		break;
 	case SIGHUP:
 		server->reload.wanted = true;
 		break;
 	case SIGUSR1:
-		stats_log(&server->stats);
+		service_log_counters(&server->service);
 		break;
 	default:
 		stop_signal(server, (int)info->ssi_signo, now);
@@ -171,23 +137,24 @@ signals_read(struct server *server, int64_t now)
 		signal_act(server, &infos[i], now);
 }
 
-/* -------------------------------------------------------------------------- loop */
+/* -------------------------------------------------------------------------- turn */
 
 static void
-dispatch(
-    struct server *server, const struct epoll_event *event, int64_t now)
+dispatch(struct server *server, const struct epoll_event *event, int64_t now)
 {
+	uint32_t index = event_index(event);
+
 	switch (event_kind(event)) {
 	case EVENT_SIGNALS:
 		signals_read(server, now);
 		break;
 	case EVENT_LISTENER:
-		if (server->stop == STOP_NOT)
-			watch_event(
-			    server, event_index(event), event->events, now);
+		if (server->stop.stage == STOP_NOT)
+			watch_event(&server->service.watch, index,
+			    event->events, now);
 		break;
 	case EVENT_CLIENT:
-		reaper_child(server, event_index(event), now);
+		reap_child(&server->service, index, now);
 		break;
 	case EVENT_SPAWNER:
 		spawners_reap(&server->spawners);
@@ -199,66 +166,218 @@ dispatch(
 		break;
 	case EVENT_CONTROL_PEER:
 		control_peer_event(
-		    server, event_index(event), event->events, now);
+		    &server->control, index, event->events, now);
 		break;
 	case EVENT_LINGER:
-		linger_event(&server->linger, event_index(event));
+		linger_event(&server->service.linger, index);
 		break;
 	}
 }
 
+/* The trial of a generation goes on, or another one begins. */
+static void
+generation_turn(struct server *server, int64_t now)
+{
+	switch (generation_step(&server->generation,
+	    server->ready ? &server->running.snapshot : NULL, now)) {
+	case GENERATION_QUIET:
+		break;
+	case GENERATION_PASSED:
+		if (server->ready)
+			reload_passed(server, now);
+		else
+			first_passed(server, now);
+		break;
+	case GENERATION_FAILED:
+		if (server->ready)
+			reload_failed(server, now);
+		else
+			first_failed(server);
+		break;
+	case GENERATION_STARVED: /* it may be descriptors that lack */
+		linger_clear(&server->service.linger);
+		break;
+	}
+}
+
+static void
+accept_turn(struct server *server, int64_t now)
+{
+	accept_step(&server->service, now);
+}
+
+static void
+control_turn(struct server *server, int64_t now)
+{
+	control_step(&server->control, now);
+}
+
+static void
+linger_turn(struct server *server, int64_t now)
+{
+	linger_step(&server->service.linger, now);
+}
+
+static void
+watch_turn(struct server *server, int64_t now)
+{
+	watch_step(&server->service.watch, now);
+}
+
+static void
+hand_over_turn(struct server *server, int64_t now)
+{
+	hand_over_step(&server->service, now);
+}
+
+static void
+reap_turn(struct server *server, int64_t now)
+{
+	reap_step(&server->service, now);
+}
+
+/* Now that all has been done that could make room. */
+static void
+resume_turn(struct server *server, int64_t now)
+{
+	accept_resume(&server->service, now);
+	control_resume(&server->control);
+}
+
+static void
+notify_turn(struct server *server, int64_t now)
+{
+	(void)server;
+	notify_alive(now);
+}
+
+/* The order of a turn, behind the events: what makes room comes before what
+ * fills it. */
+static void (*const turn_steps[])(struct server *server, int64_t now) = {
+	accept_turn, /* clients, in the order of their coming */
+	control_turn, /* a reload may be asked for */
+	generation_turn, /* a trial's end frees its place for the reload's */
+	reload_step,
+	linger_turn,
+	watch_turn,
+	hand_over_turn, /* learns which clients have a child */
+	reap_turn, /* and which children have ended */
+	stop_step,
+	resume_turn,
+	notify_turn,
+};
+
+/* --------------------------------------------------------------------- deadlines */
+
+static int64_t
+accept_deadline(const struct server *server)
+{
+	return accept_wakeup(&server->service);
+}
+
+static int64_t
+hand_over_deadline(const struct server *server)
+{
+	return hand_over_wakeup(&server->service);
+}
+
+static int64_t
+reap_deadline(const struct server *server)
+{
+	return reap_wakeup(&server->service);
+}
+
+static int64_t
+generation_deadline(const struct server *server)
+{
+	return generation_wakeup(&server->generation);
+}
+
+static int64_t
+control_deadline(const struct server *server)
+{
+	return control_wakeup(&server->control);
+}
+
+static int64_t
+linger_deadline(const struct server *server)
+{
+	return linger_wakeup(&server->service.linger);
+}
+
+static int64_t
+watch_deadline(const struct server *server)
+{
+	return server->service.watch.revive_at;
+}
+
+static int64_t
+stop_deadline(const struct server *server)
+{
+	return server->stop.at;
+}
+
+static int64_t
+notify_deadline(const struct server *server)
+{
+	(void)server;
+	return notify_wakeup();
+}
+
+/*
+ * When each part has something to do though no descriptor says so: a point in
+ * time, or CLOCK_NEVER.  None of them knows what time it is.  A deadline that
+ * has passed is therefore still a deadline, until the part's step has dealt with
+ * it, however long a turn takes.
+ */
+static int64_t (*const deadlines[])(const struct server *server) = {
+	accept_deadline,
+	hand_over_deadline,
+	reap_deadline,
+	generation_deadline,
+	reload_wakeup,
+	control_deadline,
+	linger_deadline,
+	watch_deadline,
+	stop_deadline,
+	notify_deadline,
+};
+
 /* Milliseconds for epoll_wait(2), rounded up so as not to spin. */
 static int
-timeout_of(const struct server *server, int64_t now)
+sleep_of(const struct server *server, int64_t now)
 {
-	int64_t wakeups[] = {
-		intake_wakeup(server, now),
-		reaper_wakeup(server),
-		generation_wakeup(server),
-		reload_wakeup(server),
-		notify_wakeup(),
-		control_wakeup(server),
-		linger_wakeup(&server->linger),
-		server->watch.revive_at,
-		server->stop == STOP_NOT ? CLOCK_NEVER : server->stop_at,
-	};
 	int64_t next = CLOCK_NEVER;
 	size_t i;
 
-	for (i = 0; i < sizeof(wakeups) / sizeof(wakeups[0]); i++)
-		if (wakeups[i] < next)
-			next = wakeups[i];
+	for (i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++)
+		next = clock_earlier(next, deadlines[i](server));
 	if (next == CLOCK_NEVER)
 		return -1;
 	if (next <= now)
 		return 0;
 	next = (next - now + CLOCK_MS - 1) / CLOCK_MS;
-	return next > 60000 ? 60000 : (int)next;
+	return next > SLEEP_MAX_MS ? SLEEP_MAX_MS : (int)next;
 }
+
+/* -------------------------------------------------------------------------- loop */
 
 static void
 turn(struct server *server)
 {
 	struct epoll_event events[EVENTS_MAX];
-	int64_t now = clock_now(), end_now;
+	int64_t now, end_now;
+	size_t step;
 	int i, n;
 
-	n = epoll_wait(
-	    server->epoll, events, EVENTS_MAX, timeout_of(server, now));
+	n = epoll_wait(server->epoll, events, EVENTS_MAX,
+	    sleep_of(server, clock_now()));
 	now = clock_now();
 	for (i = 0; i < n; i++)
 		dispatch(server, &events[i], now);
-	intake_accept(server, now);
-	control_step(server, now);
-	generation_step(server, now);
-	reload_step(server, now);
-	linger_step(&server->linger, now);
-	watch_step(server, now);
-	intake_step(server, now);
-	reaper_step(server, now);
-	intake_resume(server, now);
-	control_resume(server);
-	notify_alive(now);
+	for (step = 0; step < sizeof(turn_steps) / sizeof(turn_steps[0]);
+	     step++)
+		turn_steps[step](server, now);
 	end_now = clock_now();
 	if (end_now - now > AWAY)
 		spawners_excuse(&server->spawners, end_now);
@@ -267,19 +386,15 @@ turn(struct server *server)
 static void
 end(struct server *server)
 {
-	log_line(LOG_NOTICE, "stopped clients=%u log_dropped=%llu",
-	    (unsigned)server->stats.live, (unsigned long long)log_dropped());
-	trial_abandon(&server->spawners);
+	log_event(LOG_NOTICE, "stopped",
+	    LOG_NUMBER("clients", server->service.counters.live),
+	    LOG_NUMBER("log_dropped", log_dropped()));
+	generation_abandon(&server->generation);
 	spawners_kill(&server->spawners);
 	spawners_free(&server->spawners);
-	control_close(server);
-	snapshot_free(&server->snapshot);
-	messages_free(&server->messages);
-	linger_clear(&server->linger);
-	clients_free(&server->clients);
-	admit_free(&server->admit);
-	free(server->stats.rows);
-	free(server->conf);
+	control_close(&server->control);
+	service_free(&server->service);
+	setup_free(&server->running, NULL);
 	notify_end();
 	close(server->signals);
 	close(server->epoll);
@@ -290,11 +405,8 @@ void
 server_run(struct server *server, struct candidate *candidate)
 {
 	init(server);
-	if (generation_try(server, candidate, clock_now()) == -1) {
-		log_report(&candidate->report);
-		fatal(EXIT_PRIVILEGE, "start: no client could be served");
-	}
-	while (!stop_step(server, clock_now()))
+	first_begin(server, candidate, clock_now());
+	while (!stop_is_over(server))
 		turn(server);
 	end(server);
 }

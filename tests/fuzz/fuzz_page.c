@@ -19,8 +19,10 @@
 #include "world.h"
 #include "master/system/clock.h"
 #include "master/clients/accept.h"
-#include "master/clients/reap.h"
-#include "master/server.h"
+#include "master/clients/hand_over.h"
+#include "master/clients/service.h"
+#include "master/generations/generation.h"
+#include "master/generations/spawners.h"
 #include "master/generations/trial.h"
 #include "shared/attempt.h"
 #include "shared/plan.h"
@@ -30,7 +32,10 @@
 
 #define GREETING "hi client\n"
 
-static struct server server;
+static struct setup setup;
+static struct spawners spawned;
+static struct generation generation;
+static struct service service;
 static int64_t now;
 static int peer; /* what clients' descriptors are copies of */
 
@@ -55,8 +60,8 @@ plan_make(void)
 	plan->session[0].greeting_offset = (uint32_t)(greeting - (char *)plan);
 	plan->session[0].greeting_length = sizeof(GREETING) - 1;
 	plan->session[0].session_ms = 1000;
-	server.snapshot.plan = plan;
-	server.snapshot.fd = -1;
+	setup.snapshot.plan = plan;
+	setup.snapshot.fd = -1;
 }
 
 static void
@@ -67,67 +72,72 @@ once(void)
 	int ends[2];
 
 	log_open(false, LOG_DAEMON, LOG_DEBUG);
-	server.conf = parsed("", 0, &report);
-	MUST(clients_init(&server.clients) == 0);
-	MUST(stats_prepare(&server.stats, names, 1) == 0);
-	stats_use(&server.stats, names, 1);
+	setup.conf = parsed("", 0, &report);
+	MUST(clients_init(&service.clients) == 0);
+	MUST(counters_prepare(&service.counters, names, 1) == 0);
+	counters_use(&service.counters, names, 1);
 	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
 	peer = ends[0];
 	close(ends[1]);
 	plan_make();
-	MUST(messages_make(&server.messages, server.conf) == 0);
+	MUST(messages_make(&setup.messages, setup.conf) == 0);
 }
 
 static void
 begin(void)
 {
 	static const struct client_list empty = { CLIENT_NONE, CLIENT_NONE, 0 };
-	struct clients *clients = &server.clients;
-	struct stats_row *row = server.stats.rows;
+	struct clients *clients = &service.clients;
+	struct counters_row *row = service.counters.rows;
+	size_t i;
 
 	memset(clients->slots, 0, CLIENTS * sizeof(*clients->slots));
 	clients->free = CLIENT_NONE;
 	clients->used = clients->n_heap = 0;
-	clients->waiting = clients->young = clients->unwatched = empty;
-	row->live = server.stats.live = 0;
+	for (i = 0; i < CLIENT_PHASES; i++)
+		clients->list[i] = empty;
+	row->live = service.counters.live = 0;
 	row->accepted = 0;
 	memset(row->refused, 0, sizeof(row->refused));
 	memset(row->ended, 0, sizeof(row->ended));
-	memset(&server.generation, 0, sizeof(server.generation));
-	memset(&server.accepting, 0, sizeof(server.accepting));
-	memset(&server.forking, 0, sizeof(server.forking));
-	memset(&server.refusals, 0, sizeof(server.refusals));
-	server.stop = STOP_NOT;
-	server.ready = true;
-	server.next_pass = 0;
+	memset(&generation, 0, sizeof(generation));
+	service.accepting = service.forking = BACKOFF_NONE;
+	service.handed_at = CLOCK_NEVER;
+	memset(&service.refusals, 0, sizeof(service.refusals));
+	service.is_open = true;
+	service.ending = 0;
+	memset(&service.reap, 0, sizeof(service.reap));
+	generation.spawners = &spawned;
+	service.generation = &generation;
+	service.setup = &setup;
 	plan->sandbox = PLAN_SANDBOX_OFF;
 	now = CLOCK_SECOND;
 	world_reset();
-	server.epoll = epoll_create1(EPOLL_CLOEXEC);
-	MUST(server.epoll != -1);
-	linger_init(&server.linger, server.epoll, EVENT_LINGER, CLOCK_SECOND);
-	MUST(spawners_init(&server.spawners, server.epoll, -1) == NULL);
+	service.epoll = epoll_create1(EPOLL_CLOEXEC);
+	MUST(service.epoll != -1);
+	linger_init(&service.linger, service.epoll, EVENT_LINGER, CLOCK_SECOND);
+	MUST(spawners_init(&spawned, service.epoll, -1) == NULL);
 }
 
 static void
 finish(void)
 {
-	struct client *client = server.clients.slots;
+	struct client *client = service.clients.slots;
 	uint32_t i;
 
-	trial_abandon(&server.spawners);
-	spawners_kill(&server.spawners);
-	for (i = 0; i < server.clients.used; i++, client++) {
-		if (client->state == CLIENT_FREE)
+	trial_abandon(&spawned);
+	spawners_kill(&spawned);
+	for (i = 0; i < service.clients.used; i++, client++) {
+		if (client->phase == CLIENT_FREE)
 			continue;
 		close(client->fd);
 		if (client->pidfd != -1)
 			close(client->pidfd);
 	}
-	linger_clear(&server.linger);
-	munmap(server.spawners.page, PLAN_PAGE_BYTES);
-	close(server.spawners.page_fd);
-	close(server.epoll);
+	linger_clear(&service.linger);
+	munmap(spawned.page, PLAN_PAGE_BYTES);
+	close(spawned.page_fd);
+	close(service.epoll);
 	world_reset();
 }
 
@@ -135,35 +145,37 @@ finish(void)
 static void
 check(void)
 {
-	const struct clients *clients = &server.clients;
-	const struct stats_row *row = server.stats.rows;
-	uint32_t states[CLIENT_CLOSING + 1] = { 0 }, i, live;
+	const struct clients *clients = &service.clients;
+	const struct counters_row *row = service.counters.rows;
+	uint32_t phases[CLIENT_PHASES] = { 0 }, i, live;
 	uint64_t gone = 0;
 
 	for (i = 0; i < clients->used; i++)
-		states[clients->slots[i].state]++;
-	live = clients->used - states[CLIENT_FREE];
+		phases[clients->slots[i].phase]++;
+	live = clients->used - phases[CLIENT_FREE];
 	for (i = 0; i < REFUSAL_COUNT; i++)
 		gone += row->refused[i];
 	for (i = 0; i < OUTCOME_COUNT; i++)
 		gone += row->ended[i];
-	MUST(row->live == live && server.stats.live == live);
+	MUST(row->live == live && service.counters.live == live);
 	MUST(row->accepted == gone + live);
-	MUST(clients->waiting.count == states[CLIENT_WAITING]);
+	MUST(clients->list[CLIENT_WAITING].count == phases[CLIENT_WAITING]);
+	MUST(clients->list[CLIENT_YOUNG].count == phases[CLIENT_YOUNG]);
+	MUST(clients->list[CLIENT_UNWATCHED].count ==
+	    phases[CLIENT_UNWATCHED]);
 	MUST(clients->n_heap ==
-	    states[CLIENT_OLD] + states[CLIENT_CLOSING]);
-	MUST(clients->young.count == states[CLIENT_YOUNG]);
-	MUST(clients->unwatched.count <= states[CLIENT_OLD]);
+	    phases[CLIENT_WATCHED] + phases[CLIENT_UNWATCHED] +
+		phases[CLIENT_CLOSING]);
 }
 
 /* No spawner that is there no more is taken for one. */
 static void
 reap_spawners(void)
 {
-	const struct spawner *spawner = server.spawners.list;
+	const struct spawner *spawner = spawned.list;
 	const struct spawner *end = spawner + SPAWNERS_MAX;
 
-	spawners_reap(&server.spawners);
+	spawners_reap(&spawned);
 	for (; spawner < end; spawner++) {
 		MUST(spawner->n <= SPAWNER_IN_FLIGHT_MAX);
 		if (spawner->state == SPAWNER_CURRENT ||
@@ -177,7 +189,7 @@ reap_spawners(void)
 static void
 connect_client(struct input *input)
 {
-	struct clients *clients = &server.clients;
+	struct clients *clients = &service.clients;
 	struct client *client;
 	uint32_t slot;
 
@@ -189,9 +201,8 @@ connect_client(struct input *input)
 	client->fd = fcntl(peer, F_DUPFD_CLOEXEC, 0);
 	client->accepted = now;
 	client->expires = now + CLOCK_SECOND;
-	client->state = CLIENT_WAITING;
-	stats_accept(&server.stats, 0);
-	clients_push(clients, &clients->waiting, slot);
+	counters_accept(&service.counters, 0);
+	clients_move(clients, slot, CLIENT_WAITING);
 }
 
 /* A row of the page: of a client, or of a canary. */
@@ -201,7 +212,7 @@ row_of(uint8_t byte)
 	uint32_t slot = byte < 0xf0 ? byte % CLIENTS
 				    : PLAN_CLIENT_SLOTS + byte % SPAWNERS_MAX;
 
-	return &server.spawners.page[slot];
+	return &spawned.page[slot];
 }
 
 static void
@@ -237,7 +248,7 @@ obey(struct input *input)
 	MUST(order.session == 0 ||
 	    attempt_get(order.session - PLAN_ATTEMPT) != NULL);
 	pid = world_fork(-1);
-	server.spawners.page[order.slot] = pid == -1 ? -EAGAIN : pid;
+	spawned.page[order.slot] = pid == -1 ? -EAGAIN : pid;
 }
 
 /* Bytes on its socket, where only struct plan_failure is expected. */
@@ -261,7 +272,7 @@ say(struct input *input)
 static void
 greet_canary(struct input *input)
 {
-	struct spawners *spawners = &server.spawners;
+	struct spawners *spawners = &spawned;
 	const struct process *process;
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
@@ -314,12 +325,14 @@ end_process(struct input *input)
 static void
 turn(void)
 {
-	generation_step(&server, now);
-	intake_step(&server, now);
-	reaper_step(&server, now);
-	linger_step(&server.linger, now);
-	intake_wakeup(&server, now);
-	reaper_wakeup(&server);
+	if (generation_step(&generation, &setup.snapshot, now) ==
+	    GENERATION_STARVED)
+		linger_clear(&service.linger);
+	hand_over_step(&service, now);
+	reap_step(&service, now);
+	linger_step(&service.linger, now);
+	hand_over_wakeup(&service);
+	reap_wakeup(&service);
 	check();
 }
 
@@ -340,14 +353,14 @@ wait_a_while(struct input *input)
 static void
 hint(struct input *input)
 {
-	server.children_ended = true;
-	reaper_hint(&server, (pid_t)input_long(input), now);
+	service.reap.children_ended = true;
+	reap_hint(&service, (pid_t)input_long(input), now);
 }
 
 static void
 child_ended(struct input *input)
 {
-	reaper_hint(&server, WORLD_FIRST_PID + input_byte(input), now);
+	reap_hint(&service, WORLD_FIRST_PID + input_byte(input), now);
 	reap_spawners();
 }
 
@@ -356,19 +369,17 @@ pidfd_ready(struct input *input)
 {
 	uint32_t slot = input_byte(input);
 
-	if (slot < server.clients.used)
-		reaper_child(&server, slot, now);
+	if (slot < service.clients.used)
+		reap_child(&service, slot, now);
 }
 
 static void
 stop(struct input *input)
 {
 	(void)input;
-	if (server.stop < STOP_KILL)
-		server.stop++;
-	if (server.stop > STOP_DRAIN)
-		reaper_signal_all(&server,
-		    server.stop == STOP_KILL ? SIGKILL : SIGTERM, clock_now());
+	service.is_open = false;
+	service_end(&service, service.ending == 0 ? SIGTERM : SIGKILL,
+	    clock_now());
 }
 
 /* In the trial that follows, and in all later ones, attempts follow the canary. */
@@ -377,7 +388,7 @@ rotate(struct input *input)
 {
 	(void)input;
 	plan->sandbox = PLAN_SANDBOX_REQUIRED;
-	server.generation.rotate = true;
+	generation.rotate = true;
 }
 
 static void (*const steps[16])(struct input *) = {
@@ -393,7 +404,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	struct input input = { bytes, length };
 	unsigned n;
 
-	if (server.conf == NULL)
+	if (setup.conf == NULL)
 		once();
 	begin();
 	for (n = 0; n < STEPS_MAX && input.left > 0; n++)

@@ -351,7 +351,7 @@ class Descriptors(FaultCase):
         limit(daemon.pid, "nofile", 3)
         os.kill(pid, signal.SIGKILL)
         waiting = [self.connect(self.port) for _ in range(30)]
-        daemon.wait_line("spawner", suppressed="0:")
+        daemon.wait_line("spawner", suppressed="0")
         self.assert_quiet(daemon, lines=0)
         limit(daemon.pid, "nofile", 1000)
         self.assert_served(waiting, time.monotonic())
@@ -418,7 +418,7 @@ class Processes(FaultCase):
         limit(daemon.pid, "nproc", 0)
         os.kill(pid, signal.SIGKILL)
         waiting = [self.connect(self.port) for _ in range(30)]
-        daemon.wait_line("spawner", suppressed="0:")
+        daemon.wait_line("spawner", suppressed="0")
         self.assert_quiet(daemon, lines=0)
         limit(daemon.pid, "nproc", 10000)
         self.assert_served(waiting, time.monotonic())
@@ -563,7 +563,7 @@ class PidsMax(FaultCase):
         self.group.limit(self.group.count() - 1)
         os.kill(pid, signal.SIGKILL)
         waiting = [self.connect(self.port) for _ in range(20)]
-        daemon.wait_line("spawner", suppressed="0:")
+        daemon.wait_line("spawner", suppressed="0")
         self.assert_quiet(daemon, lines=0)
         self.group.limit("max")
         self.assert_served(waiting, time.monotonic())

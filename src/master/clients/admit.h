@@ -16,7 +16,7 @@
 /* One listener of the running configuration. */
 struct admit_listener {
 	const struct conf_listener *conf;
-	uint32_t row; /* of struct stats: what the listener is known by */
+	uint32_t row; /* of struct counters: what the listener is known by */
 	struct bucket bucket; /* limits.rate of the listener */
 	struct bucket_rule rule;
 	struct bucket_rule per_source;
@@ -53,7 +53,7 @@ void admit_free(struct admit *admit);
 
 /*
  * conf, which must stay until the next call, is the running configuration from
- * now on; rows has the row of struct stats of each of its listeners.  Forgets all
+ * now on; rows has the row of struct counters of each of its listeners.  Forgets all
  * clients: admit_restore() is to follow for each that lives.  What is left
  * in a bucket stays, when its listener, its prefix and a rate for it stay; any
  * other is full.

@@ -10,10 +10,13 @@
 int
 clients_init(struct clients *clients)
 {
+	static const struct client_list empty = { CLIENT_NONE, CLIENT_NONE, 0 };
+	size_t phase;
+
 	memset(clients, 0, sizeof(*clients));
 	clients->free = CLIENT_NONE;
-	clients->waiting = clients->young = clients->unwatched =
-	    (struct client_list) { CLIENT_NONE, CLIENT_NONE, 0 };
+	for (phase = 0; phase < CLIENT_PHASES; phase++)
+		clients->list[phase] = empty;
 	clients->slots = calloc(PLAN_CLIENT_SLOTS, sizeof(*clients->slots));
 	clients->heap = calloc(PLAN_CLIENT_SLOTS, sizeof(*clients->heap));
 	clients->hints = calloc(CLIENT_HINTS, sizeof(*clients->hints));
@@ -26,7 +29,7 @@ clients_init(struct clients *clients)
 void
 clients_free(struct clients *clients)
 {
-	uint32_t slot = clients->waiting.head;
+	uint32_t slot = clients->list[CLIENT_WAITING].head;
 
 	for (; slot != CLIENT_NONE; slot = clients->slots[slot].next)
 		close(clients->slots[slot].fd);
@@ -54,64 +57,6 @@ clients_add(struct clients *clients)
 	client->id = ++clients->last_id;
 	client->next = client->prev = CLIENT_NONE;
 	return slot;
-}
-
-void
-clients_remove(struct clients *clients, uint32_t slot)
-{
-	clients->slots[slot].state = CLIENT_FREE;
-	clients->slots[slot].next = clients->free;
-	clients->free = slot;
-}
-
-void
-clients_push(struct clients *clients, struct client_list *list, uint32_t slot)
-{
-	struct client *client = &clients->slots[slot];
-
-	client->next = CLIENT_NONE;
-	client->prev = list->tail;
-	if (list->tail == CLIENT_NONE)
-		list->head = slot;
-	else
-		clients->slots[list->tail].next = slot;
-	list->tail = slot;
-	list->count++;
-}
-
-void
-clients_unlink(struct clients *clients, struct client_list *list, uint32_t slot)
-{
-	const struct client *client = &clients->slots[slot];
-
-	if (client->prev == CLIENT_NONE)
-		list->head = client->next;
-	else
-		clients->slots[client->prev].next = client->next;
-	if (client->next == CLIENT_NONE)
-		list->tail = client->prev;
-	else
-		clients->slots[client->next].prev = client->prev;
-	list->count--;
-}
-
-void
-clients_hint(struct clients *clients, uint32_t slot)
-{
-	pid_t pid = clients->slots[slot].pid;
-
-	clients->hints[(uint32_t)pid % CLIENT_HINTS] = slot;
-}
-
-uint32_t
-clients_find(const struct clients *clients, pid_t pid)
-{
-	uint32_t slot = clients->hints[(uint32_t)pid % CLIENT_HINTS];
-	const struct client *client = &clients->slots[slot];
-
-	return client->state >= CLIENT_YOUNG && client->pid == pid ?
-	    slot :
-	    CLIENT_NONE;
 }
 
 /* ------------------------------------------------------- the heap of deadlines */
@@ -164,14 +109,14 @@ heap_sink(struct clients *clients, uint32_t place, uint32_t slot)
 	heap_put(clients, place, slot);
 }
 
-void
-clients_schedule(struct clients *clients, uint32_t slot)
+static void
+heap_add(struct clients *clients, uint32_t slot)
 {
 	heap_rise(clients, clients->n_heap++, slot);
 }
 
-void
-clients_unschedule(struct clients *clients, uint32_t slot)
+static void
+heap_remove(struct clients *clients, uint32_t slot)
 {
 	uint32_t place = clients->slots[slot].heap;
 	uint32_t last = clients->heap[--clients->n_heap];
@@ -186,4 +131,92 @@ uint32_t
 clients_next_due(const struct clients *clients)
 {
 	return clients->n_heap == 0 ? CLIENT_NONE : clients->heap[0];
+}
+
+/* -------------------------------------------------------------------- phases */
+
+/* Where a client of that phase is found, apart from its slot. */
+static const struct {
+	bool list; /* in clients->list[phase] */
+	bool deadline; /* in the heap */
+} places[CLIENT_PHASES] = {
+	[CLIENT_WAITING] = { .list = true },
+	[CLIENT_YOUNG] = { .list = true },
+	[CLIENT_WATCHED] = { .deadline = true },
+	[CLIENT_UNWATCHED] = { .list = true, .deadline = true },
+	[CLIENT_CLOSING] = { .deadline = true },
+};
+
+static void
+list_push(struct clients *clients, struct client_list *list, uint32_t slot)
+{
+	struct client *client = &clients->slots[slot];
+
+	client->next = CLIENT_NONE;
+	client->prev = list->tail;
+	if (list->tail == CLIENT_NONE)
+		list->head = slot;
+	else
+		clients->slots[list->tail].next = slot;
+	list->tail = slot;
+	list->count++;
+}
+
+static void
+list_unlink(struct clients *clients, struct client_list *list, uint32_t slot)
+{
+	const struct client *client = &clients->slots[slot];
+
+	if (client->prev == CLIENT_NONE)
+		list->head = client->next;
+	else
+		clients->slots[client->prev].next = client->next;
+	if (client->next == CLIENT_NONE)
+		list->tail = client->prev;
+	else
+		clients->slots[client->next].prev = client->prev;
+	list->count--;
+}
+
+void
+clients_move(struct clients *clients, uint32_t slot, enum client_phase phase)
+{
+	struct client *client = &clients->slots[slot];
+
+	if (places[client->phase].list)
+		list_unlink(clients, &clients->list[client->phase], slot);
+	if (places[client->phase].deadline)
+		heap_remove(clients, slot);
+	client->phase = (uint8_t)phase;
+	if (places[phase].list)
+		list_push(clients, &clients->list[phase], slot);
+	if (places[phase].deadline)
+		heap_add(clients, slot);
+}
+
+void
+clients_remove(struct clients *clients, uint32_t slot)
+{
+	clients_move(clients, slot, CLIENT_FREE);
+	clients->slots[slot].next = clients->free;
+	clients->free = slot;
+}
+
+void
+clients_hint(struct clients *clients, uint32_t slot)
+{
+	pid_t pid = clients->slots[slot].pid;
+
+	clients->hints[(uint32_t)pid % CLIENT_HINTS] = slot;
+}
+
+uint32_t
+clients_find(const struct clients *clients, pid_t pid)
+{
+	uint32_t slot = clients->hints[(uint32_t)pid % CLIENT_HINTS];
+	const struct client *client = &clients->slots[slot];
+
+	return client->phase >= CLIENT_YOUNG && client->pid == pid ?
+	    slot :
+	    CLIENT_NONE;
 }

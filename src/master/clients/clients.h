@@ -14,21 +14,22 @@
 
 #define CLIENT_NONE UINT32_MAX
 
-/* In the order in which a client passes through them. */
-enum client_state {
+/* In the order in which a client passes through them; clients_move(). */
+enum client_phase {
 	CLIENT_FREE,
 	CLIENT_WAITING, /* accepted; no spawner has it yet, or its spawner died */
 	CLIENT_HANDED, /* a spawner has it; not cloned, as far as we know */
 	CLIENT_YOUNG, /* it has a child, asked after by wait4(pid) in turn */
-	CLIENT_OLD, /* its child is watched by pidfd if there is a descriptor to
-		     * spare, its deadline by the heap */
-	CLIENT_CLOSING, /* its child has ended; closing.h; in the heap too */
+	CLIENT_WATCHED, /* its child is old, and watched by pidfd */
+	CLIENT_UNWATCHED, /* old too: there is no descriptor for that */
+	CLIENT_CLOSING, /* its child has ended; close.h */
+	CLIENT_PHASES
 };
 
 /* Why we sent its child a signal. */
 enum client_ending { ENDING_NOT, ENDING_DEADLINE, ENDING_SHUTDOWN };
 
-/* What closing.c knows of a client that is being seen off. */
+/* What close.c knows of a client whose connection is being closed. */
 struct closing {
 	bool watched; /* its socket is in the epoll set */
 	bool ended; /* it has sent its end of stream */
@@ -43,8 +44,8 @@ struct client {
 	int fd; /* our copy, kept until it is closed */
 	int pidfd; /* -1: none */
 	pid_t pid; /* 0: no child yet, or no more */
-	uint32_t row; /* of struct stats */
-	uint8_t state; /* enum client_state */
+	uint32_t row; /* of struct counters */
+	uint8_t phase; /* enum client_phase; only clients_move() writes it */
 	uint8_t ending; /* enum client_ending */
 	uint8_t log; /* enum conf_log_clients */
 	uint32_t session; /* of the running plan, until a spawner has it */
@@ -61,11 +62,12 @@ struct client {
 	uint64_t generation; /* of the spawner that it was handed to last */
 	int64_t accepted; /* clock_now() */
 	int64_t expires; /* clock_now() when timeouts.session is over */
-	int64_t deadline; /* clock_now() of the next step against it */
+	int64_t deadline; /* clock_now() of the next step against it, in a phase
+			   * that has one */
 	struct addr peer;
 	struct addr local; /* the address that it came to */
 	uint32_t next, prev; /* of its list; next also of the free list */
-	uint32_t heap; /* its place in the heap, when old or closing */
+	uint32_t heap; /* its place in the heap, in a phase with a deadline */
 	int64_t cpu_us; /* of its child, when that has ended */
 	struct closing closing;
 };
@@ -81,10 +83,8 @@ struct clients {
 	uint32_t free; /* the one freed last comes first */
 	uint32_t used; /* slots from here on were never used */
 	uint64_t last_id;
-	struct client_list waiting;
-	struct client_list young;
-	struct client_list unwatched; /* the old without a pidfd */
-	uint32_t *heap; /* the old and the closing, the nearest deadline first */
+	struct client_list list[CLIENT_PHASES]; /* of the phases that have one */
+	uint32_t *heap; /* those with a deadline, the nearest first */
 	uint32_t n_heap;
 	uint32_t *hints; /* CLIENT_HINTS slots, by pid */
 };
@@ -98,26 +98,27 @@ int clients_init(struct clients *clients);
 /* Closes the clients that still wait, and frees the tables. */
 void clients_free(struct clients *clients);
 
-/* A new slot: a fresh id, no child, no list.  CLIENT_NONE when all are used. */
+/* A new slot, in CLIENT_FREE until it is moved: a fresh id, no child.
+ * CLIENT_NONE when all are used. */
 uint32_t clients_add(struct clients *clients);
 
-/* Gives the slot back.  It must be in no list and not in the heap. */
+/* Gives the slot back, whatever its phase. */
 void clients_remove(struct clients *clients, uint32_t slot);
 
-void clients_push(
-    struct clients *clients, struct client_list *list, uint32_t slot);
-void clients_unlink(
-    struct clients *clients, struct client_list *list, uint32_t slot);
+/*
+ * The one place where a phase changes: takes the slot from where its phase has
+ * it, and puts it at the end of the new phase's list and into the heap, as a
+ * table in clients.c says.  client->deadline is set before, for a phase that has
+ * one.  The same phase again: to the end of its list, or a new deadline.
+ */
+void clients_move(
+    struct clients *clients, uint32_t slot, enum client_phase phase);
 
 /* Notes that the slot's child is client->pid. */
 void clients_hint(struct clients *clients, uint32_t slot);
 
 /* The slot whose child has that pid, as far as is known; else CLIENT_NONE. */
 uint32_t clients_find(const struct clients *clients, pid_t pid);
-
-/* Puts the slot into the heap by its deadline, or takes it out. */
-void clients_schedule(struct clients *clients, uint32_t slot);
-void clients_unschedule(struct clients *clients, uint32_t slot);
 
 /* The scheduled slot whose deadline is nearest, CLIENT_NONE when none is. */
 uint32_t clients_next_due(const struct clients *clients);

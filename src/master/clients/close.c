@@ -17,7 +17,7 @@
 #include "master/clients/drain.h"
 #include "master/system/events.h"
 #include "master/clients/finish.h"
-#include "master/server.h"
+#include "master/clients/service.h"
 
 /* A client may say this much that nobody reads before we stop reading it:
  * a talkative one (1 MB of headers) must get its clean end, a flood must not. */
@@ -40,35 +40,33 @@ struct view {
 };
 
 static bool
-watch(const struct server *server, uint32_t slot)
+watch(const struct service *service, uint32_t slot)
 {
-	struct client *client = &server->clients.slots[slot];
+	struct client *client = &service->clients.slots[slot];
 
 	client->closing.watched =
-	    event_add(server->epoll, client->fd, EVENT_CLIENT, slot) == 0;
+	    event_add(service->epoll, client->fd, EVENT_CLIENT, slot) == 0;
 	return client->closing.watched;
 }
 
 /* Explicitly: a spawner that is stuck may have a copy of the descriptor, and
  * closing ours would then not end the watch. */
 static void
-unwatch(struct server *server, struct client *client)
+unwatch(struct service *service, struct client *client)
 {
 	if (client->closing.watched)
-		epoll_ctl(server->epoll, EPOLL_CTL_DEL, client->fd, NULL);
+		epoll_ctl(service->epoll, EPOLL_CTL_DEL, client->fd, NULL);
 	client->closing.watched = false;
 }
 
 static void
-end(struct server *server, uint32_t slot, enum outcome outcome,
+end(struct service *service, uint32_t slot, enum outcome outcome,
     const struct view *view, int64_t now)
 {
-	struct client *client = &server->clients.slots[slot];
+	struct client *client = &service->clients.slots[slot];
 
-	unwatch(server, client);
-	if (client->state == CLIENT_CLOSING)
-		clients_unschedule(&server->clients, slot);
-	finish(server, slot, outcome, &view->info, now);
+	unwatch(service, client);
+	finish(service, slot, outcome, &view->info, now);
 }
 
 /* True while it makes sense to read. */
@@ -166,59 +164,56 @@ judge(struct client *client, const struct view *view, int64_t now,
 
 /* Until the deadline, or until the client says something. */
 static void
-wait_for(struct server *server, uint32_t slot, int64_t next)
+wait_for(struct service *service, uint32_t slot, int64_t next)
 {
-	struct client *client = &server->clients.slots[slot];
+	struct client *client = &service->clients.slots[slot];
 
-	if (client->state == CLIENT_CLOSING)
-		clients_unschedule(&server->clients, slot);
-	client->state = CLIENT_CLOSING;
-	client->deadline = next < client->expires ? next : client->expires;
-	clients_schedule(&server->clients, slot);
+	client->deadline = clock_earlier(next, client->expires);
+	clients_move(&service->clients, slot, CLIENT_CLOSING);
 }
 
 void
-closing_look(struct server *server, uint32_t slot, int64_t now)
+close_look(struct service *service, uint32_t slot, int64_t now)
 {
-	struct client *client = &server->clients.slots[slot];
+	struct client *client = &service->clients.slots[slot];
 	struct view view = view_of(client);
 	enum outcome outcome;
 	int64_t next;
 
 	if (judge(client, &view, now, &outcome, &next)) {
-		end(server, slot, outcome, &view, now);
+		end(service, slot, outcome, &view, now);
 		return;
 	}
 	if (now >= client->expires) {
-		end(server, slot, OUTCOME_SESSION_TIMEOUT, &view, now);
+		end(service, slot, OUTCOME_SESSION_TIMEOUT, &view, now);
 		return;
 	}
 	if (!is_heard(client))
-		unwatch(server, client);
-	else if (!client->closing.watched && !watch(server, slot)) {
-		end(server, slot, OUTCOME_GREETED, &view, now);
+		unwatch(service, client);
+	else if (!client->closing.watched && !watch(service, slot)) {
+		end(service, slot, OUTCOME_GREETED, &view, now);
 		return;
 	}
-	wait_for(server, slot, next);
+	wait_for(service, slot, next);
 }
 
 void
-closing_begin(struct server *server, uint32_t slot, int64_t now)
+close_begin(struct service *service, uint32_t slot, int64_t now)
 {
-	struct client *client = &server->clients.slots[slot];
+	struct client *client = &service->clients.slots[slot];
 
 	client->closing = (struct closing) {
 		.until = now + client->linger_ms * CLOCK_MS,
 		.unsent = UINT64_MAX,
 	};
-	closing_look(server, slot, now);
+	close_look(service, slot, now);
 }
 
 void
-closing_cut(struct server *server, uint32_t slot, int64_t now)
+close_cut(struct service *service, uint32_t slot, int64_t now)
 {
-	struct view view = view_of(&server->clients.slots[slot]);
+	struct view view = view_of(&service->clients.slots[slot]);
 
-	end(server, slot, view.unsent == 0 ? OUTCOME_GREETED : OUTCOME_KILLED,
+	end(service, slot, view.unsent == 0 ? OUTCOME_GREETED : OUTCOME_KILLED,
 	    &view, now);
 }

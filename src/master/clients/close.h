@@ -8,16 +8,16 @@
 
 #include <stdint.h>
 
-struct server;
+struct service;
 
 /* The child of the slot's client has given all of the greeting to the kernel,
- * and has ended; the client is in no list and not in the heap. */
-void closing_begin(struct server *server, uint32_t slot, int64_t now);
+ * and has ended. */
+void close_begin(struct service *service, uint32_t slot, int64_t now);
 
 /* The client's socket has something to say, or its deadline has come. */
-void closing_look(struct server *server, uint32_t slot, int64_t now);
+void close_look(struct service *service, uint32_t slot, int64_t now);
 
 /* Ends it now, because the daemon stops. */
-void closing_cut(struct server *server, uint32_t slot, int64_t now);
+void close_cut(struct service *service, uint32_t slot, int64_t now);
 
 #endif

@@ -4,13 +4,12 @@
 #include "master/clients/counters.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "master/system/log.h"
+#include "master/system/log_event.h"
 
 static const char *const refusal_names[REFUSAL_COUNT] = {
 	[REFUSAL_BUSY] = "busy",
@@ -28,34 +27,34 @@ refusal_name(enum refusal refusal)
 }
 
 /* A row without a name is free. */
-static struct stats_row *
-row_of(const struct stats *stats, const char *name)
+static struct counters_row *
+row_of(const struct counters *counters, const char *name)
 {
 	size_t i;
 
-	for (i = 0; i < stats->n_rows; i++)
-		if (strcmp(stats->rows[i].name, name) == 0)
-			return &stats->rows[i];
+	for (i = 0; i < counters->n_rows; i++)
+		if (strcmp(counters->rows[i].name, name) == 0)
+			return &counters->rows[i];
 	return NULL;
 }
 
 int
-stats_prepare(struct stats *stats, const char *const *names, size_t n)
+counters_prepare(struct counters *counters, const char *const *names, size_t n)
 {
-	struct stats_row *rows, *row;
+	struct counters_row *rows, *row;
 	size_t i;
 
 	rows = reallocarray(
-	    stats->rows, stats->n_rows + n, sizeof(*stats->rows));
+	    counters->rows, counters->n_rows + n, sizeof(*counters->rows));
 	if (rows == NULL)
 		return -1;
-	stats->rows = rows;
+	counters->rows = rows;
 	for (i = 0; i < n; i++) {
-		if (row_of(stats, names[i]) != NULL)
+		if (row_of(counters, names[i]) != NULL)
 			continue;
-		row = row_of(stats, "");
+		row = row_of(counters, "");
 		if (row == NULL)
-			row = &stats->rows[stats->n_rows++];
+			row = &counters->rows[counters->n_rows++];
 		memset(row, 0, sizeof(*row));
 		row->session = -1;
 		snprintf(row->name, sizeof(row->name), "%s", names[i]);
@@ -64,108 +63,106 @@ stats_prepare(struct stats *stats, const char *const *names, size_t n)
 }
 
 void
-stats_use(struct stats *stats, const char *const *names, size_t n)
+counters_use(struct counters *counters, const char *const *names, size_t n)
 {
 	size_t i;
 
-	for (i = 0; i < stats->n_rows; i++)
-		stats->rows[i].session = -1;
+	for (i = 0; i < counters->n_rows; i++)
+		counters->rows[i].session = -1;
 	for (i = 0; i < n; i++)
-		stats->rows[stats_find(stats, names[i])].session = (int)i;
-	stats_tidy(stats);
+		counters->rows[counters_find(counters, names[i])].session = (int)i;
+	counters_tidy(counters);
 }
 
 size_t
-stats_find(const struct stats *stats, const char *name)
+counters_find(const struct counters *counters, const char *name)
 {
-	const struct stats_row *row = row_of(stats, name);
+	const struct counters_row *row = row_of(counters, name);
 
 	assert(row != NULL);
-	return (size_t)(row - stats->rows);
+	return (size_t)(row - counters->rows);
 }
 
 void
-stats_tidy(struct stats *stats)
+counters_tidy(struct counters *counters)
 {
-	struct stats_row *row;
+	struct counters_row *row;
 	size_t i, j;
 
-	for (i = 0; i < stats->n_rows; i++) {
-		row = &stats->rows[i];
+	for (i = 0; i < counters->n_rows; i++) {
+		row = &counters->rows[i];
 		if (row->session != -1 || row->live != 0)
 			continue;
-		stats->gone.accepted += row->accepted;
+		counters->gone.accepted += row->accepted;
 		for (j = 0; j < REFUSAL_COUNT; j++)
-			stats->gone.refused[j] += row->refused[j];
+			counters->gone.refused[j] += row->refused[j];
 		for (j = 0; j < OUTCOME_COUNT; j++)
-			stats->gone.ended[j] += row->ended[j];
+			counters->gone.ended[j] += row->ended[j];
 		memset(row, 0, sizeof(*row));
 		row->session = -1;
 	}
 }
 
 void
-stats_accept(struct stats *stats, size_t row)
+counters_accept(struct counters *counters, size_t row)
 {
-	stats->rows[row].accepted++;
-	stats->rows[row].live++;
-	stats->live++;
+	counters->rows[row].accepted++;
+	counters->rows[row].live++;
+	counters->live++;
 }
 
 void
-stats_refuse(struct stats *stats, size_t row, enum refusal why)
+counters_refuse(struct counters *counters, size_t row, enum refusal why)
 {
-	stats->rows[row].refused[why]++;
-	stats->rows[row].live--;
-	stats->live--;
+	counters->rows[row].refused[why]++;
+	counters->rows[row].live--;
+	counters->live--;
 }
 
 void
-stats_end(struct stats *stats, size_t row, enum outcome how)
+counters_end(struct counters *counters, size_t row, enum outcome how)
 {
-	stats->rows[row].ended[how]++;
-	stats->rows[row].live--;
-	stats->live--;
+	counters->rows[row].ended[how]++;
+	counters->rows[row].live--;
+	counters->live--;
 }
+
+/* accepted, live, then a field for each reason and each outcome. */
+#define ROW_FIELDS (3 + REFUSAL_COUNT + OUTCOME_COUNT)
+#define ROW_KEY_MAX 40
 
 static void
-row_log(const struct stats_row *row, const char *name)
+row_log(const struct counters_row *row, const char *name)
 {
-	char text[LOG_LINE_MAX];
-	size_t n, i;
+	char keys[ROW_FIELDS][ROW_KEY_MAX];
+	struct log_field fields[ROW_FIELDS] = {
+		LOG_WORD("listener", name),
+		LOG_NUMBER("accepted", row->accepted),
+		LOG_NUMBER("live", row->live),
+	};
+	size_t n = 3, i;
 
-	n = (size_t)snprintf(text, sizeof(text),
-	    "counters listener=%s accepted=%" PRIu64 " live=%" PRIu32, name,
-	    row->accepted, row->live);
-	for (i = 0; i < REFUSAL_COUNT && n < sizeof(text); i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n,
-		    " refused_%s=%" PRIu64, refusal_name((enum refusal)i),
-		    row->refused[i]);
-	for (i = 0; i < OUTCOME_COUNT && n < sizeof(text); i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n,
-		    " ended_%s=%" PRIu64, outcome_name((enum outcome)i),
-		    row->ended[i]);
-	log_line(LOG_INFO, "%s", text);
+	for (i = 0; i < REFUSAL_COUNT; i++, n++) {
+		snprintf(keys[n], ROW_KEY_MAX, "refused_%s",
+		    refusal_name((enum refusal)i));
+		fields[n] = LOG_NUMBER(keys[n], row->refused[i]);
+	}
+	for (i = 0; i < OUTCOME_COUNT; i++, n++) {
+		snprintf(keys[n], ROW_KEY_MAX, "ended_%s",
+		    outcome_name((enum outcome)i));
+		fields[n] = LOG_NUMBER(keys[n], row->ended[i]);
+	}
+	log_event_write(LOG_INFO, "counters", fields, n);
 }
 
 void
-stats_log(const struct stats *stats)
+counters_log(const struct counters *counters)
 {
 	size_t i;
 
-	for (i = 0; i < stats->n_rows; i++)
-		if (stats->rows[i].name[0] != '\0')
-			row_log(&stats->rows[i], stats->rows[i].name);
-	if (stats->gone.accepted > 0)
-		row_log(&stats->gone, "-");
-	log_line(LOG_INFO,
-	    "counters live=%" PRIu32 " sent_bytes=%" PRIu64
-	    " child_cpu_us=%" PRIu64 " accept_failures=%" PRIu64
-	    " fork_failures=%" PRIu64 " spawner_starts=%" PRIu64
-	    " reloads_ok=%" PRIu64 " reloads_failed=%" PRIu64
-	    " log_dropped=%" PRIu64,
-	    stats->live, stats->sent_bytes, stats->cpu_us,
-	    stats->accept_failures, stats->fork_failures,
-	    stats->spawner_starts, stats->reloads_ok, stats->reloads_failed,
-	    log_dropped());
+	for (i = 0; i < counters->n_rows; i++)
+		if (counters->rows[i].name[0] != '\0')
+			row_log(&counters->rows[i], counters->rows[i].name);
+	if (counters->gone.accepted > 0)
+		row_log(&counters->gone, "-");
 }

@@ -1,6 +1,6 @@
 /* What has been counted, by listener. */
-#ifndef MASTER_STATS_H
-#define MASTER_STATS_H
+#ifndef MASTER_CLIENTS_COUNTERS_H
+#define MASTER_CLIENTS_COUNTERS_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,12 +21,12 @@ enum refusal {
 /* The reason's name as it stands in logs and metrics; static text. */
 const char *refusal_name(enum refusal refusal);
 
-#define STATS_NAME_MAX 64 /* bytes of a listener's name, and the schema's */
+#define COUNTERS_NAME_MAX 64 /* bytes of a listener's name, and the schema's */
 
 /* One listener's counters since the start, over all reloads:
  * accepted = sum of refused + sum of ended + live. */
-struct stats_row {
-	char name[STATS_NAME_MAX + 1];
+struct counters_row {
+	char name[COUNTERS_NAME_MAX + 1];
 	int session; /* index in the running configuration, -1: not in it */
 	uint32_t live; /* accepted, and neither refused nor ended yet */
 	uint64_t accepted;
@@ -35,44 +35,43 @@ struct stats_row {
 };
 
 /* Start with all zero. */
-struct stats {
-	struct stats_row *rows;
+struct counters {
+	struct counters_row *rows;
 	size_t n_rows;
-	struct stats_row gone; /* sum of listeners that are no more */
+	struct counters_row gone; /* sum of listeners that are no more */
 	uint32_t live; /* of all listeners */
 	uint64_t sent_bytes;
 	uint64_t cpu_us; /* of children that have ended */
 	uint64_t accept_failures;
 	uint64_t fork_failures;
-	uint64_t spawner_starts;
 	uint64_t reloads_ok;
 	uint64_t reloads_failed;
 };
 
 /*
  * Makes rows for the names that have none yet; n more allocations at most.
- * Rows keep their index until stats_use().  Returns 0, or -1 when out of
+ * Rows keep their index until counters_use().  Returns 0, or -1 when out of
  * memory; then nothing has changed for the rows in use.
  */
-int stats_prepare(struct stats *stats, const char *const *names, size_t n);
+int counters_prepare(struct counters *counters, const char *const *names, size_t n);
 
 /*
  * Makes names the running ones: row->session becomes the index in names.
- * stats_prepare() was called with them.
+ * counters_prepare() was called with them.
  */
-void stats_use(struct stats *stats, const char *const *names, size_t n);
+void counters_use(struct counters *counters, const char *const *names, size_t n);
 
 /* The row of that name; there must be one. */
-size_t stats_find(const struct stats *stats, const char *name);
+size_t counters_find(const struct counters *counters, const char *name);
 
-/* A row that is neither in use nor has clients is folded into stats->gone. */
-void stats_tidy(struct stats *stats);
+/* A row that is neither in use nor has clients is folded into counters->gone. */
+void counters_tidy(struct counters *counters);
 
-void stats_accept(struct stats *stats, size_t row);
-void stats_refuse(struct stats *stats, size_t row, enum refusal why);
-void stats_end(struct stats *stats, size_t row, enum outcome how);
+void counters_accept(struct counters *counters, size_t row);
+void counters_refuse(struct counters *counters, size_t row, enum refusal why);
+void counters_end(struct counters *counters, size_t row, enum outcome how);
 
-/* Logs all counters, a line for each listener and one for the daemon. */
-void stats_log(const struct stats *stats);
+/* Logs a line for each listener. */
+void counters_log(const struct counters *counters);
 
 #endif

@@ -9,13 +9,13 @@
 
 #include <linux/tcp.h>
 
-#include <inttypes.h>
 #include <unistd.h>
 
 #include "master/system/clock.h"
 #include "master/config/conf.h"
+#include "master/clients/fields.h"
 #include "master/clients/gate.h"
-#include "master/server.h"
+#include "master/clients/service.h"
 
 /* What the client acknowledged; the end of stream counts one in TCP_INFO. */
 static uint64_t
@@ -27,24 +27,21 @@ bytes_of(const struct client *client, const struct tcp_info *info)
 }
 
 static void
-client_log(const struct server *server, const struct client *client,
+client_log(const struct service *service, const struct client *client,
     enum outcome outcome, uint64_t bytes, int64_t duration)
 {
-	char source[ADDR_TEXT_MAX], destination[ADDR_TEXT_MAX];
+	struct fields fields;
 	bool bug = outcome == OUTCOME_VIOLATION || outcome == OUTCOME_CRASHED;
 
 	if (client->log == CONF_CLIENTS_NONE ||
 	    (client->log == CONF_CLIENTS_ERRORS && outcome == OUTCOME_GREETED))
 		return;
-	log_line(bug ? LOG_ERR : LOG_INFO,
-	    "client id=%" PRIu64
-	    " listener=%s src=%s sport=%u dst=%s dport=%u outcome=%s "
-	    "bytes=%" PRIu64 " duration_ms=%" PRId64 " cpu_us=%" PRId64,
-	    client->id, server->stats.rows[client->row].name,
-	    addr_format(&client->peer, source), (unsigned)client->peer.port,
-	    addr_format(&client->local, destination),
-	    (unsigned)client->local.port, outcome_name(outcome), bytes,
-	    duration / CLOCK_MS, client->cpu_us);
+	log_event(bug ? LOG_ERR : LOG_INFO, "client",
+	    CLIENT_FIELDS(service, client, &fields),
+	    LOG_WORD("outcome", outcome_name(outcome)),
+	    LOG_NUMBER("bytes", bytes),
+	    LOG_SIGNED("duration_ms", duration / CLOCK_MS),
+	    LOG_SIGNED("cpu_us", client->cpu_us));
 }
 
 /*
@@ -63,17 +60,17 @@ connection_close(int fd, const struct tcp_info *info, enum outcome outcome)
 }
 
 void
-finish(struct server *server, uint32_t slot, enum outcome outcome,
+finish(struct service *service, uint32_t slot, enum outcome outcome,
     const struct tcp_info *info, int64_t now)
 {
-	struct client *client = &server->clients.slots[slot];
+	struct client *client = &service->clients.slots[slot];
 	uint64_t bytes = bytes_of(client, info);
 
 	connection_close(client->fd, info, outcome);
-	server->stats.sent_bytes += bytes;
-	server->stats.cpu_us += (uint64_t)client->cpu_us;
-	gate_release(server, client);
-	stats_end(&server->stats, client->row, outcome);
-	client_log(server, client, outcome, bytes, now - client->accepted);
-	clients_remove(&server->clients, slot);
+	service->counters.sent_bytes += bytes;
+	service->counters.cpu_us += (uint64_t)client->cpu_us;
+	gate_release(service, client);
+	counters_end(&service->counters, client->row, outcome);
+	client_log(service, client, outcome, bytes, now - client->accepted);
+	clients_remove(&service->clients, slot);
 }

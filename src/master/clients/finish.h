@@ -6,7 +6,7 @@
 
 #include "shared/outcome.h"
 
-struct server;
+struct service;
 struct tcp_info;
 
 /*
@@ -14,7 +14,7 @@ struct tcp_info;
  * in the heap, has that outcome; info is of its socket.  The socket is closed
  * and the slot free.
  */
-void finish(struct server *server, uint32_t slot, enum outcome outcome,
+void finish(struct service *service, uint32_t slot, enum outcome outcome,
     const struct tcp_info *info, int64_t now);
 
 #endif

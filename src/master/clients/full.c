@@ -5,7 +5,8 @@
 
 #include "master/system/clock.h"
 #include "master/config/conf.h"
-#include "master/server.h"
+#include "master/clients/service.h"
+#include "master/system/log_event.h"
 
 /* "full" is over when a tenth of max_clients has been free for so long: the log
  * must not hear of every client that comes and goes at the limit. */
@@ -14,45 +15,45 @@
 #define FULL_OVER_AFTER CLOCK_SECOND
 
 static void
-begin(struct server *server, const char *listener, uint32_t live,
+begin(struct service *service, const char *listener, uint32_t live,
     int64_t limit)
 {
-	server->full.over_at = CLOCK_NEVER;
-	if (server->full.said)
+	service->full.over_at = CLOCK_NEVER;
+	if (service->full.said)
 		return;
-	server->full.said = true;
-	log_line(LOG_WARNING, "full listener=%s clients=%u max_clients=%d",
-	    listener, (unsigned)live, (int)limit);
+	service->full.said = true;
+	log_event(LOG_WARNING, "full", LOG_WORD("listener", listener),
+	    LOG_NUMBER("clients", live), LOG_SIGNED("max_clients", limit));
 }
 
 void
-full_note(struct server *server, const struct listener *listener,
+full_note(struct service *service, const struct listener *listener,
     const struct conf_limits *limits)
 {
-	const struct stats_row *row = &server->stats.rows[listener->row];
+	const struct counters_row *row = &service->counters.rows[listener->row];
 
-	if (limits == &server->conf->limits)
-		begin(server, "-", server->stats.live,
+	if (limits == &service->setup->conf->limits)
+		begin(service, "-", service->counters.live,
 		    limits->max_clients);
 	else
-		begin(server, row->name, row->live, limits->max_clients);
+		begin(service, row->name, row->live, limits->max_clients);
 }
 
 /* True when no listener is at its limit any more, by a margin. */
 static bool
-has_room(const struct server *server)
+has_room(const struct service *service)
 {
-	const struct stats *stats = &server->stats;
-	const struct conf *conf = server->conf;
+	const struct counters *counters = &service->counters;
+	const struct conf *conf = service->setup->conf;
 	size_t i;
 
-	if (stats->live > conf->limits.max_clients * FULL_OVER_NUMERATOR /
+	if (counters->live > conf->limits.max_clients * FULL_OVER_NUMERATOR /
 		FULL_OVER_DENOMINATOR)
 		return false;
-	for (i = 0; i < stats->n_rows; i++)
-		if (stats->rows[i].session != -1 &&
-		    stats->rows[i].live >
-			conf->listener[stats->rows[i].session]
+	for (i = 0; i < counters->n_rows; i++)
+		if (counters->rows[i].session != -1 &&
+		    counters->rows[i].live >
+			conf->listener[counters->rows[i].session]
 				.limits.max_clients *
 			    FULL_OVER_NUMERATOR / FULL_OVER_DENOMINATOR)
 			return false;
@@ -60,17 +61,17 @@ has_room(const struct server *server)
 }
 
 void
-full_step(struct server *server, int64_t now)
+full_step(struct service *service, int64_t now)
 {
-	if (!server->full.said)
+	if (!service->full.said)
 		return;
-	if (!has_room(server)) {
-		server->full.over_at = CLOCK_NEVER;
-	} else if (server->full.over_at == CLOCK_NEVER) {
-		server->full.over_at = now + FULL_OVER_AFTER;
-	} else if (now >= server->full.over_at) {
-		server->full.said = false;
-		log_line(LOG_WARNING, "full ended clients=%u",
-		    (unsigned)server->stats.live);
+	if (!has_room(service)) {
+		service->full.over_at = CLOCK_NEVER;
+	} else if (service->full.over_at == CLOCK_NEVER) {
+		service->full.over_at = now + FULL_OVER_AFTER;
+	} else if (now >= service->full.over_at) {
+		service->full.said = false;
+		log_event(LOG_WARNING, "full ended",
+		    LOG_NUMBER("clients", service->counters.live));
 	}
 }

@@ -5,9 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "master/system/clock.h"
+
 struct conf_limits;
 struct listener;
-struct server;
+struct service;
 
 struct full {
 	bool said;
@@ -16,10 +18,17 @@ struct full {
 
 /* The limits, the daemon's or that listener's, are reached: says so, unless it
  * has been said. */
-void full_note(struct server *server, const struct listener *listener,
+void full_note(struct service *service, const struct listener *listener,
     const struct conf_limits *limits);
 
+/* clock_now() at which full_step() has something to say, CLOCK_NEVER. */
+static inline int64_t
+full_wakeup(const struct full *full)
+{
+	return full->said ? full->over_at : CLOCK_NEVER;
+}
+
 /* Says that it is over, once it has been for some time; sets over_at. */
-void full_step(struct server *server, int64_t now);
+void full_step(struct service *service, int64_t now);
 
 #endif

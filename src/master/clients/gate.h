@@ -1,4 +1,4 @@
-/* The decision of admit.h, made about the clients of the server. */
+/* The decision of admit.h, made about the clients of the service. */
 #ifndef MASTER_GATE_H
 #define MASTER_GATE_H
 
@@ -8,15 +8,15 @@
 struct client;
 struct conf_limits;
 struct listener;
-struct server;
+struct service;
 
 /* Makes the running configuration that of the decisions too; clients who live
  * are counted anew by it. */
-void gate_configure(struct server *server, int64_t now);
+void gate_configure(struct service *service, int64_t now);
 
 /* The limits whose max_clients a client of the listener would break; NULL. */
 const struct conf_limits *gate_full(
-    const struct server *server, const struct listener *listener);
+    const struct service *service, const struct listener *listener);
 
 /*
  * Decides about the client that is in the slot, and counted in its listener's
@@ -24,10 +24,10 @@ const struct conf_limits *gate_full(
  * session; or it is refused, and the slot is free.  Returns true when it is let
  * in.
  */
-bool gate_pass(struct server *server, uint32_t slot,
+bool gate_pass(struct service *service, uint32_t slot,
     const struct conf_limits *full, int64_t now);
 
 /* The client ends: it counts no more for its source. */
-void gate_release(struct server *server, struct client *client);
+void gate_release(struct service *service, struct client *client);
 
 #endif

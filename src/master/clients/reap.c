@@ -22,8 +22,9 @@
 #include "master/system/clock.h"
 #include "master/clients/close.h"
 #include "master/system/events.h"
+#include "master/generations/generation.h"
 #include "master/clients/finish.h"
-#include "master/server.h"
+#include "master/clients/service.h"
 
 /* A miss of wait4(pid) costs 0.4 us: so many in one pass are not felt. */
 #define PASS_MISSES 8
@@ -58,47 +59,34 @@ cpu_of(const struct rusage *usage)
 	    usage->ru_utime.tv_usec + usage->ru_stime.tv_usec;
 }
 
-/* Where its child is asked after, when no descriptor watches that. */
-static struct client_list *
-list_of(struct server *server, const struct client *client)
-{
-	return client->state == CLIENT_YOUNG ? &server->clients.young :
-					       &server->clients.unwatched;
-}
-
 /* Its child has ended: what that means for the client. */
 static void
-ended(struct server *server, uint32_t slot, int status, int64_t now)
+ended(struct service *service, uint32_t slot, int status, int64_t now)
 {
-	struct client *client = &server->clients.slots[slot];
+	struct client *client = &service->clients.slots[slot];
 	enum outcome outcome = outcome_of(client, status);
 	struct tcp_info info = { 0 };
 	socklen_t length = sizeof(info);
 
-	if (client->state == CLIENT_OLD)
-		clients_unschedule(&server->clients, slot);
 	if (client->pidfd != -1)
 		close(client->pidfd);
-	else
-		clients_unlink(
-		    &server->clients, list_of(server, client), slot);
 	client->pidfd = -1;
 	client->pid = 0;
 	if (outcome == OUTCOME_VIOLATION || outcome == OUTCOME_CRASHED)
-		generation_crashed(server, client->generation);
+		generation_crashed(service->generation, client->generation);
 	if (outcome == OUTCOME_GREETED) {
-		closing_begin(server, slot, now);
+		close_begin(service, slot, now);
 		return;
 	}
 	getsockopt(client->fd, IPPROTO_TCP, TCP_INFO, &info, &length);
-	finish(server, slot, outcome, &info, now);
+	finish(service, slot, outcome, &info, now);
 }
 
 /* Reaps the slot's child if it has ended.  False when it lives. */
 static bool
-try_reap(struct server *server, uint32_t slot, int64_t now)
+try_reap(struct service *service, uint32_t slot, int64_t now)
 {
-	struct client *client = &server->clients.slots[slot];
+	struct client *client = &service->clients.slots[slot];
 	struct rusage usage = { 0 };
 	int status = SIGKILL; /* as if killed, should it not be ours */
 	pid_t pid = wait4(client->pid, &status, WNOHANG, &usage);
@@ -106,31 +94,31 @@ try_reap(struct server *server, uint32_t slot, int64_t now)
 	if (pid == 0 || (pid == -1 && errno == EINTR))
 		return false;
 	client->cpu_us = cpu_of(&usage);
-	ended(server, slot, status, now);
+	ended(service, slot, status, now);
 	return true;
 }
 
 void
-reaper_hint(struct server *server, pid_t pid, int64_t now)
+reap_hint(struct service *service, pid_t pid, int64_t now)
 {
-	uint32_t slot = clients_find(&server->clients, pid);
+	uint32_t slot = clients_find(&service->clients, pid);
 
-	server->children_ended = true;
-	if (server->next_pass > now + PASS_RESUME)
-		server->next_pass = now + PASS_RESUME;
+	service->reap.children_ended = true;
+	if (service->reap.next_pass > now + PASS_RESUME)
+		service->reap.next_pass = now + PASS_RESUME;
 	if (slot != CLIENT_NONE)
-		try_reap(server, slot, now);
+		try_reap(service, slot, now);
 }
 
 void
-reaper_child(struct server *server, uint32_t slot, int64_t now)
+reap_child(struct service *service, uint32_t slot, int64_t now)
 {
-	enum client_state state = server->clients.slots[slot].state;
+	enum client_phase phase = service->clients.slots[slot].phase;
 
-	if (state == CLIENT_OLD)
-		try_reap(server, slot, now);
-	else if (state == CLIENT_CLOSING)
-		closing_look(server, slot, now);
+	if (phase == CLIENT_WATCHED)
+		try_reap(service, slot, now);
+	else if (phase == CLIENT_CLOSING)
+		close_look(service, slot, now);
 }
 
 /* ---------------------------------------------------------------- growing old */
@@ -138,10 +126,10 @@ reaper_child(struct server *server, uint32_t slot, int64_t now)
 /* True when clients who are yet to come, the refused and the daemon itself can
  * have a descriptor each if this one, the lowest that was free, is kept. */
 static bool
-is_to_spare(const struct server *server, int fd)
+is_to_spare(const struct service *service, int fd)
 {
-	int64_t wanted = server->conf->limits.max_clients -
-	    server->stats.live + BUDGET_OTHER_FILES;
+	int64_t wanted = service->setup->conf->limits.max_clients -
+	    service->counters.live + BUDGET_OTHER_FILES;
 	struct rlimit limit;
 
 	return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
@@ -150,15 +138,15 @@ is_to_spare(const struct server *server, int fd)
 
 /* Its child's end becomes an event.  False: no descriptor can be had for it. */
 static bool
-watch(struct server *server, uint32_t slot)
+watch(struct service *service, uint32_t slot)
 {
-	struct client *client = &server->clients.slots[slot];
+	struct client *client = &service->clients.slots[slot];
 	int fd = pidfd_open(client->pid, 0);
 
 	if (fd == -1)
 		return false;
-	if (!is_to_spare(server, fd) ||
-	    event_add(server->epoll, fd, EVENT_CLIENT, slot) == -1) {
+	if (!is_to_spare(service, fd) ||
+	    event_add(service->epoll, fd, EVENT_CLIENT, slot) == -1) {
 		close(fd);
 		return false;
 	}
@@ -168,109 +156,103 @@ watch(struct server *server, uint32_t slot)
 
 /* From now on its deadline is in the heap. */
 static void
-grow_old(struct server *server, uint32_t slot)
+grow_old(struct service *service, uint32_t slot)
 {
-	struct clients *clients = &server->clients;
+	struct clients *clients = &service->clients;
 	struct client *client = &clients->slots[slot];
 
-	clients_unlink(clients, &clients->young, slot);
-	client->state = CLIENT_OLD;
 	client->deadline = client->expires + DEADLINE_GRACE;
-	clients_schedule(clients, slot);
-	if (!watch(server, slot))
-		clients_push(clients, &clients->unwatched, slot);
+	clients_move(clients, slot,
+	    watch(service, slot) ? CLIENT_WATCHED : CLIENT_UNWATCHED);
 }
 
 /* The young, the longest unasked first. */
 static void
-ask_young(struct server *server, int64_t now)
+ask_young(struct service *service, int64_t now)
 {
-	struct clients *clients = &server->clients;
+	struct clients *clients = &service->clients;
+	const struct client_list *young = &clients->list[CLIENT_YOUNG];
 	uint32_t left, misses = 0, slot;
 
-	for (left = clients->young.count; left > 0 && misses < PASS_MISSES;
-	     left--) {
-		slot = clients->young.head;
-		if (try_reap(server, slot, now))
+	for (left = young->count; left > 0 && misses < PASS_MISSES; left--) {
+		slot = young->head;
+		if (try_reap(service, slot, now))
 			continue;
 		misses++;
-		if (now - clients->slots[slot].accepted > OLD_AGE) {
-			grow_old(server, slot);
-			continue;
-		}
-		clients_unlink(clients, &clients->young, slot);
-		clients_push(clients, &clients->young, slot);
+		if (now - clients->slots[slot].accepted > OLD_AGE)
+			grow_old(service, slot);
+		else
+			clients_move(clients, slot, CLIENT_YOUNG);
 	}
-	server->next_pass = now + (left > 0 ? PASS_RESUME : PASS_INTERVAL);
+	service->reap.next_pass =
+	    now + (left > 0 ? PASS_RESUME : PASS_INTERVAL);
 }
 
 /* The old for whom there was no descriptor: each of them once after a child has
  * ended, for its signal may have named another one. */
 static void
-ask_unwatched(struct server *server, int64_t now)
+ask_unwatched(struct service *service, int64_t now)
 {
-	struct clients *clients = &server->clients;
+	struct clients *clients = &service->clients;
+	const struct client_list *unwatched = &clients->list[CLIENT_UNWATCHED];
+	struct reap *reap = &service->reap;
 	uint32_t misses = 0, slot;
 	bool spare = true;
 
-	if (server->children_ended)
-		server->unasked = clients->unwatched.count;
-	if (server->unasked > clients->unwatched.count)
-		server->unasked = clients->unwatched.count;
-	if (server->unasked == 0 || now < server->asked + PASS_RESUME)
+	if (reap->children_ended || reap->unasked > unwatched->count)
+		reap->unasked = unwatched->count;
+	if (reap->unasked == 0 || now < reap->asked + PASS_RESUME)
 		return;
-	server->asked = now;
-	for (; server->unasked > 0 && misses < PASS_MISSES; server->unasked--) {
-		slot = clients->unwatched.head;
-		if (try_reap(server, slot, now))
+	reap->asked = now;
+	for (; reap->unasked > 0 && misses < PASS_MISSES; reap->unasked--) {
+		slot = unwatched->head;
+		if (try_reap(service, slot, now))
 			continue;
 		misses++;
-		clients_unlink(clients, &clients->unwatched, slot);
-		spare = spare && watch(server, slot);
-		if (!spare)
-			clients_push(clients, &clients->unwatched, slot);
+		spare = spare && watch(service, slot);
+		clients_move(clients, slot,
+		    spare ? CLIENT_WATCHED : CLIENT_UNWATCHED);
 	}
 }
 
 /* ------------------------------------------------------------------- deadlines */
 
 static void
-overdue(struct server *server, uint32_t slot, int64_t now)
+overdue(struct service *service, uint32_t slot, int64_t now)
 {
-	struct client *client = &server->clients.slots[slot];
+	struct client *client = &service->clients.slots[slot];
 	bool first = client->ending == ENDING_NOT;
 
-	if (client->state == CLIENT_CLOSING) {
-		closing_look(server, slot, now);
+	if (client->phase == CLIENT_CLOSING) {
+		close_look(service, slot, now);
 		return;
 	}
 	if (first)
 		client->ending = ENDING_DEADLINE;
 	child_signal(client->pid, first ? SIGTERM : SIGKILL);
-	clients_unschedule(&server->clients, slot);
 	client->deadline = now + TERM_GRACE;
-	clients_schedule(&server->clients, slot);
+	clients_move(&service->clients, slot, (enum client_phase)client->phase);
 }
 
 void
-reaper_step(struct server *server, int64_t now)
+reap_step(struct service *service, int64_t now)
 {
-	const struct clients *clients = &server->clients;
+	const struct clients *clients = &service->clients;
 	uint32_t slot;
 
-	if (clients->young.count > 0 && now >= server->next_pass)
-		ask_young(server, now);
-	ask_unwatched(server, now);
-	server->children_ended = false;
+	if (clients->list[CLIENT_YOUNG].count > 0 && now >= service->reap.next_pass)
+		ask_young(service, now);
+	ask_unwatched(service, now);
+	service->reap.children_ended = false;
 	while ((slot = clients_next_due(clients)) != CLIENT_NONE &&
 	    clients->slots[slot].deadline <= now)
-		overdue(server, slot, now);
+		overdue(service, slot, now);
 }
 
 void
-reaper_signal(struct server *server, uint32_t slot, int signal)
+reap_signal(struct service *service, uint32_t slot, int signal)
 {
-	struct client *client = &server->clients.slots[slot];
+	struct client *client = &service->clients.slots[slot];
 
 	if (client->ending == ENDING_NOT)
 		client->ending = ENDING_SHUTDOWN;
@@ -278,32 +260,30 @@ reaper_signal(struct server *server, uint32_t slot, int signal)
 }
 
 void
-reaper_signal_all(struct server *server, int signal, int64_t now)
+reap_signal_all(struct service *service, int signal, int64_t now)
 {
-	enum client_state state;
 	uint32_t slot;
 
-	for (slot = 0; slot < server->clients.used; slot++) {
-		state = server->clients.slots[slot].state;
-		if (state == CLIENT_YOUNG || state == CLIENT_OLD)
-			reaper_signal(server, slot, signal);
-		else if (state == CLIENT_CLOSING)
-			closing_cut(server, slot, now);
-	}
+	for (slot = 0; slot < service->clients.used; slot++)
+		if (service->clients.slots[slot].phase == CLIENT_CLOSING)
+			close_cut(service, slot, now);
+		else if (service->clients.slots[slot].pid > 0)
+			reap_signal(service, slot, signal);
 }
 
 int64_t
-reaper_wakeup(const struct server *server)
+reap_wakeup(const struct service *service)
 {
-	const struct clients *clients = &server->clients;
+	const struct clients *clients = &service->clients;
+	const struct reap *reap = &service->reap;
 	uint32_t slot = clients_next_due(clients);
 	int64_t when = CLOCK_NEVER;
 
 	if (slot != CLIENT_NONE)
 		when = clients->slots[slot].deadline;
-	if (clients->young.count > 0 && server->next_pass < when)
-		when = server->next_pass;
-	if (server->unasked > 0 && server->asked + PASS_RESUME < when)
-		when = server->asked + PASS_RESUME;
+	if (clients->list[CLIENT_YOUNG].count > 0)
+		when = clock_earlier(when, reap->next_pass);
+	if (reap->unasked > 0)
+		when = clock_earlier(when, reap->asked + PASS_RESUME);
 	return when;
 }

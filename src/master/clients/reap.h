@@ -1,35 +1,44 @@
 /* The end of clients' children: deadline, exit. */
-#ifndef MASTER_REAPER_H
-#define MASTER_REAPER_H
+#ifndef MASTER_CLIENTS_REAP_H
+#define MASTER_CLIENTS_REAP_H
 
 #include <sys/types.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
-struct server;
+struct service;
+
+/* Start with all zero. */
+struct reap {
+	bool children_ended; /* SIGCHLD came since the last step */
+	int64_t next_pass; /* over the young clients, at the latest */
+	uint32_t unasked; /* unwatched clients whose child may have ended */
+	int64_t asked; /* clock_now() when some of them were asked after */
+};
 
 /*
- * Asks after the children of young clients in turn, by pid; bounded.  Those who
+ * Asks after the children of young clients in turn, by pid; bounded.  Those that
  * grow old get a place in the heap of deadlines, and a pidfd if there are
  * descriptors to spare; the others are asked after when any child has ended.
  * wait4(-1) would walk over all of them for each that has ended.
  */
-void reaper_step(struct server *server, int64_t now);
+void reap_step(struct service *service, int64_t now);
 
 /* SIGCHLD came, and names this one of the children that have ended; the kernel
  * does not say how many there are. */
-void reaper_hint(struct server *server, pid_t pid, int64_t now);
+void reap_hint(struct service *service, pid_t pid, int64_t now);
 
 /* The slot's event: its child has ended, or, when that is done, its client says
  * something. */
-void reaper_child(struct server *server, uint32_t slot, int64_t now);
+void reap_child(struct service *service, uint32_t slot, int64_t now);
 
-/* Sends the signal to the slot's child, to all clients' children, because the
- * daemon stops; clients who have no child any more are closed. */
-void reaper_signal(struct server *server, uint32_t slot, int signal);
-void reaper_signal_all(struct server *server, int signal, int64_t now);
+/* Sends the signal to the slot's child, or to the children of all clients,
+ * because the daemon stops; clients that have no child any more are closed. */
+void reap_signal(struct service *service, uint32_t slot, int signal);
+void reap_signal_all(struct service *service, int signal, int64_t now);
 
-/* clock_now() at which reaper_step() has something to do, CLOCK_NEVER. */
-int64_t reaper_wakeup(const struct server *server);
+/* clock_now() at which reap_step() has something to do, CLOCK_NEVER. */
+int64_t reap_wakeup(const struct service *service);
 
 #endif

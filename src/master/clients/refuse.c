@@ -5,43 +5,38 @@
 
 #include <sys/socket.h>
 
-#include <inttypes.h>
 #include <time.h>
 
 #include "master/system/clock.h"
 #include "master/config/conf.h"
+#include "master/clients/fields.h"
 #include "master/clients/gate.h"
-#include "master/server.h"
+#include "master/clients/service.h"
 
 #define REFUSED_LOG_INTERVAL CLOCK_SECOND
 
 static void
-refused_log(struct server *server, const struct client *client,
+refused_log(struct service *service, const struct client *client,
     enum refusal why, int64_t now)
 {
-	char source[ADDR_TEXT_MAX], destination[ADDR_TEXT_MAX];
+	struct fields fields;
 	uint64_t suppressed;
 
 	if (client->log == CONF_CLIENTS_NONE ||
-	    !log_limit_pass(&server->refusals, now, REFUSED_LOG_INTERVAL,
+	    !log_limit_pass(&service->refusals, now, REFUSED_LOG_INTERVAL,
 		&suppressed))
 		return;
-	log_line(LOG_INFO,
-	    "refused id=%" PRIu64
-	    " listener=%s src=%s sport=%u dst=%s dport=%u reason=%s "
-	    "suppressed=%" PRIu64,
-	    client->id, server->stats.rows[client->row].name,
-	    addr_format(&client->peer, source), (unsigned)client->peer.port,
-	    addr_format(&client->local, destination),
-	    (unsigned)client->local.port, refusal_name(why), suppressed);
+	log_event(LOG_INFO, "refused", CLIENT_FIELDS(service, client, &fields),
+	    LOG_WORD("reason", refusal_name(why)),
+	    LOG_NUMBER("suppressed", suppressed));
 }
 
 /* The listener's text for that reason. */
 static size_t
-render(struct server *server, const struct client *client, enum refusal why,
+render(struct service *service, const struct client *client, enum refusal why,
     char *out)
 {
-	const struct stats_row *row = &server->stats.rows[client->row];
+	const struct counters_row *row = &service->counters.rows[client->row];
 	struct greet_values values = {
 		.client = client->peer,
 		.server = client->local,
@@ -53,13 +48,13 @@ render(struct server *server, const struct client *client, enum refusal why,
 		.retry_after = client->retry_after,
 	};
 
-	return messages_render(&server->messages, server->conf, row->session,
-	    why, &values, out);
+	return messages_render(&service->setup->messages, service->setup->conf,
+	    row->session, why, &values, out);
 }
 
 /* One send that does not wait: a new connection's buffer takes all of it. */
 static void
-tell(struct server *server, const struct client *client, enum refusal why)
+tell(struct service *service, const struct client *client, enum refusal why)
 {
 	char rendered[MESSAGE_MAX];
 	const char *text = client->refusal;
@@ -67,7 +62,7 @@ tell(struct server *server, const struct client *client, enum refusal why)
 
 	if (text == NULL) {
 		text = rendered;
-		length = render(server, client, why, rendered);
+		length = render(service, client, why, rendered);
 	}
 	if (length > 0)
 		send(client->fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -75,14 +70,14 @@ tell(struct server *server, const struct client *client, enum refusal why)
 }
 
 void
-refuse(struct server *server, uint32_t slot, enum refusal why, int64_t now)
+refuse(struct service *service, uint32_t slot, enum refusal why, int64_t now)
 {
-	struct client *client = &server->clients.slots[slot];
+	struct client *client = &service->clients.slots[slot];
 
-	gate_release(server, client);
-	stats_refuse(&server->stats, client->row, why);
-	tell(server, client, why);
-	linger_add(&server->linger, client->fd, now);
-	refused_log(server, client, why, now);
-	clients_remove(&server->clients, slot);
+	gate_release(service, client);
+	counters_refuse(&service->counters, client->row, why);
+	tell(service, client, why);
+	linger_add(&service->linger, client->fd, now);
+	refused_log(service, client, why, now);
+	clients_remove(&service->clients, slot);
 }

@@ -6,14 +6,14 @@
 
 #include "master/clients/counters.h"
 
-struct server;
+struct service;
 
 /*
  * Tells the slot's client why it is refused, without waiting; counts and logs
- * it (at most one line a second), leaves its connection to server->linger, and
+ * it (at most one line a second), leaves its connection to service->linger, and
  * frees the slot.  It must be in no list and have no child.
  */
 void refuse(
-    struct server *server, uint32_t slot, enum refusal why, int64_t now);
+    struct service *service, uint32_t slot, enum refusal why, int64_t now);
 
 #endif

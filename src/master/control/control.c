@@ -13,30 +13,33 @@
 
 #include "master/system/clock.h"
 #include "master/system/events.h"
-#include "master/server.h"
+#include "master/control/reload_text.h"
 #include "master/control/status.h"
+#include "master/system/log_event.h"
 
 #define ACCEPTS_MAX 4 /* a turn; more wait for the next */
 #define ACCEPT_PAUSE CLOCK_SECOND
 #define DENIALS_LOG_INTERVAL CLOCK_SECOND
 
 int
-control_attach(struct server *server)
+control_init(struct control *control, int epoll, int fd,
+    const struct overview *overview)
 {
 	struct epoll_event quiet = event_make(0, EVENT_CONTROL, 0);
 
-	if (server->control.fd == -1)
+	*control = (struct control) {
+		.epoll = epoll, .fd = fd, .overview = overview };
+	if (fd == -1)
 		return 0;
-	return epoll_ctl(
-	    server->epoll, EPOLL_CTL_ADD, server->control.fd, &quiet);
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &quiet);
 }
 
 /* A child that has just been forked may have the descriptor too, so its closing
  * alone does not take it from epoll. */
 static void
-peer_end(struct server *server, struct control_peer *peer)
+peer_end(struct control *control, struct control_peer *peer)
 {
-	epoll_ctl(server->epoll, EPOLL_CTL_DEL, peer->fd, NULL);
+	epoll_ctl(control->epoll, EPOLL_CTL_DEL, peer->fd, NULL);
 	close(peer->fd);
 	free(peer->answer);
 	*peer = (struct control_peer){ .state = CONTROL_FREE, .fd = -1 };
@@ -44,18 +47,18 @@ peer_end(struct server *server, struct control_peer *peer)
 
 static void
 peer_watch(
-    struct server *server, const struct control_peer *peer, uint32_t events)
+    struct control *control, const struct control_peer *peer, uint32_t events)
 {
 	struct epoll_event event = event_make(events, EVENT_CONTROL_PEER,
-	    (uint32_t)(peer - server->control.peers));
+	    (uint32_t)(peer - control->peers));
 
-	epoll_ctl(server->epoll, EPOLL_CTL_MOD, peer->fd, &event);
+	epoll_ctl(control->epoll, EPOLL_CTL_MOD, peer->fd, &event);
 }
 
 /* ------------------------------------------------------------------- answering */
 
 static void
-peer_send(struct server *server, struct control_peer *peer)
+peer_send(struct control *control, struct control_peer *peer)
 {
 	ssize_t n;
 
@@ -67,14 +70,14 @@ peer_send(struct server *server, struct control_peer *peer)
 	} while ((n > 0 && peer->sent < peer->length) ||
 	    (n == -1 && errno == EINTR));
 	if (n == -1 && (errno == EAGAIN || errno == ENOBUFS))
-		peer_watch(server, peer, EPOLLOUT);
+		peer_watch(control, peer, EPOLLOUT);
 	else
-		peer_end(server, peer);
+		peer_end(control, peer);
 }
 
 /* The texts stay the caller's; NULL: memory ran out, there is no answer. */
 static void
-answer(struct server *server, struct control_peer *peer,
+answer(struct control *control, struct control_peer *peer,
     enum control_status status, const char *out, const char *err, int64_t now)
 {
 	int length = -1;
@@ -84,58 +87,59 @@ answer(struct server *server, struct control_peer *peer,
 		    (int)status, strlen(out), strlen(err), out, err);
 	if (length == -1) {
 		peer->answer = NULL;
-		peer_end(server, peer);
+		peer_end(control, peer);
 		return;
 	}
 	peer->state = CONTROL_SENDING;
 	peer->deadline = now + CONTROL_SECONDS * CLOCK_SECOND;
 	peer->length = (size_t)length;
-	peer_send(server, peer);
+	peer_send(control, peer);
 }
 
 static void
-refuse(struct server *server, struct control_peer *peer,
+refuse(struct control *control, struct control_peer *peer,
     enum control_status status, const char *why, int64_t now)
 {
 	char text[128];
 
 	snprintf(text, sizeof(text), "forkgreetd: %s\n", why);
-	answer(server, peer, status, "", text, now);
+	answer(control, peer, status, "", text, now);
 }
 
 /* ----------------------------------------------------------------------- verbs */
 
 static void
-verb_status(struct server *server, struct control_peer *peer, int64_t now)
+verb_status(struct control *control, struct control_peer *peer, int64_t now)
 {
-	char *text = status_text(server, peer->json, now);
+	char *text = status_text(control->overview, peer->json, now);
 
-	answer(server, peer, CONTROL_OK, text, "", now);
+	answer(control, peer, CONTROL_OK, text, "", now);
 	free(text);
 }
 
 /* One that has begun has read its file already. */
 static void
-verb_reload(struct server *server, struct control_peer *peer, int64_t now)
+verb_reload(struct control *control, struct control_peer *peer, int64_t now)
 {
-	if (server->stop != STOP_NOT) {
-		refuse(server, peer, CONTROL_REFUSED,
-		    "reload: the daemon is stopping", now);
+	if (control->closed_why != NULL) {
+		refuse(control, peer, CONTROL_REFUSED, control->closed_why,
+		    now);
 		return;
 	}
-	log_line(LOG_INFO, "control verb=reload uid=%d pid=%d",
-	    (int)peer->who.uid, (int)peer->who.pid);
-	server->reload.wanted = true;
+	log_event(LOG_INFO, "control", LOG_WORD("verb", "reload"),
+	    LOG_SIGNED("uid", (int)peer->who.uid),
+	    LOG_SIGNED("pid", peer->who.pid));
+	control->reload_wanted = true;
 	peer->state = CONTROL_WAITING;
 	peer->deadline = CLOCK_NEVER;
-	peer->ticket = server->reload.begun + 1;
-	peer_watch(server, peer, 0); /* its end is told all the same */
+	peer->ticket = control->reloads + 1;
+	peer_watch(control, peer, 0); /* its end is told all the same */
 }
 
 static const struct verb {
 	const char *name;
 	void (*run)(
-	    struct server *server, struct control_peer *peer, int64_t now);
+	    struct control *control, struct control_peer *peer, int64_t now);
 } verbs[] = {
 	{ "status", verb_status },
 	{ "reload", verb_reload },
@@ -143,7 +147,7 @@ static const struct verb {
 
 /* length bytes of request are one line, with a NUL in place of its newline. */
 static void
-request_take(struct server *server, struct control_peer *peer,
+request_take(struct control *control, struct control_peer *peer,
     const char *request, size_t length, int64_t now)
 {
 	const struct verb *verb = verbs;
@@ -157,15 +161,15 @@ request_take(struct server *server, struct control_peer *peer,
 		peer->json = strcmp(option, " json") == 0;
 		if (*option != '\0' && !peer->json)
 			continue;
-		verb->run(server, peer, now);
+		verb->run(control, peer, now);
 		return;
 	}
-	refuse(server, peer, CONTROL_USAGE,
+	refuse(control, peer, CONTROL_USAGE,
 	    "control: unknown request, known are status and reload", now);
 }
 
 static void
-peer_read(struct server *server, struct control_peer *peer, int64_t now)
+peer_read(struct control *control, struct control_peer *peer, int64_t now)
 {
 	ssize_t n = recv(peer->fd, peer->request + peer->have,
 	    sizeof(peer->request) - peer->have, MSG_DONTWAIT);
@@ -174,69 +178,86 @@ peer_read(struct server *server, struct control_peer *peer, int64_t now)
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		peer_end(server, peer);
+		peer_end(control, peer);
 		return;
 	}
 	peer->have += (size_t)n;
 	newline = memchr(peer->request, '\n', peer->have);
 	if (newline != NULL) {
 		*newline = '\0';
-		request_take(server, peer, peer->request,
+		request_take(control, peer, peer->request,
 		    (size_t)(newline - peer->request), now);
 	} else if (peer->have == sizeof(peer->request)) {
-		refuse(server, peer, CONTROL_USAGE, "control: request too long",
+		refuse(control, peer, CONTROL_USAGE, "control: request too long",
 		    now);
 	}
 }
 
 void
 control_peer_event(
-    struct server *server, uint32_t index, uint32_t events, int64_t now)
+    struct control *control, uint32_t index, uint32_t events, int64_t now)
 {
-	struct control_peer *peer = &server->control.peers[index];
+	struct control_peer *peer = &control->peers[index];
 
 	switch (peer->state) {
 	case CONTROL_FREE:
 		break;
 	case CONTROL_READING:
-		peer_read(server, peer, now);
+		peer_read(control, peer, now);
 		break;
 	case CONTROL_WAITING:
 		if ((events & (EPOLLHUP | EPOLLERR)) != 0)
-			peer_end(server, peer);
+			peer_end(control, peer);
 		break;
 	case CONTROL_SENDING:
-		peer_send(server, peer);
+		peer_send(control, peer);
 		break;
 	}
 }
 
 void
-control_reloaded(struct server *server, uint64_t ticket,
-    enum control_status status, const struct report *report, int64_t now)
+control_reload_begun(struct control *control)
 {
-	struct control_peer *peer = server->control.peers;
+	control->reload_wanted = false;
+	control->reloads++;
+}
+
+void
+control_reloaded(struct control *control, enum control_status status,
+    const struct report *report, int64_t now)
+{
+	struct control_peer *peer = control->peers;
 	char *out, *err;
 
-	for (; peer < server->control.peers + CONTROL_PEERS_MAX; peer++) {
-		if (peer->state != CONTROL_WAITING || peer->ticket > ticket)
+	for (; peer < control->peers + CONTROL_PEERS_MAX; peer++) {
+		if (peer->state != CONTROL_WAITING ||
+		    peer->ticket > control->reloads)
 			continue;
-		out = status_reload_text(server, report, status, peer->json);
-		err = status_report_text(report);
-		answer(server, peer, status, out, err, now);
+		out = reload_text(
+		    control->overview, report, status, peer->json);
+		err = reload_text_report(report);
+		answer(control, peer, status, out, err, now);
 		free(out);
 		free(err);
 	}
 }
 
 void
-control_cancelled(struct server *server, const char *why, int64_t now)
+control_cancelled(struct control *control, const char *why, int64_t now)
 {
-	struct control_peer *peer = server->control.peers;
+	struct control_peer *peer = control->peers;
 
-	for (; peer < server->control.peers + CONTROL_PEERS_MAX; peer++)
+	for (; peer < control->peers + CONTROL_PEERS_MAX; peer++)
 		if (peer->state == CONTROL_WAITING)
-			refuse(server, peer, CONTROL_REFUSED, why, now);
+			refuse(control, peer, CONTROL_REFUSED, why, now);
+}
+
+void
+control_stop(struct control *control, const char *why, int64_t now)
+{
+	control->reload_wanted = false;
+	control->closed_why = why;
+	control_cancelled(control, why, now);
 }
 
 /* ------------------------------------------------------------------- accepting */
@@ -260,7 +281,7 @@ place_find(struct control *control)
 
 /* The file's mode says so too, but modes get changed. */
 static bool
-is_allowed(struct server *server, struct control_peer *peer, int64_t now)
+is_allowed(struct control *control, struct control_peer *peer, int64_t now)
 {
 	struct ucred *who = &peer->who;
 	socklen_t length = sizeof(*who);
@@ -270,42 +291,41 @@ is_allowed(struct server *server, struct control_peer *peer, int64_t now)
 	if (getsockopt(peer->fd, SOL_SOCKET, SO_PEERCRED, who, &length) == 0 &&
 	    (who->uid == 0 || who->uid == geteuid()))
 		return true;
-	if (log_limit_pass(&server->control.denials, now, DENIALS_LOG_INTERVAL,
+	if (log_limit_pass(&control->denials, now, DENIALS_LOG_INTERVAL,
 		&suppressed))
-		log_line(LOG_WARNING,
-		    "control result=denied uid=%d pid=%d suppressed=%llu",
-		    (int)who->uid, (int)who->pid,
-		    (unsigned long long)suppressed);
+		log_event(LOG_WARNING, "control",
+		    LOG_WORD("result", "denied"), LOG_SIGNED("uid", (int)who->uid),
+		    LOG_SIGNED("pid", who->pid),
+		    LOG_NUMBER("suppressed", suppressed));
 	return false;
 }
 
 /* fd has the place from now on. */
 static void
 peer_begin(
-    struct server *server, struct control_peer *peer, int fd, int64_t now)
+    struct control *control, struct control_peer *peer, int fd, int64_t now)
 {
 	if (peer->state != CONTROL_FREE)
-		peer_end(server, peer);
+		peer_end(control, peer);
 	peer->state = CONTROL_READING;
 	peer->fd = fd;
 	peer->deadline = now + CONTROL_SECONDS * CLOCK_SECOND;
-	if (event_add(server->epoll, fd, EVENT_CONTROL_PEER,
-		(uint32_t)(peer - server->control.peers)) == -1)
-		peer_end(server, peer);
-	else if (!is_allowed(server, peer, now))
-		refuse(server, peer, CONTROL_DENIED,
+	if (event_add(control->epoll, fd, EVENT_CONTROL_PEER,
+		(uint32_t)(peer - control->peers)) == -1)
+		peer_end(control, peer);
+	else if (!is_allowed(control, peer, now))
+		refuse(control, peer, CONTROL_DENIED,
 		    "control: not allowed: root may, and the user that the "
 		    "daemon runs as",
 		    now);
 	else
-		peer_read(server, peer, now);
+		peer_read(control, peer, now);
 }
 
 /* Without a place the others stay in the kernel's queue. */
 static void
-accept_some(struct server *server, int64_t now)
+accept_some(struct control *control, int64_t now)
 {
-	struct control *control = &server->control;
 	struct control_peer *place;
 	int fd, i;
 
@@ -316,7 +336,7 @@ accept_some(struct server *server, int64_t now)
 		fd = accept4(
 		    control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd != -1) {
-			peer_begin(server, place, fd, now);
+			peer_begin(control, place, fd, now);
 			continue;
 		}
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
@@ -326,42 +346,39 @@ accept_some(struct server *server, int64_t now)
 }
 
 void
-control_step(struct server *server, int64_t now)
+control_step(struct control *control, int64_t now)
 {
-	struct control *control = &server->control;
 	struct control_peer *peer = control->peers;
 
 	for (; peer < control->peers + CONTROL_PEERS_MAX; peer++)
 		if (peer->state != CONTROL_FREE && now >= peer->deadline)
-			peer_end(server, peer);
+			peer_end(control, peer);
 	if (now >= control->accept_at)
 		control->accept_at = 0;
 	if (control->knocked)
-		accept_some(server, now);
+		accept_some(control, now);
 	control->knocked = false;
 }
 
 void
-control_resume(struct server *server)
+control_resume(struct control *control)
 {
-	struct control *control = &server->control;
 	struct epoll_event event;
 	bool wanted;
 
-	if (control->fd == -1 || !server->ready)
+	if (control->fd == -1 || !control->is_open)
 		return;
 	wanted = control->accept_at == 0 && place_find(control) != NULL;
 	if (wanted == control->watched)
 		return;
 	event = event_make(wanted ? EPOLLIN : 0, EVENT_CONTROL, 0);
-	if (epoll_ctl(server->epoll, EPOLL_CTL_MOD, control->fd, &event) == 0)
+	if (epoll_ctl(control->epoll, EPOLL_CTL_MOD, control->fd, &event) == 0)
 		control->watched = wanted;
 }
 
 int64_t
-control_wakeup(const struct server *server)
+control_wakeup(const struct control *control)
 {
-	const struct control *control = &server->control;
 	const struct control_peer *peer = control->peers;
 	int64_t next = CLOCK_NEVER;
 
@@ -374,14 +391,13 @@ control_wakeup(const struct server *server)
 }
 
 void
-control_close(struct server *server)
+control_close(struct control *control)
 {
-	struct control *control = &server->control;
 	struct control_peer *peer = control->peers;
 
 	for (; peer < control->peers + CONTROL_PEERS_MAX; peer++)
 		if (peer->state != CONTROL_FREE)
-			peer_end(server, peer);
+			peer_end(control, peer);
 	if (control->fd != -1)
 		close(control->fd);
 	control->fd = -1;

@@ -1,7 +1,7 @@
 /* The control socket's other end: forkgreetctl's requests, answered one for
  * each connection.  The protocol is in shared/control.h. */
-#ifndef MASTER_CONTROL_H
-#define MASTER_CONTROL_H
+#ifndef MASTER_CONTROL_CONTROL_H
+#define MASTER_CONTROL_CONTROL_H
 
 #include <sys/socket.h>
 
@@ -12,8 +12,8 @@
 #include "master/system/log.h"
 #include "shared/control.h"
 
+struct overview;
 struct report;
-struct server;
 
 /* Connections at a time.  One more takes the place of the one that has been
  * silent longest, or waits until there is a place. */
@@ -44,7 +44,13 @@ struct control_peer {
 };
 
 struct control {
+	int epoll;
 	int fd; /* listens; -1: there is no control socket */
+	const struct overview *overview; /* what it shows */
+	bool is_open; /* the daemon serves: requests are accepted */
+	bool reload_wanted; /* for the owner, who clears it */
+	uint64_t reloads; /* begun since the start */
+	const char *closed_why; /* no reload is begun any more; NULL */
 	bool watched; /* the loop polls it */
 	bool knocked; /* somebody may wait to be accepted */
 	int64_t accept_at; /* out of descriptors: not before; 0: now */
@@ -52,34 +58,42 @@ struct control {
 	struct control_peer peers[CONTROL_PEERS_MAX];
 };
 
-/* Makes the loop know the socket, server->control.fd, which is set by then.
- * Returns what epoll_ctl(2) returns. */
-int control_attach(struct server *server);
+/* Makes the loop know the socket fd, -1: there is none.  overview stays the
+ * caller's.  Returns what epoll_ctl(2) returns. */
+int control_init(struct control *control, int epoll, int fd,
+    const struct overview *overview);
 
 /* The peer with that index is readable, writable, or gone. */
 void control_peer_event(
-    struct server *server, uint32_t index, uint32_t events, int64_t now);
+    struct control *control, uint32_t index, uint32_t events, int64_t now);
 
 /* Accepts who has come, ends who takes too long.  A reload may be wanted then:
- * call it before reload_step(). */
-void control_step(struct server *server, int64_t now);
+ * call it before that is looked at. */
+void control_step(struct control *control, int64_t now);
 
-/* Polls for more when there is room and the daemon serves: call it after
- * everything else that may make some. */
-void control_resume(struct server *server);
+/* Polls for more when there is room: call it after everything else that may
+ * make some. */
+void control_resume(struct control *control);
 
 /* clock_now() at which control_step() has something to do, CLOCK_NEVER. */
-int64_t control_wakeup(const struct server *server);
+int64_t control_wakeup(const struct control *control);
 
-/* The reload of that number has ended so, report being what it has to say:
- * answers who waits for it. */
-void control_reloaded(struct server *server, uint64_t ticket,
-    enum control_status status, const struct report *report, int64_t now);
+/* A reload begins: whoever asked until now waits for its end. */
+void control_reload_begun(struct control *control);
 
-/* There will be no reload: answers all who wait for one. */
-void control_cancelled(struct server *server, const char *why, int64_t now);
+/* It has ended so, report being what it has to say: answers who waits for it. */
+void control_reloaded(struct control *control, enum control_status status,
+    const struct report *report, int64_t now);
+
+/* The reload that is begun or wanted will not be: answers all who wait for
+ * one. */
+void control_cancelled(struct control *control, const char *why, int64_t now);
+
+/* From now on no reload is accepted, because of why (static text); who waits for
+ * one is answered. */
+void control_stop(struct control *control, const char *why, int64_t now);
 
 /* Ends all connections. */
-void control_close(struct server *server);
+void control_close(struct control *control);
 
 #endif

@@ -1,352 +1,231 @@
-/* What forkgreetctl prints. */
+/* Shows the daemon's state. */
 #include "config.h"
 
 #include "master/control/status.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "master/system/clock.h"
+#include "master/clients/service.h"
 #include "master/config/conf.h"
-#include "master/config/report.h"
-#include "master/server.h"
+#include "master/control/listing.h"
+#include "master/control/writer.h"
+#include "master/generations/generation.h"
+#include "master/generations/spawners.h"
+#include "master/system/clock.h"
 
-/* A text in the making. */
-struct writer {
-	FILE *file;
-	char *text;
-	size_t length;
+/* The value of a field: a text, or without one a number. */
+struct value {
+	const char *text;
+	int64_t number;
 };
 
-static FILE *
-writer_open(struct writer *writer)
+static struct value
+value_text(const char *text)
 {
-	*writer = (struct writer){ 0 };
-	writer->file = open_memstream(&writer->text, &writer->length);
-	return writer->file;
+	return (struct value) { .text = text };
 }
 
-/* Returns the text, or NULL when not all of it could be had. */
-static char *
-writer_close(struct writer *writer)
+static struct value
+value_number(int64_t number)
 {
-	bool bad = ferror(writer->file) != 0;
-
-	if (fclose(writer->file) == 0 && !bad)
-		return writer->text;
-	free(writer->text);
-	return NULL;
+	return (struct value) { .number = number };
 }
 
-/* RFC 8259, section 7; what is not ASCII is UTF-8 here. */
+static struct value
+get_version(const struct overview *overview, int64_t now)
+{
+	(void)overview;
+	(void)now;
+	return value_text(PACKAGE_VERSION);
+}
+
+static struct value
+get_pid(const struct overview *overview, int64_t now)
+{
+	(void)overview;
+	(void)now;
+	return value_number(getpid());
+}
+
+static struct value
+get_uptime(const struct overview *overview, int64_t now)
+{
+	return value_number((now - overview->ready_at) / CLOCK_SECOND);
+}
+
+static struct value
+get_stopping(const struct overview *overview, int64_t now)
+{
+	(void)now;
+	return value_number(overview->stopping);
+}
+
+static struct value
+get_sandbox(const struct overview *overview, int64_t now)
+{
+	(void)now;
+	return value_text(overview->service->setup->conf->sandbox ==
+		    CONF_SANDBOX_OFF ? "off" : "required");
+}
+
+static struct value
+get_unconfined(const struct overview *overview, int64_t now)
+{
+	(void)now;
+	return value_number(overview->service->setup->conf->sandbox ==
+	    CONF_SANDBOX_OFF);
+}
+
+static struct value
+get_generation(const struct overview *overview, int64_t now)
+{
+	(void)now;
+	return value_number(
+	    (int64_t)overview->service->generation->spawners->generation);
+}
+
+static struct value
+get_live(const struct overview *overview, int64_t now)
+{
+	(void)now;
+	return value_number(overview->service->counters.live);
+}
+
+static struct value
+get_max_clients(const struct overview *overview, int64_t now)
+{
+	(void)now;
+	return value_number(
+	    overview->service->setup->conf->limits.max_clients);
+}
+
+static struct value
+get_log_dropped(const struct overview *overview, int64_t now)
+{
+	(void)overview;
+	(void)now;
+	return value_number((int64_t)log_dropped());
+}
+
+/* The daemon's fields, in the order in which they are shown. */
+static const struct field {
+	const char *key; /* in JSON; NULL: not there */
+	const char *before, *after; /* for people: what is put round it */
+	bool is_flag; /* a boolean: for people its words, or nothing */
+	struct value (*get)(const struct overview *overview, int64_t now);
+} fields[] = {
+	{ "version", "forkgreetd ", "", false, get_version },
+	{ "pid", ", pid ", "", false, get_pid },
+	{ "uptime", ", up ", " s", false, get_uptime },
+	{ "stopping", ", stopping", "", true, get_stopping },
+	{ "sandbox", "\nsandbox     ", "", false, get_sandbox },
+	{ NULL, ": clients are not confined", "", true, get_unconfined },
+	{ "generation", "\ngeneration  ", "", false, get_generation },
+	{ "live", "\nclients     ", "", false, get_live },
+	{ "max_clients", " of ", "", false, get_max_clients },
+	{ "log_dropped", "\nlog lines   ", " dropped", false,
+	    get_log_dropped },
+};
+
+#define FIELDS (sizeof(fields) / sizeof(fields[0]))
+
 static void
-put_json(FILE *out, const char *text)
+put_people(FILE *out, const struct field *field, const struct value *value)
 {
-	fputc('"', out);
-	for (; *text != '\0'; text++)
-		if (*text == '"' || *text == '\\')
-			fprintf(out, "\\%c", *text);
-		else if ((unsigned char)*text < ' ')
-			fprintf(out, "\\u%04x", (unsigned)*text);
-		else
-			fputc(*text, out);
-	fputc('"', out);
-}
-
-/* RFC 3339, in UTC; text has room for 32 bytes. */
-static const char *
-format_time(int64_t seconds, char *text)
-{
-	time_t when = (time_t)seconds;
-	struct tm tm;
-
-	if (gmtime_r(&when, &tm) == NULL ||
-	    strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		snprintf(text, 32, "?");
-	return text;
-}
-
-static bool
-is_off(const struct server *server)
-{
-	return server->conf->sandbox == CONF_SANDBOX_OFF;
-}
-
-static int64_t
-uptime(const struct server *server, int64_t now)
-{
-	return (now - server->ready_at) / CLOCK_SECOND;
-}
-
-/* ------------------------------------------------------------------ for people */
-
-static void
-put_addresses(FILE *out, const struct server *server, uint32_t group)
-{
-	const struct listener *listener = server->listeners.list;
-	const struct listener *end = listener + server->listeners.n;
-	const char *between = "  address   ";
-	char text[ADDR_PORT_TEXT_MAX];
-
-	for (; listener < end; listener++) {
-		if (listener->group != group)
-			continue;
-		fprintf(out, "%s%s%s", between,
-		    addr_format_port(&listener->bound, text),
-		    listener->fd == -1 ? " (skipped)" : "");
-		between = ", ";
-	}
-	fputc('\n', out);
+	if (field->is_flag && value->number == 0)
+		return;
+	fputs(field->before, out);
+	if (value->text != NULL)
+		fputs(value->text, out);
+	else if (!field->is_flag)
+		fprintf(out, "%" PRId64, value->number);
+	fputs(field->after, out);
 }
 
 static void
-put_counters(FILE *out, const struct stats_row *row)
+put_json(FILE *out, const struct field *field, const struct value *value)
 {
+	if (field->key == NULL)
+		return;
+	fprintf(out, "\"%s\": ", field->key);
+	if (value->text != NULL)
+		writer_json(out, value->text);
+	else if (field->is_flag)
+		fputs(value->number != 0 ? "true" : "false", out);
+	else
+		fprintf(out, "%" PRId64, value->number);
+	fputs(", ", out);
+}
+
+static void
+put_fields(FILE *out, const struct overview *overview, bool json, int64_t now)
+{
+	struct value value;
 	size_t i;
 
-	fprintf(out, "  accepted  %" PRIu64 "\n  refused   ", row->accepted);
-	for (i = 0; i < REFUSAL_COUNT; i++)
-		fprintf(out, "%s%s %" PRIu64, i > 0 ? ", " : "",
-		    refusal_name((enum refusal)i), row->refused[i]);
-	fputs("\n  ended     ", out);
-	for (i = 0; i < OUTCOME_COUNT; i++)
-		fprintf(out, "%s%s %" PRIu64, i > 0 ? ", " : "",
-		    outcome_name((enum outcome)i), row->ended[i]);
-	fputc('\n', out);
+	for (i = 0; i < FIELDS; i++) {
+		value = fields[i].get(overview, now);
+		if (json)
+			put_json(out, &fields[i], &value);
+		else
+			put_people(out, &fields[i], &value);
+	}
 }
 
+/* The last part of both forms. */
 static void
-put_row(FILE *out, const struct server *server, const struct stats_row *row)
+put_reloads(FILE *out, const struct overview *overview)
 {
-	const struct conf *conf = server->conf;
+	const struct counters *counters = &overview->service->counters;
+	const struct reload_result *last = overview->reload;
+	char text[WRITER_TIME_MAX];
 
-	if (row->name[0] == '\0')
-		return;
-	fprintf(out, "\nlistener %s%s\n", row->name,
-	    row->session == -1 ? " (removed by a reload)" : "");
-	if (row->session != -1)
-		put_addresses(out, server, (uint32_t)row->session);
-	fprintf(out, "  live      %" PRIu32, row->live);
-	if (row->session != -1)
-		fprintf(out, " of %" PRId64,
-		    conf->listener[row->session].limits.max_clients);
-	fputc('\n', out);
-	put_counters(out, row);
-}
-
-static void
-put_reloads(FILE *out, const struct server *server)
-{
-	const struct reload_result *last = &server->reload.last;
-	char text[32];
-
-	fprintf(out, "reloads     %" PRIu64 " ok, %" PRIu64 " failed",
-	    server->stats.reloads_ok, server->stats.reloads_failed);
+	fprintf(out, "\nreloads     %" PRIu64 " ok, %" PRIu64 " failed",
+	    counters->reloads_ok, counters->reloads_failed);
 	if (last->ended != 0)
 		fprintf(out, ", the last one %s at %s",
-		    last->ok ? "ok" : "failed", format_time(last->ended, text));
+		    last->ok ? "ok" : "failed", writer_time(last->ended, text));
 	fputc('\n', out);
 }
 
 static void
-write_people(FILE *out, const struct server *server, int64_t now)
+put_json_reloads(FILE *out, const struct overview *overview)
 {
-	const struct stats *stats = &server->stats;
-	size_t i;
-
-	fprintf(out,
-	    "forkgreetd %s, pid %d, up %" PRId64 " s%s\n"
-	    "sandbox     %s\n"
-	    "generation  %" PRIu64 "\n"
-	    "clients     %" PRIu32 " of %" PRId64 "\n",
-	    PACKAGE_VERSION, (int)getpid(), uptime(server, now),
-	    server->stop != STOP_NOT ? ", stopping" : "",
-	    is_off(server) ? "off: clients are not confined" : "required",
-	    server->spawners.generation, stats->live,
-	    server->conf->limits.max_clients);
-	put_reloads(out, server);
-	fprintf(out, "log lines   %" PRIu64 " dropped\n", log_dropped());
-	for (i = 0; i < stats->n_rows; i++)
-		put_row(out, server, &stats->rows[i]);
-	if (stats->gone.accepted > 0) {
-		fputs("\nlisteners that are no more\n", out);
-		put_counters(out, &stats->gone);
-	}
-}
-
-/* ---------------------------------------------------------------- for programs */
-
-static void
-put_json_addresses(FILE *out, const struct server *server, uint32_t group)
-{
-	const struct listener *listener = server->listeners.list;
-	const struct listener *end = listener + server->listeners.n;
-	const char *between = "";
-	char text[ADDR_TEXT_MAX];
-
-	fputs("\"addresses\": [", out);
-	for (; listener < end; listener++) {
-		if (listener->group != group)
-			continue;
-		fprintf(out, "%s{\"address\": ", between);
-		put_json(out, addr_format(&listener->bound, text));
-		fprintf(out, ", \"port\": %u, \"listening\": %s}",
-		    (unsigned)listener->bound.port,
-		    listener->fd != -1 ? "true" : "false");
-		between = ", ";
-	}
-	fputs("], ", out);
-}
-
-static void
-put_json_counters(FILE *out, const struct stats_row *row)
-{
-	size_t i;
-
-	fprintf(
-	    out, "\"accepted\": %" PRIu64 ", \"refused\": {", row->accepted);
-	for (i = 0; i < REFUSAL_COUNT; i++)
-		fprintf(out, "%s\"%s\": %" PRIu64, i > 0 ? ", " : "",
-		    refusal_name((enum refusal)i), row->refused[i]);
-	fputs("}, \"ended\": {", out);
-	for (i = 0; i < OUTCOME_COUNT; i++)
-		fprintf(out, "%s\"%s\": %" PRIu64, i > 0 ? ", " : "",
-		    outcome_name((enum outcome)i), row->ended[i]);
-	fputs("}}", out);
-}
-
-static void
-put_json_rows(FILE *out, const struct server *server)
-{
-	const struct stats_row *row = server->stats.rows;
-	const struct stats_row *end = row + server->stats.n_rows;
-	const char *between = "";
-
-	fputs("\"listeners\": [", out);
-	for (; row < end; row++) {
-		if (row->name[0] == '\0')
-			continue;
-		fprintf(out, "%s{\"name\": ", between);
-		put_json(out, row->name);
-		fprintf(out, ", \"configured\": %s, ",
-		    row->session != -1 ? "true" : "false");
-		if (row->session != -1) {
-			put_json_addresses(out, server, (uint32_t)row->session);
-			fprintf(out, "\"max_clients\": %" PRId64 ", ",
-			    server->conf->listener[row->session]
-				.limits.max_clients);
-		}
-		fprintf(out, "\"live\": %" PRIu32 ", ", row->live);
-		put_json_counters(out, row);
-		between = ", ";
-	}
-	fputs("], \"removed\": {", out);
-	put_json_counters(out, &server->stats.gone);
-}
-
-static void
-put_json_reloads(FILE *out, const struct server *server)
-{
-	const struct reload_result *last = &server->reload.last;
-	char text[32];
+	const struct counters *counters = &overview->service->counters;
+	const struct reload_result *last = overview->reload;
+	char text[WRITER_TIME_MAX];
 
 	fprintf(out,
 	    "\"reloads\": {\"ok\": %" PRIu64 ", \"failed\": %" PRIu64
 	    ", \"last\": ",
-	    server->stats.reloads_ok, server->stats.reloads_failed);
+	    counters->reloads_ok, counters->reloads_failed);
 	if (last->ended == 0)
 		fputs("null", out);
 	else
 		fprintf(out, "{\"result\": \"%s\", \"time\": \"%s\"}",
-		    last->ok ? "ok" : "failed", format_time(last->ended, text));
+		    last->ok ? "ok" : "failed", writer_time(last->ended, text));
 	fputs("}, ", out);
 }
 
-static void
-write_json(FILE *out, const struct server *server, int64_t now)
-{
-	fprintf(out,
-	    "{\"version\": \"%s\", \"pid\": %d, \"uptime\": %" PRId64
-	    ", \"stopping\": %s, \"sandbox\": \"%s\", \"generation\": %" PRIu64
-	    ", \"live\": %" PRIu32 ", \"max_clients\": %" PRId64
-	    ", \"log_dropped\": %" PRIu64 ", ",
-	    PACKAGE_VERSION, (int)getpid(), uptime(server, now),
-	    server->stop != STOP_NOT ? "true" : "false",
-	    is_off(server) ? "off" : "required", server->spawners.generation,
-	    server->stats.live, server->conf->limits.max_clients,
-	    log_dropped());
-	put_json_reloads(out, server);
-	put_json_rows(out, server);
-	fputs("}\n", out);
-}
-
 char *
-status_text(const struct server *server, bool json, int64_t now)
+status_text(const struct overview *overview, bool json, int64_t now)
 {
 	struct writer writer;
+	FILE *out = writer_open(&writer);
 
-	if (writer_open(&writer) == NULL)
+	if (out == NULL)
 		return NULL;
 	if (json)
-		write_json(writer.file, server, now);
-	else
-		write_people(writer.file, server, now);
-	return writer_close(&writer);
-}
-
-/* --------------------------------------------------------------------- reloads */
-
-static void
-put_json_lines(FILE *out, const struct report *report, bool warnings)
-{
-	const struct report_line *line = report->lines;
-	const char *between = "";
-
-	fprintf(out, ", \"%s\": [", warnings ? "warnings" : "errors");
-	for (; line < report->lines + report->kept; line++) {
-		if (line->warning != warnings)
-			continue;
-		fputs(between, out);
-		put_json(out, line->text);
-		between = ", ";
-	}
-	fputc(']', out);
-}
-
-char *
-status_reload_text(const struct server *server, const struct report *report,
-    enum control_status status, bool json)
-{
-	const struct reload_result *last = &server->reload.last;
-	struct writer writer;
-
-	if (writer_open(&writer) == NULL)
-		return NULL;
+		fputc('{', out);
+	put_fields(out, overview, json, now);
 	if (json) {
-		fprintf(writer.file,
-		    "{\"result\": \"%s\", \"generation\": %" PRIu64
-		    ", \"added\": %" PRIu64 ", \"removed\": %" PRIu64,
-		    status == CONTROL_OK ? "ok" : "failed",
-		    server->spawners.generation, last->added, last->removed);
-		put_json_lines(writer.file, report, false);
-		put_json_lines(writer.file, report, true);
-		fputs("}\n", writer.file);
+		put_json_reloads(out, overview);
+		listing_json(out, overview->service);
+		fputs("}\n", out);
+	} else {
+		put_reloads(out, overview);
+		listing_people(out, overview->service);
 	}
-	return writer_close(&writer);
-}
-
-char *
-status_report_text(const struct report *report)
-{
-	const struct report_line *line = report->lines;
-	struct writer writer;
-
-	if (writer_open(&writer) == NULL)
-		return NULL;
-	for (; line < report->lines + report->kept; line++)
-		fprintf(writer.file, "forkgreetd: %s\n", line->text);
 	return writer_close(&writer);
 }

@@ -1,25 +1,30 @@
 /* What forkgreetctl prints: texts made of the daemon's state. */
-#ifndef MASTER_STATUS_H
-#define MASTER_STATUS_H
+#ifndef MASTER_CONTROL_STATUS_H
+#define MASTER_CONTROL_STATUS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "shared/control.h"
+struct service;
 
-struct report;
-struct server;
+/* How the last reload ended. */
+struct reload_result {
+	int64_t ended; /* time(2), 0: there was none */
+	bool ok;
+	uint64_t added; /* sockets; 0 when it failed */
+	uint64_t removed;
+};
 
-/* Each returns a text that the caller frees, or NULL when memory ran out. */
+/* All that can be shown of the daemon, none of it ours. */
+struct overview {
+	const struct service *service;
+	const struct reload_result *reload;
+	int64_t ready_at; /* clock_now() when it began to serve */
+	bool stopping;
+};
 
-/* All that "status" shows, for people or as one JSON object. */
-char *status_text(const struct server *server, bool json, int64_t now);
-
-/* The result of a reload that has just ended: "", or one JSON object. */
-char *status_reload_text(const struct server *server,
-    const struct report *report, enum control_status status, bool json);
-
-/* The report's lines as forkgreetd -t prints them. */
-char *status_report_text(const struct report *report);
+/* All that "status" shows, for people or as one JSON object: a text that the
+ * caller frees, or NULL when memory ran out. */
+char *status_text(const struct overview *overview, bool json, int64_t now);
 
 #endif

@@ -1,72 +1,71 @@
-/* Starting the next generation, whatever the reason, and committing what comes
- * with it. */
-#ifndef MASTER_GENERATIONS_H
-#define MASTER_GENERATIONS_H
+/* Starting the next generation, whatever the reason: a candidate setup, a
+ * spawner that died, a child that crashed. */
+#ifndef MASTER_GENERATIONS_GENERATION_H
+#define MASTER_GENERATIONS_GENERATION_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "master/listeners/listeners.h"
 #include "master/system/log.h"
-#include "master/config/messages.h"
-#include "master/config/report.h"
-#include "master/generations/snapshot.h"
 
-struct conf;
-struct conf_greeting;
-struct server;
+struct snapshot;
+struct spawners;
 
-/* A configuration that would become the running one: nothing in it is in use
- * before it is committed. */
-struct candidate {
-	struct conf *conf;
-	struct snapshot snapshot;
-	struct messages messages;
-	struct listeners listeners; /* bound; some are the running ones */
-	struct report report; /* what was found wrong with it */
+/* At most one rotation in this time, see generation_crashed(). */
+#define GENERATION_ROTATION_MS 250
+
+enum generation_event {
+	GENERATION_QUIET, /* nothing to tell */
+	GENERATION_PASSED, /* the candidate may be committed: then
+			    * generation_commit() or generation_abandon() */
+	GENERATION_FAILED, /* the candidate; spawners->failure says why */
+	GENERATION_STARVED, /* no spawner could be had for the running setup:
+			     * what can be spared should be freed */
 };
 
-/* What is on trial, and what will be.  Start with all zero. */
+/* Start with all zero but spawners. */
 struct generation {
-	struct candidate *candidate; /* NULL: the running configuration */
+	struct spawners *spawners;
+	bool is_candidate; /* what is on trial is not the running setup */
 	int64_t retry_at; /* a spawner that does not start is not hurried */
 	int64_t delay;
 	struct log_limit failures;
 	bool rotate; /* a child of the current generation crashed */
 	int64_t rotate_at; /* not before */
+	uint64_t starts; /* spawners started since the daemon began */
 };
 
 /*
- * Makes the rest of a candidate from its conf and its greetings (which the
- * caller keeps): plan, messages, sockets, rows for its listeners in the
- * counters.  Returns 0, or -1 with errors in candidate->report.
+ * Puts a candidate's plan on trial; nothing else may be on trial.  snapshot must
+ * stay until the trial's end is told by generation_step().  Returns 0, or -1
+ * with spawners->failure.
  */
-int candidate_prepare(struct candidate *candidate,
-    const struct conf_greeting *greetings, struct server *server);
+int generation_try(struct generation *generation,
+    const struct snapshot *snapshot, int64_t now);
 
-/* Frees all that the running configuration does not use. */
-void candidate_free(struct candidate *candidate, struct server *server);
+/* The candidate that has passed becomes current; the last one is retired. */
+void generation_commit(struct generation *generation, int64_t now);
 
-/* Puts the candidate on trial; no other may be.  Returns 0, or -1 with the error
- * in its report. */
-int generation_try(
-    struct server *server, struct candidate *candidate, int64_t now);
+/* Ends the candidate's trial, running or passed. */
+void generation_abandon(struct generation *generation);
 
 /*
- * A child of that generation crashed, or was killed by the sandbox.  All
- * children of one spawner have its memory layout and its stack canary, which
- * could be guessed from client to client: the next generation has others.  One
- * generation is started for that in GENERATION_ROTATION_MS at most, and none for
- * a child of an earlier generation.
+ * A child of the generation of that number crashed, or was killed by the
+ * sandbox.  All children of one spawner have its memory layout and its stack
+ * canary, which could be guessed from client to client: the next generation has
+ * others.  One generation is started for that in GENERATION_ROTATION_MS at most,
+ * and none for a child of an earlier generation.
  */
-#define GENERATION_ROTATION_MS 250
-void generation_crashed(struct server *server, uint64_t generation);
+void generation_crashed(struct generation *generation, uint64_t number);
 
-/* Does what is due: judges the trial and commits or gives up, or starts a
- * spawner because there is none or a child crashed. */
-void generation_step(struct server *server, int64_t now);
+/*
+ * Does what is due: judges the trial, or starts a spawner for running, the plan
+ * that is served (NULL: none yet), because there is none or a child crashed.
+ */
+enum generation_event generation_step(struct generation *generation,
+    const struct snapshot *running, int64_t now);
 
 /* clock_now() at which generation_step() has something to do, CLOCK_NEVER. */
-int64_t generation_wakeup(const struct server *server);
+int64_t generation_wakeup(const struct generation *generation);
 
 #endif

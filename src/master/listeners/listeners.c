@@ -3,7 +3,6 @@
 
 #include "master/listeners/listeners.h"
 
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <net/if.h>
@@ -35,8 +34,8 @@ find_same(const struct listeners *in, const struct listener *like)
 	return NULL;
 }
 
-static bool
-has_fd(const struct listeners *listeners, int fd)
+bool
+listeners_have(const struct listeners *listeners, int fd)
 {
 	size_t i;
 
@@ -183,6 +182,7 @@ entries_make(struct listeners *fresh, const struct listeners *running,
 			.v6only = group->v6only,
 			.backlog = (int)group->backlog,
 			.group = (uint32_t)(group - conf->listener),
+			.name = conf_text(conf, group->name),
 		};
 		scope_resolve(listener, &conf->address[fresh->n]);
 		listener->bound = listener->addr;
@@ -192,7 +192,7 @@ entries_make(struct listeners *fresh, const struct listeners *running,
 	/* One that was passed may have gone from one listener to another. */
 	for (i = 0; i < fresh->n; i++)
 		fresh->list[i].inherited = fresh->list[i].fd != -1 &&
-		    has_fd(running, fresh->list[i].fd);
+		    listeners_have(running, fresh->list[i].fd);
 	return 0;
 }
 
@@ -296,26 +296,13 @@ listeners_listen(struct listeners *listeners, struct report *report)
 }
 
 void
-listeners_unwatch(const struct listeners *listeners,
-    const struct listeners *keep, int epoll)
-{
-	size_t i;
-
-	for (i = 0; i < listeners->n; i++)
-		if (listeners->list[i].fd != -1 &&
-		    !has_fd(keep, listeners->list[i].fd))
-			epoll_ctl(epoll, EPOLL_CTL_DEL, listeners->list[i].fd,
-			    NULL);
-}
-
-void
 listeners_close(struct listeners *listeners, const struct listeners *keep)
 {
 	size_t i;
 
 	for (i = 0; i < listeners->n; i++)
 		if (listeners->list[i].fd != -1 &&
-		    !has_fd(keep, listeners->list[i].fd) &&
+		    !listeners_have(keep, listeners->list[i].fd) &&
 		    !activation_owns(listeners->list[i].fd))
 			close(listeners->list[i].fd);
 	free(listeners->list);
@@ -328,7 +315,7 @@ listeners_difference(const struct listeners *a, const struct listeners *b)
 	size_t i, n = 0;
 
 	for (i = 0; i < a->n; i++)
-		if (a->list[i].fd != -1 && !has_fd(b, a->list[i].fd))
+		if (a->list[i].fd != -1 && !listeners_have(b, a->list[i].fd))
 			n++;
 	return n;
 }

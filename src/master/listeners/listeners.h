@@ -24,7 +24,8 @@ struct listener {
 	int error; /* why it could not be had back, as was said; 0: nothing was */
 	int backlog;
 	uint32_t group; /* index into conf->listener */
-	uint32_t row; /* of struct stats, once it is in use */
+	const char *name; /* of that listener, in conf */
+	uint32_t row; /* of struct counters, once it is in use */
 };
 
 struct listeners {
@@ -57,12 +58,8 @@ int listeners_check_passed(
  */
 int listeners_listen(struct listeners *listeners, struct report *report);
 
-/*
- * Takes those that keep does not have from epoll: closing is not enough when
- * somebody else has the socket too.
- */
-void listeners_unwatch(const struct listeners *listeners,
-    const struct listeners *keep, int epoll);
+/* True when one of them has that socket; listeners may be NULL. */
+bool listeners_have(const struct listeners *listeners, int fd);
 
 /* Closes what keep does not have, unless it was passed to us, and frees the
  * list. */

@@ -13,7 +13,7 @@ backoff_fail(struct backoff *backoff, const char *what, int error, int64_t now)
 {
 	if (backoff->delay == 0)
 		backoff->delay = BACKOFF_FIRST_MS * CLOCK_MS;
-	else if (!backoff_waits(backoff, now))
+	else if (!backoff_waits(backoff))
 		backoff->delay *= 2;
 	if (backoff->delay > BACKOFF_LONGEST_MS * CLOCK_MS)
 		backoff->delay = BACKOFF_LONGEST_MS * CLOCK_MS;
@@ -32,5 +32,13 @@ backoff_succeed(struct backoff *backoff, const char *what)
 	if (backoff->said)
 		log_line(LOG_WARNING, "%s: works again", what);
 	backoff->said = false;
-	backoff->until = backoff->delay = 0;
+	backoff->until = CLOCK_NEVER;
+	backoff->delay = 0;
+}
+
+void
+backoff_step(struct backoff *backoff, int64_t now)
+{
+	if (now >= backoff->until)
+		backoff->until = CLOCK_NEVER;
 }

@@ -6,19 +6,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "master/system/clock.h"
+
 /* Recovery must take less than a second from when the resource is back. */
 #define BACKOFF_FIRST_MS 20
 #define BACKOFF_LONGEST_MS 500
 /* A condition that comes and goes is said this often at most. */
 #define BACKOFF_LOG_SECONDS 10
 
-/* Start with all zero. */
+/* Start with BACKOFF_NONE. */
 struct backoff {
-	int64_t until; /* clock_now() of the next try; 0: nothing is wrong */
+	int64_t until; /* clock_now() of the next try; CLOCK_NEVER: no pause */
 	int64_t delay; /* microseconds */
 	int64_t log_next;
 	bool said;
 };
+
+#define BACKOFF_NONE ((struct backoff) { .until = CLOCK_NEVER })
 
 /* what failed with error: no further try before backoff->until.  Says so in a
  * warning. */
@@ -28,11 +32,18 @@ void backoff_fail(
 /* what worked. */
 void backoff_succeed(struct backoff *backoff, const char *what);
 
+/*
+ * Ends a pause whose time is over.  Call it in each turn before anything that
+ * asks backoff_waits(): until then backoff->until stays a deadline that has
+ * passed, so that no pause can be slept through.
+ */
+void backoff_step(struct backoff *backoff, int64_t now);
+
 /* True while there should be no try. */
 static inline bool
-backoff_waits(const struct backoff *backoff, int64_t now)
+backoff_waits(const struct backoff *backoff)
 {
-	return backoff->until > now;
+	return backoff->until != CLOCK_NEVER;
 }
 
 #endif

@@ -19,4 +19,11 @@ clock_now(void)
 	return (int64_t)now.tv_sec * CLOCK_SECOND + now.tv_nsec / 1000;
 }
 
+/* The earlier of two points in time; CLOCK_NEVER is later than any. */
+static inline int64_t
+clock_earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 #endif

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "master/system/clock.h"
-#include "master/config/conf.h"
 #include "master/config/report.h"
 
 #define SYSLOG_SOCKET "/dev/log" /* _PATH_LOG of every libc on Linux */
@@ -81,15 +80,6 @@ void
 log_close(void)
 {
 	disconnect();
-}
-
-void
-log_configure(const struct conf *conf, bool foreground)
-{
-	bool to_stderr = conf->log.target == CONF_LOG_STDERR ||
-	    (foreground && !conf_given(conf, "log.target"));
-
-	log_open(!to_stderr, (int)conf->log.facility, (int)conf->log.level);
 }
 
 void
@@ -229,13 +219,19 @@ vlog(int priority, const char *format, va_list args)
 		state.dropped++;
 }
 
+bool
+log_wants(int priority)
+{
+	return priority <= state.level;
+}
+
 void
 log_line(int priority, const char *format, ...)
 {
 	int saved = errno;
 	va_list args;
 
-	if (priority <= state.level) {
+	if (log_wants(priority)) {
 		va_start(args, format);
 		vlog(priority, format, args);
 		va_end(args);

@@ -24,11 +24,6 @@ void log_open(bool to_syslog, int facility, int level);
 /* The daemon's end; a line that still comes connects again. */
 void log_close(void);
 
-struct conf;
-
-/* log_open() as conf says; in the foreground standard error is the default. */
-void log_configure(const struct conf *conf, bool foreground);
-
 /*
  * While the terminal is on (it is at first) warnings and errors go to standard
  * error too.  Off: when the daemon serves.
@@ -47,6 +42,9 @@ struct report;
 
 /* Writes all lines of the report, errors at LOG_ERR, warnings at LOG_WARNING. */
 void log_report(const struct report *report);
+
+/* True when a line of that priority would be written. */
+bool log_wants(int priority);
 
 /* Lines dropped since the start. */
 uint64_t log_dropped(void);

@@ -64,26 +64,70 @@ static void
 queue_keeps_the_order(void **state)
 {
 	struct clients clients;
+	const struct client_list *young = &clients.list[CLIENT_YOUNG];
 	uint32_t i;
 
 	(void)state;
 	assert_int_equal(clients_init(&clients), 0);
 	for (i = 0; i < 4; i++)
-		clients_push(&clients, &clients.young, clients_add(&clients));
-	assert_list(
-	    &clients, &clients.young, (const uint32_t[]) { 0, 1, 2, 3 }, 4);
-	clients_unlink(&clients, &clients.young, 2);
-	assert_list(
-	    &clients, &clients.young, (const uint32_t[]) { 0, 1, 3 }, 3);
-	clients_unlink(&clients, &clients.young, 0);
-	assert_list(&clients, &clients.young, (const uint32_t[]) { 1, 3 }, 2);
-	clients_unlink(&clients, &clients.young, 3);
-	clients_push(&clients, &clients.young, 0);
-	assert_list(&clients, &clients.young, (const uint32_t[]) { 1, 0 }, 2);
-	clients_unlink(&clients, &clients.young, 1);
-	clients_unlink(&clients, &clients.young, 0);
-	assert_list(&clients, &clients.young, NULL, 0);
-	assert_list(&clients, &clients.waiting, NULL, 0);
+		clients_move(&clients, clients_add(&clients), CLIENT_YOUNG);
+	assert_list(&clients, young, (const uint32_t[]) { 0, 1, 2, 3 }, 4);
+	clients_move(&clients, 2, CLIENT_HANDED);
+	assert_list(&clients, young, (const uint32_t[]) { 0, 1, 3 }, 3);
+	clients_move(&clients, 0, CLIENT_HANDED);
+	assert_list(&clients, young, (const uint32_t[]) { 1, 3 }, 2);
+	clients_move(&clients, 3, CLIENT_HANDED);
+	clients_move(&clients, 0, CLIENT_YOUNG);
+	assert_list(&clients, young, (const uint32_t[]) { 1, 0 }, 2);
+	clients_move(&clients, 1, CLIENT_YOUNG);
+	assert_list(&clients, young, (const uint32_t[]) { 0, 1 }, 2);
+	clients_remove(&clients, 1);
+	clients_remove(&clients, 0);
+	assert_list(&clients, young, NULL, 0);
+	assert_list(&clients, &clients.list[CLIENT_WAITING], NULL, 0);
+	clients_free(&clients);
+}
+
+/* In each phase a client is where the phase has it, and nowhere else. */
+static void
+assert_places(const struct clients *clients, const uint32_t *phases)
+{
+	static const bool list[CLIENT_PHASES] = { [CLIENT_WAITING] = true,
+		[CLIENT_YOUNG] = true, [CLIENT_UNWATCHED] = true };
+	uint32_t phase;
+
+	for (phase = 0; phase < CLIENT_PHASES; phase++)
+		assert_int_equal(clients->list[phase].count,
+		    list[phase] ? phases[phase] : 0);
+	assert_int_equal(clients->n_heap,
+	    phases[CLIENT_WATCHED] + phases[CLIENT_UNWATCHED] +
+		phases[CLIENT_CLOSING]);
+}
+
+static void
+a_client_is_where_its_phase_has_it(void **state)
+{
+	uint32_t phases[CLIENT_PHASES] = { 0 }, slot, to, i;
+	unsigned seed = (unsigned)time(NULL);
+	struct clients clients;
+
+	(void)state;
+	print_message("# seed %u\n", seed);
+	srandom(seed);
+	assert_int_equal(clients_init(&clients), 0);
+	for (i = 0; i < 50; i++)
+		clients_add(&clients);
+	phases[CLIENT_FREE] = 50;
+	for (i = 0; i < 20000; i++) {
+		slot = (uint32_t)random() % 50;
+		to = 1 + (uint32_t)random() % (CLIENT_PHASES - 1);
+		phases[clients.slots[slot].phase]--;
+		phases[to]++;
+		clients.slots[slot].deadline = random() % 100;
+		clients_move(&clients, slot, (enum client_phase)to);
+		assert_int_equal(clients.slots[slot].phase, to);
+		assert_places(&clients, phases);
+	}
 	clients_free(&clients);
 }
 
@@ -99,14 +143,14 @@ hints_find_live_children_only(void **state)
 	a = clients_add(&clients);
 	b = clients_add(&clients);
 	clients.slots[a].pid = 100;
-	clients.slots[a].state = CLIENT_YOUNG;
+	clients_move(&clients, a, CLIENT_YOUNG);
 	clients_hint(&clients, a);
 	assert_int_equal(clients_find(&clients, 100), a);
 	/* The same hint, another pid. */
 	assert_int_equal(
 	    clients_find(&clients, 100 + CLIENT_HINTS), CLIENT_NONE);
 	clients.slots[b].pid = 100 + CLIENT_HINTS;
-	clients.slots[b].state = CLIENT_OLD;
+	clients_move(&clients, b, CLIENT_WATCHED);
 	clients_hint(&clients, b);
 	assert_int_equal(clients_find(&clients, 100), CLIENT_NONE);
 	assert_int_equal(clients_find(&clients, 100 + CLIENT_HINTS), b);
@@ -149,11 +193,11 @@ heap_agrees_with_a_search(void **state)
 	for (i = 0; i < MODEL_STEPS; i++) {
 		slot = (uint32_t)random() % MODEL_SLOTS;
 		if (scheduled[slot]) {
-			clients_unschedule(&clients, slot);
+			clients_move(&clients, slot, CLIENT_HANDED);
 			n--;
 		} else {
 			clients.slots[slot].deadline = random() % 1000;
-			clients_schedule(&clients, slot);
+			clients_move(&clients, slot, CLIENT_WATCHED);
 			n++;
 		}
 		scheduled[slot] = !scheduled[slot];
@@ -174,6 +218,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slots_are_unique_and_come_back),
 		cmocka_unit_test(queue_keeps_the_order),
+		cmocka_unit_test(a_client_is_where_its_phase_has_it),
 		cmocka_unit_test(hints_find_live_children_only),
 		cmocka_unit_test(heap_agrees_with_a_search),
 	};

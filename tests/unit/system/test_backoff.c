@@ -16,18 +16,20 @@
 static void
 waits_double_up_to_the_longest(void **state)
 {
-	struct backoff backoff = { 0 };
+	struct backoff backoff = BACKOFF_NONE;
 	int64_t now = CLOCK_SECOND, want = BACKOFF_FIRST_MS;
 	int i;
 
 	(void)state;
-	assert_false(backoff_waits(&backoff, now));
+	assert_false(backoff_waits(&backoff));
 	for (i = 0; i < 20; i++) {
 		backoff_fail(&backoff, "test", EMFILE, now);
 		assert_int_equal(backoff.until, now + want * CLOCK_MS);
-		assert_true(backoff_waits(&backoff, backoff.until - 1));
-		assert_false(backoff_waits(&backoff, backoff.until));
+		backoff_step(&backoff, backoff.until - 1);
+		assert_true(backoff_waits(&backoff));
 		now = backoff.until;
+		backoff_step(&backoff, now);
+		assert_false(backoff_waits(&backoff));
 		want = want * 2 > BACKOFF_LONGEST_MS ? BACKOFF_LONGEST_MS :
 						       want * 2;
 	}
@@ -36,7 +38,7 @@ waits_double_up_to_the_longest(void **state)
 static void
 failures_at_one_time_count_once(void **state)
 {
-	struct backoff backoff = { 0 };
+	struct backoff backoff = BACKOFF_NONE;
 	int i;
 
 	(void)state;
@@ -49,16 +51,33 @@ failures_at_one_time_count_once(void **state)
 static void
 success_starts_anew(void **state)
 {
-	struct backoff backoff = { 0 };
+	struct backoff backoff = BACKOFF_NONE;
 	int64_t now = CLOCK_SECOND;
 
 	(void)state;
 	backoff_fail(&backoff, "test", EMFILE, now);
 	backoff_fail(&backoff, "test", EMFILE, backoff.until);
 	backoff_succeed(&backoff, "test");
-	assert_false(backoff_waits(&backoff, now));
+	assert_false(backoff_waits(&backoff));
 	backoff_fail(&backoff, "test", EMFILE, now);
 	assert_int_equal(backoff.until, now + BACKOFF_FIRST_MS * CLOCK_MS);
+}
+
+/* A pause that nobody looked at while it ended is still a deadline. */
+static void
+test_b16_a_pause_is_not_slept_through(void **state)
+{
+	struct backoff backoff = BACKOFF_NONE;
+	int64_t now = CLOCK_SECOND;
+
+	(void)state;
+	backoff_fail(&backoff, "test", EMFILE, now);
+	now = backoff.until + 100 * CLOCK_SECOND;
+	assert_true(backoff_waits(&backoff));
+	assert_true(backoff.until < now);
+	backoff_step(&backoff, now);
+	assert_false(backoff_waits(&backoff));
+	assert_int_equal(backoff.until, CLOCK_NEVER);
 }
 
 static void
@@ -85,6 +104,7 @@ main(void)
 		cmocka_unit_test(waits_double_up_to_the_longest),
 		cmocka_unit_test(failures_at_one_time_count_once),
 		cmocka_unit_test(success_starts_anew),
+		cmocka_unit_test(test_b16_a_pause_is_not_slept_through),
 		cmocka_unit_test(limited_lines_are_counted),
 	};
 

@@ -13,14 +13,14 @@
 #include "master/clients/counters.h"
 
 static void
-use(struct stats *stats, const char *const *names, size_t n)
+use(struct counters *stats, const char *const *names, size_t n)
 {
-	assert_int_equal(stats_prepare(stats, names, n), 0);
-	stats_use(stats, names, n);
+	assert_int_equal(counters_prepare(stats, names, n), 0);
+	counters_use(stats, names, n);
 }
 
 static void
-assert_balance(const struct stats_row *row)
+assert_balance(const struct counters_row *row)
 {
 	uint64_t parts = row->live;
 	size_t i;
@@ -37,22 +37,22 @@ rows_follow_their_names(void **state)
 {
 	static const char *const before[] = { "a", "b", "c" };
 	static const char *const after[] = { "c", "d", "a" };
-	struct stats stats = { 0 };
+	struct counters stats = { 0 };
 	size_t a, b;
 
 	(void)state;
 	use(&stats, before, 3);
-	a = stats_find(&stats, "a");
-	b = stats_find(&stats, "b");
-	stats_accept(&stats, a);
-	stats_accept(&stats, b);
-	stats_end(&stats, a, OUTCOME_GREETED);
+	a = counters_find(&stats, "a");
+	b = counters_find(&stats, "b");
+	counters_accept(&stats, a);
+	counters_accept(&stats, b);
+	counters_end(&stats, a, OUTCOME_GREETED);
 	use(&stats, after, 3);
-	assert_int_equal(stats_find(&stats, "a"), a);
+	assert_int_equal(counters_find(&stats, "a"), a);
 	assert_int_equal(stats.rows[a].session, 2);
 	assert_int_equal(stats.rows[a].ended[OUTCOME_GREETED], 1);
-	assert_int_equal(stats.rows[stats_find(&stats, "c")].session, 0);
-	assert_int_equal(stats.rows[stats_find(&stats, "d")].session, 1);
+	assert_int_equal(stats.rows[counters_find(&stats, "c")].session, 0);
+	assert_int_equal(stats.rows[counters_find(&stats, "d")].session, 1);
 	/* b is gone from the configuration, its client is not. */
 	assert_string_equal(stats.rows[b].name, "b");
 	assert_int_equal(stats.rows[b].session, -1);
@@ -64,16 +64,16 @@ static void
 removed_rows_are_folded_when_empty(void **state)
 {
 	static const char *const both[] = { "a", "b" };
-	struct stats stats = { 0 };
+	struct counters stats = { 0 };
 	size_t b, rows;
 
 	(void)state;
 	use(&stats, both, 2);
-	b = stats_find(&stats, "b");
-	stats_accept(&stats, b);
+	b = counters_find(&stats, "b");
+	counters_accept(&stats, b);
 	use(&stats, both, 1);
 	assert_int_equal(stats.gone.accepted, 0);
-	stats_end(&stats, b, OUTCOME_RESET);
+	counters_end(&stats, b, OUTCOME_RESET);
 	use(&stats, both, 1);
 	assert_int_equal(stats.gone.accepted, 1);
 	assert_int_equal(stats.gone.ended[OUTCOME_RESET], 1);
@@ -81,7 +81,7 @@ removed_rows_are_folded_when_empty(void **state)
 	rows = stats.n_rows;
 	use(&stats, both, 2);
 	assert_int_equal(stats.n_rows, rows);
-	assert_int_equal(stats.rows[stats_find(&stats, "b")].accepted, 0);
+	assert_int_equal(stats.rows[counters_find(&stats, "b")].accepted, 0);
 	free(stats.rows);
 }
 
@@ -90,16 +90,16 @@ preparing_changes_nothing_in_use(void **state)
 {
 	static const char *const one[] = { "a" };
 	static const char *const more[] = { "x", "y", "z" };
-	struct stats stats = { 0 };
+	struct counters stats = { 0 };
 
 	(void)state;
 	use(&stats, one, 1);
-	stats_accept(&stats, 0);
-	assert_int_equal(stats_prepare(&stats, more, 3), 0);
-	assert_int_equal(stats_find(&stats, "a"), 0);
+	counters_accept(&stats, 0);
+	assert_int_equal(counters_prepare(&stats, more, 3), 0);
+	assert_int_equal(counters_find(&stats, "a"), 0);
 	assert_int_equal(stats.rows[0].session, 0);
 	assert_int_equal(stats.rows[0].accepted, 1);
-	assert_int_equal(stats.rows[stats_find(&stats, "y")].session, -1);
+	assert_int_equal(stats.rows[counters_find(&stats, "y")].session, -1);
 	free(stats.rows);
 }
 
@@ -107,17 +107,17 @@ static void
 counters_balance(void **state)
 {
 	static const char *const one[] = { "a" };
-	struct stats stats = { 0 };
+	struct counters stats = { 0 };
 	size_t i;
 
 	(void)state;
 	use(&stats, one, 1);
 	for (i = 0; i < 100; i++)
-		stats_accept(&stats, 0);
+		counters_accept(&stats, 0);
 	for (i = 0; i < OUTCOME_COUNT; i++)
-		stats_end(&stats, 0, (enum outcome)i);
+		counters_end(&stats, 0, (enum outcome)i);
 	for (i = 0; i < REFUSAL_COUNT; i++)
-		stats_refuse(&stats, 0, (enum refusal)i);
+		counters_refuse(&stats, 0, (enum refusal)i);
 	assert_int_equal(stats.live, 100 - OUTCOME_COUNT - REFUSAL_COUNT);
 	assert_int_equal(stats.rows[0].live, stats.live);
 	assert_balance(&stats.rows[0]);

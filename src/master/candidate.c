@@ -1,0 +1,76 @@
+/* Makes a candidate, and makes it the running setup. */
+#include "config.h"
+
+#include "master/candidate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "master/config/conf.h"
+#include "master/server.h"
+
+struct candidate *
+candidate_new(void)
+{
+	struct candidate *candidate = calloc(1, sizeof(*candidate));
+
+	if (candidate != NULL)
+		candidate->setup = SETUP_NONE;
+	return candidate;
+}
+
+int
+candidate_prepare(struct candidate *candidate,
+    const struct conf_greeting *greetings, const struct server *server)
+{
+	return setup_prepare(&candidate->setup, &server->running, greetings,
+	    server->path, &candidate->report);
+}
+
+int
+candidate_try(struct candidate *candidate, struct server *server, int64_t now)
+{
+	if (service_prepare(&server->service, candidate->setup.conf) == -1) {
+		report_error(&candidate->report, "%s: counters: %s",
+		    server->path, strerror(errno));
+		return -1;
+	}
+	if (generation_try(&server->generation, &candidate->setup.snapshot,
+		now) == 0)
+		return 0;
+	report_error(&candidate->report, "%s", server->spawners.failure);
+	return -1;
+}
+
+int
+candidate_commit(struct candidate *candidate, struct server *server,
+    size_t *added, size_t *removed, int64_t now)
+{
+	struct setup last = server->running;
+
+	if (listeners_listen(&candidate->setup.listeners,
+		&candidate->report) == -1 ||
+	    watch_register(&server->service.watch, &candidate->setup.listeners,
+		&candidate->report) == -1)
+		return -1;
+	generation_commit(&server->generation, now);
+	server->running = candidate->setup;
+	candidate->setup = last;
+	service_configure(&server->service, now);
+	server_log_configure(server);
+	*added = listeners_difference(
+	    &server->running.listeners, &last.listeners);
+	*removed = listeners_difference(
+	    &last.listeners, &server->running.listeners);
+	return 0;
+}
+
+void
+candidate_free(struct candidate *candidate, struct server *server)
+{
+	watch_remove(&server->service.watch, &candidate->setup.listeners,
+	    &server->running.listeners);
+	setup_free(&candidate->setup, &server->running);
+	free(candidate);
+}

@@ -1,0 +1,128 @@
+/* Hands clients over to the spawner. */
+#include "config.h"
+
+#include "master/clients/hand_over.h"
+
+#include <errno.h>
+
+#include "master/clients/reap.h"
+#include "master/clients/refuse.h"
+#include "master/clients/service.h"
+#include "master/generations/generation.h"
+#include "master/generations/spawners.h"
+#include "master/system/clock.h"
+
+/* How soon to look whether a spawner has cloned. */
+#define LOOK (2 * CLOCK_MS)
+
+bool
+hand_over(struct service *service, uint32_t slot, int64_t now)
+{
+	struct spawners *spawners = service->generation->spawners;
+	struct client *client = &service->clients.slots[slot];
+	const struct plan_session *session =
+	    &service->setup->snapshot.plan->session[client->session];
+
+	if (!spawners_can_take(spawners) || backoff_waits(&service->forking))
+		return false;
+	if (spawners_hand_over(
+		spawners, slot, client->fd, client->session, now) == -1) {
+		/* EPIPE, ECONNRESET: it is dead, and about to be reaped. */
+		if (errno != EPIPE && errno != ECONNRESET)
+			backoff_fail(
+			    &service->forking, "handing over", errno, now);
+		return false;
+	}
+	clients_move(&service->clients, slot, CLIENT_HANDED);
+	client->greeting_length = session->greeting_length;
+	client->send_ms = session->send_ms;
+	client->linger_ms = session->linger_ms;
+	client->generation = spawners_generation(spawners);
+	service->handed_at = clock_earlier(service->handed_at, now + LOOK);
+	return true;
+}
+
+/* It has no child, and waits again. */
+static void
+take_back(struct service *service, const struct handed *handed, int64_t now)
+{
+	clients_move(&service->clients, handed->slot, CLIENT_WAITING);
+	if (handed->error == 0)
+		return;
+	service->counters.fork_failures++;
+	backoff_fail(&service->forking, "clone", handed->error, now);
+}
+
+static void
+take_child(struct service *service, const struct handed *handed)
+{
+	backoff_succeed(&service->forking, "clone");
+	service->clients.slots[handed->slot].pid = handed->pid;
+	clients_hint(&service->clients, handed->slot);
+	clients_move(&service->clients, handed->slot, CLIENT_YOUNG);
+	if (service->ending != 0) /* the others got theirs */
+		reap_signal(service, handed->slot, service->ending);
+}
+
+/* What became of the clients that spawners have. */
+static void
+settle(struct service *service, int64_t now)
+{
+	struct spawners *spawners = service->generation->spawners;
+	struct handed handed;
+
+	while (spawners_next(spawners, now, &handed))
+		if (handed.pid == 0)
+			take_back(service, &handed, now);
+		else
+			take_child(service, &handed);
+	service->handed_at =
+	    spawners_are_busy(spawners) ? now + LOOK : CLOCK_NEVER;
+}
+
+/* True when the client can have no child any more: its time is over, or its
+ * listener went, and with it its greeting, while its spawner died. */
+static bool
+is_too_late(
+    const struct service *service, const struct client *client, int64_t now)
+{
+	return now >= client->expires ||
+	    service->counters.rows[client->row].session == -1;
+}
+
+/* Those that wait: handed over in the order of their coming, or refused. */
+static void
+serve_waiting(struct service *service, int64_t now)
+{
+	const struct client *clients = service->clients.slots;
+	uint32_t slot = service->clients.list[CLIENT_WAITING].head, next;
+
+	for (; slot != CLIENT_NONE; slot = next) {
+		next = clients[slot].next;
+		if (is_too_late(service, &clients[slot], now))
+			refuse(service, slot, REFUSAL_NO_RESOURCES, now);
+		else
+			hand_over(service, slot, now);
+	}
+}
+
+void
+hand_over_step(struct service *service, int64_t now)
+{
+	backoff_step(&service->forking, now);
+	settle(service, now);
+	serve_waiting(service, now);
+}
+
+int64_t
+hand_over_wakeup(const struct service *service)
+{
+	const struct client *clients = service->clients.slots;
+	uint32_t slot = service->clients.list[CLIENT_WAITING].head;
+	int64_t when =
+	    clock_earlier(service->handed_at, service->forking.until);
+
+	for (; slot != CLIENT_NONE; slot = clients[slot].next)
+		when = clock_earlier(when, clients[slot].expires);
+	return when;
+}

@@ -1,0 +1,66 @@
+/* Shows how a reload ended. */
+#include "config.h"
+
+#include "master/control/reload_text.h"
+
+#include <inttypes.h>
+
+#include "master/clients/service.h"
+#include "master/config/report.h"
+#include "master/control/status.h"
+#include "master/control/writer.h"
+#include "master/generations/generation.h"
+#include "master/generations/spawners.h"
+
+static void
+put_json_lines(FILE *out, const struct report *report, bool warnings)
+{
+	const struct report_line *line = report->lines;
+	const char *between = "";
+
+	fprintf(out, ", \"%s\": [", warnings ? "warnings" : "errors");
+	for (; line < report->lines + report->kept; line++) {
+		if (line->warning != warnings)
+			continue;
+		fputs(between, out);
+		writer_json(out, line->text);
+		between = ", ";
+	}
+	fputc(']', out);
+}
+
+char *
+reload_text(const struct overview *overview, const struct report *report,
+    enum control_status status, bool json)
+{
+	const struct reload_result *last = overview->reload;
+	struct writer writer;
+
+	if (writer_open(&writer) == NULL)
+		return NULL;
+	if (json) {
+		fprintf(writer.file,
+		    "{\"result\": \"%s\", \"generation\": %" PRIu64
+		    ", \"added\": %" PRIu64 ", \"removed\": %" PRIu64,
+		    status == CONTROL_OK ? "ok" : "failed",
+		    overview->service->generation->spawners->generation,
+		    last->added, last->removed);
+		put_json_lines(writer.file, report, false);
+		put_json_lines(writer.file, report, true);
+		fputs("}\n", writer.file);
+	}
+	return writer_close(&writer);
+}
+
+char *
+reload_text_report(const struct report *report)
+{
+	const struct report_line *line = report->lines;
+	struct writer writer;
+
+	if (writer_open(&writer) == NULL)
+		return NULL;
+	for (; line < report->lines + report->kept; line++)
+		fprintf(writer.file, "forkgreetd: %s\n", line->text);
+	return writer_close(&writer);
+}

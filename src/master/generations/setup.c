@@ -1,0 +1,44 @@
+/* Makes and frees what a configuration needs at work. */
+#include "config.h"
+
+#include "master/generations/setup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "master/config/conf.h"
+#include "master/config/report.h"
+#include "master/config/resources.h"
+
+int
+setup_prepare(struct setup *setup, const struct setup *running,
+    const struct conf_greeting *greetings, const char *path,
+    struct report *report)
+{
+	const char *failed =
+	    snapshot_make(&setup->snapshot, setup->conf, greetings);
+
+	report->unconfined = failed != NULL;
+	if (failed == NULL && messages_make(&setup->messages, setup->conf) == -1)
+		failed = "refusals";
+	if (failed != NULL) {
+		report_error(report, "%s: %s: %s", path, failed,
+		    strerror(errno));
+		return -1;
+	}
+	budget_check(setup->conf, "", path, report);
+	return listeners_bind(&setup->listeners, &running->listeners,
+	    setup->conf, path, report);
+}
+
+void
+setup_free(struct setup *setup, const struct setup *keep)
+{
+	listeners_close(
+	    &setup->listeners, keep == NULL ? NULL : &keep->listeners);
+	snapshot_free(&setup->snapshot);
+	messages_free(&setup->messages);
+	free(setup->conf);
+	*setup = SETUP_NONE;
+}
