@@ -22,7 +22,7 @@ candidate_new(void)
 
 int
 candidate_prepare(struct candidate *candidate,
-    const struct conf_greeting *greetings, const struct server *server)
+    const struct greeting *greetings, const struct server *server)
 {
 	return setup_prepare(&candidate->setup, &server->running, greetings,
 	    server->path, &candidate->report);

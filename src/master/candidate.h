@@ -6,10 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "master/config/report.h"
+#include "master/system/report.h"
 #include "master/generations/setup.h"
 
-struct conf_greeting;
+struct greeting;
 struct server;
 
 struct candidate {
@@ -25,7 +25,7 @@ struct candidate *candidate_new(void);
  * the caller keeps).  Returns 0, or -1 with errors in candidate->report.
  */
 int candidate_prepare(struct candidate *candidate,
-    const struct conf_greeting *greetings, const struct server *server);
+    const struct greeting *greetings, const struct server *server);
 
 /* Puts the candidate on trial; nothing else may be.  Returns 0, or -1 with the
  * error in candidate->report. */

@@ -8,11 +8,16 @@
 #include <unistd.h>
 
 #include "master/candidate.h"
+#include "master/config/dump.h"
+#include "master/config/greetings.h"
+#include "master/config/load.h"
+#include "master/config/schema.h"
 #include "master/listeners/activation.h"
 #include "master/config/conf.h"
 #include "master/control/control_file.h"
 #include "master/system/daemonize.h"
 #include "master/system/denylist.h"
+#include "master/system/executable.h"
 #include "master/system/file.h"
 #include "master/generations/launch.h"
 #include "master/system/notify.h"
@@ -20,23 +25,37 @@
 #include "master/system/pidfile.h"
 #include "master/system/privileges.h"
 #include "master/server.h"
+#include "master/system/report.h"
+
+/* Opened before the drop: a checkout may be where only root gets to. */
+static int
+program_open(const char *name)
+{
+	const char *path;
+	int fd = executable_open(name, &path);
+
+	if (fd == -1)
+		fatal(EXIT_SYSTEM, "start: open %s: %s", path,
+		    strerror(errno));
+	return fd;
+}
 
 _Noreturn static void
 configuration_refused(const struct report *report)
 {
 	log_report(report);
-	exit(report->unconfined ? EXIT_PRIVILEGE : EXIT_CONFIG);
+	exit((int)report_status(report));
 }
 
 static struct candidate *
-configuration_load(const char *path)
+configuration_load(int reader, const char *path)
 {
 	struct candidate *candidate = candidate_new();
 
 	if (candidate == NULL)
 		fatal(EXIT_SYSTEM, "%s: %s", path, strerror(errno));
-	candidate->setup.conf = conf_load_wait(
-	    path, privileges_are_root(), &candidate->report);
+	candidate->setup.conf = load_wait(
+	    reader, path, privileges_are_root(), &candidate->report);
 	if (candidate->setup.conf == NULL)
 		configuration_refused(&candidate->report);
 	return candidate;
@@ -57,7 +76,7 @@ identity_find(const struct conf *conf, const char *path)
 	failed = privileges_lookup(&identity, user, group, &key);
 	if (failed == NULL)
 		return &identity;
-	line = conf_line(conf, key);
+	line = schema_line(conf, key);
 	if (strcmp(key, "group") == 0)
 		user = group;
 	if (line == 0)
@@ -87,18 +106,18 @@ readable_check(const char *path, const struct identity *identity,
 
 /* The greetings, read as the daemon will read them at a reload.  Ends the process
  * when there are errors. */
-static struct conf_greeting *
-greetings_load(struct candidate *candidate, const char *path,
+static struct greeting *
+greetings_make(struct candidate *candidate, const char *path,
     const struct identity *identity)
 {
-	struct conf_greeting *greetings;
+	struct greeting *greetings;
 
 	if (identity != NULL) {
 		privileges_borrow(identity);
 		readable_check(path, identity, &candidate->report);
 	}
 	greetings =
-	    conf_greetings_load(candidate->setup.conf, path, &candidate->report);
+	    greetings_load(candidate->setup.conf, path, &candidate->report);
 	if (identity != NULL)
 		privileges_return();
 	if (candidate->report.errors > 0)
@@ -116,7 +135,8 @@ configuration_free(struct candidate *candidate)
 static int
 configuration_dump(struct candidate *candidate)
 {
-	if (conf_dump(candidate->setup.conf, stdout) == -1 || fflush(stdout) == EOF)
+	if (dump_write(candidate->setup.conf, stdout) == -1 ||
+	    fflush(stdout) == EOF)
 		fatal(EXIT_SYSTEM, "standard output: %s", strerror(errno));
 	configuration_free(candidate);
 	return EXIT_SUCCESS;
@@ -125,46 +145,33 @@ configuration_dump(struct candidate *candidate)
 static void
 pidfile_make(const struct conf *conf, bool foreground)
 {
-	if (!foreground || conf_given(conf, "pid_file"))
+	if (!foreground || schema_given(conf, "pid_file"))
 		pidfile_take(conf_text(conf, conf->pid_file));
-}
-
-/* Opened before the drop: a checkout may be where only root gets to. */
-static int
-executable_open(void)
-{
-	const char *path;
-	int fd = launch_open(&path);
-
-	if (fd == -1)
-		fatal(EXIT_SYSTEM, "start: open %s: %s", path,
-		    strerror(errno));
-	return fd;
 }
 
 /* The bound sockets and the plan, made with the rights that we still have. */
 static void
-candidate_make(struct candidate *candidate, struct conf_greeting *greetings,
+candidate_make(struct candidate *candidate, struct greeting *greetings,
     struct server *server)
 {
 	if (candidate_prepare(candidate, greetings, server) == -1) {
 		log_report(&candidate->report);
-		if (candidate->report.unconfined)
+		if (candidate->report.cause == EXIT_PRIVILEGE)
 			fatal(EXIT_PRIVILEGE, "start: the sandbox's plan "
 			    "cannot be made");
 		fatal(EXIT_ADDRESS, "start: not all addresses can be bound");
 	}
-	conf_greetings_free(
-	    greetings, conf_greetings_count(candidate->setup.conf));
+	greetings_free(
+	    greetings, greetings_count(candidate->setup.conf));
 }
 
 /* -t: all that can be known without binding or changing anything. */
 static int
 configuration_test(
-    struct candidate *candidate, struct conf_greeting *greetings)
+    struct candidate *candidate, struct greeting *greetings)
 {
-	conf_greetings_free(
-	    greetings, conf_greetings_count(candidate->setup.conf));
+	greetings_free(
+	    greetings, greetings_count(candidate->setup.conf));
 	log_report(&candidate->report);
 	configuration_free(candidate);
 	return EXIT_SUCCESS;
@@ -186,16 +193,17 @@ main(int argc, char **argv)
 	static struct server server;
 	struct options options;
 	struct candidate *candidate;
-	struct conf_greeting *greetings;
+	struct greeting *greetings;
 	const struct identity *identity;
 
 	daemonize_tidy(activation_expect());
 	options_parse(&options, argc, argv);
-	candidate = configuration_load(options.path);
+	server.reader = program_open(LOAD_PROGRAM);
+	candidate = configuration_load(server.reader, options.path);
 	if (options.mode == MODE_DUMP)
 		return configuration_dump(candidate);
 	identity = identity_find(candidate->setup.conf, options.path);
-	greetings = greetings_load(candidate, options.path, identity);
+	greetings = greetings_make(candidate, options.path, identity);
 	if (options.mode == MODE_TEST)
 		return configuration_test(candidate, greetings);
 
@@ -214,7 +222,7 @@ main(int argc, char **argv)
 	server.control_socket = control_file_make(
 	    conf_text(candidate->setup.conf, candidate->setup.conf->control_socket),
 	    identity);
-	server.executable = executable_open();
+	server.executable = program_open(LAUNCH_NAME);
 	privileges_drop(identity);
 	if (candidate->setup.conf->sandbox == CONF_SANDBOX_REQUIRED)
 		denylist_enter();

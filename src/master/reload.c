@@ -11,11 +11,15 @@
 
 #include "master/candidate.h"
 #include "master/config/conf.h"
+#include "master/config/greetings.h"
+#include "master/config/load.h"
+#include "master/config/verdict.h"
 #include "master/server.h"
 #include "master/system/clock.h"
 #include "master/system/events.h"
 #include "master/system/log_event.h"
 #include "master/system/notify.h"
+#include "master/system/report.h"
 
 static void
 finish(struct server *server)
@@ -23,7 +27,7 @@ finish(struct server *server)
 	struct reload *reload = &server->reload;
 
 	if (reload->load != NULL)
-		conf_load_end(reload->load);
+		load_end(reload->load);
 	if (reload->candidate != NULL)
 		candidate_free(reload->candidate, server);
 	*reload = (struct reload) {
@@ -107,13 +111,13 @@ begin(struct server *server, int64_t now)
 		return;
 	}
 	notify_reloading();
-	reload->load = conf_load_start(server->path, server->as_root,
-	    &reload->candidate->report);
+	reload->load = load_start(server->reader, server->path,
+	    server->as_root, &reload->candidate->report);
 	if (reload->load == NULL) {
 		give_up(server, now);
 		return;
 	}
-	if (event_add(server->epoll, conf_load_fd(reload->load), EVENT_CONF,
+	if (event_add(server->epoll, load_fd(reload->load), EVENT_CONF,
 		0) == -1) {
 		report_error(&reload->candidate->report, "epoll_ctl: %s",
 		    strerror(errno));
@@ -125,12 +129,12 @@ begin(struct server *server, int64_t now)
 static int
 prepare(struct server *server, struct candidate *candidate)
 {
-	struct conf_greeting *greetings;
+	struct greeting *greetings;
 	int result = -1;
 
-	conf_check_reload(server->running.conf, candidate->setup.conf,
+	verdict_reload(server->running.conf, candidate->setup.conf,
 	    server->path, &candidate->report);
-	greetings = conf_greetings_load(
+	greetings = greetings_load(
 	    candidate->setup.conf, server->path, &candidate->report);
 	if (greetings == NULL)
 		return -1;
@@ -138,8 +142,8 @@ prepare(struct server *server, struct candidate *candidate)
 		server->reload.is_sound = true;
 		result = candidate_prepare(candidate, greetings, server);
 	}
-	conf_greetings_free(
-	    greetings, conf_greetings_count(candidate->setup.conf));
+	greetings_free(
+	    greetings, greetings_count(candidate->setup.conf));
 	return result;
 }
 
@@ -150,17 +154,17 @@ parse(struct server *server, int64_t now)
 	struct reload *reload = &server->reload;
 	struct candidate *candidate = reload->candidate;
 
-	switch (conf_load_continue(
+	switch (load_continue(
 	    reload->load, &candidate->setup.conf, &candidate->report)) {
-	case CONF_MORE:
+	case LOAD_MORE:
 		return;
-	case CONF_FAILED:
+	case LOAD_FAILED:
 		give_up(server, now);
 		return;
-	case CONF_DONE:
+	case LOAD_DONE:
 		break;
 	}
-	conf_load_end(reload->load);
+	load_end(reload->load);
 	reload->load = NULL;
 	if (prepare(server, candidate) == -1)
 		give_up(server, now);

@@ -9,13 +9,13 @@
 #include "master/control/status.h"
 
 struct candidate;
-struct conf_load;
+struct load;
 struct server;
 
 /* Start with all zero. */
 struct reload {
 	bool wanted; /* SIGHUP came, and has not been looked at */
-	struct conf_load *load; /* being parsed */
+	struct load *load; /* being parsed */
 	struct candidate *candidate; /* parsed; waiting for its trial, or on it */
 	bool on_trial;
 	bool is_sound; /* what is wrong now is not the configuration's text */

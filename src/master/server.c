@@ -13,6 +13,7 @@
 #include "master/clients/accept.h"
 #include "master/clients/hand_over.h"
 #include "master/config/conf.h"
+#include "master/config/schema.h"
 #include "master/first.h"
 #include "master/system/clock.h"
 #include "master/system/events.h"
@@ -50,7 +51,7 @@ void
 server_log_open(const struct conf *conf, bool foreground)
 {
 	bool to_stderr = conf->log.target == CONF_LOG_STDERR ||
-	    (foreground && !conf_given(conf, "log.target"));
+	    (foreground && !schema_given(conf, "log.target"));
 
 	log_open(!to_stderr, (int)conf->log.facility, (int)conf->log.level);
 }

@@ -21,7 +21,8 @@ struct server {
 	const char *path; /* of the configuration */
 	bool as_root; /* started by root: chooses defaults at reload */
 	bool foreground;
-	int executable; /* of the spawner, launch_open() */
+	int reader; /* of the reader, executable_open() */
+	int executable; /* of the spawner, executable_open() */
 	int control_socket; /* control_file_make() */
 
 	int epoll;

@@ -3,6 +3,7 @@
 
 #include "reader/cage.h"
 
+#include <linux/capability.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -14,15 +15,15 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <string.h>
 #include <unistd.h>
 
-#include "master/system/privileges.h"
-#include "master/system/signals.h"
+#include "shared/entries.h"
 #include "shared/widened.h"
 
 #define NOBODY 65534 /* Debian's base-passwd: user nobody, group nogroup */
-#define MEMORY_MAX ((rlim_t)512 << 20) /* bytes; the master's own counts */
-#define FIRST_CLOSED (WIDENED_PARSER ? STDERR_FILENO + 1 : CONFINE_FD + 1)
+#define MEMORY_MAX ((rlim_t)512 << 20) /* bytes: some 20 times a text's */
+#define FIRST_CLOSED (WIDENED_PARSER ? STDERR_FILENO + 1 : READER_PIPE + 1)
 
 /*
  * All that the parser may call.  A row with mask allows the call only when none
@@ -54,7 +55,7 @@ static const struct limit {
 	{ RLIMIT_NPROC, 0, "RLIMIT_NPROC", false },
 	{ RLIMIT_MEMLOCK, 0, "RLIMIT_MEMLOCK", false },
 	{ RLIMIT_MSGQUEUE, 0, "RLIMIT_MSGQUEUE", false },
-	{ RLIMIT_NOFILE, CONFINE_FD + 1, "RLIMIT_NOFILE", false },
+	{ RLIMIT_NOFILE, READER_PIPE + 1, "RLIMIT_NOFILE", false },
 	/* Pipes have no size. */
 	{ RLIMIT_FSIZE, 0, "RLIMIT_FSIZE", WIDENED_PARSER_LIMITS },
 	{ RLIMIT_AS, MEMORY_MAX, "RLIMIT_AS", WIDENED_PARSER_LIMITS },
@@ -107,6 +108,32 @@ become_nobody(void)
 	if (setresuid(NOBODY, NOBODY, NOBODY) == -1)
 		return "setresuid";
 	return verify_nobody();
+}
+
+/* Libraries that know of capabilities are more than this takes. */
+static const char *
+drop_capabilities(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	static const struct __user_cap_data_struct none;
+	size_t i;
+
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1)
+		return "PR_CAP_AMBIENT_CLEAR_ALL";
+	if (syscall(SYS_capset, &head, sets) == -1)
+		return "capset";
+	memset(sets, 0xff, sizeof(sets));
+	if (syscall(SYS_capget, &head, sets) == -1)
+		return "capget";
+	for (i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		if (memcmp(&sets[i], &none, sizeof(none)) != 0)
+			return unless(false, "capset");
+	for (i = 0; prctl(PR_CAPBSET_READ, i) >= 0; i++)
+		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, i, 0, 0) != 0)
+			return unless(false, "PR_CAP_AMBIENT_CLEAR_ALL");
+	return NULL;
 }
 
 /* A limit that is lower already stays so. */
@@ -241,17 +268,16 @@ load_filter(void)
 }
 
 const char *
-confine_enter(pid_t parent, unsigned seconds)
+cage_enter(pid_t parent, unsigned seconds)
 {
 	const char *step = NULL;
 
-	signals_default(); /* the master blocks some */
 	if (close_range(FIRST_CLOSED, ~0U, 0) == -1)
 		step = "close_range";
 	if (step == NULL)
 		step = become_nobody();
-	if (step == NULL && privileges_none() == -1)
-		step = "capabilities";
+	if (step == NULL)
+		step = drop_capabilities();
 	if (step == NULL)
 		step = set_limits(seconds);
 	if (step == NULL)

@@ -1,78 +1,170 @@
-/* Walks over configuration text as libconfig would, and stops where libconfig
+/* Walks over configuration text as libconfig will, and stops where libconfig
  * would not. */
 #include "config.h"
 
 #include "reader/grammar.h"
 
-#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "reader/lexer.h"
-#include "master/config/report.h"
+#include "reader/position.h"
 #include "reader/scalar.h"
-#include "reader/scan.h"
 #include "reader/slips.h"
+
+#define NAMES_FIRST 256 /* room at first; more is had as it is needed */
 
 /* --------------------------------------------------------------- values */
 
 /* A mark where a value should be. */
 static void
-mark_read(struct scan *scan)
+mark_read(struct position *position)
 {
-	const struct token *mark = &scan->token;
+	const struct token *mark = &position->token;
 
-	if (token_is(mark, "{[(")) {
-		scan_open(scan);
-	} else if (token_is(mark, ":") && lexer_is_glued(&scan->lexer)) {
-		scalar_read_word(scan); /* ::1 */
-	} else if (token_is(mark, "=:")) {
-		scan_complain_once(scan, mark->line, scan_here(scan),
+	if (token_is(mark, "{[("))
+		position_open(position);
+	else if (token_is(mark, ":") && lexer_is_glued(&position->lexer))
+		scalar_read_word(position); /* ::1 */
+	else if (token_is(mark, "=:"))
+		position_stop(position, mark->line, position_here(position),
 		    "\"%c\" stands where a value should be", *mark->text);
-		scan_next(scan);
-	} else {
-		scan_complain_once(scan, scan_top(scan)->key.line,
-		    scan_here(scan), "has no value");
-	}
+	else
+		position_stop(position, position_top(position)->key.line,
+		    position_here(position), "has no value");
 }
 
 static void
-value_read(struct scan *scan)
+value_read(struct position *position)
 {
-	struct scan_frame *frame = scan_top(scan);
-	const struct token *token = &scan->token;
+	struct position_frame *frame = position_top(position);
+	const struct token *token = &position->token;
 
-	frame->state = SCAN_VALUE;
+	frame->state = POSITION_VALUE;
 	if (scalar_is_text(token)) {
 		/* Not in a list, libconfig joins strings. */
 		do
-			scalar_read_string(scan);
-		while (!frame->list && scalar_is_text(token));
+			scalar_read_string(position);
+		while (!frame->list && !position->done &&
+		    scalar_is_text(token));
 	} else if (token->kind == LEX_MARK) {
-		mark_read(scan);
-	} else if (token->kind == LEX_END || scan_is_setting(scan)) {
-		scan_complain_once(
-		    scan, frame->key.line, scan_here(scan), "has no value");
+		mark_read(position);
+	} else if (token->kind == LEX_END || position_is_setting(position)) {
+		position_stop(position, frame->key.line,
+		    position_here(position), "has no value");
 	} else {
-		scalar_read_word(scan);
+		scalar_read_word(position);
 	}
+}
+
+/* ---------------------------------------------------------------- names */
+
+/* The name and what is glued to it is no name: "log.target". */
+static void
+name_explain(struct position *position)
+{
+	const struct token *name = &position->token;
+	const char *dot = memchr(name->text, '.', name->length);
+	const char *why = slip_bytes(name);
+	int length = (int)name->length;
+	int before = dot != NULL ? (int)(dot - name->text) : length;
+
+	if (why != NULL)
+		position_stop(position, name->line, position_token(position),
+		    "%s", why);
+	else if (dot == NULL || before + 1 == length ||
+	    length > POSITION_SHOWN_MAX)
+		position_stop(position, name->line, position_token(position),
+		    "is no name, allowed are letters, digits, - and _");
+	else if (memchr(dot + 1, '.', (size_t)(length - before - 1)) != NULL)
+		position_stop(position, name->line, position_here(position),
+		    "a name has no dots, write groups in groups: "
+		    "%.*s = { ... };",
+		    before, name->text);
+	else
+		position_stop(position, name->line, position_here(position),
+		    "a name has no dots, write %.*s = { %.*s = ...; };", before,
+		    name->text, length - before - 1, dot + 1);
+}
+
+/* The line of the name in this group, 0: it is new. */
+static size_t
+name_find(const struct position *position, const struct token *key)
+{
+	size_t i = position->frames[position->depth].names;
+
+	for (; i < position->n_names; i++)
+		if (position->names[i].length == key->length &&
+		    memcmp(position->names[i].text, key->text, key->length) ==
+			0)
+			return position->names[i].line;
+	return 0;
+}
+
+static void
+name_add(struct position *position, const struct token *key)
+{
+	size_t room = position->names_room;
+
+	if (position->n_names == room) {
+		room = room == 0 ? NAMES_FIRST : room * 2;
+		position->names = reallocarray(
+		    position->names, room, sizeof(*position->names));
+		if (position->names == NULL)
+			exit(EXIT_FAILURE);
+		position->names_room = room;
+	}
+	position->names[position->n_names++] = (struct position_name){
+		key->text, key->length, key->line };
+}
+
+/* A name that its group has already: libconfig would read no further. */
+static void
+name_check(struct position *position)
+{
+	struct position_frame *frame = position_top(position);
+	size_t first = name_find(position, &frame->key);
+
+	if (first == 0) {
+		name_add(position, &frame->key);
+		return;
+	}
+	position_note_extra(position, frame->key.line, position_here(position),
+	    "duplicate key (the first is in line %zu), allowed is one", first);
+	frame->twice = frame->key.text;
+}
+
+/* Behind a doubled setting: it is blanked, with its separator. */
+static void
+name_blank(struct position *position, const char *end)
+{
+	struct position_frame *frame = position_top(position);
+
+	if (frame->twice == NULL)
+		return;
+	position_blank(position, frame->twice, end);
+	frame->twice = NULL;
 }
 
 /* ------------------------------------------------------------- settings */
 
 /* "limits {", "port 80", "port;" */
 static void
-equals_miss(struct scan *scan)
+equals_miss(struct position *position)
 {
-	const struct token *token = &scan->token;
-	const struct token *key = &scan_top(scan)->key;
-	const char *value = "VALUE";
+	const struct token *token = &position->token;
+	const struct token *key = &position_top(position)->key;
+	const char *value = "VALUE", *why = slip_bytes(token);
 
-	if (token->kind == LEX_JUNK)
-		return; /* value_read() says what it is */
+	if (token->kind == LEX_JUNK && why != NULL) {
+		position_stop(position, token->line, position_here(position),
+		    "%.*s %s", POSITION_SHOWN(token), why);
+		return;
+	}
 	if (token->kind == LEX_END || token->kind == LEX_NAME ||
 	    token_is(token, ";,}])")) {
-		scan_complain_once(scan, key->line, scan_here(scan),
-		    "has no value, write %.*s = VALUE;", SCAN_SHOWN(key));
+		position_stop(position, key->line, position_here(position),
+		    "has no value, write %.*s = VALUE;", POSITION_SHOWN(key));
 		return;
 	}
 	if (token_is(token, "{"))
@@ -81,296 +173,228 @@ equals_miss(struct scan *scan)
 		value = "[ ... ]";
 	else if (token_is(token, "("))
 		value = "( ... )";
-	scan_complain_once(scan, key->line, scan_here(scan),
-	    "\"=\" is missing, write %.*s = %s;", SCAN_SHOWN(key), value);
-}
-
-/* The name and what is glued to it is no name: "log.target". */
-static void
-name_explain(struct scan *scan)
-{
-	const struct token *name = &scan->token;
-	const char *dot = memchr(name->text, '.', name->length);
-	const char *why = slip_bytes(name);
-	int length = (int)name->length;
-	int before = dot != NULL ? (int)(dot - name->text) : length;
-
-	if (why != NULL)
-		scan_complain_once(
-		    scan, name->line, scan_token(scan), "%s", why);
-	else if (dot == NULL || before + 1 == length || length > SCAN_SHOWN_MAX)
-		scan_complain_once(scan, name->line, scan_token(scan),
-		    "is no name, allowed are letters, digits, - and _");
-	else if (memchr(dot + 1, '.', (size_t)(length - before - 1)) != NULL)
-		scan_complain_once(scan, name->line, scan_here(scan),
-		    "a name has no dots, write groups in groups: "
-		    "%.*s = { ... };",
-		    before, name->text);
-	else
-		scan_complain_once(scan, name->line, scan_here(scan),
-		    "a name has no dots, write %.*s = { %.*s = ...; };", before,
-		    name->text, length - before - 1, dot + 1);
+	position_stop(position, key->line, position_here(position),
+	    "\"=\" is missing, write %.*s = %s;", POSITION_SHOWN(key), value);
 }
 
 static void
-setting_read(struct scan *scan)
+setting_read(struct position *position)
 {
-	struct scan_frame *frame = scan_top(scan);
-	struct token *token = &scan->token;
+	struct position_frame *frame = position_top(position);
+	struct token *token = &position->token;
 	size_t length = token->length;
 
-	lexer_extend(&scan->lexer, token, ':');
+	name_blank(position, token->text);
+	lexer_extend(&position->lexer, token, ':');
 	frame->key = *token;
-	if (token->length > length)
-		name_explain(scan);
-	scan_next(scan);
-	if (token_is(token, "=:"))
-		scan_next(scan);
-	else
-		equals_miss(scan);
-	value_read(scan);
+	if (token->length > length) {
+		name_explain(position);
+		return;
+	}
+	position_next(position);
+	if (!token_is(token, "=:")) {
+		equals_miss(position);
+		return;
+	}
+	name_check(position);
+	position_next(position);
+	value_read(position);
 }
 
 /* What stands where a name should, and starts none. */
 static void
-leftover_explain(struct scan *scan, bool named)
+leftover_explain(struct position *position)
 {
-	const struct scan_frame *frame = scan_top(scan);
-	const struct token *token = &scan->token;
+	const struct position_frame *frame = position_top(position);
+	const struct token *token = &position->token;
 	const char *why = slip_bytes(token);
+	struct lexer ahead = position->lexer;
+	struct token next;
+	bool named;
 
+	lexer_next(&ahead, &next);
+	named = token_is(&next, "=:");
+	if (!named && scalar_is_text(token) && scalar_is_runaway(position))
+		return;
 	if (token->kind == LEX_JUNK && why != NULL)
-		scan_complain_once(
-		    scan, token->line, scan_token(scan), "%s", why);
-	else if (token->kind == LEX_MARK)
-		scan_complain_once(scan, token->line, scan_token(scan),
+		position_stop(position, token->line, position_token(position),
+		    "%s", why);
+	else if (token->kind == LEX_MARK && !token_is(token, "{[("))
+		position_stop(position, token->line, position_token(position),
 		    "has no name before it");
 	else if (named && token->kind == LEX_STRING)
-		scan_complain_once(scan, token->line, scan_token(scan),
+		position_stop(position, token->line, position_token(position),
 		    "a name is written without quotes");
 	else if (!named && token->kind != LEX_JUNK &&
-	    (frame->state == SCAN_VALUE || frame->state == SCAN_COMMA))
-		scan_complain_once(scan, token->line, scan_here(scan),
+	    token->kind != LEX_MARK && frame->state != POSITION_START)
+		position_stop(position, token->line, position_here(position),
 		    "several values need brackets, write %.*s = [ ..., ... ];",
-		    SCAN_SHOWN(&frame->key));
-	else if (frame->state != SCAN_LEFTOVER)
-		scan_complain_once(scan, token->line, scan_token(scan),
+		    POSITION_SHOWN(&frame->key));
+	else
+		position_stop(position, token->line, position_token(position),
 		    "is no name, NAME = VALUE; is expected here");
 }
 
 static void
-leftover_read(struct scan *scan)
+separator_read(struct position *position)
 {
-	struct scan_frame *frame = scan_top(scan);
-	struct lexer ahead = scan->lexer;
-	struct token token;
-	bool named;
+	struct position_frame *frame = position_top(position);
 
-	lexer_next(&ahead, &token);
-	named = token_is(&token, "=:");
-	if (!named && scalar_is_text(&scan->token) &&
-	    scalar_stop_runaway(scan)) {
-		frame->state = SCAN_LEFTOVER;
-		return;
-	}
-	leftover_explain(scan, named);
-	frame->state = SCAN_LEFTOVER;
-	if (named) {
-		frame->key = scan->token;
-		scan_next(scan);
-		scan_next(scan);
-		value_read(scan);
-	} else {
-		scan_next(scan);
-	}
-}
-
-/* An opening bracket where a name should be. */
-static void
-group_stray(struct scan *scan)
-{
-	struct scan_frame *frame = scan_top(scan);
-
-	if (scan->depth > 0 && scan->frames[scan->depth - 1].list &&
-	    token_is(&scan->token, "{")) {
-		scan_drop(scan); /* its "}" is missing in a list of groups */
-		scan_top(scan)->state = SCAN_COMMA;
-		scan_top(scan)->index++;
-		return;
-	}
-	scan_complain_once(scan, scan->token.line, scan_token(scan),
-	    "is no name, NAME = VALUE; is expected here");
-	frame->key.length = 0;
-	frame->state = SCAN_LEFTOVER;
-	scan_open(scan);
-	scan_top(scan)->stray = true;
-}
-
-static void
-separator_read(struct scan *scan)
-{
-	struct scan_frame *frame = scan_top(scan);
-	bool comma = token_is(&scan->token, ",");
-
-	if (frame->state == SCAN_START || frame->state == SCAN_COMMA)
-		scan_complain_once(scan, scan->token.line, scan_token(scan),
+	if (frame->state != POSITION_VALUE) {
+		position_stop(position, position->token.line,
+		    position_token(position),
 		    "is doubled, or has no setting before it");
-	if (!comma) {
-		frame->state = SCAN_START;
-		frame->key.length = 0;
-	} else if (frame->state != SCAN_LEFTOVER) {
-		frame->state = SCAN_COMMA;
+		return;
 	}
-	scan_next(scan);
+	name_blank(position, position->lexer.at);
+	frame->state = token_is(&position->token, ",") ? POSITION_COMMA
+						       : POSITION_START;
+	if (frame->state == POSITION_START)
+		frame->key.length = 0;
+	position_next(position);
+}
+
+static bool
+starts_group_in_list(const struct position *position)
+{
+	return position->depth > 0 &&
+	    position->frames[position->depth - 1].list &&
+	    token_is(&position->token, "{");
 }
 
 static void
-setting_step(struct scan *scan)
+setting_step(struct position *position)
 {
-	const struct token *token = &scan->token;
+	const struct token *token = &position->token;
 
+	if (token->kind == LEX_END || token_is(token, "}])"))
+		name_blank(position, token->text);
 	if (token->kind == LEX_END)
-		scan_end(scan);
+		position_end(position);
 	else if (token->kind == LEX_NAME)
-		setting_read(scan);
+		setting_read(position);
 	else if (token_is(token, ";,"))
-		separator_read(scan);
+		separator_read(position);
 	else if (token_is(token, "}])"))
-		scan_close(scan);
-	else if (token_is(token, "{[("))
-		group_stray(scan);
+		position_close(position);
+	else if (starts_group_in_list(position))
+		position_unclosed(position);
 	else
-		leftover_read(scan);
+		leftover_explain(position);
 }
 
 /* ---------------------------------------------------------------- lists */
 
 static void
-comma_read(struct scan *scan)
+comma_read(struct position *position)
 {
-	struct scan_frame *frame = scan_top(scan);
-	const struct token *comma = &scan->token;
+	struct position_frame *frame = position_top(position);
 
-	if (frame->state != SCAN_VALUE)
-		scan_complain_once(scan, comma->line,
-		    scan_key(scan, scan->depth - 1),
+	if (frame->state != POSITION_VALUE) {
+		position_stop(position, position->token.line,
+		    position_key(position, position->depth - 1),
 		    "no value stands before a \",\"");
-	frame->state = SCAN_COMMA;
-	frame->comma = comma->line;
+		return;
+	}
+	frame->state = POSITION_COMMA;
+	frame->comma = position->token.line;
 	frame->index++;
-	scan_next(scan);
+	position_next(position);
 }
 
-/* In place of a "," or behind a list that is not closed? */
+/* ";" in a list: the list's bracket is missing before it, or it is to be a
+ * comma. */
 static void
-semicolon_read(struct scan *scan)
+semicolon_explain(struct position *position)
 {
-	struct lexer ahead = scan->lexer;
+	struct lexer ahead = position->lexer;
 	struct token token;
 
 	lexer_next(&ahead, &token);
 	if (token.kind == LEX_NAME || token.kind == LEX_END ||
 	    (token_is(&token, "}])") &&
-		scan_opening_of(*token.text) != scan_top(scan)->open)) {
-		scan_drop(scan);
-		return;
-	}
-	scan_complain_once(scan, scan->token.line,
-	    scan_key(scan, scan->depth - 1),
-	    "values are separated by \",\", not by \";\"");
-	comma_read(scan);
-}
-
-/* "( port = 80; )", or behind a list that is not closed. */
-static void
-setting_stray(struct scan *scan)
-{
-	struct scan_frame *frame = scan_top(scan);
-
-	if (frame->state != SCAN_START) {
-		scan_drop(scan);
-		return;
-	}
-	scan_complain_once(scan, scan->token.line,
-	    scan_key(scan, scan->depth - 1),
-	    "a setting in a list needs { } around it");
-	frame->list = false; /* reads on as if they were there */
+		position_opening_of(*token.text) !=
+		    position_top(position)->open))
+		position_unclosed(position);
+	else
+		position_stop(position, position->token.line,
+		    position_key(position, position->depth - 1),
+		    "values are separated by \",\", not by \";\"");
 }
 
 static void
-element_read(struct scan *scan)
+element_read(struct position *position)
 {
-	struct scan_frame *frame = scan_top(scan);
-
-	if (frame->state == SCAN_VALUE) {
-		scan_complain_once(scan, scan->token.line,
-		    scan_key(scan, scan->depth - 1),
-		    "a \",\" is missing before %.*s", SCAN_SHOWN(&scan->token));
-		frame->index++;
-	}
-	value_read(scan);
+	if (position_top(position)->state == POSITION_VALUE)
+		position_stop(position, position->token.line,
+		    position_key(position, position->depth - 1),
+		    "a \",\" is missing before %.*s",
+		    POSITION_SHOWN(&position->token));
+	else
+		value_read(position);
 }
 
 static void
-element_step(struct scan *scan)
+element_step(struct position *position)
 {
-	const struct token *token = &scan->token;
+	const struct token *token = &position->token;
 
 	if (token->kind == LEX_END)
-		scan_end(scan);
+		position_end(position);
 	else if (token_is(token, ","))
-		comma_read(scan);
+		comma_read(position);
 	else if (token_is(token, ";"))
-		semicolon_read(scan);
+		semicolon_explain(position);
 	else if (token_is(token, "}])"))
-		scan_close(scan);
-	else if (scan_is_setting(scan))
-		setting_stray(scan);
+		position_close(position);
+	else if (!position_is_setting(position))
+		element_read(position);
+	else if (position_top(position)->state != POSITION_START)
+		position_unclosed(position);
 	else
-		element_read(scan);
+		position_stop(position, token->line,
+		    position_key(position, position->depth - 1),
+		    "a setting in a list needs { } around it");
 }
 
 /* ------------------------------------------------------------- the whole */
 
-/* Returns false when there is no point in reading on. */
-static bool
-start_check(struct scan *scan)
+/* Bytes that no editor shows. */
+static void
+start_check(struct position *position)
 {
-	struct lexer *lexer = &scan->lexer;
+	struct lexer *lexer = &position->lexer;
 	size_t length = (size_t)(lexer->end - lexer->at), line = 1;
 	const char *nul = memchr(lexer->at, '\0', length), *at;
 
 	if (nul != NULL) {
 		for (at = lexer->at; at < nul; at++)
 			line += *at == '\n';
-		scan_complain(scan, line, "\"\\x00\"",
+		position_stop(position, line, "\"\\x00\"",
 		    "a NUL byte, but the file has to be plain text");
-		return false;
-	}
-	if (length >= 3 && memcmp(lexer->at, "\xef\xbb\xbf", 3) == 0) {
-		scan_complain(scan, 1, "\"\\xef\\xbb\\xbf\"",
+	} else if (length >= 3 && memcmp(lexer->at, "\xef\xbb\xbf", 3) == 0) {
+		position_note_extra(position, 1, "\"\\xef\\xbb\\xbf\"",
 		    "a byte order mark, save the file as UTF-8 without it");
-		lexer->at += 3;
+		position_blank(position, lexer->at, lexer->at + 3);
 	}
-	return true;
 }
 
-void
-precheck(
-    const char *text, size_t length, const char *path, struct report *report)
+bool
+grammar_check(char *text, size_t length, struct findings *findings)
 {
-	struct scan scan = {
-		.path = path,
-		.report = report,
+	struct position position = {
+		.findings = findings,
+		.text = text,
 		.lexer = { text, text + length, 1 },
 	};
 
-	if (!start_check(&scan))
-		return;
-	scan_next(&scan);
-	while (!scan.done && report->errors < REPORT_LINES_MAX)
-		if (scan_top(&scan)->list)
-			element_step(&scan);
+	start_check(&position);
+	position_next(&position);
+	while (!position.done)
+		if (position_top(&position)->list)
+			element_step(&position);
 		else
-			setting_step(&scan);
+			setting_step(&position);
+	free(position.names);
+	return !position.stopped;
 }

@@ -77,8 +77,7 @@ comment_end(const char *at, const char *end)
 		close = memmem(at + 2, (size_t)(end - at - 2), "*/", 2);
 		return close != NULL ? close + 2 : NULL;
 	}
-	close = line_end(at, end);
-	return close < end ? close : NULL;
+	return line_end(at, end);
 }
 
 /* Returns the closing quote of the string that opens at "at", or NULL. */
@@ -141,7 +140,7 @@ name_kind(const struct token *token)
 	    : LEX_NAME;
 }
 
-/* Skips blanks and comments.  False: what is there will be the last token. */
+/* Skips blanks and comments.  False: the token is the last, of that kind. */
 static bool
 gap_skip(struct lexer *lexer, enum lexeme *last)
 {
@@ -155,10 +154,8 @@ gap_skip(struct lexer *lexer, enum lexeme *last)
 			return false;
 		if (!starts_comment(lexer->at, lexer->end))
 			return true;
+		*last = LEX_OPEN_COMMENT;
 		close = comment_end(lexer->at, lexer->end);
-		*last = lexer->at[0] == '/' && lexer->at[1] == '*'
-		    ? LEX_OPEN_COMMENT
-		    : LEX_LAST_COMMENT;
 		if (close == NULL)
 			return false;
 		move(lexer, close);
@@ -218,17 +215,6 @@ lexer_skip(struct lexer *lexer)
 	lexer->at = at;
 }
 
-void
-lexer_resume(struct lexer *lexer, const struct token *token)
-{
-	const char *at = line_end(token->text, lexer->end);
-
-	while (at - token->text > 1 && is_one_of(at[-1], ";,)]} \t\r"))
-		at--;
-	lexer->at = at;
-	lexer->line = token->line;
-}
-
 bool
 lexer_is_glued(const struct lexer *lexer)
 {
@@ -251,7 +237,7 @@ is_sane(struct lexer *ahead)
 		return token_is(&token, "=:");
 	}
 	return token_is(&token, ";,)]}") || token.kind == LEX_END ||
-	    token.kind == LEX_OPEN_COMMENT || token.kind == LEX_LAST_COMMENT;
+	    token.kind == LEX_OPEN_COMMENT;
 }
 
 /* What stands before the blanks at the string's end also stands before a

@@ -1,6 +1,6 @@
 /* Tokens of libconfig 1.5's syntax. */
-#ifndef MASTER_LEXER_H
-#define MASTER_LEXER_H
+#ifndef READER_LEXER_H
+#define READER_LEXER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +20,6 @@ enum lexeme {
 	LEX_JUNK, /* what starts none of these */
 	LEX_OPEN_STRING, /* without an end: all of the text that is left */
 	LEX_OPEN_COMMENT, /* the same */
-	LEX_LAST_COMMENT, /* no newline behind: libconfig takes no such # */
 };
 
 struct token {
@@ -44,13 +43,9 @@ void lexer_next(struct lexer *lexer, struct token *token);
  * delimiter, or that character.  A boolean that grows becomes junk. */
 void lexer_extend(struct lexer *lexer, struct token *token, char delimiter);
 
-/* Moves on to the next bracket, ';', ',', comment or end of line, over whole
+/* Goes on to the next bracket, ';', ',', comment or end of line, over whole
  * strings: to where things may make sense again. */
 void lexer_skip(struct lexer *lexer);
-
-/* Goes back into the line where the token starts, to the brackets and
- * separators at its end: as if a quote had ended there. */
-void lexer_resume(struct lexer *lexer, const struct token *token);
 
 /* Something other than a blank, separator, closing bracket, quote or comment
  * comes right behind the token just read. */

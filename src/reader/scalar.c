@@ -1,4 +1,4 @@
-/* Reads a plain value and complains about it. */
+/* Reads a plain value and notes what is wrong with it. */
 #include "config.h"
 
 #include "reader/scalar.h"
@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "reader/lexer.h"
-#include "reader/scan.h"
+#include "reader/position.h"
 #include "reader/slips.h"
 
 bool
@@ -16,24 +16,21 @@ scalar_is_text(const struct token *token)
 }
 
 bool
-scalar_stop_runaway(struct scan *scan)
+scalar_is_runaway(struct position *position)
 {
-	const struct token string = scan->token;
+	const struct token *string = &position->token;
 
-	if (string.kind == LEX_STRING &&
-	    !lexer_is_runaway(&scan->lexer, &string, &scan->ahead))
+	if (string->kind == LEX_STRING &&
+	    !lexer_is_runaway(&position->lexer, string, &position->ahead))
 		return false;
-	if (string.kind == LEX_STRING &&
-	    memchr(string.text, '\n', string.length) == NULL)
-		scan_complain(scan, string.line, scan_here(scan),
+	if (string->kind == LEX_STRING &&
+	    memchr(string->text, '\n', string->length) == NULL)
+		position_stop(position, string->line, position_here(position),
 		    "text is glued to the end of a string, a quote in a "
 		    "string is written \\\"");
 	else
-		scan_complain(scan, string.line, scan_here(scan),
+		position_stop(position, string->line, position_here(position),
 		    "the quote that opens here is not closed");
-	scan->broken_line = string.line;
-	lexer_resume(&scan->lexer, &string);
-	scan_next(scan);
 	return true;
 }
 
@@ -47,44 +44,45 @@ escape_length(const struct token *string, const char *escape)
 }
 
 void
-scalar_read_string(struct scan *scan)
+scalar_read_string(struct position *position)
 {
-	const struct token *string = &scan->token;
+	const struct token *string = &position->token;
 	const char *why, *escape, *at;
 	size_t line = string->line;
 
-	if (scalar_stop_runaway(scan))
+	if (scalar_is_runaway(position))
 		return;
 	why = slip_string(string, &escape);
 	if (why != NULL) {
 		for (at = string->text; at < escape; at++)
 			line += *at == '\n';
-		scan_complain(scan, line, scan_here(scan), "%.*s %s",
+		position_note(position, line, "%.*s %s",
 		    escape_length(string, escape), escape, why);
 	}
-	scan_next(scan);
+	position_next(position);
 }
 
 void
-scalar_read_word(struct scan *scan)
+scalar_read_word(struct position *position)
 {
-	struct token *word = &scan->token;
+	struct token *word = &position->token;
 	const char *why = NULL;
 	bool number;
 
-	lexer_extend(&scan->lexer, word, '\0');
+	lexer_extend(&position->lexer, word, '\0');
 	number = word->kind == LEX_NUMBER;
 	if (number)
 		why = slip_number(word);
 	else if (word->kind != LEX_BOOLEAN)
 		why = slip_word(word);
 	if (why != NULL) {
-		if (number || scan->broken_line != word->line)
-			scan_complain(scan, word->line, scan_here(scan),
-			    "%.*s %s", SCAN_SHOWN(word), why);
-		scan->word_line = word->line;
+		position_note(position, word->line, "%.*s %s",
+		    POSITION_SHOWN(word), why);
+		position->word_line = word->line;
 		if (!number)
-			lexer_skip(&scan->lexer); /* hello world; */
+			lexer_skip(&position->lexer); /* hello world; */
+		position_blank(position, word->text, position->lexer.at);
+		position->text[word->text - position->text] = '0';
 	}
-	scan_next(scan);
+	position_next(position);
 }

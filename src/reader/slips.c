@@ -14,6 +14,7 @@
 #define SIZE                                                         \
 	"needs quotes: a size is bytes, or a string with K, M or G " \
 	"such as \"16M\""
+#define RATE "has a unit: a rate is plain clients a second, such as 5 or 0.5"
 #define MINUTE_OR_MEGA                                                    \
 	"has a unit: a duration is plain seconds, a size is bytes, or a " \
 	"string with K, M or G such as \"16M\""
@@ -44,6 +45,11 @@ static const struct {
 	{ "KiB", SIZE },
 	{ "MiB", SIZE },
 	{ "GiB", SIZE },
+	{ "/s", RATE },
+	{ "/sec", RATE },
+	{ "/m", RATE },
+	{ "/min", RATE },
+	{ "/h", RATE },
 };
 
 static const char *const not_booleans[] = {
@@ -149,15 +155,12 @@ digits_end(const char *at, const char *end, bool hex)
 }
 
 static bool
-is_in_range(const char *at, const char *end, int64_t base, int64_t max)
+is_in_range(const char *at, const char *end, int64_t max)
 {
 	int64_t n = 0;
-	char c;
 
-	for (; at < end && n <= max; at++) {
-		c = *at;
-		n = n * base + (is_digit(c) ? c - '0' : (c & ~0x20) - 'A' + 10);
-	}
+	for (; at < end && n <= max; at++)
+		n = n * 10 + (*at - '0');
 	return n <= max;
 }
 
@@ -174,10 +177,12 @@ slip_integer(
 		return "has a suffix, allowed is a plain number";
 	if (rest == first || rest != end)
 		return slip_word(token);
-	if (!hex && *first == '0' && rest - first > 1)
+	if (hex)
+		return "is hexadecimal, allowed are decimal digits";
+	if (*first == '0' && rest - first > 1)
 		return "has a leading 0, which would be ignored: write it "
 		       "without, or as a string if it is a file mode";
-	if (!is_in_range(first, rest, hex ? 16 : 10, max))
+	if (!is_in_range(first, rest, max))
 		return "does not fit, allowed is -2147483648 to 2147483647";
 	return NULL;
 }
@@ -216,7 +221,11 @@ slip_number(const struct token *token)
 		at++;
 	rest = digits_end(at, end, hex);
 	if (!hex && is_float(at, rest, end) && rest < end)
-		return NULL;
+		return memchr(at, 'e', (size_t)(end - at)) != NULL ||
+			memchr(at, 'E', (size_t)(end - at)) != NULL
+		    ? "has an exponent, allowed are plain digits such as 30 "
+		      "or 2.5"
+		    : NULL;
 	return slip_integer(token, at, rest, hex);
 }
 

@@ -1,7 +1,7 @@
 /* What is wrong with a token: static text to be put behind it, such as "has a
  * suffix, allowed is a plain number". */
-#ifndef MASTER_SLIP_H
-#define MASTER_SLIP_H
+#ifndef READER_SLIPS_H
+#define READER_SLIPS_H
 
 struct token;
 
@@ -11,8 +11,8 @@ const char *slip_bytes(const struct token *token);
 /* As a value that is neither number, boolean nor string.  Never NULL. */
 const char *slip_word(const struct token *token);
 
-/* A LEX_NUMBER.  NULL: nothing, it is a whole number of 32 bits with sign, in
- * decimal or hex, or a float. */
+/* A LEX_NUMBER.  NULL: nothing, it is a whole number of 32 bits with sign, or
+ * one with decimals, in plain digits. */
 const char *slip_number(const struct token *token);
 
 /*

@@ -52,6 +52,10 @@ struct greet_values {
 	uint32_t retry_after; /* seconds; 1 if not known; 0: never */
 };
 
+/* A text with all variables filled in, bytes.  As much as the smallest send
+ * buffer of tcp(7), tcp_wmem, so that one send takes it whole. */
+#define GREET_MESSAGE_MAX 4096
+
 #define GREET_WORD_MAX 64 /* a listener's name; HOST_NAME_MAX of limits.h */
 
 enum greet_error {

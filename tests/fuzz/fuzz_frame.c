@@ -117,7 +117,7 @@ read_frame(const struct base *base, const char *frame, size_t length)
 		return;
 	parsed_use(conf);
 	if (base->conf != NULL)
-		conf_check_reload(base->conf, conf, "x", &report);
+		verdict_reload(base->conf, conf, "x", &report);
 	free(conf);
 }
 

@@ -53,7 +53,7 @@ render(const char *text, size_t length, const struct greet_values *values)
 		return;
 	}
 	MUST((check_message(text, length) == NULL) ==
-	    (size.longest <= MESSAGE_MAX));
+	    (size.longest <= GREET_MESSAGE_MAX));
 	MUST(size.segments <= length);
 	segments = calloc(size.segments + 1, sizeof(*segments));
 	out = malloc(size.longest + 1);

@@ -61,7 +61,7 @@ parsed_dump(const struct conf *conf)
 	FILE *out = open_memstream(&text, &length);
 
 	MUST(out != NULL);
-	MUST(conf_dump(conf, out) == 0);
+	MUST(dump_write(conf, out) == 0);
 	MUST(fclose(out) == 0);
 	MUST(strlen(text) == length);
 	return text;
@@ -88,8 +88,8 @@ ask(const struct conf *conf)
 
 	for (key = schema_keys; key < schema_keys + schema_n_keys; key++)
 		if (schema_has(key, SCHEMA_TOP))
-			MUST(conf_given(conf, key->name) ==
-			    (conf_line(conf, key->name) != 0));
+			MUST(schema_given(conf, key->name) ==
+			    (schema_line(conf, key->name) != 0));
 	for (i = 0; i < conf->n_listeners; i++)
 		MUST(strlen(conf_text(conf, conf->listener[i].name)) ==
 		    conf->listener[i].name.length);
@@ -113,7 +113,7 @@ parsed_use(const struct conf *conf)
 		fprintf(stderr, "%s\n--> %s\n", dump, again);
 	MUST(strcmp(dump, again) == 0);
 	memset(&report, 0, sizeof(report));
-	conf_check_reload(conf, copy, "x", &report);
+	verdict_reload(conf, copy, "x", &report);
 	MUST(report.errors == 0);
 	free(again);
 	free(copy);

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "master/config/conf.h"
-#include "master/config/report.h"
+#include "master/system/report.h"
 
 /* What parse_text() makes of length bytes of text, in memory of its size, to be
  * freed; NULL with errors in report (which is emptied first) when refused. */

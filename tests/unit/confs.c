@@ -11,15 +11,15 @@
 #include "unit/confs.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "master/system/file.h"
-#include "reader/parse.h"
-#include "master/config/recheck.h"
+#include "master/config/dump.h"
+#include "master/config/load.h"
 
 static char directory[64];
 
@@ -27,6 +27,7 @@ int
 confs_setup(void **state)
 {
 	(void)state;
+	confs_reader();
 	snprintf(directory, sizeof(directory), "/tmp/forkgreet-conf-XXXXXX");
 	return mkdtemp(directory) == NULL ? -1 : 0;
 }
@@ -75,40 +76,39 @@ confs_write(const char *name, const char *text, size_t length)
 	return path;
 }
 
-#ifdef WITH_COVERAGE
-/* Here, because what the child has run is not counted. */
-static struct conf *
-load(const char *path, struct report *report)
+int
+confs_program(const char *name)
 {
-	struct conf *conf = calloc(1, sizeof(*conf) + CONF_TEXT_MAX);
-	size_t length;
-	const char *why;
-	char *text, *line = NULL;
-	int result = -1;
+	char path[512];
+	ssize_t n = readlink("/proc/self/exe", path, 400);
+	int fd, i;
 
-	assert_non_null(conf);
-	if (file_read(path, CONF_FILE_MAX, &text, &length, &why) == -1)
-		report_error(report, "%s: %s", path, why);
-	else if ((line = realloc(text, length + 2)) != NULL) {
-		memcpy(line + length, "\n", 2);
-		result = parse_text(line, length + 1, path, true, conf, report);
-	}
-	if (result == 0)
-		result = conf_recheck(
-		    conf, sizeof(*conf) + conf->text_length, path, report);
-	free(line);
-	if (result == 0)
-		return conf;
-	free(conf);
-	return NULL;
+	assert_true(n > 0);
+	path[n] = '\0';
+	for (i = 0; i < 4; i++) /* tests/unit/FOLDER/PROGRAM */
+		*strrchr(path, '/') = '\0';
+	strcat(strcat(path, "/"), name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		fail_msg("%s: %s", path, strerror(errno));
+	return fd;
 }
-#else
+
+int
+confs_reader(void)
+{
+	static int reader = -1;
+
+	if (reader == -1)
+		reader = confs_program("forkgreet-reader");
+	return reader;
+}
+
 static struct conf *
 load(const char *path, struct report *report)
 {
-	return conf_load_wait(path, true, report);
+	return load_wait(confs_reader(), path, true, report);
 }
-#endif
 
 struct conf *
 confs_load_bytes(const char *text, size_t length, struct report *report)
@@ -197,7 +197,7 @@ confs_dump(const struct conf *conf)
 	FILE *out = open_memstream(&text, &length);
 
 	assert_non_null(out);
-	assert_int_equal(conf_dump(conf, out), 0);
+	assert_int_equal(dump_write(conf, out), 0);
 	assert_int_equal(fclose(out), 0);
 	return text;
 }

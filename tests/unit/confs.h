@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "master/config/conf.h"
-#include "master/config/report.h"
+#include "master/system/report.h"
 #include "master/config/schema.h"
 
 /* Makes a directory of this process' own; cmocka's group set-up. */
@@ -19,6 +19,11 @@ const char *confs_path(const char *name);
 
 /* Writes the file of that name, mode 0600; returns its path. */
 const char *confs_write(const char *name, const char *text, size_t length);
+
+/* Opens a program of the build tree ("forkgreet-reader"), and the reader, once
+ * for all. */
+int confs_program(const char *name);
+int confs_reader(void);
 
 /*
  * Writes text to the file "test.conf" and loads it.  report is emptied first.

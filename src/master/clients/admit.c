@@ -162,7 +162,7 @@ has_nets(const struct admit *admit, struct conf_nets nets,
 	const struct conf_net *end = net + nets.n;
 
 	for (; net < end; net++)
-		if (net_has(net, peer))
+		if (network_has(net, peer))
 			return true;
 	return false;
 }

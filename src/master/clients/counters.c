@@ -11,21 +11,6 @@
 
 #include "master/system/log_event.h"
 
-static const char *const refusal_names[REFUSAL_COUNT] = {
-	[REFUSAL_BUSY] = "busy",
-	[REFUSAL_RATE] = "rate",
-	[REFUSAL_BUSY_PER_SOURCE] = "busy_per_source",
-	[REFUSAL_RATE_PER_SOURCE] = "rate_per_source",
-	[REFUSAL_DENIED] = "denied",
-	[REFUSAL_NO_RESOURCES] = "no_resources",
-};
-
-const char *
-refusal_name(enum refusal refusal)
-{
-	return refusal_names[refusal];
-}
-
 /* A row without a name is free. */
 static struct counters_row *
 row_of(const struct counters *counters, const char *name)

@@ -8,9 +8,8 @@
 #include <stdint.h>
 
 #include "master/system/events.h"
+#include "master/config/resources.h"
 
-/* So many at a time: a flood costs that many descriptors and no more. */
-#define LINGER_MAX 256
 /* So long each: what TCP needs to repeat a lost segment twice. */
 #define LINGER_MS 2000
 /* Who says more than that does not listen. */

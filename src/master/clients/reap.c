@@ -129,7 +129,7 @@ static bool
 is_to_spare(const struct service *service, int fd)
 {
 	int64_t wanted = service->setup->conf->limits.max_clients -
-	    service->counters.live + BUDGET_OTHER_FILES;
+	    service->counters.live + RESOURCES_OTHER_FILES;
 	struct rlimit limit;
 
 	return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&

@@ -56,7 +56,7 @@ render(struct service *service, const struct client *client, enum refusal why,
 static void
 tell(struct service *service, const struct client *client, enum refusal why)
 {
-	char rendered[MESSAGE_MAX];
+	char rendered[GREET_MESSAGE_MAX];
 	const char *text = client->refusal;
 	size_t length = client->refusal_length;
 

@@ -3,12 +3,14 @@
 
 #include "master/config/address.h"
 
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "master/config/text_check.h"
+#include "shared/number.h"
 
 /* Is what stands before the last such character an address? */
 static bool
@@ -46,42 +48,12 @@ explain(const char *text)
 	       "127.0.0.1 or ::1; names are not resolved";
 }
 
-const char *
-address_parse(const char *text, struct conf_address *address)
-{
-	const char *percent = strchr(text, '%');
-	size_t length =
-	    percent != NULL ? (size_t)(percent - text) : strlen(text);
-	char plain[ADDR_TEXT_MAX];
-	const char *why;
-
-	memset(address, 0, sizeof(*address));
-	if (length >= sizeof(plain))
-		return explain(text);
-	memcpy(plain, text, length);
-	plain[length] = '\0';
-	if (addr_parse(&address->addr, plain) == -1)
-		return explain(text);
-	if (percent != NULL) {
-		why = check_scope(percent + 1, strlen(percent + 1));
-		if (why != NULL)
-			return why;
-		memcpy(address->scope, percent + 1, strlen(percent + 1));
-	}
-	return address_check(address);
-}
-
 static const char *
 check_ipv4(const struct conf_address *address)
 {
-	static const uint8_t zero[12];
-	const uint8_t *bytes = address->addr.bytes;
-
-	if (memcmp(bytes + 4, zero, sizeof(zero)) != 0)
-		return "is not an IPv4 address";
 	if (address->scope[0] != '\0')
 		return "is IPv4 and has a scope, allowed is a scope on IPv6";
-	if (bytes[0] >= 224)
+	if (address->addr.bytes[0] >= 224)
 		return "is a multicast, broadcast or reserved address, "
 		       "allowed is one of this machine";
 	return NULL;
@@ -106,21 +78,48 @@ check_ipv6(const struct conf_address *address)
 }
 
 const char *
-address_check(const struct conf_address *address)
+address_parse(const char *text, struct conf_address *address)
 {
-	const char *scope = address->scope;
-	size_t length = strnlen(scope, sizeof(address->scope));
+	const char *percent = strchr(text, '%');
+	size_t length =
+	    percent != NULL ? (size_t)(percent - text) : strlen(text);
+	char plain[ADDR_TEXT_MAX];
+	const char *why;
 
-	if (length == sizeof(address->scope) ||
-	    (length > 0 && check_scope(scope, length) != NULL))
-		return "has no usable scope";
-	if (address->addr.scope != 0)
-		return "has a scope by number";
-	if (address->addr.family == AF_INET)
-		return check_ipv4(address);
-	if (address->addr.family == AF_INET6)
-		return check_ipv6(address);
-	return "is of no known family";
+	memset(address, 0, sizeof(*address));
+	if (length >= sizeof(plain))
+		return explain(text);
+	memcpy(plain, text, length);
+	plain[length] = '\0';
+	if (addr_parse(&address->addr, plain) == -1)
+		return explain(text);
+	if (percent != NULL) {
+		why = text_check_scope(percent + 1, strlen(percent + 1));
+		if (why != NULL)
+			return why;
+		memcpy(address->scope, percent + 1, strlen(percent + 1));
+	}
+	return address->addr.family == AF_INET ? check_ipv4(address)
+						: check_ipv6(address);
+}
+
+/* The index of the interface, 0: it is not there. */
+static unsigned
+scope_index(const char *scope)
+{
+	int64_t index;
+
+	if (number_parse(scope, 1, UINT32_MAX, &index) == 0)
+		return (unsigned)index;
+	return if_nametoindex(scope);
+}
+
+bool
+address_same_scope(const struct conf_address *a, const struct conf_address *b)
+{
+	return strcmp(a->scope, b->scope) == 0 ||
+	    (scope_index(a->scope) != 0 &&
+		scope_index(a->scope) == scope_index(b->scope));
 }
 
 const char *

@@ -2,7 +2,7 @@
 #ifndef MASTER_ADDRESS_H
 #define MASTER_ADDRESS_H
 
-#include <stddef.h>
+#include <stdbool.h>
 
 #include "master/config/conf.h"
 
@@ -16,12 +16,9 @@
  */
 const char *address_parse(const char *text, struct conf_address *address);
 
-/*
- * Checks what address_parse() checks in an address that is data already: a
- * family, a scope only where it can be, nothing that one cannot listen on
- * (multicast, broadcast, IPv4-mapped).  Returns as address_parse().
- */
-const char *address_check(const struct conf_address *address);
+/* True when both scopes are the same interface, by name or by index. */
+bool address_same_scope(
+    const struct conf_address *a, const struct conf_address *b);
 
 /* Writes "ADDRESS", or "ADDRESS%SCOPE", to text, which has room for
  * ADDRESS_TEXT_MAX bytes.  Returns text. */

@@ -1,5 +1,4 @@
-/* The configuration: loaded in a throw-away child, checked again here, and from
- * then on immutable plain data. */
+/* The configuration: immutable plain data, once it is made (settings.h). */
 #ifndef MASTER_CONF_H
 #define MASTER_CONF_H
 
@@ -9,11 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "shared/addr.h"
-
-struct report;
 
 #define CONF_FILE_MAX (20u << 20) /* the file, bytes: any dump can be read */
 #define CONF_TEXTS_MAX (4u << 20) /* all greetings, names, paths, bytes */
@@ -27,9 +23,8 @@ struct report;
 #define CONF_TEXT_MAX (CONF_TEXTS_MAX + (1u << 17)) /* plus the defaults */
 #define CONF_REFUSAL_MAX 1024 /* a text for the refused, bytes, as written */
 #define CONF_NAME_MAX 64 /* a listener's name, bytes; it is in each log line */
-#define CONF_KEYS_MAX 64 /* rows of the schema: bits of conf.given */
+#define CONF_KEYS_MAX 64 /* rows of the schema */
 #define CONF_CLIENTS_MAX 30000 /* below pid_max's default, 32768 */
-#define CONF_PARSE_SECONDS 5 /* then the parsing child is killed */
 
 /* Text in struct conf: offset from conf->text.  No NUL is in it, one is behind
  * it. */
@@ -135,8 +130,8 @@ struct conf_listener {
 };
 
 struct conf {
-	uint64_t given; /* bit i: row i of the schema was written at the top */
-	uint32_t given_line[CONF_KEYS_MAX]; /* and where; 0: not written */
+	/* Where row i of the schema was written at the top; 0: not written. */
+	uint32_t given_line[CONF_KEYS_MAX];
 	struct conf_text user;
 	struct conf_text group;
 	struct conf_text pid_file; /* "": none */
@@ -160,92 +155,10 @@ struct conf {
 };
 
 /* The NUL-terminated text; valid as long as conf is. */
-const char *conf_text(const struct conf *conf, struct conf_text text);
-
-/* True when the top-level key of that dotted name was written in the file. */
-bool conf_given(const struct conf *conf, const char *key);
-
-/* The line that a top-level key stands in, 0 when it is not written. */
-uint32_t conf_line(const struct conf *conf, const char *key);
-
-/*
- * A load under way.  The text is parsed in a child process (user nobody when
- * we are root, no files, seccomp, limits, a timer), because libconfig may exit
- * or hang.
- */
-struct conf_load;
-
-enum conf_progress { CONF_MORE, CONF_DONE, CONF_FAILED };
-
-/*
- * Reads path with the caller's effective rights and starts the parsing child.
- * as_root chooses the defaults of a daemon started by root.  Returns NULL when
- * the file cannot be read or the child not started; the reason is then in
- * report.
- */
-struct conf_load *conf_load_start(
-    const char *path, bool as_root, struct report *report);
-
-/* The descriptor that becomes readable when conf_load_continue() has work; the
- * load owns it. */
-int conf_load_fd(const struct conf_load *load);
-
-/*
- * Reads what the child has written, without blocking.  CONF_MORE: call again
- * when the descriptor is readable.  CONF_DONE: *conf is the checked
- * configuration, which the caller frees with free().  CONF_FAILED: the errors
- * are in report.  In both latter cases the child has been reaped.  Warnings
- * are in report either way.
- */
-enum conf_progress conf_load_continue(
-    struct conf_load *load, struct conf **conf, struct report *report);
-
-/* Ends the load (kills and reaps the child if need be) and frees it. */
-void conf_load_end(struct conf_load *load);
-
-/* All of the above, waiting.  NULL when there are errors. */
-struct conf *conf_load_wait(
-    const char *path, bool as_root, struct report *report);
-
-/*
- * Compares the keys that need a restart (user, group, pid_file, control_socket,
- * sandbox) and reports an error, with path and line, for each that differs.
- */
-void conf_check_reload(const struct conf *running, const struct conf *fresh,
-    const char *path, struct report *report);
-
-/*
- * Writes the effective configuration in configuration syntax.  Loading that
- * text and dumping it again gives the same text.  Returns 0, or -1 when out
- * had an error.
- */
-int conf_dump(const struct conf *conf, FILE *out);
-
-/* ------------------------------------------------------------- greetings */
-
-/* The bytes that a listener sends, line endings converted. */
-struct conf_greeting {
-	char *bytes;
-	size_t length;
-};
-
-/*
- * How many there are: one for each listener, then one for each rule that has
- * its own (greeting_line is not 0), all in their order.
- */
-size_t conf_greetings_count(const struct conf *conf);
-
-/*
- * Makes all greetings, in the order above: reads each greeting_file with the
- * caller's effective rights (path is the configuration file's, for messages)
- * and converts line endings as the listener says ("lf": CRLF becomes LF;
- * "crlf": an LF without CR before it becomes CRLF).  Returns an array of
- * conf_greetings_count() that conf_greetings_free() frees, or NULL with errors
- * in report.
- */
-struct conf_greeting *conf_greetings_load(
-    const struct conf *conf, const char *path, struct report *report);
-
-void conf_greetings_free(struct conf_greeting *greetings, size_t n);
+static inline const char *
+conf_text(const struct conf *conf, struct conf_text text)
+{
+	return conf->text + text.offset;
+}
 
 #endif

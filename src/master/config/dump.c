@@ -1,6 +1,8 @@
 /* The effective configuration, in configuration syntax. */
 #include "config.h"
 
+#include "master/config/dump.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -114,13 +116,13 @@ put_addresses(const struct dump *dump, const struct conf_listener *listener)
 static void
 put_nets(const struct dump *dump, struct conf_nets nets)
 {
-	char text[NET_TEXT_MAX];
+	char text[NETWORK_TEXT_MAX];
 	uint32_t i;
 
 	fputs(nets.n != 1 ? "( " : "", dump->out);
 	for (i = 0; i < nets.n; i++)
 		fprintf(dump->out, "%s\"%s\"", i > 0 ? ", " : "",
-		    net_format(&dump->conf->net[nets.first + i], text));
+		    network_format(&dump->conf->net[nets.first + i], text));
 	fputs(nets.n == 0 ? ")" : nets.n > 1 ? " )" : "", dump->out);
 }
 
@@ -257,7 +259,7 @@ put_keys(struct dump *dump, enum schema_scope scope, const void *base)
 }
 
 int
-conf_dump(const struct conf *conf, FILE *out)
+dump_write(const struct conf *conf, FILE *out)
 {
 	struct dump dump = { out, conf, "", "", 0 };
 	uint32_t i;

@@ -1,16 +1,18 @@
 /* The bytes that the listeners and their rules send. */
 #include "config.h"
 
+#include "master/config/greetings.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "master/config/conf.h"
 #include "master/system/file.h"
-#include "master/config/report.h"
+#include "master/system/report.h"
 
 /* "\r\n" becomes "\n", in place. */
 static void
-convert_to_lf(struct conf_greeting *greeting)
+convert_to_lf(struct greeting *greeting)
 {
 	char *bytes = greeting->bytes;
 	size_t i, n = 0;
@@ -30,7 +32,7 @@ is_bare_lf(const char *bytes, size_t i)
 
 /* "\n" becomes "\r\n" unless it is that. */
 static int
-convert_to_crlf(struct conf_greeting *greeting)
+convert_to_crlf(struct greeting *greeting)
 {
 	size_t i, n = 0, bare = 0;
 	char *bytes;
@@ -52,7 +54,7 @@ convert_to_crlf(struct conf_greeting *greeting)
 }
 
 static int
-copy_text(struct conf_greeting *greeting, const struct conf *conf,
+copy_text(struct greeting *greeting, const struct conf *conf,
     struct conf_text text)
 {
 	greeting->bytes = malloc((size_t)text.length + 1);
@@ -64,7 +66,7 @@ copy_text(struct conf_greeting *greeting, const struct conf *conf,
 }
 
 static int
-convert(struct conf_greeting *greeting, const struct conf_listener *listener)
+convert(struct greeting *greeting, const struct conf_listener *listener)
 {
 	if (listener->line_ending == CONF_ENDING_LF)
 		convert_to_lf(greeting);
@@ -75,7 +77,7 @@ convert(struct conf_greeting *greeting, const struct conf_listener *listener)
 
 /* Makes one; on failure *why says why, and the file is to blame. */
 static int
-load_greeting(struct conf_greeting *greeting, const struct conf *conf,
+load_greeting(struct greeting *greeting, const struct conf *conf,
     const struct conf_listener *listener, const char **why)
 {
 	*why = "out of memory";
@@ -108,7 +110,7 @@ report_greeting(const struct conf *conf, size_t i, const char *path,
 
 /* Those of the listener's rules; *next is where the first one's place is. */
 static void
-load_rules(struct conf_greeting **next, const struct conf *conf,
+load_rules(struct greeting **next, const struct conf *conf,
     const struct conf_listener *listener, const char *path,
     struct report *report)
 {
@@ -131,7 +133,7 @@ load_rules(struct conf_greeting **next, const struct conf *conf,
 }
 
 size_t
-conf_greetings_count(const struct conf *conf)
+greetings_count(const struct conf *conf)
 {
 	size_t i, n = conf->n_listeners;
 
@@ -140,12 +142,12 @@ conf_greetings_count(const struct conf *conf)
 	return n;
 }
 
-struct conf_greeting *
-conf_greetings_load(
+struct greeting *
+greetings_load(
     const struct conf *conf, const char *path, struct report *report)
 {
-	size_t i, n = conf_greetings_count(conf), errors = report->errors;
-	struct conf_greeting *greetings, *next;
+	size_t i, n = greetings_count(conf), errors = report->errors;
+	struct greeting *greetings, *next;
 	const char *why;
 
 	greetings = calloc(n, sizeof(*greetings));
@@ -162,12 +164,12 @@ conf_greetings_load(
 		load_rules(&next, conf, &conf->listener[i], path, report);
 	if (report->errors == errors)
 		return greetings;
-	conf_greetings_free(greetings, n);
+	greetings_free(greetings, n);
 	return NULL;
 }
 
 void
-conf_greetings_free(struct conf_greeting *greetings, size_t n)
+greetings_free(struct greeting *greetings, size_t n)
 {
 	size_t i;
 

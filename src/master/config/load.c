@@ -1,9 +1,10 @@
-/* Loading the configuration by way of a throw-away child. */
+/* Loading the configuration by way of forkgreet-reader. */
 #include "config.h"
 
-#include "master/config/conf.h"
+#include "master/config/load.h"
 
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -12,101 +13,118 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "master/config/conf.h"
+#include "master/config/entries.h"
+#include "master/config/resources.h"
+#include "master/config/settings.h"
 #include "master/system/child.h"
-#include "reader/cage.h"
+#include "master/system/executable.h"
 #include "master/system/file.h"
-#include "master/config/frame.h"
-#include "reader/parse.h"
-#include "master/config/report.h"
-#include "master/config/somaxconn.h"
+#include "master/system/report.h"
 
-/* Of a child that could not confine itself, and so has parsed nothing. */
-#define EXIT_UNCONFINED 77
+/* The reader's own timer is first. */
+#define DEADLINE_SECONDS (READER_SECONDS + 1)
 
-/* The child's own timer is first. */
-#define DEADLINE_SECONDS (CONF_PARSE_SECONDS + 1)
+#define FIRST_ROOM ((size_t)1 << 16)
 
-struct conf_load {
+struct load {
 	char *path;
+	bool as_root;
 	pid_t child; /* -1: reaped */
-	int pipe; /* what the child says */
+	int pipe; /* what the reader says */
 	int pidfd; /* readable when it has ended */
 	int timer; /* readable when it has had its time */
 	int poll; /* epoll(7) of these three: what the caller waits for */
 	const char *killed; /* by us, and why */
-	char *bytes; /* the frame; frame_max() + 1 bytes */
-	size_t length;
+	int error; /* errno of what failed here, and made us kill it; or 0 */
+	char *bytes; /* what it has said, with room for so many */
+	size_t length, room;
 };
 
-/* What the child is to do. */
-struct task {
-	const char *path;
-	const char *text;
-	size_t length;
-	bool as_root;
-	pid_t parent;
-	int fd; /* its end of the pipe */
-};
+/* --------------------------------------------------------------- start */
 
-/* The child.  What it has of the master's ends with it. */
-static _Noreturn void
-parse_and_exit(const struct task *task)
+/* In the child, before it is the reader: says what the reader would. */
+static void
+fail(int fd, const char *step)
 {
-	struct report report = { 0 };
-	struct conf *conf = NULL;
-	const char *step;
-	bool good, told;
+	struct entry_head head = { .type = ENTRY_FAILURE };
+	char bytes[256] = "";
+	int n;
 
-	if (dup2(task->fd, CONFINE_FD) == -1)
-		_exit(EXIT_FAILURE);
-	step = confine_enter(task->parent, CONF_PARSE_SECONDS);
-	if (step != NULL)
-		report_error(&report, "%s: confining the parser: %s: %s",
-		    task->path, step,
-		    errno == 0 ? "not in effect" : strerror(errno));
-	else
-		conf = calloc(1, sizeof(*conf) + CONF_TEXT_MAX);
-	if (step == NULL && conf == NULL)
-		report_error(&report, "%s: out of memory", task->path);
-	good = conf != NULL &&
-	    parse_text(task->text, task->length, task->path, task->as_root,
-		conf, &report) == 0;
-	told = frame_write(CONFINE_FD, good ? conf : NULL, &report) == 0;
-	free(conf);
-	if (!told)
-		_exit(EXIT_FAILURE);
-	_exit(step == NULL ? EXIT_SUCCESS : EXIT_UNCONFINED);
+	n = snprintf(bytes + sizeof(head) + 1, 200,
+	    "starting the reader: %s: %s", step, strerror(errno));
+	head.text_length = (uint32_t)n;
+	memcpy(bytes, &head, sizeof(head));
+	n += (int)sizeof(head) + 2;
+	head = (struct entry_head){ .type = ENTRY_END };
+	memcpy(bytes + n, &head, sizeof(head));
+	n += (int)sizeof(head) + 2;
+	_exit(write(fd, bytes, (size_t)n) == n ? READER_UNABLE : EXIT_FAILURE);
 }
 
 static int
-start_child(struct conf_load *load, struct task *task)
+write_all(int fd, const char *bytes, size_t length)
 {
-	int ends[2];
+	ssize_t n;
 
+	while (length > 0) {
+		n = write(fd, bytes, length);
+		if (n == -1 && errno != EINTR)
+			return -1;
+		if (n > 0) {
+			bytes += n;
+			length -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+/* The text as the reader wants it: libconfig 1.5 takes no comment without a
+ * newline behind it.  Returns a descriptor, or -1 with errno. */
+static int
+text_share(const char *text, size_t length)
+{
+	int fd = memfd_create("forkgreet-conf", MFD_CLOEXEC);
+	int error;
+
+	if (fd == -1 || (write_all(fd, text, length) == 0 &&
+	    write_all(fd, "\n", sizeof("\n")) == 0))
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+static int
+start_reader(struct load *load, int reader, int text)
+{
+	char parent[16];
+	struct executable executable = { .fd = reader, .name = LOAD_PROGRAM,
+		.argument = parent, .n_fds = 2, .first = READER_PIPE,
+		.keeps_rights = true, .fail = fail };
+	int ends[2], error;
+
+	snprintf(parent, sizeof(parent), "%d", (int)getpid());
 	if (pipe2(ends, O_CLOEXEC) == -1)
 		return -1;
 	load->pipe = ends[0];
-	task->fd = ends[1];
-	task->parent = getpid();
-	load->child = fork();
-	switch (load->child) {
-	case -1:
-		break;
-	case 0:
-		parse_and_exit(task);
-	default:
-		break;
-	}
+	executable.fds[0] = ends[1];
+	executable.fds[1] = text;
+	load->child = executable_run(&executable);
+	error = errno;
 	close(ends[1]);
+	errno = error;
 	return load->child == -1 ? -1 : 0;
 }
 
 static int
-watch(const struct conf_load *load, int fd)
+watch(const struct load *load, int fd)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
 
@@ -114,7 +132,7 @@ watch(const struct conf_load *load, int fd)
 }
 
 static int
-start_watching(struct conf_load *load)
+start_watching(struct load *load)
 {
 	struct itimerspec deadline = { .it_value.tv_sec = DEADLINE_SECONDS };
 
@@ -134,82 +152,83 @@ start_watching(struct conf_load *load)
 	return 0;
 }
 
-static struct conf_load *
-new_load(const char *path)
+static struct load *
+new_load(const char *path, bool as_root)
 {
-	struct conf_load *load = calloc(1, sizeof(*load));
+	struct load *load = calloc(1, sizeof(*load));
 
 	if (load == NULL)
 		return NULL;
 	load->child = load->pipe = load->pidfd = -1;
 	load->timer = load->poll = -1;
+	load->as_root = as_root;
 	load->path = strdup(path);
-	load->bytes = malloc(frame_max() + 1);
-	if (load->path == NULL || load->bytes == NULL) {
-		conf_load_end(load);
+	if (load->path == NULL) {
+		load_end(load);
 		errno = ENOMEM;
 		return NULL;
 	}
 	return load;
 }
 
-/* libconfig 1.5 wants a newline behind a comment in the last line too. */
-static int
-read_text(const char *path, char **text, size_t *length, const char **why)
+/* NULL, or what failed, with errno. */
+static const char *
+start(struct load *load, int reader, const char *text, size_t length)
 {
-	char *longer;
+	int fd = text_share(text, length), result, error;
 
-	if (file_read(path, CONF_FILE_MAX, text, length, why) == -1)
-		return -1;
-	longer = realloc(*text, *length + 2);
-	if (longer == NULL) {
-		*why = strerror(errno);
-		free(*text);
-		return -1;
-	}
-	memcpy(longer + *length, "\n", 2);
-	*text = longer;
-	*length += 1;
-	return 0;
+	if (fd == -1)
+		return "memfd_create";
+	result = start_reader(load, reader, fd);
+	error = errno;
+	close(fd);
+	errno = error;
+	if (result == -1)
+		return load->pipe == -1 ? "pipe" : "fork";
+	return start_watching(load) == -1 ? "watching it" : NULL;
 }
 
-struct conf_load *
-conf_load_start(const char *path, bool as_root, struct report *report)
+struct load *
+load_start(int reader, const char *path, bool as_root, struct report *report)
 {
-	struct conf_load *load = new_load(path);
-	struct task task = { .path = path, .as_root = as_root, .fd = -1 };
-	const char *why;
+	struct load *load = new_load(path, as_root);
+	const char *why = NULL;
 	char *text;
+	size_t length;
 
 	if (load == NULL) {
-		report_error(report, "%s: %s", path, strerror(errno));
-		return NULL;
-	}
-	if (read_text(path, &text, &task.length, &why) == -1) {
-		report_error(report, "%s: %s", path, why);
-		conf_load_end(load);
-		return NULL;
-	}
-	task.text = text;
-	if (start_child(load, &task) == -1 || start_watching(load) == -1) {
-		report_error(report, "%s: starting the parser: %s", path,
+		report_failure(report, EXIT_SYSTEM, "%s: %s", path,
 		    strerror(errno));
-		conf_load_end(load);
+		return NULL;
+	}
+	if (file_read(path, CONF_FILE_MAX, &text, &length, &why) == -1) {
+		report_error(report, "%s: %s", path, why);
+		load_end(load);
+		return NULL;
+	}
+	why = start(load, reader, text, length);
+	if (why != NULL) {
+		report_failure(report, EXIT_SYSTEM,
+		    "%s: starting the reader: %s: %s", path, why,
+		    strerror(errno));
+		load_end(load);
 		load = NULL;
 	}
-	explicit_bzero(text, task.length);
+	explicit_bzero(text, length);
 	free(text);
 	return load;
 }
 
 int
-conf_load_fd(const struct conf_load *load)
+load_fd(const struct load *load)
 {
 	return load->poll;
 }
 
+/* ------------------------------------------------------------ going on */
+
 static void
-kill_child(struct conf_load *load, const char *why)
+kill_child(struct load *load, const char *why)
 {
 	if (load->child == -1 || load->killed != NULL)
 		return;
@@ -217,30 +236,55 @@ kill_child(struct conf_load *load, const char *why)
 	child_signal(load->child, SIGKILL);
 }
 
+/* Room for more, up to one byte too many. */
+static int
+make_room(struct load *load)
+{
+	size_t room = load->room == 0 ? FIRST_ROOM : load->room * 2;
+	char *bytes;
+
+	if (load->length < load->room)
+		return 0;
+	if (room > ENTRIES_BYTES_MAX + 1)
+		room = ENTRIES_BYTES_MAX + 1;
+	bytes = realloc(load->bytes, room);
+	if (bytes == NULL)
+		return -1;
+	load->bytes = bytes;
+	load->room = room;
+	return 0;
+}
+
 /* Takes what is in the pipe; at its end it is watched no more. */
 static void
-read_pipe(struct conf_load *load)
+read_pipe(struct load *load)
 {
-	size_t room = frame_max() + 1 - load->length;
-	ssize_t n;
+	ssize_t n = 1;
 
-	do {
-		n = read(load->pipe, load->bytes + load->length, room);
-		if (n > 0) {
+	while (n > 0 && load->length <= ENTRIES_BYTES_MAX) {
+		n = make_room(load);
+		if (n == 0)
+			n = read(load->pipe, load->bytes + load->length,
+			    load->room - load->length);
+		if (n > 0)
 			load->length += (size_t)n;
-			room -= (size_t)n;
-		}
-	} while (room > 0 && (n > 0 || (n == -1 && errno == EINTR)));
+		else if (n == -1 && errno == EINTR)
+			n = 1;
+	}
 	if (n == -1 && errno == EAGAIN)
 		return;
+	if (n == -1) {
+		load->error = errno;
+		kill_child(load, "cannot be heard");
+	}
 	/* No error when it has been taken out already. */
 	epoll_ctl(load->poll, EPOLL_CTL_DEL, load->pipe, NULL);
-	if (room == 0)
+	if (n > 0)
 		kill_child(load, "said more than it may");
 }
 
 static void
-check_deadline(struct conf_load *load)
+check_deadline(struct load *load)
 {
 	uint64_t expirations;
 
@@ -249,86 +293,100 @@ check_deadline(struct conf_load *load)
 }
 
 static void
-report_death(const struct conf_load *load, int status, struct report *report)
+report_death(const struct load *load, int status, struct report *report)
 {
 	const char *path = load->path;
 	int signal;
 
-	if (WIFEXITED(status)) {
-		report_error(report, "%s: the parser gave up (exit status %d)",
+	if (load->error != 0)
+		report_failure(report, EXIT_SYSTEM,
+		    "%s: reading from the reader: %s", path,
+		    strerror(load->error));
+	else if (WIFEXITED(status))
+		report_error(report, "%s: the reader gave up (exit status %d)",
 		    path, WEXITSTATUS(status));
-		return;
-	}
-	signal = WTERMSIG(status);
-	if (load->killed != NULL)
-		report_error(report, "%s: the parser %s", path, load->killed);
-	else if (signal == SIGALRM || signal == SIGXCPU)
-		report_error(report, "%s: the parser took longer than %d s",
-		    path, CONF_PARSE_SECONDS);
+	else if (load->killed != NULL)
+		report_error(report, "%s: the reader %s", path, load->killed);
+	else if ((signal = WTERMSIG(status)) == SIGALRM || signal == SIGXCPU)
+		report_error(report, "%s: the reader took longer than %d s",
+		    path, READER_SECONDS);
 	else if (signal == SIGSYS)
 		report_error(report,
-		    "%s: the parser was killed by its sandbox (SIGSYS): it "
+		    "%s: the reader was killed by its sandbox (SIGSYS): it "
 		    "tried a system call that parsing does not need",
 		    path);
 	else
-		report_error(report, "%s: the parser died of signal %d (%s)",
+		report_error(report, "%s: the reader died of signal %d (%s)",
 		    path, signal, strsignal(signal));
 }
 
-/* The child has ended: what it said counts if it ended well. */
+/* It has not begun to read, and has said why. */
 static void
-judge(const struct conf_load *load, int status, struct conf **conf,
+report_failed(const struct load *load, int code, struct report *report)
+{
+	struct entries entries;
+
+	report->cause = code == READER_UNCONFINED ? EXIT_PRIVILEGE
+						  : EXIT_SYSTEM;
+	entries_parse(&entries, load->bytes, load->length, load->path, report);
+	entries_free(&entries);
+	if (report->errors == 0)
+		report_error(report, "%s: the reader gave up (exit status %d)",
+		    load->path, code);
+}
+
+/* The reader has ended: what it said counts if it ended well. */
+static void
+judge(const struct load *load, int status, struct conf **conf,
     struct report *report)
 {
-	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	int code = WIFEXITED(status) && load->error == 0 ? WEXITSTATUS(status)
+							 : -1;
 
-	if (code != EXIT_SUCCESS && code != EXIT_UNCONFINED) {
+	if (code == READER_UNCONFINED || code == READER_UNABLE) {
+		report_failed(load, code, report);
+		return;
+	}
+	if (code != EXIT_SUCCESS) {
 		report_death(load, status, report);
 		return;
 	}
-	if (frame_read(load->bytes, load->length, load->path, conf, report) ==
-	    -1) {
-		report->unconfined = code == EXIT_UNCONFINED;
-		return;
-	}
-	if (code == EXIT_SUCCESS) {
-		somaxconn_check(*conf, SOMAXCONN_FILE, load->path, report);
-		return;
-	}
-	free(*conf);
-	*conf = NULL;
-	report_death(load, status, report);
+	*conf = settings_make(
+	    load->bytes, load->length, load->path, load->as_root, report);
+	if (*conf != NULL)
+		resources_check_backlogs(
+		    *conf, RESOURCES_SOMAXCONN, load->path, report);
 }
 
-enum conf_progress
-conf_load_continue(
-    struct conf_load *load, struct conf **conf, struct report *report)
+enum load_progress
+load_continue(struct load *load, struct conf **conf, struct report *report)
 {
 	pid_t ended;
 	int status;
 
 	*conf = NULL;
 	if (load->child == -1)
-		return CONF_FAILED;
+		return LOAD_FAILED;
 	check_deadline(load);
 	do
 		ended = waitpid(load->child, &status, WNOHANG);
 	while (ended == -1 && errno == EINTR);
-	/* What a dead child has said is in the pipe. */
+	/* What a dead reader has said is in the pipe. */
 	read_pipe(load);
 	if (ended == 0)
-		return CONF_MORE;
+		return LOAD_MORE;
 	load->child = -1;
 	if (ended == -1)
-		report_error(report, "%s: the parser's end is not known: %s",
-		    load->path, strerror(errno));
+		report_failure(report, EXIT_SYSTEM,
+		    "%s: the reader's end is not known: %s", load->path,
+		    strerror(errno));
 	else
 		judge(load, status, conf, report);
-	return *conf != NULL ? CONF_DONE : CONF_FAILED;
+	return *conf != NULL ? LOAD_DONE : LOAD_FAILED;
 }
 
 void
-conf_load_end(struct conf_load *load)
+load_end(struct load *load)
 {
 	int *fds[] = { &load->pipe, &load->pidfd, &load->timer, &load->poll };
 	size_t i;
@@ -348,20 +406,24 @@ conf_load_end(struct conf_load *load)
 }
 
 struct conf *
-conf_load_wait(const char *path, bool as_root, struct report *report)
+load_wait(int reader, const char *path, bool as_root, struct report *report)
 {
-	struct conf_load *load = conf_load_start(path, as_root, report);
-	enum conf_progress progress = CONF_MORE;
+	struct load *load = load_start(reader, path, as_root, report);
+	enum load_progress progress = LOAD_MORE;
 	struct conf *conf = NULL;
 	struct pollfd ready;
 
 	if (load == NULL)
 		return NULL;
-	ready = (struct pollfd){ conf_load_fd(load), POLLIN, 0 };
-	while (progress == CONF_MORE) {
-		poll(&ready, 1, -1);
-		progress = conf_load_continue(load, &conf, report);
+	ready = (struct pollfd){ load_fd(load), POLLIN, 0 };
+	while (progress == LOAD_MORE) {
+		if (poll(&ready, 1, -1) == -1 && errno != EINTR) {
+			report_failure(report, EXIT_SYSTEM, "%s: poll: %s",
+			    path, strerror(errno));
+			break;
+		}
+		progress = load_continue(load, &conf, report);
 	}
-	conf_load_end(load);
+	load_end(load);
 	return conf;
 }

@@ -6,14 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "master/clients/counters.h"
 #include "shared/greet.h"
+#include "shared/refusal.h"
 
 struct conf;
-
-/* A message with all variables filled in, bytes.  As much as the smallest send
- * buffer of tcp(7), tcp_wmem, so that one send takes it whole. */
-#define MESSAGE_MAX 4096
 
 struct message {
 	uint32_t offset; /* of its text, in conf->text */
@@ -38,7 +34,7 @@ void messages_free(struct messages *messages);
 /*
  * Writes what a client of the listener with that index, refused for that
  * reason, is told; -1: of a listener that is not in the configuration any more.
- * Fills in values->hostname and values->reason.  out has room for MESSAGE_MAX
+ * Fills in values->hostname and values->reason.  out has room for GREET_MESSAGE_MAX
  * bytes.  Returns how many bytes were written, without a NUL.
  */
 size_t messages_render(const struct messages *messages, const struct conf *conf,

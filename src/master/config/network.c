@@ -30,19 +30,18 @@ is_prefix(const char *text, unsigned max, uint32_t *prefix)
 	return true;
 }
 
-const char *
-net_check(const struct conf_net *net, bool any_allowed)
+static const char *
+check(const struct conf_net *net, bool any_allowed)
 {
-	static const struct addr any;
 	struct addr masked = net->addr;
 	struct in6_addr in6;
 
-	if (net->addr.family == AF_UNSPEC)
-		return any_allowed && net->prefix == 0 &&
-			addr_equal(&net->addr, &any) ? NULL : no_net;
-	if ((net->addr.family != AF_INET && net->addr.family != AF_INET6) ||
-	    net->prefix > bits_of(&net->addr))
-		return no_net;
+	if (net->prefix == bits_of(&net->addr) && addr_is_any(&net->addr))
+		return any_allowed ?
+		    "is no client's address, allowed is \"any\" for all of "
+		    "them, 0.0.0.0/0 for IPv4 or ::/0 for IPv6" :
+		    "is no client's address, allowed is 0.0.0.0/0 for all of "
+		    "IPv4, ::/0 for all of IPv6 (\"any\" is for rules)";
 	memcpy(&in6, net->addr.bytes, sizeof(in6));
 	if (net->addr.family == AF_INET6 && net->prefix >= 96 &&
 	    IN6_IS_ADDR_V4MAPPED(&in6))
@@ -56,7 +55,7 @@ net_check(const struct conf_net *net, bool any_allowed)
 }
 
 const char *
-net_parse(const char *text, bool any_allowed, struct conf_net *net)
+network_parse(const char *text, bool any_allowed, struct conf_net *net)
 {
 	const char *slash = strchr(text, '/');
 	size_t length = slash != NULL ? (size_t)(slash - text) : strlen(text);
@@ -78,37 +77,37 @@ net_parse(const char *text, bool any_allowed, struct conf_net *net)
 		return net->addr.family == AF_INET ?
 		    "has no usable prefix length, allowed are 0 to 32" :
 		    "has no usable prefix length, allowed are 0 to 128";
-	return net_check(net, any_allowed);
+	return check(net, any_allowed);
 }
 
 const char *
-net_format(const struct conf_net *net, char *text)
+network_format(const struct conf_net *net, char *text)
 {
 	char ip[ADDR_TEXT_MAX];
 
 	if (net->addr.family == AF_UNSPEC)
-		snprintf(text, NET_TEXT_MAX, "any");
+		snprintf(text, NETWORK_TEXT_MAX, "any");
 	else if (net->prefix == bits_of(&net->addr))
 		addr_format(&net->addr, text);
 	else
-		snprintf(text, NET_TEXT_MAX, "%s/%u",
+		snprintf(text, NETWORK_TEXT_MAX, "%s/%u",
 		    addr_format(&net->addr, ip), (unsigned)net->prefix);
 	return text;
 }
 
 bool
-net_has(const struct conf_net *net, const struct addr *addr)
+network_has(const struct conf_net *net, const struct addr *addr)
 {
 	return net->addr.family == AF_UNSPEC ||
 	    addr_is_in(addr, &net->addr, net->prefix);
 }
 
 bool
-net_covers(const struct conf_net *outer, const struct conf_net *inner)
+network_covers(const struct conf_net *outer, const struct conf_net *inner)
 {
 	if (inner->addr.family == AF_UNSPEC)
 		return outer->addr.family == AF_UNSPEC;
 	return (outer->addr.family == AF_UNSPEC ||
 		outer->prefix <= inner->prefix) &&
-	    net_has(outer, &inner->addr);
+	    network_has(outer, &inner->addr);
 }

@@ -13,8 +13,9 @@
 #include <string.h>
 
 #include "master/config/conf.h"
+#include "master/config/schema.h"
 #include "master/system/kernel_number.h"
-#include "master/config/report.h"
+#include "master/system/report.h"
 
 /* Its connection; the pidfd of its child too, but that one is not needed. */
 #define FILES_PER_CLIENT 1
@@ -48,7 +49,7 @@ static void
 warn(const struct budget *budget, int64_t need, const char *what,
     const char *format, ...)
 {
-	uint32_t line = conf_line(budget->conf, "limits.max_clients");
+	uint32_t line = schema_line(budget->conf, "limits.max_clients");
 	char where[16] = "", why[REPORT_LINE_MAX];
 	va_list ap;
 
@@ -95,7 +96,7 @@ check_files(const struct budget *budget)
 {
 	int64_t others =
 	    (int64_t)budget->conf->n_addresses * FILES_PER_ADDRESS +
-	    BUDGET_OTHER_FILES;
+	    RESOURCES_OTHER_FILES;
 	int64_t clients = budget->conf->limits.max_clients;
 	int64_t need = clients * FILES_PER_CLIENT + others;
 	int64_t limit = raise_limit(RLIMIT_NOFILE,
@@ -220,7 +221,7 @@ check_pids(const struct budget *budget, int64_t need)
 }
 
 void
-budget_check(const struct conf *conf, const char *root, const char *path,
+resources_check(const struct conf *conf, const char *root, const char *path,
     struct report *report)
 {
 	struct budget budget = { conf, root, path, report };
@@ -230,4 +231,23 @@ budget_check(const struct conf *conf, const char *root, const char *path,
 	check_user(&budget, processes);
 	check_groups(&budget, processes);
 	check_pids(&budget, processes);
+}
+
+void
+resources_check_backlogs(const struct conf *conf, const char *file,
+    const char *path, struct report *report)
+{
+	const struct conf_listener *listener = conf->listener;
+	int64_t most;
+
+	if (figure_read(file, &most) == -1)
+		return;
+	for (; listener < conf->listener + conf->n_listeners; listener++)
+		if (listener->backlog > most)
+			report_warning(report,
+			    "%s:%u: listeners[%td].backlog: %lld is more than "
+			    "the kernel takes, %lld (net.core.somaxconn)",
+			    path, (unsigned)listener->line,
+			    listener - conf->listener,
+			    (long long)listener->backlog, (long long)most);
 }

@@ -1,15 +1,17 @@
 /* What limits.max_clients takes, and whether this process will be given it. */
-#ifndef MASTER_BUDGET_H
-#define MASTER_BUDGET_H
-
-#include "master/clients/linger.h"
+#ifndef MASTER_RESOURCES_H
+#define MASTER_RESOURCES_H
 
 struct conf;
 struct report;
 
+/* Connections that are refused and not closed yet, at a time: a flood costs that
+ * many descriptors and no more. */
+#define LINGER_MAX 256
+
 /* Descriptors besides those of addresses and clients: the loop's, the log's, the
  * spawners', a reload's; those of the refused. */
-#define BUDGET_OTHER_FILES (64 + LINGER_MAX)
+#define RESOURCES_OTHER_FILES (64 + LINGER_MAX)
 
 /*
  * Raises the limit on open files to what the configuration needs, the hard one
@@ -22,7 +24,17 @@ struct report;
  * be read.  root stands before the names of the kernel's files and is "" but in
  * tests; path names the configuration in messages.
  */
-void budget_check(const struct conf *conf, const char *root, const char *path,
+void resources_check(const struct conf *conf, const char *root, const char *path,
     struct report *report);
+
+#define RESOURCES_SOMAXCONN "/proc/sys/net/core/somaxconn"
+
+/*
+ * Warns of each listener whose backlog is above what listen(2) takes here,
+ * which the file of that name says.  Without that file (no /proc) it says
+ * nothing.
+ */
+void resources_check_backlogs(const struct conf *conf, const char *file,
+    const char *path, struct report *report);
 
 #endif

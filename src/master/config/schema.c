@@ -100,30 +100,30 @@ static const struct schema_choice line_endings[] = {
 #define REFUSAL(reason, words)                                              \
 	{ .name = "refusals." #reason, .type = SCHEMA_GREETING,              \
 	    .offset = BOTH(refusals.reason), .max = CONF_REFUSAL_MAX,        \
-	    .text = words, .check = check_message }
+	    .text = words, .check = text_check_message }
 
 const struct schema_key schema_keys[] = {
 	{ .name = "user", .type = SCHEMA_STRING, .restart = true,
 	    .offset = TOP(user), .min = 1, .max = 32, .text = "forkgreet",
-	    .check = check_account },
+	    .check = text_check_account },
 	{ .name = "group", .type = SCHEMA_STRING, .restart = true,
 	    .offset = TOP(group), .min = 1, .max = 32, .text = "forkgreet",
-	    .check = check_account },
+	    .check = text_check_account },
 	{ .name = "pid_file", .type = SCHEMA_STRING, .restart = true,
 	    .offset = TOP(pid_file), .max = 4095,
 	    .text = "/run/forkgreet.pid", .text_user = "",
-	    .check = check_path_or_none },
+	    .check = text_check_path_or_none },
 	{ .name = "control_socket", .type = SCHEMA_STRING, .restart = true,
 	    .offset = TOP(control_socket), .max = CONTROL_PATH_MAX,
 	    .text = CONTROL_PATH_DEFAULT, .text_user = "",
-	    .check = check_socket_or_none },
+	    .check = text_check_socket_or_none },
 	{ .name = "sandbox", .type = SCHEMA_CHOICE, .restart = true,
 	    .offset = TOP(sandbox), .choices = sandboxes,
 	    .number = CONF_SANDBOX_REQUIRED },
 	{ .name = "listeners", .type = SCHEMA_LISTENERS,
 	    .offset = TOP(listener), .min = 1, .max = CONF_LISTENERS_MAX },
 	{ .name = "name", .type = SCHEMA_STRING, .offset = OWN(name),
-	    .min = 1, .max = CONF_NAME_MAX, .check = check_name },
+	    .min = 1, .max = CONF_NAME_MAX, .check = text_check_name },
 	{ .name = "address", .type = SCHEMA_ADDRESSES,
 	    .offset = OWN(first_address), .min = 1,
 	    .max = CONF_ADDRESSES_MAX, .text = "127.0.0.1" },
@@ -140,7 +140,7 @@ const struct schema_key schema_keys[] = {
 	    .text = "hi client\n" },
 	{ .name = "greeting_file", .type = SCHEMA_STRING,
 	    .offset = OWN(greeting_file), .min = 1, .max = 4095,
-	    .text = "", .check = check_path },
+	    .text = "", .check = text_check_path },
 	{ .name = "line_ending", .type = SCHEMA_CHOICE,
 	    .offset = OWN(line_ending), .choices = line_endings,
 	    .number = CONF_ENDING_ASIS },
@@ -225,7 +225,7 @@ const struct schema_key schema_keys[] = {
 const size_t schema_n_keys = sizeof(schema_keys) / sizeof(schema_keys[0]);
 
 static_assert(sizeof(schema_keys) / sizeof(schema_keys[0]) <= CONF_KEYS_MAX,
-    "conf.given has a bit for each row");
+    "conf.given_line has a place for each row");
 
 const struct schema_key *
 schema_find(const char *name)
@@ -236,6 +236,20 @@ schema_find(const char *name)
 		if (strcmp(schema_keys[i].name, name) == 0)
 			return &schema_keys[i];
 	return NULL;
+}
+
+bool
+schema_given(const struct conf *conf, const char *key)
+{
+	return schema_line(conf, key) != 0;
+}
+
+uint32_t
+schema_line(const struct conf *conf, const char *key)
+{
+	const struct schema_key *row = schema_find(key);
+
+	return row != NULL ? conf->given_line[row - schema_keys] : 0;
 }
 
 bool

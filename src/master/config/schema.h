@@ -1,5 +1,5 @@
-/* The one table of configuration keys: parsing, defaults, the dump, the
- * re-check in the master, the manual's check and the tests all walk it. */
+/* The one table of configuration keys: reading, defaults, the dump, the manual's
+ * check and the tests all walk it. */
 #ifndef MASTER_SCHEMA_H
 #define MASTER_SCHEMA_H
 
@@ -60,13 +60,17 @@ struct schema_key {
 	const char *(*check)(const char *text, size_t length);
 };
 
-/* Bit i of conf.given and conf.given_line[i] belong to row i.  The keys of a
- * group stand together. */
+/* conf.given_line[i] belongs to row i.  The keys of a group stand together. */
 extern const struct schema_key schema_keys[];
 extern const size_t schema_n_keys;
 
 /* The row of that dotted name, whatever its scope, or NULL. */
 const struct schema_key *schema_find(const char *name);
+
+/* True when the top-level key of that dotted name was written in the file; and
+ * the line that it stands in, 0 when it was not. */
+bool schema_given(const struct conf *conf, const char *key);
+uint32_t schema_line(const struct conf *conf, const char *key);
 
 /* True when the key is allowed in that scope. */
 bool schema_has(const struct schema_key *key, enum schema_scope scope);

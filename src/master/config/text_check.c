@@ -6,31 +6,17 @@
 #include <net/if.h>
 #include <string.h>
 
-#include "master/config/messages.h"
-#include "master/config/schema.h"
 #include "shared/greet.h"
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS "0123456789"
-
-const char *
-check_text(const struct schema_key *key, const char *text, size_t length)
-{
-	size_t i;
-
-	for (i = 0; key->type != SCHEMA_GREETING && i < length; i++)
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-			return "holds a control byte, allowed is printable "
-			       "text";
-	return key->check != NULL ? key->check(text, length) : NULL;
-}
 
 static const char no_account[] =
     "is not the name of an account, allowed are letters, digits, "
     "'_', '-', '.', a '$' at the end, no '-' at the start";
 
 const char *
-check_account(const char *text, size_t length)
+text_check_account(const char *text, size_t length)
 {
 	size_t plain = strspn(text, LETTERS DIGITS "_-.");
 
@@ -45,7 +31,7 @@ check_account(const char *text, size_t length)
 }
 
 const char *
-check_path(const char *text, size_t length)
+text_check_path(const char *text, size_t length)
 {
 	if (length > 0 && text[0] == '/')
 		return NULL;
@@ -54,7 +40,7 @@ check_path(const char *text, size_t length)
 }
 
 const char *
-check_path_or_none(const char *text, size_t length)
+text_check_path_or_none(const char *text, size_t length)
 {
 	if (length == 0 || text[0] == '/')
 		return NULL;
@@ -63,12 +49,12 @@ check_path_or_none(const char *text, size_t length)
 }
 
 const char *
-check_socket_or_none(const char *text, size_t length)
+text_check_socket_or_none(const char *text, size_t length)
 {
 	const char *name = strrchr(text, '/');
 
 	if (length == 0 || text[0] != '/')
-		return check_path_or_none(text, length);
+		return text_check_path_or_none(text, length);
 	if (name[1] == '\0' || strcmp(name, "/.") == 0 ||
 	    strcmp(name, "/..") == 0)
 		return "is a directory, allowed is the path of a file in one, "
@@ -91,7 +77,7 @@ is_word(const char *text, size_t length, const char *refused)
 }
 
 const char *
-check_name(const char *text, size_t length)
+text_check_name(const char *text, size_t length)
 {
 	if (!is_word(text, length, "\"'\\="))
 		return "is not a name, allowed is printable ASCII without "
@@ -100,7 +86,7 @@ check_name(const char *text, size_t length)
 }
 
 const char *
-check_scope(const char *text, size_t length)
+text_check_scope(const char *text, size_t length)
 {
 	if (length == 0 || length >= IF_NAMESIZE ||
 	    !is_word(text, length, "\"'\\=/:%"))
@@ -110,7 +96,7 @@ check_scope(const char *text, size_t length)
 }
 
 const char *
-check_message(const char *text, size_t length)
+text_check_message(const char *text, size_t length)
 {
 	struct greet_size size;
 
@@ -130,7 +116,7 @@ check_message(const char *text, size_t length)
 	case GREET_GOOD:
 		break;
 	}
-	if (size.longest > MESSAGE_MAX)
+	if (size.longest > GREET_MESSAGE_MAX)
 		return "can become longer than 4096 bytes, allowed are fewer "
 		       "variables";
 	return NULL;

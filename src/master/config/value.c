@@ -1,4 +1,4 @@
-/* One setting of libconfig's tree, checked against its row of the schema. */
+/* One setting, checked against its row of the schema. */
 #include "config.h"
 
 #include "master/config/value.h"
@@ -7,57 +7,43 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "master/config/address.h"
-#include "master/config/text_check.h"
 #include "master/config/network.h"
-#include "master/config/report.h"
+#include "master/system/report.h"
+#include "shared/number.h"
 
 #define SHOWN_MAX 60 /* bytes of a string that a message shows */
 #define VALUE_TEXT_MAX (SHOWN_MAX + 16)
 
 /* A setting with the name that messages give it. */
 struct named {
-	struct parse *parse;
+	const struct draft *draft;
 	const char *prefix;
 	const char *name; /* of key, in the group where it stands */
 	const struct schema_key *key;
-	const config_setting_t *setting;
+	const struct entry *entry;
 };
 
-static bool
-is_prechecked(const struct parse *parse, unsigned line)
-{
-	char start[REPORT_LINE_MAX];
-	size_t i, length;
-
-	snprintf(start, sizeof(start), "%s:%u:", parse->path, line);
-	length = strlen(start);
-	for (i = 0; i < parse->before->kept; i++)
-		if (strncmp(parse->before->lines[i].text, start, length) == 0)
-			return true;
-	return false;
-}
-
 void
-parse_error(struct parse *parse, unsigned line, const char *format, ...)
+value_error(const struct draft *draft, uint32_t line, const char *format, ...)
 {
 	char text[REPORT_LINE_MAX];
 	va_list ap;
 
-	if (is_prechecked(parse, line))
-		return;
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	report_error(parse->report, "%s:%u: %s", parse->path, line, text);
+	report_error(
+	    draft->report, "%s:%u: %s", draft->path, (unsigned)line, text);
 }
 
 struct conf_text
-parse_add_text(struct parse *parse, const char *text, size_t length)
+value_add_text(const struct draft *draft, const char *text, size_t length)
 {
-	struct conf *conf = parse->conf;
+	struct conf *conf = draft->conf;
 	struct conf_text place = { conf->text_length, (uint32_t)length };
 
 	/* CONF_TEXTS_MAX has been looked at, and all defaults fit. */
@@ -70,67 +56,43 @@ parse_add_text(struct parse *parse, const char *text, size_t length)
 
 /* The value as a message shows it; "this" when it has parts of its own. */
 static const char *
-show(const config_setting_t *setting, char *text)
+show(const struct entry *entry, char *text)
 {
-	const char *string;
-
-	switch (config_setting_type(setting)) {
-	case CONFIG_TYPE_INT:
-	case CONFIG_TYPE_INT64:
-		snprintf(text, VALUE_TEXT_MAX, "%lld",
-		    config_setting_get_int64(setting));
-		break;
-	case CONFIG_TYPE_FLOAT:
-		snprintf(text, VALUE_TEXT_MAX, "%.12g",
-		    config_setting_get_float(setting));
-		break;
-	case CONFIG_TYPE_BOOL:
-		snprintf(text, VALUE_TEXT_MAX, "%s",
-		    config_setting_get_bool(setting) ? "true" : "false");
-		break;
-	case CONFIG_TYPE_STRING:
-		string = config_setting_get_string(setting);
-		snprintf(text, VALUE_TEXT_MAX, "\"%.*s\"%s", SHOWN_MAX, string,
-		    strlen(string) > SHOWN_MAX ? "..." : "");
-		break;
-	default:
-		snprintf(text, VALUE_TEXT_MAX, "this");
-		break;
-	}
+	if (entry->type == ENTRY_STRING)
+		snprintf(text, VALUE_TEXT_MAX, "\"%.*s\"%s", SHOWN_MAX,
+		    entry->text, entry->length > SHOWN_MAX ? "..." : "");
+	else
+		snprintf(text, VALUE_TEXT_MAX, "%.*s", SHOWN_MAX,
+		    entry->length > 0 ? entry->text : "this");
 	return text;
 }
 
 static const char *
-name_type(const config_setting_t *setting)
+name_type(const struct entry *entry)
 {
-	switch (config_setting_type(setting)) {
-	case CONFIG_TYPE_INT:
-	case CONFIG_TYPE_INT64:
-		return "a whole number";
-	case CONFIG_TYPE_FLOAT:
-		return "a number with decimals";
-	case CONFIG_TYPE_BOOL:
-		return "a boolean";
-	case CONFIG_TYPE_STRING:
-		return "a string";
-	case CONFIG_TYPE_GROUP:
-		return "a group { }";
-	case CONFIG_TYPE_ARRAY:
-		return "an array [ ]";
-	default:
-		return "a list ( )";
-	}
+	static const char *const names[] = {
+		[ENTRY_GROUP] = "a group { }",
+		[ENTRY_LIST] = "a list ( )",
+		[ENTRY_ARRAY] = "an array [ ]",
+		[ENTRY_STRING] = "a string",
+		[ENTRY_INTEGER] = "a whole number",
+		[ENTRY_FLOAT] = "a number with decimals",
+		[ENTRY_BOOLEAN] = "a boolean",
+	};
+
+	return names[entry->type];
 }
 
 void
-value_report_type(struct parse *parse, const char *prefix, const char *name,
-    const config_setting_t *setting, const char *allowed)
+value_report_type(const struct draft *draft, const char *prefix,
+    const char *name, const struct entry *entry, const char *allowed)
 {
 	char value[VALUE_TEXT_MAX];
 
-	parse_error(parse, config_setting_source_line(setting),
-	    "%s%s: %s is %s, allowed is %s", prefix, name, show(setting, value),
-	    name_type(setting), allowed);
+	if (entry->type != ENTRY_WRONG)
+		value_error(draft, entry->line, "%s%s: %s is %s, allowed is %s",
+		    prefix, name, show(entry, value), name_type(entry),
+		    allowed);
 }
 
 static void
@@ -141,20 +103,19 @@ report_type(const struct named *named)
 	snprintf(allowed, sizeof(allowed), "%s%s",
 	    named->key->type == SCHEMA_INTEGER ? "a whole number, " : "",
 	    schema_describe(named->key, range));
-	value_report_type(named->parse, named->prefix, named->name,
-	    named->setting, allowed);
+	value_report_type(named->draft, named->prefix, named->name,
+	    named->entry, allowed);
 }
 
 /* "NAME: VALUE WHY", of the setting or an element of it. */
 static void
 report_value(
-    const struct named *named, const config_setting_t *element, const char *why)
+    const struct named *named, const struct entry *element, const char *why)
 {
 	char value[VALUE_TEXT_MAX];
 
-	parse_error(named->parse, config_setting_source_line(element),
-	    "%s%s: %s %s", named->prefix, named->name, show(element, value),
-	    why);
+	value_error(named->draft, element->line, "%s%s: %s %s", named->prefix,
+	    named->name, show(element, value), why);
 }
 
 static void
@@ -164,24 +125,21 @@ report_range(const struct named *named, const char *why)
 
 	snprintf(text, sizeof(text), "%s, allowed is %s", why,
 	    schema_describe(named->key, allowed));
-	report_value(named, named->setting, text);
+	report_value(named, named->entry, text);
 }
 
 /* Seconds with up to three decimals, in milliseconds. */
 static int
 read_seconds(const struct named *named, int64_t *ms)
 {
-	const config_setting_t *setting = named->setting;
 	double seconds;
 
-	if (!config_setting_is_number(setting)) {
+	if (named->entry->type != ENTRY_INTEGER &&
+	    named->entry->type != ENTRY_FLOAT) {
 		report_type(named);
 		return -1;
 	}
-	if (config_setting_type(setting) == CONFIG_TYPE_FLOAT)
-		seconds = config_setting_get_float(setting);
-	else
-		seconds = (double)config_setting_get_int64(setting);
+	seconds = strtod(named->entry->text, NULL);
 	/* Said so that NaN fails too. */
 	if (!(seconds >= 0 && seconds <= (double)named->key->max / 1000)) {
 		report_range(named, "is out of range");
@@ -199,15 +157,13 @@ static int
 read_choice(const struct named *named, int64_t *number)
 {
 	const struct schema_choice *choice;
-	const char *word;
 
-	if (config_setting_type(named->setting) != CONFIG_TYPE_STRING) {
+	if (named->entry->type != ENTRY_STRING) {
 		report_type(named);
 		return -1;
 	}
-	word = config_setting_get_string(named->setting);
 	for (choice = named->key->choices; choice->word != NULL; choice++)
-		if (strcmp(choice->word, word) == 0) {
+		if (strcmp(choice->word, named->entry->text) == 0) {
 			*number = choice->number;
 			return 0;
 		}
@@ -218,7 +174,7 @@ read_choice(const struct named *named, int64_t *number)
 static int
 read_number(const struct named *named, int64_t *number)
 {
-	short type = config_setting_type(named->setting);
+	const struct entry *entry = named->entry;
 
 	switch (named->key->type) {
 	case SCHEMA_SECONDS:
@@ -227,15 +183,16 @@ read_number(const struct named *named, int64_t *number)
 	case SCHEMA_CHOICE:
 		return read_choice(named, number);
 	case SCHEMA_BOOL:
-		if (type != CONFIG_TYPE_BOOL)
+		if (entry->type != ENTRY_BOOLEAN)
 			break;
-		*number = config_setting_get_bool(named->setting) != 0;
+		*number = strcmp(entry->text, "true") == 0;
 		return 0;
 	default:
-		if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64)
-			break;
-		*number = config_setting_get_int64(named->setting);
-		return 0;
+		if (entry->type == ENTRY_INTEGER &&
+		    number_parse(entry->text, INT64_MIN, INT64_MAX, number) ==
+			0)
+			return 0;
+		break;
 	}
 	report_type(named);
 	return -1;
@@ -254,42 +211,53 @@ store_number(const struct named *named, enum schema_scope scope, void *base)
 		schema_set_number(named->key, scope, base, number);
 }
 
+/* No control bytes but in greetings, then what the key's own check says. */
+static const char *
+text_check(const struct schema_key *key, const char *text, size_t length)
+{
+	size_t i;
+
+	for (i = 0; key->type != SCHEMA_GREETING && i < length; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			return "holds a control byte, allowed is printable "
+			       "text";
+	return key->check != NULL ? key->check(text, length) : NULL;
+}
+
 static void
 store_text(const struct named *named, enum schema_scope scope, void *base)
 {
 	const struct schema_key *key = named->key;
-	const char *text, *why;
+	const char *text = named->entry->text, *why;
+	size_t length = named->entry->length;
 	char range[80];
-	size_t length;
 
-	if (config_setting_type(named->setting) != CONFIG_TYPE_STRING) {
+	if (named->entry->type != ENTRY_STRING) {
 		report_type(named);
 		return;
 	}
-	text = config_setting_get_string(named->setting);
-	length = strlen(text);
-	why = check_text(key, text, length);
+	why = text_check(key, text, length);
 	if (!schema_allows(key, (int64_t)length)) {
 		snprintf(range, sizeof(range),
 		    "is %zu bytes long, allowed are %lld to %lld", length,
 		    (long long)key->min, (long long)key->max);
 		why = range;
-	} else if (length + named->parse->conf->text_length >= CONF_TEXTS_MAX) {
+	} else if (length + named->draft->conf->text_length >= CONF_TEXTS_MAX) {
 		why = "is too much with the texts before it, allowed are 4 "
 		      "MiB in all";
 	}
 	if (why != NULL)
-		report_value(named, named->setting, why);
+		report_value(named, named->entry, why);
 	else
 		schema_set_text(key, scope, base,
-		    parse_add_text(named->parse, text, length));
+		    value_add_text(named->draft, text, length));
 }
 
 static void
 store_address(const struct named *named, struct conf_listener *listener,
-    const config_setting_t *element)
+    const struct entry *element)
 {
-	struct conf *conf = named->parse->conf;
+	struct conf *conf = named->draft->conf;
 	struct conf_address *address;
 	const char *why;
 
@@ -299,21 +267,21 @@ store_address(const struct named *named, struct conf_listener *listener,
 		return;
 	}
 	address = &conf->address[conf->n_addresses];
-	why = address_parse(config_setting_get_string(element), address);
+	why = address_parse(element->text, address);
 	if (why != NULL) {
 		report_value(named, element, why);
 		return;
 	}
-	address->line = config_setting_source_line(element);
+	address->line = element->line;
 	conf->n_addresses++;
 	listener->n_addresses++;
 }
 
 static void
 store_net(const struct named *named, struct conf_nets *nets,
-    const config_setting_t *element)
+    const struct entry *element)
 {
-	struct conf *conf = named->parse->conf;
+	struct conf *conf = named->draft->conf;
 	struct conf_net *net;
 	const char *why;
 
@@ -324,15 +292,26 @@ store_net(const struct named *named, struct conf_nets *nets,
 		return;
 	}
 	net = &conf->net[conf->n_nets];
-	why = net_parse(config_setting_get_string(element),
-	    named->key->min > 0, net);
+	why = network_parse(element->text, named->key->min > 0, net);
 	if (why != NULL) {
 		report_value(named, element, why);
 		return;
 	}
-	net->line = config_setting_source_line(element);
+	net->line = element->line;
 	conf->n_nets++;
 	nets->n++;
+}
+
+static void
+store_string(const struct named *named, void *place, const struct entry *element)
+{
+	if (element->type != ENTRY_STRING)
+		value_report_type(named->draft, named->prefix, named->name,
+		    element, "a string");
+	else if (named->key->type == SCHEMA_NETS)
+		store_net(named, place, element);
+	else
+		store_address(named, place, element);
 }
 
 /* Stores each string of a list, or the one that is there instead; place is what
@@ -340,46 +319,40 @@ store_net(const struct named *named, struct conf_nets *nets,
 static void
 store_strings(const struct named *named, void *place)
 {
-	const config_setting_t *setting = named->setting, *element;
-	short type = config_setting_type(setting);
-	bool single = type == CONFIG_TYPE_STRING;
-	int i, n = single ? 1 : config_setting_length(setting);
+	const struct entry *entry = named->entry, *element;
+	const struct entries *entries = named->draft->entries;
 
-	if (!single && type != CONFIG_TYPE_ARRAY && type != CONFIG_TYPE_LIST) {
+	if (entry->type == ENTRY_STRING) {
+		store_string(named, place, entry);
+		return;
+	}
+	if (entry->type != ENTRY_ARRAY && entry->type != ENTRY_LIST) {
 		report_type(named);
 		return;
 	}
-	if (n < named->key->min)
+	if (entry->parts < named->key->min)
 		report_range(named, "is empty");
-	for (i = 0; i < n; i++) {
-		element = single ?
-		    setting : config_setting_get_elem(setting, (unsigned)i);
-		if (config_setting_type(element) != CONFIG_TYPE_STRING)
-			value_report_type(named->parse, named->prefix,
-			    named->name, element, "a string");
-		else if (named->key->type == SCHEMA_NETS)
-			store_net(named, place, element);
-		else
-			store_address(named, place, element);
-	}
+	for (element = entries_first(entry); element != NULL;
+	     element = entries_next(entries, entry, element))
+		store_string(named, place, element);
 }
 
 static void
 store_nets(const struct named *named, enum schema_scope scope, void *base)
 {
-	struct conf_nets nets = { named->parse->conf->n_nets, 0 };
+	struct conf_nets nets = { named->draft->conf->n_nets, 0 };
 
 	store_strings(named, &nets);
 	schema_set_nets(named->key, scope, base, nets);
 }
 
 void
-value_store(struct parse *parse, const char *prefix,
+value_store(const struct draft *draft, const char *prefix,
     const struct schema_key *key, enum schema_scope scope, void *base,
-    const config_setting_t *setting)
+    const struct entry *entry)
 {
-	struct named named = { parse, prefix, schema_name_in(key, scope), key,
-		setting };
+	struct named named = { draft, prefix, schema_name_in(key, scope), key,
+		entry };
 
 	if (schema_is_number(key))
 		store_number(&named, scope, base);

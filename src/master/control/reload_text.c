@@ -6,7 +6,7 @@
 #include <inttypes.h>
 
 #include "master/clients/service.h"
-#include "master/config/report.h"
+#include "master/system/report.h"
 #include "master/control/status.h"
 #include "master/control/writer.h"
 #include "master/generations/generation.h"
@@ -62,5 +62,8 @@ reload_text_report(const struct report *report)
 		return NULL;
 	for (; line < report->lines + report->kept; line++)
 		fprintf(writer.file, "forkgreetd: %s\n", line->text);
+	if (report_left_out(report) > 0)
+		fprintf(writer.file, "forkgreetd: and %zu more\n",
+		    report_left_out(report));
 	return writer_close(&writer);
 }

@@ -4,94 +4,40 @@
 #include "master/generations/launch.h"
 
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "master/system/privileges.h"
-#include "master/system/signals.h"
+#include "master/system/executable.h"
 #include "shared/plan.h"
 
-#define INSTALLED PKGLIBEXECDIR "/forkgreet-spawner"
-
-/* Descriptors that are on their way to their places stay out of the way. */
-#define OUT_OF_THE_WAY 16
-
-int
-launch_open(const char **path)
-{
-	static char beside[PATH_MAX + 32];
-	ssize_t n = readlink("/proc/self/exe", beside, PATH_MAX);
-	char *slash;
-
-	*path = INSTALLED;
-	if (n > 0) {
-		beside[n] = '\0';
-		slash = strrchr(beside, '/');
-		*slash = '\0';
-		if (strcmp(beside, SBINDIR) != 0) {
-			snprintf(slash, 32, "/forkgreet-spawner");
-			*path = beside;
-		}
-	}
-	return open(*path, O_RDONLY | O_CLOEXEC);
-}
+_Static_assert(SPAWNER_PLAN == SPAWNER_SOCKET + 1 &&
+	SPAWNER_PAGE == SPAWNER_SOCKET + 2, "one behind the other");
 
 /* Tells the master, as the spawner itself would. */
-_Noreturn static void
+static void
 fail(int socket, const char *step)
 {
 	struct plan_failure failure = { .error = errno };
 
-	snprintf(failure.step, sizeof(failure.step), "%s", step);
+	snprintf(failure.step, sizeof(failure.step), "%s of " LAUNCH_NAME, step);
 	send(socket, &failure, sizeof(failure), MSG_NOSIGNAL);
 	_exit(1);
-}
-
-static int
-move(int fd)
-{
-	return fcntl(fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
-}
-
-_Noreturn static void
-become(int executable, int socket, int plan, int page)
-{
-	static char name[] = "forkgreet-spawner";
-	char *const argv[] = { name, NULL };
-	char *const environment[] = { NULL };
-
-	executable = move(executable);
-	socket = move(socket);
-	plan = move(plan);
-	page = move(page);
-	if (executable == -1 || page == -1 ||
-	    dup2(socket, SPAWNER_SOCKET) == -1 ||
-	    dup2(plan, SPAWNER_PLAN) == -1 || dup2(page, SPAWNER_PAGE) == -1)
-		fail(socket, "dup2");
-	if (close_range(0, SPAWNER_SOCKET - 1, 0) == -1)
-		fail(SPAWNER_SOCKET, "close_range");
-	signals_default();
-	if (setpgid(0, 0) == -1)
-		fail(SPAWNER_SOCKET, "setpgid");
-	if (privileges_none() == -1)
-		fail(SPAWNER_SOCKET, "capabilities");
-	syscall(SYS_execveat, executable, "", argv, environment,
-	    AT_EMPTY_PATH);
-	fail(SPAWNER_SOCKET, "exec of forkgreet-spawner");
 }
 
 pid_t
 launch(int executable, int socket, int plan, int page)
 {
-	pid_t pid = fork();
+	const struct executable spawner = {
+		.fd = executable,
+		.name = LAUNCH_NAME,
+		.fds = { socket, plan, page },
+		.n_fds = 3,
+		.first = SPAWNER_SOCKET,
+		.own_group = true,
+		.fail = fail,
+	};
 
-	if (pid == 0)
-		become(executable, socket, plan, page);
-	return pid;
+	return executable_run(&spawner);
 }

@@ -4,19 +4,13 @@
 
 #include <sys/types.h>
 
-/*
- * Opens the spawner's executable: the one beside our own when we run from a
- * build tree, else the installed one.  It stays open, so that a package upgrade
- * does not mix versions.  Returns the descriptor, or -1 with errno and the path
- * in *path (static).
- */
-int launch_open(const char **path);
+#define LAUNCH_NAME "forkgreet-spawner"
 
 /*
- * Runs the executable with the descriptors of shared/plan.h and nothing else:
- * no capabilities, default signals, a process group of its own (a terminal's
- * ^C is for the master).  Returns its pid, or -1 with errno.  A child that
- * cannot exec sends a struct plan_failure through socket.
+ * Runs the executable (executable_open()) with the descriptors of shared/plan.h
+ * and nothing else: no capabilities, default signals, a process group of its own.
+ * Returns its pid, or -1 with errno.  A child that cannot exec sends a struct
+ * plan_failure through socket.
  */
 pid_t launch(int executable, int socket, int plan, int page);
 

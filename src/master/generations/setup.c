@@ -8,18 +8,19 @@
 #include <string.h>
 
 #include "master/config/conf.h"
-#include "master/config/report.h"
+#include "master/system/report.h"
 #include "master/config/resources.h"
 
 int
 setup_prepare(struct setup *setup, const struct setup *running,
-    const struct conf_greeting *greetings, const char *path,
+    const struct greeting *greetings, const char *path,
     struct report *report)
 {
 	const char *failed =
 	    snapshot_make(&setup->snapshot, setup->conf, greetings);
 
-	report->unconfined = failed != NULL;
+	if (failed != NULL)
+		report->cause = EXIT_PRIVILEGE;
 	if (failed == NULL && messages_make(&setup->messages, setup->conf) == -1)
 		failed = "refusals";
 	if (failed != NULL) {
@@ -27,7 +28,7 @@ setup_prepare(struct setup *setup, const struct setup *running,
 		    strerror(errno));
 		return -1;
 	}
-	budget_check(setup->conf, "", path, report);
+	resources_check(setup->conf, "", path, report);
 	return listeners_bind(&setup->listeners, &running->listeners,
 	    setup->conf, path, report);
 }

@@ -8,7 +8,7 @@
 #include "master/listeners/listeners.h"
 
 struct conf;
-struct conf_greeting;
+struct greeting;
 struct report;
 
 struct setup {
@@ -28,7 +28,7 @@ struct setup {
  * errors in report; setup_free() is to follow in either case.
  */
 int setup_prepare(struct setup *setup, const struct setup *running,
-    const struct conf_greeting *greetings, const char *path,
+    const struct greeting *greetings, const char *path,
     struct report *report);
 
 /* Frees the setup and closes the sockets that keep does not have.  keep may be

@@ -37,7 +37,7 @@ session_of(const struct conf_listener *listener, size_t offset, size_t length)
 /* Those of the listeners' rules come behind the listeners' own. */
 static void
 sessions_make(struct plan *plan, const struct conf *conf,
-    const struct conf_greeting *greetings, size_t offset)
+    const struct greeting *greetings, size_t offset)
 {
 	const struct conf_listener *listener = conf->listener;
 	size_t i, next = conf->n_listeners;
@@ -61,7 +61,7 @@ sessions_make(struct plan *plan, const struct conf *conf,
 /* Header, sessions and filter; the sizes are final. */
 static void
 fill(struct plan *plan, const struct conf *conf,
-    const struct conf_greeting *greetings, const struct sock_filter *filter)
+    const struct greeting *greetings, const struct sock_filter *filter)
 {
 	size_t offset = plan->filter_offset +
 	    plan->filter_length * sizeof(*filter);
@@ -79,9 +79,9 @@ fill(struct plan *plan, const struct conf *conf,
 
 static void
 header_make(struct plan *plan, const struct conf *conf,
-    const struct conf_greeting *greetings, size_t filter_length)
+    const struct greeting *greetings, size_t filter_length)
 {
-	size_t n = conf_greetings_count(conf);
+	size_t n = greetings_count(conf);
 	size_t size = sizeof(*plan) + n * sizeof(struct plan_session);
 	size_t i;
 
@@ -120,7 +120,7 @@ snapshot_seal(const struct plan *plan)
 /* Puts the plan together, seals it, and maps it for ourselves. */
 static const char *
 put(struct snapshot *snapshot, const struct plan *header,
-    const struct conf *conf, const struct conf_greeting *greetings,
+    const struct conf *conf, const struct greeting *greetings,
     const struct sock_filter *filter)
 {
 	struct plan *plan = malloc(header->size);
@@ -142,7 +142,7 @@ put(struct snapshot *snapshot, const struct plan *header,
 
 const char *
 snapshot_make(struct snapshot *snapshot, const struct conf *conf,
-    const struct conf_greeting *greetings)
+    const struct greeting *greetings)
 {
 	struct sock_filter filter[SANDBOX_FILTER_MAX];
 	struct plan header;

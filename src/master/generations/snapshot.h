@@ -2,8 +2,10 @@
 #ifndef MASTER_SNAPSHOT_H
 #define MASTER_SNAPSHOT_H
 
+#include "master/config/greetings.h"
+
 struct conf;
-struct conf_greeting;
+struct greeting;
 struct plan;
 
 struct snapshot {
@@ -19,7 +21,7 @@ struct snapshot {
  * with errno set; *snapshot is then SNAPSHOT_NONE.
  */
 const char *snapshot_make(struct snapshot *snapshot, const struct conf *conf,
-    const struct conf_greeting *greetings);
+    const struct greeting *greetings);
 
 /* Puts a plan into a sealed memfd, which the caller closes.  Returns it, or -1
  * with errno. */

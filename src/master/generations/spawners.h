@@ -62,7 +62,8 @@ struct handed {
 	int error; /* then: errno of clone(2), or 0: its spawner died */
 };
 
-/* Makes the pid page; events go to epoll, executable is what launch_open() gave.
+/* Makes the pid page; events go to epoll, executable is what executable_open()
+ * gave.
  * Returns NULL, or what failed (static text) with errno. */
 const char *spawners_init(
     struct spawners *spawners, int epoll, int executable);

@@ -10,7 +10,7 @@
 #include "master/config/address.h"
 #include "master/config/conf.h"
 #include "master/listeners/listeners.h"
-#include "master/config/report.h"
+#include "master/system/report.h"
 
 #define SHOWN_MAX 4 /* listeners in a message, 150 bytes each at most */
 #define EXPECTED_MAX 1024

@@ -18,7 +18,7 @@
 #include "master/listeners/adopt.h"
 #include "master/config/conf.h"
 #include "master/system/privileges.h"
-#include "master/config/report.h"
+#include "master/system/report.h"
 #include "shared/number.h"
 
 static const struct listener *

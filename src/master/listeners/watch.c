@@ -10,7 +10,7 @@
 
 #include "master/system/clock.h"
 #include "master/system/events.h"
-#include "master/config/report.h"
+#include "master/system/report.h"
 #include "master/listeners/listeners.h"
 #include "master/system/log_event.h"
 

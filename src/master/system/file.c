@@ -3,15 +3,28 @@
 
 #include "master/system/file.h"
 
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* A file of /proc or /sys: what it holds, and how much, is not known before. */
+static bool
+is_kernels(int fd)
+{
+	struct statfs system;
+
+	return fstatfs(fd, &system) == 0 &&
+	    (system.f_type == PROC_SUPER_MAGIC || system.f_type == SYSFS_MAGIC);
+}
 
 /* NULL, or why the open file is not one to trust. */
 static const char *
@@ -26,6 +39,9 @@ check_file(int fd, size_t max, size_t *length)
 		return "is a directory, not a regular file";
 	if (!S_ISREG(status.st_mode))
 		return "is not a regular file";
+	if (is_kernels(fd))
+		return "the kernel makes it when it is read, copy it to an "
+		       "ordinary file";
 	if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
 		snprintf(text, sizeof(text),
 		    "others than its owner can write it (mode %04o): "

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "master/system/clock.h"
-#include "master/config/report.h"
+#include "master/system/report.h"
 
 #define SYSLOG_SOCKET "/dev/log" /* _PATH_LOG of every libc on Linux */
 #define RECONNECT_INTERVAL (250 * CLOCK_MS)
@@ -247,6 +247,9 @@ log_report(const struct report *report)
 	for (i = 0; i < report->kept; i++)
 		log_line(report->lines[i].warning ? LOG_WARNING : LOG_ERR,
 		    "%s", report->lines[i].text);
+	if (report_left_out(report) > 0)
+		log_line(report->errors > 0 ? LOG_ERR : LOG_WARNING,
+		    "and %zu more", report_left_out(report));
 }
 
 void

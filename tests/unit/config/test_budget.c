@@ -94,7 +94,7 @@ static void
 check(void)
 {
 	memset(&report, 0, sizeof(report));
-	budget_check(conf, root, "x", &report);
+	resources_check(conf, root, "x", &report);
 	assert_int_equal(report.errors, 0);
 }
 
@@ -291,7 +291,7 @@ limits_raised(void)
 {
 	set_limit(RLIMIT_NOFILE, 20, FILES);
 	set_limit(RLIMIT_NPROC, 1, 105);
-	budget_check(conf, root, "x", &report);
+	resources_check(conf, root, "x", &report);
 	must_have(RLIMIT_NOFILE, FILES);
 	must_have(RLIMIT_NPROC, 105);
 }
@@ -300,7 +300,7 @@ static void
 files_just_enough(void)
 {
 	set_limit(RLIMIT_NOFILE, 20, NEEDED);
-	budget_check(conf, root, "x", &report);
+	resources_check(conf, root, "x", &report);
 	must_have(RLIMIT_NOFILE, NEEDED);
 }
 
@@ -310,7 +310,7 @@ files_too_few(void)
 	char want[128];
 
 	set_limit(RLIMIT_NOFILE, 20, NEEDED - 1);
-	budget_check(conf, root, "x", &report);
+	resources_check(conf, root, "x", &report);
 	must_have(RLIMIT_NOFILE, NEEDED - 1);
 	snprintf(want, sizeof(want),
 	    "need %d open files, the limit is %d, enough for 99 "
@@ -323,7 +323,7 @@ static void
 processes_too_few(void)
 {
 	set_limit(RLIMIT_NPROC, 1, 4);
-	budget_check(conf, root, "x", &report);
+	resources_check(conf, root, "x", &report);
 	must_have(RLIMIT_NPROC, 4);
 	must_end("need 105 processes, the user's limit is 4, enough for 0 "
 		 "(ulimit -u, LimitNPROC=)");
@@ -334,7 +334,7 @@ more_than_enough(void)
 {
 	set_limit(RLIMIT_NOFILE, FILES + 1, FILES + 2);
 	set_limit(RLIMIT_NPROC, 106, 107);
-	budget_check(conf, root, "x", &report);
+	resources_check(conf, root, "x", &report);
 	must_have(RLIMIT_NOFILE, FILES + 1);
 	must_have(RLIMIT_NPROC, 106);
 }

@@ -79,28 +79,26 @@ static const struct {
 static void
 test_net_texts(void **state)
 {
-	char text[NET_TEXT_MAX];
+	char text[NETWORK_TEXT_MAX];
 	struct conf_net net;
 	const char *want;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < COUNT(nets_bad); i++) {
-		want = net_parse(nets_bad[i].text, true, &net);
+		want = network_parse(nets_bad[i].text, true, &net);
 		if (want == NULL || strstr(want, nets_bad[i].why) == NULL)
 			fail_msg("%s: %s", nets_bad[i].text, want);
 	}
 	for (i = 0; i < COUNT(nets_good); i++) {
-		assert_null(net_parse(nets_good[i].text, false, &net));
-		assert_null(net_check(&net, false));
+		assert_null(network_parse(nets_good[i].text, false, &net));
 		want = nets_good[i].written;
-		assert_string_equal(net_format(&net, text),
+		assert_string_equal(network_format(&net, text),
 		    want != NULL ? want : nets_good[i].text);
 	}
-	assert_null(net_parse("any", true, &net));
-	assert_string_equal(net_format(&net, text), "any");
-	assert_non_null(net_parse("any", false, &net));
-	assert_non_null(net_check(&net, false));
+	assert_null(network_parse("any", true, &net));
+	assert_string_equal(network_format(&net, text), "any");
+	assert_non_null(network_parse("any", false, &net));
 }
 
 static bool
@@ -109,11 +107,11 @@ has(const char *text, const char *address)
 	struct conf_net net;
 	struct addr addr;
 
-	assert_null(net_parse(text, true, &net));
+	assert_null(network_parse(text, true, &net));
 	assert_int_equal(addr_parse(&addr, address), 0);
 	addr.port = 7;
 	addr.scope = 3;
-	return net_has(&net, &addr);
+	return network_has(&net, &addr);
 }
 
 static void
@@ -141,9 +139,9 @@ covers(const char *outer, const char *inner)
 {
 	struct conf_net a, b;
 
-	assert_null(net_parse(outer, true, &a));
-	assert_null(net_parse(inner, true, &b));
-	return net_covers(&a, &b);
+	assert_null(network_parse(outer, true, &a));
+	assert_null(network_parse(inner, true, &b));
+	return network_covers(&a, &b);
 }
 
 static void

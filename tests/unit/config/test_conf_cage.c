@@ -1,5 +1,5 @@
-/* Where the parsing child runs, and what it leaves alone: reader/cage.c,
- * master/config/load.c.  Linked with --wrap for config_read_string and fork. */
+/* Where the reader runs, and what it leaves alone: reader/cage.c,
+ * master/config/load.c.  Linked with --wrap for fork. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -18,33 +18,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <libconfig.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "unit/confs.h"
+#include "master/config/load.h"
 
 #define NOBODY 65534
-#define PATIENCE 1000 /* milliseconds until the child is in its cage */
+#define PATIENCE 10000 /* milliseconds until the child is in its cage */
 
-static bool looping; /* the child stays where it would parse */
+static int hostile; /* tests/hostile/reader */
 static pid_t child;
 
-int __real_config_read_string(config_t *tree, const char *text);
-int __wrap_config_read_string(config_t *tree, const char *text);
 pid_t __real_fork(void);
 pid_t __wrap_fork(void);
-
-int
-__wrap_config_read_string(config_t *tree, const char *text)
-{
-	while (looping)
-		__asm__ volatile("" ::: "memory");
-	return __real_config_read_string(tree, text);
-}
 
 pid_t
 __wrap_fork(void)
@@ -73,16 +64,21 @@ read_proc(const char *name)
 	return text;
 }
 
-static struct conf_load *
+static const char *
+write_text(const char *text)
+{
+	return confs_write("test.conf", text, strlen(text));
+}
+
+/* The reader stays where it would parse. */
+static struct load *
 start_looping(void)
 {
 	struct report report = { 0 };
-	struct conf_load *load;
+	struct load *load;
 	unsigned waited;
 
-	looping = true;
-	load = conf_load_start(confs_write("test.conf", "", 0), true, &report);
-	looping = false;
+	load = load_start(hostile, write_text("# loop\n"), true, &report);
 	assert_non_null(load);
 	for (waited = 0; waited < PATIENCE; waited++) {
 		if (strstr(read_proc("status"), "\nSeccomp:\t2") != NULL)
@@ -103,7 +99,7 @@ must_say(const char *file, const char *text)
 static void
 test_status(void **state)
 {
-	struct conf_load *load = start_looping();
+	struct load *load = start_looping();
 	char ids[64];
 
 	(void)state;
@@ -124,13 +120,13 @@ test_status(void **state)
 	must_say("status", "\nSigBlk:\t0000000000000000\n");
 	must_say("status", "\nSigIgn:\t0000000000000000\n");
 	must_say("status", "\nSigCgt:\t0000000000000000\n");
-	conf_load_end(load);
+	load_end(load);
 }
 
 static void
 test_limits(void **state)
 {
-	struct conf_load *load = start_looping();
+	struct load *load = start_looping();
 
 	(void)state;
 	must_say("limits", "Max file size             0                    0");
@@ -141,14 +137,45 @@ test_limits(void **state)
 	must_say("limits", "Max locked memory         0                    0");
 	must_say("limits", "Max msgqueue size         0                    0");
 	must_say("limits", "Max cpu time              5                    6");
-	conf_load_end(load);
+	load_end(load);
+}
+
+/* A link or file of /proc/CHILD that only root may read: the process is not
+ * dumpable.  Returns false, having looked at that, for others. */
+static bool
+is_readable(const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)child, name);
+	if (geteuid() == 0)
+		return true;
+	assert_int_equal(access(path, R_OK), -1);
+	return false;
+}
+
+/* Another program: nothing of this process' memory is in it, its layout and
+ * its environment neither. */
+static void
+test_c8_reader_is_a_program_of_its_own(void **state)
+{
+	struct load *load = start_looping();
+
+	(void)state;
+	assert_int_equal(setenv("SECRET", "x", 1), 0);
+	if (is_readable("maps")) {
+		must_say("maps", "/tests/hostile/reader\n");
+		assert_null(strstr(read_proc("maps"), "test_conf_cage"));
+		assert_string_equal(read_proc("environ"), "");
+	}
+	load_end(load);
 }
 
 /* Of a process that is not dumpable only root may read this. */
 static void
 test_descriptors(void **state)
 {
-	struct conf_load *load = start_looping();
+	struct load *load = start_looping();
 	struct dirent *entry;
 	char path[64];
 	unsigned n = 0;
@@ -160,7 +187,7 @@ test_descriptors(void **state)
 	if (geteuid() != 0) {
 		assert_null(dir);
 		assert_int_equal(errno, EACCES);
-		conf_load_end(load);
+		load_end(load);
 		return;
 	}
 	assert_non_null(dir);
@@ -171,7 +198,7 @@ test_descriptors(void **state)
 		}
 	closedir(dir);
 	assert_int_equal(n, 1);
-	conf_load_end(load);
+	load_end(load);
 }
 #endif
 
@@ -215,7 +242,7 @@ must_load(void)
 {
 	struct report report = { 0 };
 	struct conf *conf =
-	    conf_load_wait(confs_write("test.conf", "", 0), true, &report);
+	    load_wait(confs_reader(), write_text(""), true, &report);
 
 	assert_non_null(conf);
 	free(conf);
@@ -259,11 +286,11 @@ test_ignored_sigchld(void **state)
 	(void)state;
 	sigaction(SIGCHLD, &ignore, &before);
 	assert_null(
-	    conf_load_wait(confs_write("test.conf", "", 0), true, &report));
+	    load_wait(confs_reader(), write_text(""), true, &report));
 	sigaction(SIGCHLD, &before, NULL);
 	assert_int_equal(report.errors, 1);
 	assert_non_null(
-	    strstr(report.lines[0].text, "the parser's end is not known"));
+	    strstr(report.lines[0].text, "the reader's end is not known"));
 }
 
 /* 0, 1 and 2 closed, so that the pipe takes their places. */
@@ -287,15 +314,17 @@ test_no_standard_fds(void **state)
 static void
 test_no_leaks(void **state)
 {
-	unsigned i, fds = confs_count_fds();
 	struct report report;
+	unsigned i, fds;
 
 	(void)state;
+	must_load();
+	fds = confs_count_fds();
 	for (i = 0; i < 50; i++) {
 		must_load();
 		memset(&report, 0, sizeof(report));
-		assert_null(conf_load_wait(
-		    confs_write("test.conf", "x", 1), true, &report));
+		assert_null(load_wait(
+		    confs_reader(), confs_write("test.conf", "x", 1), true, &report));
 	}
 	assert_int_equal(confs_count_fds(), fds);
 	assert_true(waitpid(-1, NULL, WNOHANG) <= 0); /* no zombie */
@@ -305,13 +334,13 @@ test_no_leaks(void **state)
 static void
 test_borrowed(void **state)
 {
-	struct conf_load *load;
+	struct load *load;
 	gid_t group = 1;
 
 	(void)state;
 	if (geteuid() != 0)
 		return;
-	confs_write("test.conf", "", 0);
+	write_text("");
 	assert_int_equal(chown(confs_path("test.conf"), 1, 1), 0);
 	assert_int_equal(chmod(confs_path("."), 0755), 0);
 	assert_int_equal(setgroups(1, &group), 0);
@@ -323,7 +352,7 @@ test_borrowed(void **state)
 	must_say("status", "\nGid:\t65534\t65534\t65534\t65534\n");
 	must_say("status", "\nGroups:\t \n");
 	must_say("status", "\nCapPrm:\t0000000000000000\n");
-	conf_load_end(load);
+	load_end(load);
 	assert_int_equal(seteuid(0), 0);
 	assert_int_equal(setegid(0), 0);
 	assert_int_equal(setgroups(0, NULL), 0);
@@ -334,7 +363,7 @@ static int
 run_with_capability(void)
 {
 	cap_t caps = cap_from_text("cap_net_bind_service=p");
-	struct conf_load *load;
+	struct load *load;
 
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == -1 ||
 	    setresuid(1, 1, 1) == -1 || cap_set_proc(caps) == -1)
@@ -343,7 +372,7 @@ run_with_capability(void)
 	if (strstr(read_proc("status"), "\nCapPrm:\t0000000000000000\n") ==
 	    NULL)
 		return 1;
-	conf_load_end(load);
+	load_end(load);
 	return 0;
 }
 
@@ -356,7 +385,7 @@ test_capability(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		return;
-	confs_write("test.conf", "", 0);
+	write_text("");
 	assert_int_equal(chown(confs_path("test.conf"), 1, 1), 0);
 	assert_int_equal(chmod(confs_path("."), 0755), 0);
 	pid = __real_fork();
@@ -366,6 +395,13 @@ test_capability(void **state)
 	assert_int_equal(status, 0);
 }
 
+static int
+setup(void **state)
+{
+	hostile = confs_program("tests/hostile/reader");
+	return confs_setup(state);
+}
+
 int
 main(void)
 {
@@ -373,6 +409,7 @@ main(void)
 #ifndef WITH_SANITIZERS
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_c8_reader_is_a_program_of_its_own),
 		cmocka_unit_test(test_descriptors),
 #endif
 		cmocka_unit_test(test_orphan),
@@ -386,5 +423,5 @@ main(void)
 	};
 
 	return cmocka_run_group_tests_name(
-	    "conf_cage", tests, confs_setup, confs_teardown);
+	    "conf_cage", tests, setup, confs_teardown);
 }

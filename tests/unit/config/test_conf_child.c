@@ -1,6 +1,6 @@
-/* The end of the parsing child, the ways in which it may come: master/config/load.c,
- * reader/cage.c.  Linked with --wrap for config_read_string, confine_enter,
- * fork, pidfd_open and timerfd_settime. */
+/* The end of the reader, the ways in which it may come: master/config/load.c,
+ * reader/reader.c.  Linked with --wrap for fork, pidfd_open, read and
+ * timerfd_settime. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -10,13 +10,15 @@
 
 #include <cmocka.h>
 
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <libconfig.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,24 +26,20 @@
 #include <unistd.h>
 
 #include "unit/confs.h"
-#include "reader/cage.h"
+#include "master/config/load.h"
+#include "shared/entries.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-/* What the child does in the place of parsing; NULL: parse. */
-static void (*deed)(void);
-static unsigned seconds; /* the child's time, 0: as it is */
+static int hostile; /* tests/hostile/reader */
 static bool soon; /* the master's own deadline is a tenth of a second */
-static bool orphaned; /* the child takes another for its parent */
 static int failing; /* which of these calls fails: */
-enum { FAIL_NONE, FAIL_FORK, FAIL_PIDFD, FAIL_TIMER };
+enum { FAIL_NONE, FAIL_FORK, FAIL_PIDFD, FAIL_TIMER, FAIL_READ };
 
-int __real_config_read_string(config_t *tree, const char *text);
-int __wrap_config_read_string(config_t *tree, const char *text);
-const char *__real_confine_enter(pid_t parent, unsigned limit);
-const char *__wrap_confine_enter(pid_t parent, unsigned limit);
 pid_t __real_fork(void);
 pid_t __wrap_fork(void);
+ssize_t __real_read(int fd, void *bytes, size_t length);
+ssize_t __wrap_read(int fd, void *bytes, size_t length);
 int __real_pidfd_open(pid_t pid, unsigned flags);
 int __wrap_pidfd_open(pid_t pid, unsigned flags);
 int __real_timerfd_settime(
@@ -49,19 +47,17 @@ int __real_timerfd_settime(
 int __wrap_timerfd_settime(
     int fd, int flags, const struct itimerspec *value, struct itimerspec *old);
 
-int
-__wrap_config_read_string(config_t *tree, const char *text)
+/* From a pipe, that is from the reader. */
+ssize_t
+__wrap_read(int fd, void *bytes, size_t length)
 {
-	if (deed != NULL)
-		deed();
-	return __real_config_read_string(tree, text);
-}
+	struct stat status;
 
-const char *
-__wrap_confine_enter(pid_t parent, unsigned limit)
-{
-	return __real_confine_enter(
-	    orphaned ? parent + 1 : parent, seconds != 0 ? seconds : limit);
+	if (failing != FAIL_READ || fstat(fd, &status) == -1 ||
+	    !S_ISFIFO(status.st_mode))
+		return __real_read(fd, bytes, length);
+	errno = ENOMEM;
+	return -1;
 }
 
 pid_t
@@ -90,47 +86,13 @@ __wrap_timerfd_settime(
 	return __real_timerfd_settime(fd, flags, soon ? &tenth : value, old);
 }
 
-/* ------------------------------------------------------------------- deeds */
-
-static void
-do_loop(void)
-{
-	for (;;)
-		__asm__ volatile("" ::: "memory");
-}
-
-static void
-do_garbage(void)
-{
-	if (write(CONFINE_FD, "garbage", 7) == 7)
-		_exit(0);
-}
-
-static void
-do_silence(void)
-{
-	_exit(0);
-}
-
-static void
-do_flood(void)
-{
-	static const char zeros[1 << 16];
-
-	while (write(CONFINE_FD, zeros, sizeof(zeros)) > 0)
-		continue;
-}
-
 /* ------------------------------------------------------------------- tests */
 
 static int
 reset(void **state)
 {
 	(void)state;
-	deed = NULL;
-	seconds = 0;
 	soon = false;
-	orphaned = false;
 	failing = FAIL_NONE;
 	return 0;
 }
@@ -144,20 +106,26 @@ must_be_clean(unsigned fds)
 	assert_int_equal(errno, ECHILD);
 }
 
+static const char *
+write_deed(const char *deed)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "# %s\n", deed);
+	return confs_write("test.conf", text, strlen(text));
+}
+
 static void
-must_end(void (*what)(void), const char *why)
+must_end(const char *deed, enum exit_status cause, const char *why)
 {
 	unsigned fds = confs_count_fds();
 	struct report report = { 0 };
 	char start[128];
 
-	deed = what;
-	assert_null(
-	    conf_load_wait(confs_write("test.conf", "", 0), true, &report));
-	deed = NULL;
+	assert_null(load_wait(hostile, write_deed(deed), true, &report));
 	assert_int_equal(report.errors, 1);
-	snprintf(
-	    start, sizeof(start), "%s: the parser", confs_path("test.conf"));
+	assert_int_equal(report_status(&report), cause);
+	snprintf(start, sizeof(start), "%s: ", confs_path("test.conf"));
 	if (strncmp(report.lines[0].text, start, strlen(start)) != 0 ||
 	    strstr(report.lines[0].text, why) == NULL)
 		fail_msg("%s", report.lines[0].text);
@@ -168,9 +136,16 @@ static void
 test_ends(void **state)
 {
 	(void)state;
-	must_end(do_garbage, "answer is broken: too short");
-	must_end(do_silence, "answer is broken: too short");
-	must_end(do_flood, "said more than it may");
+	must_end("garbage", EXIT_CONFIG,
+	    "the reader's answer is broken: too short");
+	must_end("silence", EXIT_CONFIG,
+	    "the reader's answer is broken: too short");
+	must_end("status 77", EXIT_PRIVILEGE,
+	    "the reader's answer is broken: too short");
+	must_end("status 71", EXIT_SYSTEM,
+	    "the reader's answer is broken: too short");
+	must_end("status 3", EXIT_CONFIG, "the reader gave up (exit status 3)");
+	must_end("flood", EXIT_CONFIG, "the reader said more than it may");
 }
 
 static void
@@ -179,20 +154,50 @@ test_too_long(void **state)
 	struct timespec before, after;
 
 	(void)state;
-	seconds = 1;
 	clock_gettime(CLOCK_MONOTONIC, &before);
-	must_end(do_loop, "took longer than 5 s");
+	must_end("seconds 1", EXIT_CONFIG, "the reader took longer than 5 s");
 	clock_gettime(CLOCK_MONOTONIC, &after);
-	assert_in_range(after.tv_sec - before.tv_sec, 1, 3);
+	assert_true(after.tv_sec - before.tv_sec >= 1);
 }
 
 static void
 test_master_deadline(void **state)
 {
 	(void)state;
-	seconds = 600;
 	soon = true;
-	must_end(do_loop, "did not end by its timer");
+	must_end("seconds 600", EXIT_CONFIG,
+	    "the reader did not end by its timer");
+}
+
+/* While the reader still writes, so that nobody waits for its timer. */
+static void
+test_b17_a_pipe_that_cannot_be_read(void **state)
+{
+	struct timespec before, after;
+
+	(void)state;
+	failing = FAIL_READ;
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	must_end("flood", EXIT_SYSTEM,
+	    "reading from the reader: Cannot allocate memory");
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	assert_true(after.tv_sec - before.tv_sec < READER_SECONDS);
+}
+
+/* The exec fails: the child says what the reader would. */
+static void
+test_b17_a_program_that_cannot_run(void **state)
+{
+	int text = open(confs_write("program", "x", 1), O_RDONLY | O_CLOEXEC);
+	struct report report = { 0 };
+
+	(void)state;
+	assert_null(load_wait(text, write_deed("nothing"), true, &report));
+	assert_int_equal(report.errors, 1);
+	assert_int_equal(report_status(&report), EXIT_SYSTEM);
+	assert_non_null(strstr(report.lines[0].text,
+	    ": starting the reader: exec: Permission denied"));
+	close(text);
 }
 
 static void
@@ -208,15 +213,15 @@ test_cannot_start(void **state)
 	size_t i;
 
 	(void)state;
-	deed = do_loop;
 	for (i = 0; i < COUNT(cases); i++) {
 		memset(&report, 0, sizeof(report));
 		failing = cases[i].failing;
-		assert_null(conf_load_wait(
-		    confs_write("test.conf", "", 0), true, &report));
+		assert_null(
+		    load_wait(hostile, write_deed("loop"), true, &report));
 		assert_int_equal(report.errors, 1);
+		assert_int_equal(report_status(&report), EXIT_SYSTEM);
 		assert_non_null(
-		    strstr(report.lines[0].text, ": starting the parser: "));
+		    strstr(report.lines[0].text, ": starting the reader: "));
 		assert_non_null(
 		    strstr(report.lines[0].text, strerror(cases[i].why)));
 		must_be_clean(fds);
@@ -230,12 +235,11 @@ test_orphaned(void **state)
 	struct report report = { 0 };
 
 	(void)state;
-	orphaned = true;
-	assert_null(
-	    conf_load_wait(confs_write("test.conf", "", 0), true, &report));
+	assert_null(load_wait(hostile, write_deed("orphan"), true, &report));
+	assert_int_equal(report_status(&report), EXIT_PRIVILEGE);
 	assert_int_equal(report.errors, 1);
 	assert_non_null(strstr(report.lines[0].text,
-	    ": confining the parser: the master is gone: "));
+	    ": confining the reader: the master is gone: "));
 }
 
 static void
@@ -245,15 +249,14 @@ test_given_up(void **state)
 	struct report report = { 0 };
 	struct timespec before, after;
 	struct conf *conf;
-	struct conf_load *load;
+	struct load *load;
 
 	(void)state;
-	deed = do_loop;
-	load = conf_load_start(confs_write("test.conf", "", 0), true, &report);
+	load = load_start(hostile, write_deed("loop"), true, &report);
 	assert_non_null(load);
 	clock_gettime(CLOCK_MONOTONIC, &before);
-	assert_int_equal(conf_load_continue(load, &conf, &report), CONF_MORE);
-	conf_load_end(load);
+	assert_int_equal(load_continue(load, &conf, &report), LOAD_MORE);
+	load_end(load);
 	clock_gettime(CLOCK_MONOTONIC, &after);
 	assert_in_range(after.tv_sec - before.tv_sec, 0, 2);
 	assert_int_equal(report.errors, 0);
@@ -268,21 +271,21 @@ test_steps(void **state)
 	unsigned fds = confs_count_fds(), turns = 0;
 	struct report report = { 0 };
 	struct conf *conf = NULL;
-	struct conf_load *load;
+	struct load *load;
 	struct pollfd ready;
-	enum conf_progress progress = CONF_MORE;
+	enum load_progress progress = LOAD_MORE;
 	pid_t other;
 
 	(void)state;
-	load = conf_load_start(confs_write("test.conf", "", 0), true, &report);
+	load = load_start(hostile, write_deed("nothing"), true, &report);
 	assert_non_null(load);
-	ready = (struct pollfd){ conf_load_fd(load), POLLIN, 0 };
-	while (progress == CONF_MORE) {
+	ready = (struct pollfd){ load_fd(load), POLLIN, 0 };
+	while (progress == LOAD_MORE) {
 		assert_int_equal(poll(&ready, 1, 5000), 1);
-		progress = conf_load_continue(load, &conf, &report);
+		progress = load_continue(load, &conf, &report);
 		turns++;
 	}
-	assert_int_equal(progress, CONF_DONE);
+	assert_int_equal(progress, LOAD_DONE);
 	assert_in_range(turns, 1, 60);
 	free(conf);
 	/* Once more, which must not wait for another child. */
@@ -290,10 +293,17 @@ test_steps(void **state)
 	if (other == 0)
 		_exit(0);
 	usleep(10000);
-	assert_int_equal(conf_load_continue(load, &conf, &report), CONF_FAILED);
+	assert_int_equal(load_continue(load, &conf, &report), LOAD_FAILED);
 	assert_int_equal(waitpid(other, NULL, 0), other);
-	conf_load_end(load);
+	load_end(load);
 	must_be_clean(fds);
+}
+
+static int
+setup(void **state)
+{
+	hostile = confs_program("tests/hostile/reader");
+	return confs_setup(state);
 }
 
 int
@@ -303,6 +313,10 @@ main(void)
 		cmocka_unit_test_setup(test_ends, reset),
 		cmocka_unit_test_setup(test_too_long, reset),
 		cmocka_unit_test_setup(test_master_deadline, reset),
+		cmocka_unit_test_setup(
+		    test_b17_a_pipe_that_cannot_be_read, reset),
+		cmocka_unit_test_setup(
+		    test_b17_a_program_that_cannot_run, reset),
 		cmocka_unit_test_setup(test_cannot_start, reset),
 		cmocka_unit_test_setup(test_orphaned, reset),
 		cmocka_unit_test_setup(test_given_up, reset),
@@ -310,5 +324,5 @@ main(void)
 	};
 
 	return cmocka_run_group_tests_name(
-	    "conf_child", tests, confs_setup, confs_teardown);
+	    "conf_child", tests, setup, confs_teardown);
 }

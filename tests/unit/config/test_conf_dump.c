@@ -336,5 +336,5 @@ main(void)
 	seed += seed == 0;
 	fprintf(stderr, "# SEED=%llu\n", (unsigned long long)seed);
 	return cmocka_run_group_tests_name(
-	    "conf_dump", tests, confs_setup, confs_teardown);
+	    "dump_write", tests, confs_setup, confs_teardown);
 }

@@ -14,7 +14,10 @@
 #include <string.h>
 
 #include "unit/confs.h"
-#include "master/config/somaxconn.h"
+#include "master/config/greetings.h"
+#include "master/config/load.h"
+#include "master/config/resources.h"
+#include "master/config/verdict.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -38,7 +41,7 @@ test_line_endings(void **state)
 		{ "crlf", "\\n\\n", "\r\n\r\n", 4 },
 		{ "crlf", "", "", 0 },
 	};
-	struct conf_greeting *greetings;
+	struct greeting *greetings;
 	struct report report = { 0 };
 	struct conf *conf;
 	char text[256];
@@ -51,12 +54,12 @@ test_line_endings(void **state)
 		    "line_ending = \"%s\"; } );",
 		    cases[i].written, cases[i].ending);
 		conf = confs_must_load(text);
-		greetings = conf_greetings_load(conf, "x", &report);
+		greetings = greetings_load(conf, "x", &report);
 		assert_non_null(greetings);
 		assert_int_equal(greetings[0].length, cases[i].length);
 		assert_memory_equal(
 		    greetings[0].bytes, cases[i].sent, cases[i].length);
-		conf_greetings_free(greetings, conf->n_listeners);
+		greetings_free(greetings, conf->n_listeners);
 		free(conf);
 	}
 }
@@ -78,7 +81,7 @@ test_greeting_file(void **state)
 {
 	char *bytes = malloc(CONF_GREETING_MAX + 1);
 	struct conf *conf = load_with_file(confs_path("greeting"));
-	struct conf_greeting *greetings;
+	struct greeting *greetings;
 	struct report report = { 0 };
 	size_t i;
 
@@ -87,14 +90,14 @@ test_greeting_file(void **state)
 	for (i = 0; i < CONF_GREETING_MAX + 1; i++)
 		bytes[i] = (char)(i * 7);
 	confs_write("greeting", bytes, CONF_GREETING_MAX);
-	greetings = conf_greetings_load(conf, "x.conf", &report);
+	greetings = greetings_load(conf, "x.conf", &report);
 	assert_non_null(greetings);
 	assert_int_equal(greetings[0].length, 10);
 	assert_int_equal(greetings[1].length, CONF_GREETING_MAX);
 	assert_memory_equal(greetings[1].bytes, bytes, CONF_GREETING_MAX);
-	conf_greetings_free(greetings, 2);
+	greetings_free(greetings, 2);
 	confs_write("greeting", bytes, CONF_GREETING_MAX + 1);
-	assert_null(conf_greetings_load(conf, "x.conf", &report));
+	assert_null(greetings_load(conf, "x.conf", &report));
 	assert_int_equal(report.errors, 1);
 	assert_non_null(strstr(report.lines[0].text,
 	    "x.conf:3: listeners[1].greeting_file: \"/tmp/"));
@@ -105,7 +108,7 @@ test_greeting_file(void **state)
 }
 
 static void
-test_greeting_file_bad(void **state)
+test_d12_greeting_files_that_are_none(void **state)
 {
 	static const struct {
 		const char *path;
@@ -114,6 +117,7 @@ test_greeting_file_bad(void **state)
 		{ "/no/such/file", "No such file or directory" },
 		{ "/dev/zero", "is not a regular file" },
 		{ "/", "is a directory" },
+		{ "/proc/version", "the kernel makes it when it is read" },
 	};
 	struct report report;
 	struct conf *conf;
@@ -123,7 +127,7 @@ test_greeting_file_bad(void **state)
 	for (i = 0; i < COUNT(bad); i++) {
 		memset(&report, 0, sizeof(report));
 		conf = load_with_file(bad[i].path);
-		assert_null(conf_greetings_load(conf, "x", &report));
+		assert_null(greetings_load(conf, "x", &report));
 		assert_int_equal(report.errors, 1);
 		assert_non_null(strstr(report.lines[0].text, bad[i].why));
 		free(conf);
@@ -146,13 +150,13 @@ test_reload(void **state)
 	assert_int_equal(n, 5);
 	fresh = confs_must_load("listeners = ( { port = 1; } );\n"
 				"user = \"a\"; log = { level = \"debug\"; };");
-	conf_check_reload(running, fresh, "x", &report);
+	verdict_reload(running, fresh, "x", &report);
 	assert_int_equal(report.errors, 0);
 	free(fresh);
 	fresh = confs_must_load("\ngroup = \"b\";\npid_file = \"\";\n"
 				"control_socket = \"/x\";\n"
 				"sandbox = \"off\";\n");
-	conf_check_reload(running, fresh, "x", &report);
+	verdict_reload(running, fresh, "x", &report);
 	assert_int_equal(report.errors, 5);
 	assert_string_equal(report.lines[0].text,
 	    "x: user: \"forkgreet\" cannot be set by a reload, allowed is "
@@ -187,7 +191,7 @@ test_reload_long(void **state)
 	end[0] = 'b';
 	snprintf(text, sizeof(text), "pid_file = \"/%0900d%s\";", 0, end);
 	fresh = confs_must_load(text);
-	conf_check_reload(running, fresh, "x", &report);
+	verdict_reload(running, fresh, "x", &report);
 	assert_int_equal(report.errors, 1);
 	free(running);
 	free(fresh);
@@ -202,17 +206,17 @@ test_somaxconn(void **state)
 	struct report report = { 0 };
 
 	(void)state;
-	somaxconn_check(
+	resources_check_backlogs(
 	    conf, confs_write("somaxconn", "128\n", 4), "x", &report);
 	assert_int_equal(report.errors, 0);
 	assert_int_equal(report.warnings, 1);
 	assert_string_equal(report.lines[0].text,
 	    "x:3: listeners[1].backlog: 129 is more than the kernel takes, "
 	    "128 (net.core.somaxconn)");
-	somaxconn_check(conf, confs_path("missing"), "x", &report);
-	somaxconn_check(conf, confs_write("somaxconn", "x", 1), "x", &report);
-	somaxconn_check(conf, confs_write("somaxconn", "", 0), "x", &report);
-	somaxconn_check(conf, confs_path("."), "x", &report);
+	resources_check_backlogs(conf, confs_path("missing"), "x", &report);
+	resources_check_backlogs(conf, confs_write("somaxconn", "x", 1), "x", &report);
+	resources_check_backlogs(conf, confs_write("somaxconn", "", 0), "x", &report);
+	resources_check_backlogs(conf, confs_path("."), "x", &report);
 	assert_int_equal(report.warnings, 1);
 	free(conf);
 }
@@ -225,7 +229,7 @@ test_somaxconn_here(void **state)
 	const char *path = confs_write("test.conf", text, strlen(text));
 	struct report report = { 0 };
 	struct conf *conf;
-	FILE *file = fopen(SOMAXCONN_FILE, "r");
+	FILE *file = fopen(RESOURCES_SOMAXCONN, "r");
 	int most = 65535;
 
 	(void)state;
@@ -233,7 +237,7 @@ test_somaxconn_here(void **state)
 		assert_int_equal(fscanf(file, "%d", &most), 1);
 		fclose(file);
 	}
-	conf = conf_load_wait(path, true, &report);
+	conf = load_wait(confs_reader(), path, true, &report);
 	assert_non_null(conf);
 	assert_int_equal(report.warnings, most < 65535);
 	free(conf);
@@ -245,7 +249,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_line_endings),
 		cmocka_unit_test(test_greeting_file),
-		cmocka_unit_test(test_greeting_file_bad),
+		cmocka_unit_test(test_d12_greeting_files_that_are_none),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_reload_long),
 		cmocka_unit_test(test_somaxconn),

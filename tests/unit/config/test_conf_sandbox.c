@@ -1,5 +1,5 @@
-/* What the parsing child must not do, and how its end by that is reported:
- * reader/cage.c, master/config/load.c.  Linked with --wrap=config_read_string. */
+/* What the reader must not do, and how its end by that is reported:
+ * reader/cage.c, master/config/load.c. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -10,34 +10,17 @@
 #include <cmocka.h>
 
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include <fcntl.h>
-#include <libconfig.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "unit/confs.h"
+#include "master/config/load.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
-
-/* What the child does in the place of parsing. */
-static void (*deed)(void);
-
-int __real_config_read_string(config_t *tree, const char *text);
-int __wrap_config_read_string(config_t *tree, const char *text);
-
-int
-__wrap_config_read_string(config_t *tree, const char *text)
-{
-	deed();
-	return __real_config_read_string(tree, text);
-}
 
 #ifdef WITH_SANITIZERS
 
@@ -50,117 +33,18 @@ main(void)
 
 #else
 
-#ifndef WITH_COVERAGE
-static void
-do_exit(void)
-{
-	exit(2);
-}
-#endif
-
-static unsigned
-fill_stack(volatile unsigned *last)
-{
-	volatile unsigned page[1024];
-
-	page[0] = *last + 1;
-	return page[0] == 0 ? 0 : fill_stack(page) + page[0];
-}
+static int hostile; /* tests/hostile/reader */
 
 static void
-do_recurse(void)
-{
-	volatile unsigned first = 0;
-
-	_exit(fill_stack(&first) != 0);
-}
-
-static void
-do_segv(void)
-{
-	static volatile int *volatile nowhere = NULL;
-
-	*nowhere = 1;
-}
-
-static void
-do_open(void)
-{
-	open("/etc/passwd", O_RDONLY | O_CLOEXEC);
-}
-
-static void
-do_socket(void)
-{
-	socket(AF_INET, SOCK_STREAM, 0);
-}
-
-static void
-do_fork(void)
-{
-	fork();
-}
-
-static void
-do_kill(void)
-{
-	kill(getppid(), 0);
-}
-
-static void
-do_exec(void)
-{
-	char name[] = "/bin/true", *arguments[] = { name, NULL };
-
-	execv(name, arguments);
-}
-
-static void
-do_untime(void)
-{
-	alarm(0);
-}
-
-static void
-do_map_code(void)
-{
-	mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-}
-
-/* What the next child calls, without arguments. */
-static long number;
-
-static void
-do_number(void)
-{
-	_exit(syscall(number, 0L, 0L, 0L, 0L, 0L, 0L) == -1 ? 43 : 44);
-}
-
-/* More memory than the limit: libconfig 1.5 does not look at NULL. */
-static void
-do_eat(void)
-{
-	static char *volatile last;
-	size_t i;
-
-	for (i = 0; i < 1024; i++) {
-		last = malloc(1 << 20);
-		if (last == NULL)
-			_exit(42);
-		memset(last, 1, 1 << 20);
-	}
-}
-
-static void
-must_end(void (*what)(void), const char *why)
+must_end(const char *deed, long number, const char *why)
 {
 	unsigned fds = confs_count_fds();
 	struct report report = { 0 };
+	char text[64];
 
-	deed = what;
-	assert_null(
-	    conf_load_wait(confs_write("test.conf", "", 0), true, &report));
+	snprintf(text, sizeof(text), "# %s %ld\n", deed, number);
+	assert_null(load_wait(hostile,
+	    confs_write("test.conf", text, strlen(text)), true, &report));
 	assert_int_equal(report.errors, 1);
 	if (strstr(report.lines[0].text, why) == NULL)
 		fail_msg("%s", report.lines[0].text);
@@ -170,14 +54,14 @@ must_end(void (*what)(void), const char *why)
 static void
 test_system_calls(void **state)
 {
-	static void (*const deeds[])(void) = { do_open, do_socket, do_fork,
-		do_kill, do_exec, do_untime, do_map_code };
+	static const char *const deeds[] = { "open", "socket", "fork", "kill",
+		"exec", "untime", "map_code" };
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < COUNT(deeds); i++)
-		must_end(deeds[i],
-		    ": the parser was killed by its sandbox (SIGSYS)");
+		must_end(deeds[i], 0,
+		    ": the reader was killed by its sandbox (SIGSYS)");
 }
 
 /* The golden table: what parsing may call, and getppid, by whose answer the
@@ -214,23 +98,24 @@ is_exempt(long call)
 static void
 test_every_number(void **state)
 {
+	long number;
+
 	(void)state;
 	for (number = 0; number <= 1024; number++)
 		if (!is_golden(number) && !is_exempt(number))
-			must_end(do_number,
-			    ": the parser was killed by its sandbox (SIGSYS)");
+			must_end("call", number,
+			    ": the reader was killed by its sandbox (SIGSYS)");
 	for (number = 0; number <= 1024; number++)
 		if (is_golden(number) && number != SYS_exit_group)
-			must_end(do_number, ": the parser gave up");
+			must_end("call", number, ": the reader gave up");
 }
 
 #ifndef WITH_COVERAGE /* exit() would write the counters */
-/* As libconfig 1.5 does when its scanner fails. */
 static void
 test_exit(void **state)
 {
 	(void)state;
-	must_end(do_exit, ": the parser gave up (exit status 2)");
+	must_end("exit", 0, ": the reader gave up (exit status 2)");
 }
 #endif
 
@@ -238,15 +123,41 @@ static void
 test_crashes(void **state)
 {
 	(void)state;
-	must_end(do_segv, ": the parser died of signal 11 (Segmentation");
-	must_end(do_recurse, ": the parser died of signal 11 (Segmentation");
+	must_end("segv", 0, ": the reader died of signal 11 (Segmentation");
+	must_end("recurse", 0, ": the reader died of signal 11 (Segmentation");
 }
 
 static void
 test_memory(void **state)
 {
 	(void)state;
-	must_end(do_eat, ": the parser gave up (exit status 42)");
+	must_end("eat", 1024, ": the reader gave up (exit status 42)");
+}
+
+/* Less than the limit, while this process has mapped more than that. */
+static void
+test_b5_what_the_master_has_mapped_does_not_count(void **state)
+{
+	const size_t much = (size_t)1 << 30;
+	void *mapped = mmap(NULL, much, PROT_NONE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct report report = { 0 };
+	struct conf *conf;
+
+	(void)state;
+	assert_ptr_not_equal(mapped, MAP_FAILED);
+	conf = load_wait(hostile, confs_write("test.conf", "# eat 300\n", 10),
+	    true, &report);
+	assert_non_null(conf);
+	free(conf);
+	munmap(mapped, much);
+}
+
+static int
+setup(void **state)
+{
+	hostile = confs_program("tests/hostile/reader");
+	return confs_setup(state);
 }
 
 int
@@ -260,10 +171,11 @@ main(void)
 #endif
 		cmocka_unit_test(test_crashes),
 		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_b5_what_the_master_has_mapped_does_not_count),
 	};
 
 	return cmocka_run_group_tests_name(
-	    "conf_sandbox", tests, confs_setup, confs_teardown);
+	    "conf_sandbox", tests, setup, confs_teardown);
 }
 
 #endif

@@ -34,8 +34,8 @@ static const struct {
 	    "-2147483648 to 2147483647\n" },
 	{ "hex too large",
 	    "limits = { burst = 0x80000000; };\n",
-	    "f:1: limits.burst: 0x80000000 does not fit, allowed is "
-	    "-2147483648 to 2147483647\n" },
+	    "f:1: limits.burst: 0x80000000 is hexadecimal, allowed are "
+	    "decimal digits\n" },
 	{ "leading zero",
 	    "listeners = ( {\n"
 	    "  port = 0660;\n"
@@ -71,7 +71,8 @@ static const struct {
 	    "string\n" },
 	{ "a rate in words",
 	    "limits = { rate = 5/s; };\n",
-	    "f:1: limits.rate: 5/s needs double quotes if it is a string\n" },
+	    "f:1: limits.rate: 5/s has a unit: a rate is plain clients a "
+	    "second, such as 5 or 0.5\n" },
 	{ "yes",
 	    "listeners = ( { hold = yes; } );\n",
 	    "f:1: listeners[0].hold: yes is no boolean, allowed is true or "
@@ -88,7 +89,8 @@ static const struct {
 	    "listeners = ( { greeting = hello world; } );\n"
 	    "user = 5;\n",
 	    "f:1: listeners[0].greeting: hello needs double quotes if it is "
-	    "a string\n" },
+	    "a string\n"
+	    "f:2: user: 5 is a whole number, allowed is a string\n" },
 	{ "an address without quotes",
 	    "listeners = ( { address = 127.0.0.1; } );\n",
 	    "f:1: listeners[0].address: 127.0.0.1 needs double quotes if it "
@@ -287,12 +289,13 @@ static const struct {
 	    "one\n" },
 	{ "duplicate key in one line",
 	    "user = \"a\"; user = \"b\";\n",
-	    "f:1: duplicate key in one line, allowed is each key once\n" },
+	    "f:1: user: duplicate key (the first is in line 1), allowed is "
+	    "one\n" },
 	{ "duplicate key in a listener",
 	    "listeners = ( { port = 1;\n"
 	    "  port = 2; } );\n",
-	    "f:2: port: duplicate key (the first is in line 1), allowed is "
-	    "one\n" },
+	    "f:2: listeners[0].port: duplicate key (the first is in line 1), "
+	    "allowed is one\n" },
 	{ "string for a number",
 	    "listeners = ( { port = \"80\"; } );\n",
 	    "f:1: listeners[0].port: \"80\" is a string, allowed is a whole "
@@ -475,14 +478,40 @@ static const struct {
 	    "timeouts = { session = 30s; };\n"
 	    "usr = \"a\";\n",
 	    "f:1: timeouts.session: 30s has a unit: a duration is plain "
-	    "seconds, such as 30 or 2.5\n" },
+	    "seconds, such as 30 or 2.5\n"
+	    "f:2: usr: unknown key, did you mean user?\n" },
 	{ "leading zero and wrong value",
 	    "listeners = ( { port = 080; hold = 1; },\n"
 	    "{ port = 0; } );\n",
 	    "f:1: listeners[0].port: 080 has a leading 0, which would be "
 	    "ignored: write it without, or as a string if it is a file mode\n"
+	    "f:1: listeners[0].hold: 1 is a whole number, allowed is true or "
+	    "false\n"
 	    "f:2: listeners[1].port: 0 is out of range, allowed is 1 to "
 	    "65535\n" },
+	{ "duplicates and wrong values",
+	    "user = \"a\";\nport = 5;\nlog = { level = 5; level = 6; };\n"
+	    "user = 5s;\ngroup = on\n",
+	    "f:3: log.level: duplicate key (the first is in line 3), allowed "
+	    "is one\n"
+	    "f:4: user: duplicate key (the first is in line 1), allowed is "
+	    "one\n"
+	    "f:4: user: 5s has a unit: a duration is plain seconds, such as "
+	    "30 or 2.5\n"
+	    "f:5: group: on is no boolean, allowed is true or false\n"
+	    "f:2: port: not allowed here, allowed is port in a listener, "
+	    "listeners = ( { } )\n"
+	    "f:3: log.level: 5 is a whole number, allowed is \"error\", "
+	    "\"warning\", \"notice\", \"info\" or \"debug\"\n" },
+	{ "up to the first error of the structure",
+	    "user = nobody;\ngroup \"x\";\nport = 010;\n",
+	    "f:1: user: nobody needs double quotes if it is a string\n"
+	    "f:2: group: \"=\" is missing, write group = VALUE;\n" },
+	{ "a rule with a wrong network has one all the same",
+	    "listeners = ( { rules = ( { from = any; action = \"deny\"; } ); "
+	    "} );\n",
+	    "f:1: listeners[0].rules[0].from: any needs double quotes if it "
+	    "is a string\n" },
 };
 
 static void
@@ -528,11 +557,96 @@ test_slips(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+/* One of the findings, in its own words. */
+static void
+must_say(const char *text, const char *expected)
+{
+	static char said[SAID_MAX];
+
+	said_about(text, said);
+	assert_string_equal(said, expected);
+}
+
+static void
+test_d11_digits_only(void **state)
+{
+	(void)state;
+	must_say("limits = { burst = 0x10; };\n",
+	    "f:1: limits.burst: 0x10 is hexadecimal, allowed are decimal "
+	    "digits\n");
+	must_say("timeouts = { session = 1e1; send = 2.5E0; };\n",
+	    "f:1: timeouts.session: 1e1 has an exponent, allowed are plain "
+	    "digits such as 30 or 2.5\n"
+	    "f:1: timeouts.send: 2.5E0 has an exponent, allowed are plain "
+	    "digits such as 30 or 2.5\n");
+}
+
+static void
+test_d11_slips_are_named(void **state)
+{
+	(void)state;
+	must_say("\357\273\277usr = 5;\n",
+	    "f:1: \"\\xef\\xbb\\xbf\": a byte order mark, save the file as "
+	    "UTF-8 without it\n"
+	    "f:1: usr: unknown key, did you mean user?\n");
+	must_say("listeners = ( { port = 1; port = 2; } );\n",
+	    "f:1: listeners[0].port: duplicate key (the first is in line 1), "
+	    "allowed is one\n");
+	must_say("limits = { rate = 5/s; rate_per_source = 1/min; };\n",
+	    "f:1: limits.rate: 5/s has a unit: a rate is plain clients a "
+	    "second, such as 5 or 0.5\n"
+	    "f:1: limits.rate_per_source: 1/min has a unit: a rate is plain "
+	    "clients a second, such as 5 or 0.5\n");
+}
+
+/* The loopback interface has index 1 in every network namespace. */
+static void
+test_d12_one_scope_by_name_and_index(void **state)
+{
+	(void)state;
+	must_say("listeners = ( { address = \"fe80::1%lo\"; },\n"
+		 "{ address = \"fe80::1%1\"; } );\n",
+	    "f:2: listeners[1].address: [fe80::1%1]:4444 cannot be bound "
+	    "beside [fe80::1%lo]:4444 of listeners[0] (line 1), allowed is "
+	    "another port or address\n");
+	must_say("listeners = ( { address = \"fe80::1%lo\"; },\n"
+		 "{ address = \"fe80::1%2\"; } );\n", "");
+}
+
+static void
+test_the_unspecified_address_is_no_client(void **state)
+{
+	static const char *const hosts[] = { "0.0.0.0", "0.0.0.0/32", "::",
+		"::/128" };
+	static char text[200], said[SAID_MAX];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		snprintf(text, sizeof(text),
+		    "limits = { exempt = \"%s\"; };\n"
+		    "listeners = ( { rules = ( { from = \"%s\";\n"
+		    "action = \"deny\"; } ); } );\n", hosts[i], hosts[i]);
+		said_about(text, said);
+		assert_non_null(strstr(said, "f:1: limits.exempt: \""));
+		assert_non_null(
+		    strstr(said, "f:2: listeners[0].rules[0].from: \""));
+		assert_non_null(strstr(said, "is no client's address, allowed "
+		    "is \"any\" for all"));
+		assert_non_null(strstr(said, "(\"any\" is for rules)\n"));
+	}
+	must_say("limits = { exempt = ( \"0.0.0.0/0\", \"::/0\" ); };\n", "");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_slips),
+		cmocka_unit_test(test_d11_digits_only),
+		cmocka_unit_test(test_d11_slips_are_named),
+		cmocka_unit_test(test_d12_one_scope_by_name_and_index),
+		cmocka_unit_test(test_the_unspecified_address_is_no_client),
 	};
 
 	return cmocka_run_group_tests_name(

@@ -56,7 +56,7 @@ static int
 plan_make(void)
 {
 	static char greeting[] = "hi client\n";
-	struct conf_greeting greetings[SESSIONS];
+	struct greeting greetings[SESSIONS];
 	struct conf *conf = calloc(1, sizeof(*conf));
 	const char *failed;
 	int i;
@@ -70,7 +70,7 @@ plan_make(void)
 			.session_ms = PATIENCE_MS, .send_ms = PATIENCE_MS,
 			.cpu_s = 10 };
 		conf->listener[i].hold = i == HELD;
-		greetings[i] = (struct conf_greeting) { greeting,
+		greetings[i] = (struct greeting) { greeting,
 			sizeof(greeting) - 1 };
 	}
 	failed = snapshot_make(&snapshot, conf, greetings);

@@ -328,7 +328,7 @@ static const char *
 tell(const struct messages *messages, const struct conf *conf, int listener,
     enum refusal why)
 {
-	static char text[MESSAGE_MAX + 1];
+	static char text[GREET_MESSAGE_MAX + 1];
 	struct greet_values values = values_make();
 
 	text[messages_render(messages, conf, listener, why, &values, text)] =

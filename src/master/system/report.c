@@ -1,11 +1,18 @@
 /* Collects errors and warnings, and makes them fit to be shown. */
 #include "config.h"
 
-#include "master/config/report.h"
+#include "master/system/report.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#define TEXT_MAX 10240 /* bytes: two paths of PATH_MAX, and words */
+
+/* Bytes of a word that is shortened. */
+#define WORD_KEPT_START 40
+#define WORD_KEPT_END 80
+#define WORD_CUT_MIN 16
 
 /* Returns the length of the UTF-8 sequence at "at", or 0: none, or one that a
  * terminal obeys (U+0080 to U+009F) or does not show (U+00A0), overlong, or a
@@ -44,7 +51,7 @@ utf8_length(const unsigned char *at)
 
 /* Copies text to line, whole characters only. */
 static void
-escape(char line[REPORT_LINE_MAX], const char *text)
+escape(char *line, size_t room, const char *text)
 {
 	const unsigned char *at = (const unsigned char *)text;
 	size_t used = 0, length;
@@ -53,20 +60,71 @@ escape(char line[REPORT_LINE_MAX], const char *text)
 	for (; *at != '\0'; at += length) {
 		length = *at >= 0x20 && *at < 0x7f ? 1 : utf8_length(at);
 		if (length > 0) {
-			if (used + length >= REPORT_LINE_MAX)
+			if (used + length >= room)
 				break;
 			memcpy(line + used, at, length);
 			used += length;
 			continue;
 		}
 		length = 1;
-		if (used + sizeof(hex) > REPORT_LINE_MAX)
+		if (used + sizeof(hex) > room)
 			break;
 		snprintf(hex, sizeof(hex), "\\x%02x", *at);
 		memcpy(line + used, hex, sizeof(hex) - 1);
 		used += sizeof(hex) - 1;
 	}
 	line[used] = '\0';
+}
+
+/* The longest run without a blank, and its length. */
+static char *
+longest_word(char *text, size_t *longest)
+{
+	char *at = text, *word = text;
+	size_t length;
+
+	*longest = 0;
+	for (; *at != '\0'; at += length) {
+		at += strspn(at, " ");
+		length = strcspn(at, " ");
+		if (length > *longest) {
+			*longest = length;
+			word = at;
+		}
+	}
+	return word;
+}
+
+static bool
+is_inside_character(char byte)
+{
+	return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+/* What makes a text too long is a path or a name.  Start and end of it are kept:
+ * the line's number is behind a path, and why it is said comes last. */
+static void
+shorten(char *text)
+{
+	size_t length = strlen(text), word, from, to;
+	char *at;
+
+	while (length >= REPORT_LINE_MAX) {
+		at = longest_word(text, &word);
+		if (word < WORD_KEPT_START + WORD_KEPT_END + WORD_CUT_MIN)
+			return;
+		from = WORD_KEPT_START;
+		to = from + length - REPORT_LINE_MAX + sizeof("...");
+		if (to > word - WORD_KEPT_END)
+			to = word - WORD_KEPT_END;
+		while (is_inside_character(at[from]))
+			from--;
+		while (is_inside_character(at[to]))
+			to++;
+		memcpy(at + from, "...", 3);
+		memmove(at + from + 3, at + to, strlen(at + to) + 1);
+		length = strlen(text);
+	}
 }
 
 /* Returns where the next line goes, or NULL.  An error may take the place of
@@ -96,14 +154,16 @@ static void
 add(struct report *report, bool warning, const char *format, va_list list)
 {
 	struct report_line *line = line_add(report, warning);
-	char text[REPORT_LINE_MAX];
+	static char text[TEXT_MAX], escaped[4 * TEXT_MAX];
 
 	if (line == NULL)
 		return;
 	if (vsnprintf(text, sizeof(text), format, list) < 0)
 		text[0] = '\0';
 	line->warning = warning;
-	escape(line->text, text);
+	escape(escaped, sizeof(escaped), text);
+	shorten(escaped);
+	escape(line->text, sizeof(line->text), escaped);
 }
 
 void
@@ -126,4 +186,30 @@ report_warning(struct report *report, const char *format, ...)
 	va_start(list, format);
 	add(report, true, format, list);
 	va_end(list);
+}
+
+void
+report_failure(
+    struct report *report, enum exit_status cause, const char *format, ...)
+{
+	va_list list;
+
+	report->errors++;
+	if (report->cause == 0)
+		report->cause = cause;
+	va_start(list, format);
+	add(report, false, format, list);
+	va_end(list);
+}
+
+enum exit_status
+report_status(const struct report *report)
+{
+	return report->cause != 0 ? report->cause : EXIT_CONFIG;
+}
+
+size_t
+report_left_out(const struct report *report)
+{
+	return report->errors + report->warnings - report->kept;
 }

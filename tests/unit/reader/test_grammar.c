@@ -1,5 +1,5 @@
-/* Slips in configuration text, and the report of them: reader/grammar.c,
- * scan.c, scalar.c, slip.c, lexer.c and report.c. */
+/* Slips in configuration text, and the findings of them: reader/grammar.c,
+ * position.c, scalar.c, slips.c, lexer.c and findings.c. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -20,13 +20,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "reader/findings.h"
 #include "reader/grammar.h"
-#include "master/config/report.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define SEEDS 2000 /* texts that are generated */
 #define MUTANTS 10 /* of each */
 #define TEXT_MAX 8192
+#define LEFT_MAX (2 << 20)
+
+static char all_said[FINDINGS_MAX * sizeof(struct finding)];
+static char text_left[LEFT_MAX + 2];
 
 /* What is in the text, and what is said about it: a line each. */
 struct row {
@@ -34,54 +38,125 @@ struct row {
 	const char *said;
 };
 
-/* An exact copy, so that a sanitizer sees every byte read too many. */
-static struct report *
+static struct findings findings;
+
+/* An exact copy, so that a sanitizer sees every byte read too many.  What is
+ * left for libconfig goes to text_left. */
+static bool
 check_bytes(const char *text, size_t length)
 {
-	static struct report report;
 	char *copy = malloc(length > 0 ? length : 1);
+	bool whole;
 
 	assert_non_null(copy);
 	memcpy(copy, text, length);
-	memset(&report, 0, sizeof(report));
-	precheck(copy, length, "f", &report);
+	findings.n = 0;
+	whole = grammar_check(copy, length, &findings);
+	assert_true(whole || findings.n > 0);
+	assert_true(length <= LEFT_MAX);
+	memcpy(text_left, copy, length);
+	text_left[length] = '\0';
 	free(copy);
-	assert_int_equal(report.warnings, 0);
-	assert_int_equal(report.kept, report.errors);
-	return &report;
+	return whole;
+}
+
+/* Control bytes as \xNN. */
+static size_t
+add_escaped(char *said, const char *text)
+{
+	size_t used = 0;
+
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			used += (size_t)snprintf(said + used, 5, "\\x%02x",
+			    (unsigned char)*text);
+		else
+			said[used++] = *text;
+	said[used] = '\0';
+	return used;
+}
+
+static size_t
+add_findings(char *said)
+{
+	const struct finding *finding = findings.list;
+	size_t used = 0;
+
+	for (; finding < findings.list + findings.n; finding++) {
+		used += (size_t)snprintf(
+		    said + used, 32, "f:%zu: ", finding->line);
+		used += add_escaped(said + used, finding->path);
+		used += (size_t)snprintf(said + used, 3, ": ");
+		used += add_escaped(said + used, finding->text);
+		used += (size_t)snprintf(said + used, 2, "\n");
+	}
+	said[used] = '\0';
+	return used;
 }
 
 static const char *
 said_about(const char *text, size_t length)
 {
-	static char said[REPORT_LINES_MAX * (REPORT_LINE_MAX + 1) + 1];
-	const struct report *report = check_bytes(text, length);
-	size_t i, used = 0;
+	check_bytes(text, length);
+	add_findings(all_said);
+	return all_said;
+}
 
-	said[0] = '\0';
-	for (i = 0; i < report->kept; i++)
-		used += (size_t)snprintf(said + used, sizeof(said) - used,
-		    "%s\n", report->lines[i].text);
-	return said;
+/* Of each line as if it were alone, where it stands. */
+static const char *
+said_about_lines(const char *text)
+{
+	static char alone[TEXT_MAX];
+	size_t used = 0, lines = 0, length;
+
+	for (all_said[0] = '\0'; *text != '\0'; lines++) {
+		length = strcspn(text, "\n");
+		memset(alone, '\n', lines);
+		memcpy(alone + lines, text, length);
+		check_bytes(alone, lines + length);
+		used += add_findings(all_said + used);
+		text += length + (text[length] == '\n');
+	}
+	return all_said;
+}
+
+static unsigned wrong;
+
+static void
+must_be(const char *text, const char *expected, const char *is)
+{
+	if (strcmp(is, expected) == 0)
+		return;
+	print_error(
+	    "%s\n--- expected:\n%s+++ said:\n%s", text, expected, is);
+	wrong++;
 }
 
 static void
 check_rows(const struct row *rows, size_t n)
 {
-	const char *said;
-	size_t i;
+	for (; n > 0; n--, rows++)
+		must_be(rows->text, rows->said,
+		    said_about(rows->text, strlen(rows->text)));
+	assert_int_equal(wrong, 0);
+}
 
-	for (i = 0; i < n; i++) {
-		said = said_about(rows[i].text, strlen(rows[i].text));
-		if (strcmp(said, rows[i].said) != 0)
-			print_error("row %zu: %s\n", i, rows[i].text);
-		assert_string_equal(said, rows[i].said);
-	}
+/* The structure is read up to its first error: a line for each. */
+static void
+check_lines(const struct row *rows, size_t n)
+{
+	for (; n > 0; n--, rows++)
+		must_be(
+		    rows->text, rows->said, said_about_lines(rows->text));
+	assert_int_equal(wrong, 0);
 }
 
 /* -------------------------------------------------------------- the slips */
 
 #define FIT " does not fit, allowed is -2147483648 to 2147483647\n"
+#define HEXADECIMAL " is hexadecimal, allowed are decimal digits\n"
+#define EXPONENT \
+	" has an exponent, allowed are plain digits such as 30 or 2.5\n"
 #define ZERO                                                                 \
 	" has a leading 0, which would be ignored: write it without, or as " \
 	"a string if it is a file mode\n"
@@ -104,13 +179,14 @@ check_rows(const struct row *rows, size_t n)
 #define GLUED                                                            \
 	" text is glued to the end of a string, a quote in a string is " \
 	"written \\\"\n"
+#define TWICE(line) \
+	" duplicate key (the first is in line " line "), allowed is one\n"
 #define NO_NAME " is no name, NAME = VALUE; is expected here\n"
 #define BAD_NAME " is no name, allowed are letters, digits, - and _\n"
 #define DOUBLED " is doubled, or has no setting before it\n"
 #define PLAIN " [ ] holds plain values only, write ( ) instead\n"
 #define NO_COMMA_VALUE " no value stands before a \",\"\n"
 #define TRAILING " no value stands behind the last \",\"\n"
-#define LAST_COMMENT " a comment needs a newline behind it, the last one too\n"
 
 static const struct row number_rows[] = {
 	{ "a = 2147483648;", "f:1: a: 2147483648" FIT },
@@ -121,11 +197,11 @@ static const struct row number_rows[] = {
 	    "f:1: a: 9999999999999999999999999999999999999999" FIT },
 	{ "a = 21474836470; b = -21474836480; c = 0x7fffffff0;",
 	    "f:1: a: 21474836470" FIT "f:1: b: -21474836480" FIT
-	    "f:1: c: 0x7fffffff0" FIT },
-	{ "a = 0x80000000;", "f:1: a: 0x80000000" FIT },
-	{ "a = 0XfffFFFff;", "f:1: a: 0XfffFFFff" FIT },
-	{ "a = 0x100000050;", "f:1: a: 0x100000050" FIT },
-	{ "a = 0x10000000000000001;", "f:1: a: 0x10000000000000001" FIT },
+	    "f:1: c: 0x7fffffff0" HEXADECIMAL },
+	{ "a = 0x80000000;", "f:1: a: 0x80000000" HEXADECIMAL },
+	{ "a = 0XfffFFFff;", "f:1: a: 0XfffFFFff" HEXADECIMAL },
+	{ "a = 0x100000050;", "f:1: a: 0x100000050" HEXADECIMAL },
+	{ "a = 0x10000000000000001;", "f:1: a: 0x10000000000000001" HEXADECIMAL },
 	{ "a = 5L; b = 5LL; c = 0x5L; d = 99999999999L; e = -5LL;",
 	    "f:1: a: 5L" SUFFIX "f:1: b: 5LL" SUFFIX "f:1: c: 0x5L" SUFFIX
 	    "f:1: d: 99999999999L" SUFFIX "f:1: e: -5LL" SUFFIX },
@@ -149,6 +225,10 @@ static const struct row number_rows[] = {
 	    "f:1: a: 1e5a" QUOTES "f:1: b: 1.5e5." QUOTES },
 	{ "a = 0x;\nb = 0x1G;\nc = -0x10;",
 	    "f:1: a: 0x" QUOTES "f:2: b: 0x1G" QUOTES "f:3: c: -0x10" QUOTES },
+	{ "a = 1e5; b = 1E+5; c = -1.5e-3; d = .5e0; e = 0x0; f = 0X7f;",
+	    "f:1: a: 1e5" EXPONENT "f:1: b: 1E+5" EXPONENT
+	    "f:1: c: -1.5e-3" EXPONENT "f:1: d: .5e0" EXPONENT
+	    "f:1: e: 0x0" HEXADECIMAL "f:1: f: 0X7f" HEXADECIMAL },
 };
 
 static void
@@ -189,7 +269,7 @@ static const struct row word_rows[] = {
 	    "f:3: c: hello" QUOTES },
 	{ "a = hello\";\nb = 5;\nc = \"x\";", "f:1: a: hello" QUOTES },
 	{ "a = hello { b = yes; };\nc = 5;",
-	    "f:1: a: hello" QUOTES "f:1: b: yes" BOOLEAN },
+	    "f:1: a: hello" QUOTES },
 	{ "a = hello, world;\nb = 5;", "f:1: a: hello" QUOTES },
 	{ "a = hello # world\nb = 5;", "f:1: a: hello" QUOTES },
 	{ "a = 127.0.0.1;\nb = ::1;\nc = localhost:80;\nd = /run/x.pid;\n"
@@ -205,16 +285,16 @@ static const struct row word_rows[] = {
 	    "f:1: a: 'hello; (world' is in single quotes, write double "
 	    "quotes\n"
 	    "f:2: b: 'it is in single quotes, write double quotes\n" },
-	{ "@include \"x.conf\"\nb = 010;",
-	    "f:1: \"@include\":" INCLUDE "f:2: b: 010" ZERO },
+	{ "a = 010;\n@include \"x.conf\"\nb = 010;",
+	    "f:1: a: 010" ZERO "f:2: \"@include\":" INCLUDE },
 	{ "a = 5;\n  @include \"x;}\" c = 5;", "f:2: \"@include\":" INCLUDE },
 	{ "a = { b = 5; @include 'x' };", "f:1: \"@include\":" INCLUDE },
 	{ "a = @include \"x;y\";\nb = yes;",
 	    "f:1: a: @include" INCLUDE "f:2: b: yes" BOOLEAN },
 	{ "a = @incl;", "f:1: a: @incl" QUOTES },
-	{ "a = 5;\v\nb = \x01;\n\x7f = 010;",
-	    "f:1: \"\\x0b\":" NO_NAME "f:2: b: \\x01" QUOTES
-	    "f:3: \"\\x7f\":" NO_NAME "f:3: \\x7f: 010" ZERO },
+	{ "a = 5;\v", "f:1: \"\\x0b\":" NO_NAME },
+	{ "a = \x01;\n\x7f = 010;",
+	    "f:1: a: \\x01" QUOTES "f:2: \"\\x7f\":" NO_NAME },
 };
 
 static void
@@ -239,11 +319,11 @@ static const struct row string_rows[] = {
 	    "f:2: a: \\d" ESCAPE "f:3: a: \\x" HEX },
 	{ "a = ( \"x\", { b = [ \"\\d\" ] } );", "f:1: a[1].b[0]: \\d" ESCAPE },
 	{ "a = \"say \"hi\" to me\";\nb = yes;",
-	    "f:1: a:" GLUED "f:2: b: yes" BOOLEAN },
+	    "f:1: a:" GLUED },
 	{ "a = ( \"x, \"y\" );\nb = yes;",
-	    "f:1: a[0]:" GLUED "f:2: b: yes" BOOLEAN },
+	    "f:1: a[0]:" GLUED },
 	{ "a = ( { b = \"1 }, { b = \"2\" } );\nb = yes;",
-	    "f:1: a[0].b:" GLUED "f:2: b: yes" BOOLEAN },
+	    "f:1: a[0].b:" GLUED },
 };
 
 static void
@@ -256,43 +336,41 @@ test_strings(void **state)
 static const struct row quote_rows[] = {
 	{ "a = 5;\nb = \"x;\n", "f:2: b:" OPEN_QUOTE },
 	{ "a = \"x;\nb = 010;\nc = { d = yes; };",
-	    "f:1: a:" OPEN_QUOTE "f:2: b: 010" ZERO "f:3: c.d: yes" BOOLEAN },
+	    "f:1: a:" OPEN_QUOTE },
 	{ "user = \"nobody;\nport = 010;\nlog = { target = \"stderr\"; };\n",
-	    "f:1: user:" OPEN_QUOTE "f:2: port: 010" ZERO },
+	    "f:1: user:" OPEN_QUOTE },
 	/* An empty string behind it joins the two halves. */
 	{ "user = \"nobody;\nlog = { target = \"\"; };\na = yes;\n",
-	    "f:1: user:" OPEN_QUOTE "f:3: a: yes" BOOLEAN },
+	    "f:1: user:" OPEN_QUOTE },
 	{ "user = \"nobody;\na = \"\";\nb = \"\";\nc = \"\";\n",
 	    "f:1: user:" OPEN_QUOTE },
 	{ "user = \"nobody;\na = \" hello\";\n", "f:1: user:" OPEN_QUOTE },
 	{ "user = \"nobody;\n# the \"best\"\na = yes;\n",
-	    "f:1: user:" OPEN_QUOTE "f:3: a: yes" BOOLEAN },
+	    "f:1: user:" OPEN_QUOTE },
 	{ "l = (\n  { a = \"0.0.0.0; },\n  { a = \"::1\"; }\n);\np = 010;",
-	    "f:2: l[0].a:" OPEN_QUOTE "f:5: p: 010" ZERO },
+	    "f:2: l[0].a:" OPEN_QUOTE },
 	{ "l = ( \"x\",\n \"y,\n \"z\" );\np = 010;",
-	    "f:2: l[1]:" OPEN_QUOTE "f:4: p: 010" ZERO },
+	    "f:2: l[1]:" OPEN_QUOTE },
 	{ "a = ( \"x\", \"y\n);\nb = yes;\n",
-	    "f:1: a[1]:" OPEN_QUOTE "f:3: b: yes" BOOLEAN },
+	    "f:1: a[1]:" OPEN_QUOTE },
 	/* One that only looks like a runaway does not hide a later one. */
 	{ "a = \"x\n=\";\nb = \"y;\nc = 010;\nd = \"z\";",
-	    "f:3: b:" OPEN_QUOTE "f:4: c: 010" ZERO },
-	{ "a = \"x\n=\" # y", "f:2: \"# y\":" LAST_COMMENT },
+	    "f:3: b:" OPEN_QUOTE },
+	{ "a = \"x\n=\" # y", "" },
 	{ "a = \"x\n=\" /* y",
 	    "f:2: \"/*\": the comment that starts here has no \"*/\"\n" },
 	{ "a = \"1;\nb = \"2;\nc = 010;",
-	    "f:1: a:" OPEN_QUOTE "f:2: b:" OPEN_QUOTE "f:3: c: 010" ZERO },
+	    "f:1: a:" OPEN_QUOTE },
 	{ "a = \"1;\nb = '2';\nc = \"3\";\nd = \"4;\ne = yes;",
-	    "f:1: a:" OPEN_QUOTE
-	    "f:2: b: '2' is in single quotes, write double quotes\n"
-	    "f:4: d:" OPEN_QUOTE "f:5: e: yes" BOOLEAN },
+	    "f:1: a:" OPEN_QUOTE },
 	{ "a = \"x\" b = \"y;\nc = 010;\n",
-	    "f:1: b:" OPEN_QUOTE "f:2: c: 010" ZERO },
+	    "f:1: b:" OPEN_QUOTE },
 	{ "a = \"x\\\";\r\nb = 010;\r\n",
-	    "f:1: a:" OPEN_QUOTE "f:2: b: 010" ZERO },
-	{ "a = \"x };\nb = 010;", "f:1: a:" OPEN_QUOTE "f:2: b: 010" ZERO },
-	{ "a = 5; \"x\n;b = 010;", "f:1: \"x:" OPEN_QUOTE "f:2: b: 010" ZERO },
+	    "f:1: a:" OPEN_QUOTE },
+	{ "a = \"x };\nb = 010;", "f:1: a:" OPEN_QUOTE },
+	{ "a = 5; \"x\n;b = 010;", "f:1: \"x:" OPEN_QUOTE },
 	{ "\"x = 5;\nb = 010;",
-	    "f:1: \"x = 5;:" OPEN_QUOTE "f:2: b: 010" ZERO },
+	    "f:1: \"x = 5;:" OPEN_QUOTE },
 };
 
 static void
@@ -307,12 +385,10 @@ static const struct row name_rows[] = {
 	    "f:1: log.target: a name has no dots, write log = { target = ...; "
 	    "};\n"
 	    "f:2: log.level: a name has no dots, write log = { level = ...; "
-	    "};\n"
-	    "f:2: log.level: 010" ZERO },
+	    "};\n" },
 	{ "l = ( { log.target = 010 } );",
 	    "f:1: l[0].log.target: a name has no dots, write log = { target = "
-	    "...; };\n"
-	    "f:1: l[0].log.target: 010" ZERO },
+	    "...; };\n" },
 	{ "a.b.c = 5;",
 	    "f:1: a.b.c: a name has no dots, write groups in groups: a = { ... "
 	    "};\n" },
@@ -326,23 +402,19 @@ static const struct row name_rows[] = {
 	{ "a123456789.b123456789c123456789d123456789 = 5;",
 	    "f:1: \"a123456789.b123456789c123456789d12345678\":" BAD_NAME },
 	{ "2fast = 010;\n_x:010;\n+ = 5;\n$ = 5;",
-	    "f:1: \"2fast\":" NO_NAME "f:1: 2fast: 010" ZERO
-	    "f:2: \"_x\":" NO_NAME "f:2: _x: 010" ZERO "f:3: \"+\":" NO_NAME
-	    "f:4: \"$\":" NO_NAME },
+	    "f:1: \"2fast\":" NO_NAME "f:2: \"_x\":" NO_NAME
+	    "f:3: \"+\":" NO_NAME "f:4: \"$\":" NO_NAME },
 	{ "true = 5;", "f:1: \"true\":" NO_NAME },
-	{ "{\n a = 5;\n};\nb = 010;",
-	    "f:1: \"{\":" NO_NAME "f:4: b: 010" ZERO },
+	{ "{ a = 5; };\n[ 1 2 ]", "f:1: \"{\":" NO_NAME "f:2: \"[\":" NO_NAME },
 	{ "\"a\" = 010;\n{ \"b\": 5 }",
 	    "f:1: \"a\": a name is written without quotes\n"
-	    "f:1: \"a\": 010" ZERO "f:2: \"{\":" NO_NAME },
+	    "f:2: \"{\":" NO_NAME },
 	{ "limits { a = 010; }\nx [ 1 ];\ny ( 1 )\nz \"1\";\nport 080;",
 	    "f:1: limits: \"=\" is missing, write limits = { ... };\n"
-	    "f:1: limits.a: 010" ZERO
 	    "f:2: x: \"=\" is missing, write x = [ ... ];\n"
 	    "f:3: y: \"=\" is missing, write y = ( ... );\n"
 	    "f:4: z: \"=\" is missing, write z = VALUE;\n"
-	    "f:5: port: \"=\" is missing, write port = VALUE;\n"
-	    "f:5: port: 080" ZERO },
+	    "f:5: port: \"=\" is missing, write port = VALUE;\n" },
 	{ "a yes;\nb @include \"x\";",
 	    "f:1: a: has no value, write a = VALUE;\n"
 	    "f:2: b: @include" INCLUDE },
@@ -354,33 +426,26 @@ static const struct row name_rows[] = {
 	{ "This is no configuration.\nIt isn't, is it?",
 	    "f:1: This: has no value, write This = VALUE;\n"
 	    "f:2: It: has no value, write It = VALUE;\n" },
-	{ "a = ;\nb =\nc = 5;\nd =\ne: 5;\nf = { g = }; h =",
+	{ "a = ;\nb =\nd = # x\nf = { g = }; h =",
 	    "f:1: a: has no value\nf:2: b: has no value\n"
-	    "f:4: d: has no value\nf:6: f.g: has no value\n" },
+	    "f:3: d: has no value\nf:4: f.g: has no value\n" },
 	{ "a = [ 1 ]; b = ", "f:1: b: has no value\n" },
 	{ "a ==5;\nb = : 5;\nc = ( =5 );\n= { d = 010; };",
 	    "f:1: a: \"=\" stands where a value should be\n"
 	    "f:2: b: \":\" stands where a value should be\n"
 	    "f:3: c[0]: \"=\" stands where a value should be\n"
-	    "f:4: \"=\": has no name before it\n"
-	    "f:4: d: 010" ZERO },
-	{ "a = # x", "f:1: \"# x\":" LAST_COMMENT "f:1: a: has no value\n" },
-	{ "a == 5;\nb := 5;\nc = ( = 5 );\n= 5;\nd = 010;",
+	    "f:4: \"=\": has no name before it\n" },
+	{ "a == 5;\nb := 5;\nc = ( = 5 );\n= 5;",
 	    "f:1: a: \"=\" stands where a value should be\n"
 	    "f:2: b: \"=\" stands where a value should be\n"
 	    "f:3: c[0]: \"=\" stands where a value should be\n"
-	    "f:4: \"=\": has no name before it\n"
-	    "f:5: d: 010" ZERO },
-	{ "a = \"x\", \"y\",\n \"z\";\nb = 5 6;\nc = 1,000;\nd = { } true;",
+	    "f:4: \"=\": has no name before it\n" },
+	{ "a = \"x\", \"y\";\nb = 5 6;\nc = 1,000;\nd = { } true;\ne = \"x =\" 5",
 	    "f:1: a: several values need brackets, write a = [ ..., ... ];\n"
-	    "f:3: b: several values need brackets, write b = [ ..., ... ];\n"
-	    "f:4: c: several values need brackets, write c = [ ..., ... ];\n"
-	    "f:5: d: several values need brackets, write d = [ ..., ... ];\n" },
-	{ "a = \"x\ny\" 5;\nb = \"x =\" 5;\nc = \"x\n= y\" 5;",
-	    "f:2: a: several values need brackets, write a = [ ..., ... ];\n"
-	    "f:3: b: several values need brackets, write b = [ ..., ... ];\n"
-	    "f:5: c: several values need brackets, write c = [ ..., ... "
-	    "];\n" },
+	    "f:2: b: several values need brackets, write b = [ ..., ... ];\n"
+	    "f:3: c: several values need brackets, write c = [ ..., ... ];\n"
+	    "f:4: d: several values need brackets, write d = [ ..., ... ];\n"
+	    "f:5: e: several values need brackets, write e = [ ..., ... ];\n" },
 	{ "a = 5; 6;\n7", "f:1: \"6\":" NO_NAME "f:2: \"7\":" NO_NAME },
 };
 
@@ -388,7 +453,7 @@ static void
 test_names(void **state)
 {
 	(void)state;
-	check_rows(name_rows, COUNT(name_rows));
+	check_lines(name_rows, COUNT(name_rows));
 }
 
 #define NOT_CLOSED(mark) " the \"" mark "\" that opens here is not closed"
@@ -396,45 +461,27 @@ test_names(void **state)
 
 static const struct row bracket_rows[] = {
 	{ "a = {\n b = 5;\n", "f:1: a:" NOT_CLOSED("{") "\n" },
-	{ "a = (\n { b = [ 1,\n",
-	    "f:1: a:" NOT_CLOSED("(") "\n"
-				      "f:2: a[0]:" NOT_CLOSED("{") "\n" },
-	{ "a = ( { b = 5;\n{ c = 6; }\n);\nd = 010;",
-	    "f:1: a[0]:" NOT_CLOSED("{") BEFORE("{", "2") "f:4: d: 010" ZERO },
-	{ "a = ( { b = 5;\n{ c = 010; } );",
-	    "f:1: a[0]:" NOT_CLOSED("{")
-		BEFORE("{", "2") "f:2: a[1].c: 010" ZERO },
-	{ "a = (\n { b = 5;\n);\nd = 010;",
-	    "f:2: a[0]:" NOT_CLOSED("{") BEFORE(")", "3") "f:4: d: 010" ZERO },
-	{ "a = (\n { b = 5; }\nc = 6;\nd = 010;",
-	    "f:1: a:" NOT_CLOSED("(") BEFORE("c", "3") "f:4: d: 010" ZERO },
-	{ "a = [ 1, 2;\nb = 010;",
-	    "f:1: a:" NOT_CLOSED("[") BEFORE(";", "1") "f:2: b: 010" ZERO },
+	{ "a = (\n { b = [ 1,\n", "f:1: a:" NOT_CLOSED("(") "\n" },
+	{ "a = 010;\nb = ( { c = 5;\n{ d = 6; }\n);",
+	    "f:1: a: 010" ZERO "f:2: b[0]:" NOT_CLOSED("{") BEFORE("{", "3") },
+	{ "a = (\n { b = 5;\n);\n",
+	    "f:2: a[0]:" NOT_CLOSED("{") BEFORE(")", "3") },
+	{ "a = (\n { b = 5; }\nc = 6;\n",
+	    "f:1: a:" NOT_CLOSED("(") BEFORE("c", "3") },
+	{ "a = [ 1, 2;\nb = 010;", "f:1: a:" NOT_CLOSED("[") BEFORE(";", "1") },
 	{ "a = [ 1, 2;", "f:1: a:" NOT_CLOSED("[") BEFORE(";", "1") },
-	{ "a = { b = [ 1; };\nc = 010;",
-	    "f:1: a.b:" NOT_CLOSED("[") BEFORE(";", "1") "f:2: c: 010" ZERO },
-	{ "a = ( { b = [ 1, 2; },\n { c = 6; }\n);\nd = 010;",
-	    "f:1: a[0].b:" NOT_CLOSED("[")
-		BEFORE(";", "1") "f:4: d: 010" ZERO },
-	{ "a = 5; };\nb = 010;",
-	    "f:1: \"}\": closes nothing, no \"{\" is open\n"
-	    "f:2: b: 010" ZERO },
-	{ "a = 5; }\n;b = 010;",
-	    "f:1: \"}\": closes nothing, no \"{\" is open\n"
-	    "f:2: b: 010" ZERO },
-	{ "a = ( 1, 2 ];\nb = { c = 5; )\n;d = 010;",
-	    "f:1: \"]\": does not close the \"(\" of line 1\n"
-	    "f:2: \")\": does not close the \"{\" of line 2\n"
-	    "f:3: d: 010" ZERO },
-	{ "{\n a = 5;\n ]\nb = 010;",
-	    "f:1: \"{\":" NO_NAME
-	    "f:3: \"]\": does not close the \"{\" of line 1\n"
-	    "f:4: b: 010" ZERO },
-	{ "[ 1 2\n, 03 ]\nb = 010;",
-	    "f:1: \"[\":" NO_NAME "f:2: [2]: 03" ZERO "f:3: b: 010" ZERO },
-	{ "{\na = 5;\n;;b = 5", "f:1: \"{\":" NO_NAME "f:3: \";\":" DOUBLED },
-	{ "a = [ { b = 5; } ];\nc = [ ( 1 ) ];\nd = [ [ 1 ] ];",
-	    "f:1: a[0]:" PLAIN "f:2: c[0]:" PLAIN "f:3: d[0]:" PLAIN },
+	{ "a = { b = [ 1; };", "f:1: a.b:" NOT_CLOSED("[") BEFORE(";", "1") },
+	{ "a = ( { b = [ 1, 2; },\n { c = 6; }\n);",
+	    "f:1: a[0].b:" NOT_CLOSED("[") BEFORE(";", "1") },
+	{ "a = 5; };", "f:1: \"}\": closes nothing, no \"{\" is open\n" },
+	{ "a = 5; }\n;", "f:1: \"}\": closes nothing, no \"{\" is open\n" },
+	{ "a = ( 1, 2 ];", "f:1: \"]\": does not close the \"(\" of line 1\n" },
+	{ "b = {\nc = 5; )",
+	    "f:2: \")\": does not close the \"{\" of line 1\n" },
+	{ "{\n a = 5;\n ]\nb = 010;", "f:1: \"{\":" NO_NAME },
+	{ "a = [ { b = 5; } ];", "f:1: a[0]:" PLAIN },
+	{ "c = [ 1, ( 1 ) ];", "f:1: c[1]:" PLAIN },
+	{ "d = [ [ 1 ] ];", "f:1: d[0]:" PLAIN },
 	{ "a = ((((((((((((((((1))))))))))))))));", "" },
 	{ "a = (((((((((((((((((1)))))))))))))))));\nb = 010;",
 	    "f:1: a[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]: is nested "
@@ -444,9 +491,12 @@ static const struct row bracket_rows[] = {
 	    "here has no \"*/\"\n" },
 	{ "a = { /*/ b = 5; };\n",
 	    "f:1: \"/*\": the comment that starts here has no \"*/\"\n" },
-	{ "a = 5 # x", "f:1: \"# x\":" LAST_COMMENT },
-	{ "a = {\n// x",
-	    "f:2: \"// x\":" LAST_COMMENT "f:1: a:" NOT_CLOSED("{") "\n" },
+	{ "a = 5 # x", "" },
+	{ "a = {\n// x", "f:1: a:" NOT_CLOSED("{") "\n" },
+	{ "a = \"x\ny\" 5;",
+	    "f:2: a: several values need brackets, write a = [ ..., ... ];\n" },
+	{ "c = \"x\n= y\" 5;",
+	    "f:2: c: several values need brackets, write c = [ ..., ... ];\n" },
 };
 
 static void
@@ -459,33 +509,45 @@ test_brackets(void **state)
 static const struct row separator_rows[] = {
 	{ "a = ( \"x\" \"y\" );", "f:1: a: a \",\" is missing before \"y\"\n" },
 	{ "a = ( \"x\"\n \"y\" \"z\",\n 010 );",
-	    "f:2: a: a \",\" is missing before \"y\"\n"
-	    "f:3: a[3]: 010" ZERO },
+	    "f:2: a: a \",\" is missing before \"y\"\n" },
 	{ "a = ( { b = 1; }\n { b = 02; } );",
-	    "f:2: a: a \",\" is missing before {\n"
-	    "f:2: a[1].b: 02" ZERO },
-	{ "l = { a = [1 2]; };\nb = ( x y );",
-	    "f:1: l.a: a \",\" is missing before 2\n"
-	    "f:2: b[0]: x" QUOTES },
-	{ "a = [ 1, 2, ];\nb = ( { },\n);\nc = ( ( 1, ) );",
-	    "f:1: a:" TRAILING "f:2: b:" TRAILING "f:4: c[0]:" TRAILING },
-	{ "a = [ 1,, 2 ];\nb = ( , 1 );\nc = [ , ];",
-	    "f:1: a:" NO_COMMA_VALUE "f:2: b:" NO_COMMA_VALUE
-	    "f:3: c:" NO_COMMA_VALUE },
-	{ "a = 1;;\nb = 1,;\n;c = { ; d = 5;,\n};\ne = 010;",
-	    "f:1: \";\":" DOUBLED "f:2: \";\":" DOUBLED "f:3: \";\":" DOUBLED
-	    "f:5: e: 010" ZERO },
+	    "f:2: a: a \",\" is missing before {\n" },
+	{ "l = { a = [1 2]; };", "f:1: l.a: a \",\" is missing before 2\n" },
+	{ "b = ( x y );", "f:1: b[0]: x" QUOTES },
+	{ "a = [ 1, 2, ];", "f:1: a:" TRAILING },
+	{ "b = ( { },\n);", "f:1: b:" TRAILING },
+	{ "c = ( ( 1, ) );", "f:1: c[0]:" TRAILING },
+	{ "a = [ 1,, 2 ];", "f:1: a:" NO_COMMA_VALUE },
+	{ "b = ( , 1 );", "f:1: b:" NO_COMMA_VALUE },
+	{ "c = [ , ];", "f:1: c:" NO_COMMA_VALUE },
+	{ "a = 1;;", "f:1: \";\":" DOUBLED },
+	{ "b = 1,;", "f:1: \";\":" DOUBLED },
+	{ "b = 1\n;,", "f:2: \",\":" DOUBLED },
+	{ ";c = 5", "f:1: \";\":" DOUBLED },
+	{ "a = 010; c = { ; d = 5; };", "f:1: a: 010" ZERO },
+	{ "a = 010;\nc = { ; d = 5; };",
+	    "f:1: a: 010" ZERO "f:2: \";\":" DOUBLED },
 	{ "a = ( 1; 2;\n 03 );",
-	    "f:1: a: values are separated by \",\", not by \";\"\n"
-	    "f:2: a[2]: 03" ZERO },
+	    "f:1: a: values are separated by \",\", not by \";\"\n" },
 	{ "a = ( { b = 1; };\n { b = 02; } );",
-	    "f:1: a: values are separated by \",\", not by \";\"\n"
-	    "f:2: a[1].b: 02" ZERO },
+	    "f:1: a: values are separated by \",\", not by \";\"\n" },
 	{ "a = ( 1; );",
 	    "f:1: a: values are separated by \",\", not by \";\"\n" },
-	{ "a = ( port = 80;\nname = \"x\"; );\nb = 010;",
-	    "f:1: a: a setting in a list needs { } around it\n"
-	    "f:3: b: 010" ZERO },
+	{ "a = ( port = 80;\nname = \"x\"; );",
+	    "f:1: a: a setting in a list needs { } around it\n" },
+};
+
+static const struct row twice_rows[] = {
+	{ "a = 1;\nb = 2;\na = 3;\nA = 4;", "f:3: a:" TWICE("1") },
+	{ "a = { b = 1;\nb = 02; };\nc = { b = 5; };\na = yes;",
+	    "f:2: a.b:" TWICE("1") "f:2: a.b: 02" ZERO "f:4: a:" TWICE("1")
+	    "f:4: a: yes" BOOLEAN },
+	{ "l = ( { a = 1, a = 2 },\n{ a = { }\na = [ ]\na: 5 } );",
+	    "f:1: l[0].a:" TWICE("1") "f:3: l[1].a:" TWICE("2")
+	    "f:4: l[1].a:" TWICE("2") },
+	{ "a = 1;\na = 2;\na \"x\";",
+	    "f:2: a:" TWICE("1")
+	    "f:3: a: \"=\" is missing, write a = VALUE;\n" },
 };
 
 static void
@@ -493,6 +555,7 @@ test_separators(void **state)
 {
 	(void)state;
 	check_rows(separator_rows, COUNT(separator_rows));
+	check_rows(twice_rows, COUNT(twice_rows));
 }
 
 #define NUL_BYTE ": \"\\x00\": a NUL byte, but the file has to be plain text\n"
@@ -525,19 +588,22 @@ static const struct row ascii_rows[] = {
 	    "UTF-8 without it\n"
 	    "f:1: a: 010" ZERO },
 	{ "gr\xc3\xb6\xc3\x9f"
-	  "e = 010;\n\xc3\xb6 = 010;",
+	  "e = 010;",
 	    "f:1: \"gr\xc3\xb6\xc3\x9f"
-	    "e\":" ASCII "f:1: gr\xc3\xb6\xc3\x9f"
-	    "e: 010" ZERO "f:2: \"\xc3\xb6\":" ASCII
-	    "f:2: \xc3\xb6: 010" ZERO },
-	{ "a\xc2\xa0= 5;\n\xc2\xa0"
-	  "b = 5;\nc \xc2\xa0= 5;\nd =\xc2\xa0"
+	    "e\":" ASCII },
+	{ "\xc3\xb6 = 010;", "f:1: \"\xc3\xb6\":" ASCII },
+	{ "a\xc2\xa0= 5;", "f:1: \"a\xc2\xa0\":" ASCII },
+	{ "\xc2\xa0"
+	  "b = 5;",
+	    "f:1: \"\xc2\xa0"
+	    "b\":" ASCII },
+	{ "c \xc2\xa0= 5;", "f:1: c: \xc2\xa0" ASCII },
+	{ "d =\xc2\xa0"
 	  "5;",
-	    "f:1: \"a\\xc2\\xa0\":" ASCII "f:2: \"\\xc2\\xa0"
-	    "b\":" ASCII "f:3: c: \\xc2\\xa0" ASCII "f:4: d: \\xc2\\xa0"
+	    "f:1: d: \xc2\xa0"
 	    "5" ASCII },
 	{ "a = 30\xc2\xb5s;\nb = \xff;",
-	    "f:1: a: 30\xc2\xb5s" ASCII "f:2: b: \\xff" ASCII },
+	    "f:1: a: 30\xc2\xb5s" ASCII "f:2: b: \xff" ASCII },
 	{ "a = \xe2\x80\x9cx y\xe2\x80\x9d;\nb = \xe2\x80\x98x\xe2\x80\x99;"
 	  "\nc = \xe2\x80\xa6;\nd = \xe2\x80\x9f;\ne = \xe2\x80;",
 	    "f:1: a: \xe2\x80\x9cx has typographic quotes, write plain double "
@@ -547,7 +613,7 @@ static const struct row ascii_rows[] = {
 	    "f:3: c: \xe2\x80\xa6" ASCII
 	    "f:4: d: \xe2\x80\x9f has typographic quotes, write plain double "
 	    "quotes\n"
-	    "f:5: e: \\xe2\\x80" ASCII },
+	    "f:5: e: \xe2\x80" ASCII },
 };
 
 static void
@@ -577,9 +643,8 @@ static const char *const valid_texts[] = {
 	"a = 1 b = \"x\" c = ( ) d = [ ] e = { } f:5,g = \"x\"h = .5",
 	"a=1;b=2;c={d=3;e=[4];};",
 	"a = 0; b = -0; c = +5; d = 2147483647; e = -2147483648;",
-	"a = 0x0; b = 0x7fffffff; c = 0X000000000000000001; d = 0xAFaf;",
-	"a = 0.5; b = .5; c = 5.; d = 1e5; e = 1E+5; f = -1.5e-3; g = 00.5;",
-	"a = 99999999999.0; b = 1e9;",
+	"a = 0.5; b = .5; c = 5.; f = -1.5; g = 00.5;",
+	"a = 99999999999.0;",
 	"a = true; b = FALSE; c = True;truex = fAlse;",
 	"* = 1; a-b_c* = 2; Z9 = 3;",
 	"a = \"\"; b = \"x\" \"y\"\n# z\n\"z\"; c = "
@@ -634,15 +699,14 @@ test_valid(void **state)
 static struct batch {
 	volatile size_t at; /* what the child is at */
 	size_t n;
-	char text[BATCH][TEXT_MAX + 1];
+	char text[BATCH][TEXT_MAX + 2];
 } * batch;
 
-/* In precheck()'s silence libconfig may find these only. */
+/* What grammar_check() leaves to libconfig. */
 static bool
 is_expected(const char *error)
 {
-	return strcmp(error, "duplicate setting name") == 0 ||
-	    strcmp(error, "mismatched element type in array") == 0;
+	return strcmp(error, "mismatched element type in array") == 0;
 }
 
 static int
@@ -651,12 +715,14 @@ batch_read(bool strict)
 	config_t config;
 	int failed = 0;
 
-	for (batch->at = 0; batch->at < batch->n && !failed; batch->at++) {
+	for (batch->at = 0; batch->at < batch->n; batch->at++) {
 		config_init(&config);
 		if (!config_read_string(&config, batch->text[batch->at]))
 			failed =
 			    strict || !is_expected(config_error_text(&config));
 		config_destroy(&config);
+		if (failed)
+			break;
 	}
 	return failed;
 }
@@ -679,10 +745,8 @@ batch_check(bool strict)
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 	}
 	if (status != 0)
-		print_error("libconfig, wait status %#x, at or before:\n%s\n",
-		    (unsigned)status,
-		    batch->text[batch->at < batch->n ? batch->at
-						     : batch->n - 1]);
+		print_error("libconfig, wait status %#x, at:\n%s\n",
+		    (unsigned)status, batch->text[batch->at]);
 	assert_int_equal(status, 0);
 	batch->n = 0;
 }
@@ -780,9 +844,9 @@ put_string(struct generator *generator)
 
 static const char *const booleans[] = { "true", "FALSE", "True", "false" };
 static const char *const integers[] = { "0", "1", "-1", "+7", "80",
-	"2147483647", "-2147483648", "0x0", "0x1F", "0X7fFFffFF", "-0" };
-static const char *const floats[] = { "0.5", ".5", "5.", "1e5", "-1.5E-3",
-	"+2.5e+1", "007.25", "99999999999.5" };
+	"2147483647", "-2147483648", "-0" };
+static const char *const floats[] = { "0.5", ".5", "5.", "-1.5", "+2.5",
+	"007.25", "99999999999.5" };
 
 /* kind: 0 string, 1 integer, 2 float, 3 boolean. */
 static void
@@ -952,12 +1016,12 @@ mutate(struct generator *generator)
 	}
 }
 
-/* A report is believed; where there is none, libconfig must agree. */
+/* Where the structure is right, libconfig must agree, with what is left. */
 static void
 test_mutated(void **state)
 {
 	static struct generator generator, mutant;
-	unsigned seed, n, k, silent = 0;
+	unsigned seed, n, k, whole = 0;
 	size_t i;
 
 	(void)state;
@@ -975,140 +1039,35 @@ test_mutated(void **state)
 			for (k = draw(&generator, 3) + 1; k > 0; k--)
 				mutate(&mutant);
 			generator.random = mutant.random;
-			if (check_bytes(mutant.text, mutant.used)->errors > 0)
+			if (!check_bytes(mutant.text, mutant.used))
 				continue;
-			batch_add(mutant.text, mutant.used, false);
-			silent++;
+			/* A comment at the end needs a newline. */
+			memcpy(text_left + mutant.used, "\n", 1);
+			batch_add(text_left, mutant.used + 1, false);
+			whole++;
 		}
 	}
 	batch_check(false);
-	print_message("# %u of them without a report\n", silent);
-	assert_in_range(silent, SEEDS * MUTANTS / 20, SEEDS * MUTANTS);
+	print_message("# %u of them for libconfig\n", whole);
+	assert_in_range(whole, SEEDS * MUTANTS / 20, SEEDS * MUTANTS);
 }
 
-/* -------------------------------------------------------------- the report */
+/* ------------------------------------------------------------------ bounds */
 
 static void
 test_many(void **state)
 {
-	static struct report report;
-	char text[100 * sizeof("a = 010;\n")] = "";
+	char text[2 * FINDINGS_MAX * sizeof("a = [ 010 ]")] = "a = [ 010";
 	int i;
 
 	(void)state;
-	for (i = 0; i < 100; i++)
-		strcat(text, "a = 010;\n");
-	report_warning(&report, "first");
-	precheck(text, strlen(text), "f", &report);
-	assert_int_equal(report.errors, REPORT_LINES_MAX);
-	assert_int_equal(report.kept, REPORT_LINES_MAX);
-	assert_int_equal(report.warnings, 1);
-	assert_string_equal(report.lines[19].text,
-	    "f:20: a: 010 has a leading "
-	    "0, which would be ignored: write it without, or as a string if "
-	    "it is a file mode");
-}
-
-static void
-test_report_full(void **state)
-{
-	static struct report report;
-	int i;
-
-	(void)state;
-	report_error(&report, "E%d", 0);
-	for (i = 1; i < 25; i++)
-		report_warning(&report, "W%d", i);
-	assert_int_equal(report.kept, REPORT_LINES_MAX);
-	assert_int_equal(report.warnings, 24);
-	report_error(&report, "E%d", 1);
-	report_error(&report, "E%d", 2);
-	assert_int_equal(report.kept, REPORT_LINES_MAX);
-	assert_string_equal(report.lines[0].text, "E0");
-	assert_false(report.lines[0].warning);
-	assert_string_equal(report.lines[1].text, "W1");
-	assert_string_equal(report.lines[17].text, "W17");
-	assert_true(report.lines[17].warning);
-	assert_string_equal(report.lines[18].text, "E1");
-	assert_string_equal(report.lines[19].text, "E2");
-	assert_false(report.lines[19].warning);
-	for (i = 3; i < 25; i++)
-		report_error(&report, "E%d", i);
-	assert_int_equal(report.errors, 25);
-	assert_int_equal(report.kept, REPORT_LINES_MAX);
-	for (i = 0; i < REPORT_LINES_MAX; i++) {
-		assert_false(report.lines[i].warning);
-		assert_int_equal(report.lines[i].text[0], 'E');
-	}
-	assert_string_equal(report.lines[19].text, "E19");
-}
-
-static const struct row escape_rows[] = {
-	{ "plain ~ text", "plain ~ text" },
-	{ "a\nb\tc\r\x1b[31m\x7f", "a\\x0ab\\x09c\\x0d\\x1b[31m\\x7f" },
-	{ "\xc2\xa1\xc3\xa9\xdf\xbf", "\xc2\xa1\xc3\xa9\xdf\xbf" },
-	{ "\xc2\x9b"
-	  "1m\xc2\xa0",
-	    "\\xc2\\x9b1m\\xc2\\xa0" },
-	{ "\xe2\x82\xac\xf0\x9f\x98\x80", "\xe2\x82\xac\xf0\x9f\x98\x80" },
-	{ "\xe0\xa0\x80\xee\x80\x80\xf4\x8f\xbf\xbf",
-	    "\xe0\xa0\x80\xee\x80\x80\xf4\x8f\xbf\xbf" },
-	{ "\xc3", "\\xc3" },
-	{ "\xe2\x82", "\\xe2\\x82" },
-	{ "\xe2\x82x", "\\xe2\\x82x" },
-	{ "\xf0\x9f\x98", "\\xf0\\x9f\\x98" },
-	{ "\xc0\xaf\xc1\x81", "\\xc0\\xaf\\xc1\\x81" },
-	{ "\xe0\x9f\xbf", "\\xe0\\x9f\\xbf" },
-	{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },
-	{ "\xf0\x8f\xbf\xbf", "\\xf0\\x8f\\xbf\\xbf" },
-	{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" },
-	{ "\x80\xbf\xff", "\\x80\\xbf\\xff" },
-};
-
-static void
-test_report_escapes(void **state)
-{
-	struct report report;
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < COUNT(escape_rows); i++) {
-		memset(&report, 0, sizeof(report));
-		report_error(&report, "%s", escape_rows[i].text);
-		assert_string_equal(report.lines[0].text, escape_rows[i].said);
-	}
-}
-
-/* A line is cut between characters, and between escapes. */
-static void
-test_report_long(void **state)
-{
-	struct report report = { 0 };
-	char text[2 * REPORT_LINE_MAX + 1] = "";
-	size_t i;
-
-	(void)state;
-	memset(text, 'x', sizeof(text) - 1);
-	report_error(&report, "%s", text);
-	assert_int_equal(strlen(report.lines[0].text), REPORT_LINE_MAX - 1);
-	memset(text, '\n', sizeof(text) - 1);
-	report_error(&report, "%s", text);
-	assert_int_equal(
-	    strlen(report.lines[1].text), (REPORT_LINE_MAX - 1) / 4 * 4);
-	text[0] = text[1] = text[2] = 'x';
-	report_error(&report, "%s", text);
-	assert_int_equal(strlen(report.lines[2].text), REPORT_LINE_MAX - 1);
-	memset(text + 1, 'x', sizeof(text) - 2);
-	text[0] = '\n';
-	report_error(&report, "%s", text);
-	assert_int_equal(strlen(report.lines[3].text), REPORT_LINE_MAX - 1);
-	for (i = 0; i + 2 < sizeof(text); i += 2)
-		memcpy(text + i, "\xc3\xa9", 2);
-	report_error(&report, "x%s", text);
-	assert_int_equal(strlen(report.lines[4].text), REPORT_LINE_MAX - 1);
-	report_error(&report, "%s", text);
-	/* What vsnprintf() cut is no character any more, and does not fit. */
-	assert_int_equal(strlen(report.lines[5].text), REPORT_LINE_MAX - 2);
+	for (i = 0; i < 2 * FINDINGS_MAX; i++)
+		strcat(text, ",\n010");
+	strcat(text, "];\n");
+	assert_false(check_bytes(text, strlen(text)));
+	assert_int_equal(findings.n, FINDINGS_MAX);
+	assert_int_equal(findings.list[99].line, 100);
+	assert_string_equal(findings.list[99].path, "a[99]");
 }
 
 /* The key of a message stays readable and bounded, however deep. */
@@ -1149,7 +1108,6 @@ test_long_texts(void **state)
 	const size_t max = 2u << 20;
 	char *text = malloc(max);
 	size_t i, used, length;
-	struct report report;
 	clock_t start;
 
 	(void)state;
@@ -1160,10 +1118,10 @@ test_long_texts(void **state)
 		length = strlen(slow_rows[i].more);
 		for (; used + length <= max; used += length)
 			memcpy(text + used, slow_rows[i].more, length);
-		memset(&report, 0, sizeof(report));
+		findings.n = 0;
 		start = clock();
-		precheck(text, used, "f", &report);
-		assert_true(report.errors > 0);
+		grammar_check(text, used, &findings);
+		assert_true(findings.n > 0);
 		assert_true(clock() - start < 5 * CLOCKS_PER_SEC);
 	}
 	free(text);
@@ -1188,9 +1146,6 @@ main(void)
 		cmocka_unit_test(test_long_keys),
 		cmocka_unit_test(test_long_texts),
 		cmocka_unit_test(test_many),
-		cmocka_unit_test(test_report_full),
-		cmocka_unit_test(test_report_escapes),
-		cmocka_unit_test(test_report_long),
 	};
 
 	return cmocka_run_group_tests(tests, batch_map, NULL);

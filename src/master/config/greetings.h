@@ -1,0 +1,34 @@
+/* The bytes that the listeners and their rules send. */
+#ifndef MASTER_GREETINGS_H
+#define MASTER_GREETINGS_H
+
+#include <stddef.h>
+
+struct conf;
+struct report;
+
+/* Line endings converted. */
+struct greeting {
+	char *bytes;
+	size_t length;
+};
+
+/*
+ * How many there are: one for each listener, then one for each rule that has
+ * its own (greeting_line is not 0), all in their order.
+ */
+size_t greetings_count(const struct conf *conf);
+
+/*
+ * Makes all greetings, in the order above: reads each greeting_file with the
+ * caller's effective rights (path is the configuration file's, for messages)
+ * and converts line endings as the listener says ("lf": CRLF becomes LF;
+ * "crlf": an LF without CR before it becomes CRLF).  Returns an array of
+ * greetings_count() that greetings_free() frees, or NULL with errors in report.
+ */
+struct greeting *greetings_load(
+    const struct conf *conf, const char *path, struct report *report);
+
+void greetings_free(struct greeting *greetings, size_t n);
+
+#endif

@@ -1,0 +1,298 @@
+/* What is wrong with settings that are each fine. */
+#include "config.h"
+
+#include "master/config/verdict.h"
+
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "master/config/address.h"
+#include "master/config/network.h"
+#include "master/config/schema.h"
+#include "master/system/report.h"
+
+/* ------------------------------------------------ beside each other */
+
+/* One address with what decides what else it takes. */
+struct binding {
+	const struct conf_address *address;
+	const struct conf_listener *listener;
+};
+
+static bool
+is_dual_stack(const struct binding *binding)
+{
+	return binding->address->addr.family == AF_INET6 &&
+	    addr_is_any(&binding->address->addr) && !binding->listener->v6only;
+}
+
+/* The kernel looks at the scope of link-local addresses only. */
+static bool
+is_same_scope(const struct conf_address *a, const struct conf_address *b)
+{
+	struct in6_addr in6;
+
+	memcpy(&in6, a->addr.bytes, sizeof(in6));
+	return !IN6_IS_ADDR_LINKLOCAL(&in6) || address_same_scope(a, b);
+}
+
+static bool
+binding_overlaps(const struct binding *a, const struct binding *b)
+{
+	const struct addr *x = &a->address->addr, *y = &b->address->addr;
+
+	if (x->port != y->port)
+		return false;
+	if (x->family != y->family)
+		return is_dual_stack(a) || is_dual_stack(b);
+	if (addr_is_any(x) || addr_is_any(y))
+		return true;
+	return addr_equal(x, y) && is_same_scope(a->address, b->address);
+}
+
+static void
+report_overlap(const struct conf *conf, const char *path, struct report *report,
+    const struct binding *late, const struct binding *early)
+{
+	char text[ADDRESS_TEXT_MAX], other[ADDRESS_TEXT_MAX];
+
+	report_error(report,
+	    "%s:%u: listeners[%td].address: %s cannot be bound beside %s of "
+	    "listeners[%td] (line %u)%s",
+	    path, late->address->line, late->listener - conf->listener,
+	    address_format_port(late->address, text),
+	    address_format_port(early->address, other),
+	    early->listener - conf->listener, early->address->line,
+	    late->address->addr.family != early->address->addr.family
+		? ", allowed is this with v6only = true"
+		: ", allowed is another port or address");
+}
+
+/* Compares one address with those before it: one report is enough. */
+static void
+find_overlap(const struct conf *conf, const char *path, struct report *report,
+    const struct binding *late)
+{
+	struct binding early = { conf->address, conf->listener };
+
+	for (; early.address < late->address; early.address++) {
+		while (early.address >= conf->address +
+			early.listener->first_address +
+			early.listener->n_addresses)
+			early.listener++;
+		if (binding_overlaps(late, &early)) {
+			report_overlap(conf, path, report, late, &early);
+			return;
+		}
+	}
+}
+
+static bool
+has_default_name(const struct conf *conf, const struct conf_listener *listener)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	return listener->n_addresses == 1 &&
+	    strcmp(conf_text(conf, listener->name),
+		address_format_port(
+		    &conf->address[listener->first_address], text)) == 0;
+}
+
+static void
+find_name(const struct conf *conf, const char *path, struct report *report,
+    const struct conf_listener *late)
+{
+	const char *name = conf_text(conf, late->name);
+	const struct conf_listener *early;
+
+	for (early = conf->listener; early < late; early++) {
+		if (late->name.length == 0 ||
+		    strcmp(conf_text(conf, early->name), name) != 0)
+			continue;
+		/* Then they overlap, which has been said. */
+		if (has_default_name(conf, late) &&
+		    has_default_name(conf, early))
+			return;
+		report_error(report,
+		    "%s:%u: listeners[%td].name: \"%s\" is the name of "
+		    "listeners[%td] too (line %u), allowed is one that no "
+		    "other has",
+		    path, late->line, late - conf->listener, name,
+		    early - conf->listener, early->line);
+		return;
+	}
+}
+
+static void
+find_conflicts(const struct conf *conf, const char *path, struct report *report)
+{
+	struct binding late;
+	uint32_t i;
+
+	for (late.listener = conf->listener;
+	     late.listener < conf->listener + conf->n_listeners;
+	     late.listener++) {
+		for (i = 0; i < late.listener->n_addresses; i++) {
+			late.address =
+			    &conf->address[i + late.listener->first_address];
+			find_overlap(conf, path, report, &late);
+		}
+		find_name(conf, path, report, late.listener);
+	}
+}
+
+/* ------------------------------------------------ without an effect */
+
+/* The rule of rules, before late, that has all of the network; or NULL. */
+static const struct conf_rule *
+find_cover(const struct conf *conf, const struct conf_rule *rules,
+    const struct conf_rule *late, const struct conf_net *net)
+{
+	const struct conf_rule *rule;
+	uint32_t i;
+
+	for (rule = rules; rule < late; rule++)
+		for (i = 0; i < rule->from.n; i++)
+			if (network_covers(&conf->net[rule->from.first + i], net))
+				return rule;
+	return NULL;
+}
+
+/* The rule whose networks cover the last of late's, when all are covered. */
+static const struct conf_rule *
+find_covers(const struct conf *conf, const struct conf_rule *rules,
+    const struct conf_rule *late)
+{
+	const struct conf_rule *cover = NULL;
+	uint32_t i;
+
+	for (i = 0; i < late->from.n; i++) {
+		cover = find_cover(
+		    conf, rules, late, &conf->net[late->from.first + i]);
+		if (cover == NULL)
+			return NULL;
+	}
+	return cover;
+}
+
+static void
+find_dead_rules(const struct conf *conf, const struct conf_listener *listener,
+    const char *path, struct report *report)
+{
+	const struct conf_rule *rules = &conf->rule[listener->first_rule];
+	const struct conf_rule *rule, *cover;
+
+	for (rule = rules; rule < rules + listener->n_rules; rule++) {
+		cover = find_covers(conf, rules, rule);
+		if (cover != NULL)
+			report_warning(report,
+			    "%s:%u: listeners[%td].rules[%td].from: can never "
+			    "match: rules before it have these addresses, "
+			    "rules[%td] (line %u) the last of them",
+			    path, (unsigned)rule->line,
+			    listener - conf->listener, rule - rules,
+			    cover - rules, (unsigned)cover->line);
+	}
+}
+
+/* True when neither the daemon nor a listener has that rate. */
+static bool
+is_without(const struct conf *conf, const char *rate)
+{
+	const struct schema_key *key = schema_find(rate);
+	uint32_t i;
+
+	for (i = 0; i < conf->n_listeners; i++)
+		if (schema_number(key, SCHEMA_LISTENER, &conf->listener[i]) > 0)
+			return false;
+	return schema_number(key, SCHEMA_TOP, conf) == 0;
+}
+
+static void
+find_burst(const struct conf *conf, const char *burst, const char *rate,
+    const char *path, struct report *report)
+{
+	if (schema_given(conf, burst) && is_without(conf, rate))
+		report_warning(report,
+		    "%s:%u: %s: does nothing while %s is 0, no limit", path,
+		    (unsigned)schema_line(conf, burst), burst, rate);
+}
+
+static void
+find_doubts(const struct conf *conf, const char *path, struct report *report)
+{
+	static const char per_source[] = "limits.max_clients_per_source";
+	const struct conf_limits *limits = &conf->limits;
+	uint32_t i;
+
+	if (schema_given(conf, per_source) &&
+	    limits->max_clients_per_source > limits->max_clients)
+		report_warning(report,
+		    "%s:%u: %s: %" PRId64 " can never be reached, "
+		    "limits.max_clients is %" PRId64,
+		    path, (unsigned)schema_line(conf, per_source), per_source,
+		    limits->max_clients_per_source, limits->max_clients);
+	for (i = 0; i < conf->n_listeners; i++)
+		find_dead_rules(conf, &conf->listener[i], path, report);
+	find_burst(conf, "limits.burst", "limits.rate", path, report);
+	find_burst(conf, "limits.burst_per_source", "limits.rate_per_source",
+	    path, report);
+}
+
+void
+verdict_find(const struct conf *conf, const char *path, struct report *report)
+{
+	find_conflicts(conf, path, report);
+	if (report->errors == 0)
+		find_doubts(conf, path, report);
+}
+
+/* ------------------------------------------------ beside what runs */
+
+/* The value of a top-level key as it would be written. */
+static const char *
+format_key(const struct conf *conf, const struct schema_key *key, char *text)
+{
+	if (schema_is_number(key))
+		return schema_format(
+		    key, schema_number(key, SCHEMA_TOP, conf), text);
+	snprintf(text, SCHEMA_TEXT_MAX, "\"%.100s\"",
+	    conf_text(conf, schema_text(key, SCHEMA_TOP, conf)));
+	return text;
+}
+
+static bool
+has_changed(const struct conf *running, const struct conf *fresh,
+    const struct schema_key *key)
+{
+	if (schema_is_number(key))
+		return schema_number(key, SCHEMA_TOP, running) !=
+		    schema_number(key, SCHEMA_TOP, fresh);
+	return strcmp(conf_text(running, schema_text(key, SCHEMA_TOP, running)),
+		   conf_text(fresh, schema_text(key, SCHEMA_TOP, fresh))) != 0;
+}
+
+void
+verdict_reload(const struct conf *running, const struct conf *fresh,
+    const char *path, struct report *report)
+{
+	char before[SCHEMA_TEXT_MAX], after[SCHEMA_TEXT_MAX], line[16];
+	const struct schema_key *key;
+
+	for (key = schema_keys; key < schema_keys + schema_n_keys; key++) {
+		if (!key->restart || !has_changed(running, fresh, key))
+			continue;
+		/* A key that was taken out has no line. */
+		snprintf(line, sizeof(line), ":%u",
+		    (unsigned)fresh->given_line[key - schema_keys]);
+		report_error(report,
+		    "%s%s: %s: %s cannot be set by a reload, allowed is %s "
+		    "until a restart",
+		    path, line[1] != '0' ? line : "", key->name,
+		    format_key(fresh, key, after),
+		    format_key(running, key, before));
+	}
+}

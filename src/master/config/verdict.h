@@ -1,0 +1,27 @@
+/* What is wrong with settings that are each fine. */
+#ifndef MASTER_VERDICT_H
+#define MASTER_VERDICT_H
+
+#include "master/config/conf.h"
+
+struct report;
+
+/*
+ * Reports, with path and line, each listener that cannot be bound because of
+ * one before it (the same address and port; all addresses of a family, or of
+ * both, beside one of them), and each that has the name of one before it.
+ * When there is no error at all, warns of each rule that can never match because
+ * earlier ones of its listener have all of its addresses, and of limits at the
+ * top level that another one makes meaningless.
+ */
+void verdict_find(
+    const struct conf *conf, const char *path, struct report *report);
+
+/*
+ * Compares the keys that need a restart (user, group, pid_file, control_socket,
+ * sandbox) and reports an error, with path and line, for each that differs.
+ */
+void verdict_reload(const struct conf *running, const struct conf *fresh,
+    const char *path, struct report *report);
+
+#endif

@@ -1,0 +1,98 @@
+/* Programs of our own that run as our children. */
+#include "config.h"
+
+#include "master/system/executable.h"
+
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "master/system/privileges.h"
+#include "master/system/signals.h"
+
+/* Descriptors that are on their way to their places stay out of the way. */
+#define OUT_OF_THE_WAY 16
+#define NAME_ROOM 32
+
+int
+executable_open(const char *name, const char **path)
+{
+	static char beside[PATH_MAX + NAME_ROOM];
+	ssize_t n = readlink("/proc/self/exe", beside, PATH_MAX);
+	char *slash;
+
+	*path = beside;
+	beside[n > 0 ? n : 0] = '\0';
+	slash = strrchr(beside, '/');
+	if (slash != NULL)
+		*slash = '\0';
+	if (slash == NULL || strcmp(beside, SBINDIR) == 0)
+		snprintf(beside, sizeof(beside), "%s/%s", PKGLIBEXECDIR, name);
+	else
+		snprintf(slash, NAME_ROOM, "/%s", name);
+	return open(beside, O_RDONLY | O_CLOEXEC);
+}
+
+static int
+move(int fd)
+{
+	return fcntl(fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+}
+
+/* Puts the descriptors in their places; the program's own goes to *fd. */
+static bool
+place(const struct executable *executable, int *fd)
+{
+	int moved[sizeof(executable->fds) / sizeof(executable->fds[0])];
+	size_t i;
+
+	*fd = move(executable->fd);
+	for (i = 0; i < executable->n_fds; i++)
+		moved[i] = move(executable->fds[i]);
+	if (*fd == -1)
+		return false;
+	for (i = 0; i < executable->n_fds; i++)
+		if (moved[i] == -1 ||
+		    dup2(moved[i], executable->first + (int)i) == -1)
+			return false;
+	return true;
+}
+
+_Noreturn static void
+become(const struct executable *executable)
+{
+	char *const argv[] = { (char *)(uintptr_t)executable->name,
+		(char *)(uintptr_t)executable->argument, NULL };
+	char *const environment[] = { NULL };
+	int fd;
+
+	if (!place(executable, &fd))
+		executable->fail(executable->fds[0], "dup2");
+	else if (executable->first > 0 &&
+	    close_range(0, (unsigned)executable->first - 1, 0) == -1)
+		executable->fail(executable->first, "close_range");
+	signals_default();
+	if (executable->own_group && setpgid(0, 0) == -1)
+		executable->fail(executable->first, "setpgid");
+	if (!executable->keeps_rights && privileges_none() == -1)
+		executable->fail(executable->first, "capabilities");
+	syscall(SYS_execveat, fd, "", argv, environment, AT_EMPTY_PATH);
+	executable->fail(executable->first, "exec");
+	_exit(1);
+}
+
+pid_t
+executable_run(const struct executable *executable)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		become(executable);
+	return pid;
+}
