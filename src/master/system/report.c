@@ -49,31 +49,33 @@ utf8_length(const unsigned char *at)
 	return 0;
 }
 
-/* Copies text to line, whole characters only. */
-static void
+/* Copies text to line, whole characters only.  Returns how many bytes all of it
+ * would take. */
+static size_t
 escape(char *line, size_t room, const char *text)
 {
 	const unsigned char *at = (const unsigned char *)text;
-	size_t used = 0, length;
-	char hex[sizeof("\\xNN")];
+	size_t used = 0, needed = 0, length, shown;
+	char character[sizeof("\\xNN")];
+	bool whole = true;
 
 	for (; *at != '\0'; at += length) {
 		length = *at >= 0x20 && *at < 0x7f ? 1 : utf8_length(at);
-		if (length > 0) {
-			if (used + length >= room)
-				break;
-			memcpy(line + used, at, length);
-			used += length;
-			continue;
+		shown = length > 0 ? length : sizeof(character) - 1;
+		if (length > 0)
+			memcpy(character, at, length);
+		else
+			snprintf(character, sizeof(character), "\\x%02x", *at);
+		length = length > 0 ? length : 1;
+		needed += shown;
+		whole = whole && used + shown < room;
+		if (whole) {
+			memcpy(line + used, character, shown);
+			used += shown;
 		}
-		length = 1;
-		if (used + sizeof(hex) > room)
-			break;
-		snprintf(hex, sizeof(hex), "\\x%02x", *at);
-		memcpy(line + used, hex, sizeof(hex) - 1);
-		used += sizeof(hex) - 1;
 	}
 	line[used] = '\0';
+	return needed;
 }
 
 /* The longest run without a blank, and its length. */
@@ -101,30 +103,27 @@ is_inside_character(char byte)
 	return ((unsigned char)byte & 0xc0) == 0x80;
 }
 
-/* What makes a text too long is a path or a name.  Start and end of it are kept:
- * the line's number is behind a path, and why it is said comes last. */
-static void
-shorten(char *text)
+/* What makes a text too long, by that many bytes, is a path or a name.  Start and
+ * end of it are kept: the line's number is behind a path, and why it is said
+ * comes last.  Returns false when there is no such word. */
+static bool
+shorten(char *text, size_t excess)
 {
-	size_t length = strlen(text), word, from, to;
-	char *at;
+	size_t word, from = WORD_KEPT_START, to;
+	char *at = longest_word(text, &word);
 
-	while (length >= REPORT_LINE_MAX) {
-		at = longest_word(text, &word);
-		if (word < WORD_KEPT_START + WORD_KEPT_END + WORD_CUT_MIN)
-			return;
-		from = WORD_KEPT_START;
-		to = from + length - REPORT_LINE_MAX + sizeof("...");
-		if (to > word - WORD_KEPT_END)
-			to = word - WORD_KEPT_END;
-		while (is_inside_character(at[from]))
-			from--;
-		while (is_inside_character(at[to]))
-			to++;
-		memcpy(at + from, "...", 3);
-		memmove(at + from + 3, at + to, strlen(at + to) + 1);
-		length = strlen(text);
-	}
+	if (word < WORD_KEPT_START + WORD_KEPT_END + WORD_CUT_MIN)
+		return false;
+	to = from + excess + sizeof("...");
+	if (to > word - WORD_KEPT_END)
+		to = word - WORD_KEPT_END;
+	while (is_inside_character(at[from]))
+		from--;
+	while (is_inside_character(at[to]))
+		to++;
+	memcpy(at + from, "...", 3);
+	memmove(at + from + 3, at + to, strlen(at + to) + 1);
+	return true;
 }
 
 /* Returns where the next line goes, or NULL.  An error may take the place of
@@ -154,16 +153,18 @@ static void
 add(struct report *report, bool warning, const char *format, va_list list)
 {
 	struct report_line *line = line_add(report, warning);
-	static char text[TEXT_MAX], escaped[4 * TEXT_MAX];
+	static char text[TEXT_MAX];
+	size_t length;
 
 	if (line == NULL)
 		return;
 	if (vsnprintf(text, sizeof(text), format, list) < 0)
 		text[0] = '\0';
 	line->warning = warning;
-	escape(escaped, sizeof(escaped), text);
-	shorten(escaped);
-	escape(line->text, sizeof(line->text), escaped);
+	do
+		length = escape(line->text, sizeof(line->text), text);
+	while (length >= sizeof(line->text) &&
+	    shorten(text, length - sizeof(line->text)));
 }
 
 void
