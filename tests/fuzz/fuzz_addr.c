@@ -60,7 +60,6 @@ try_address(const char *text)
 
 	if (address_parse(text, &address) != NULL)
 		return;
-	MUST(address_check(&address) == NULL);
 	address_format(&address, formatted);
 	address_format_port(&address, port);
 	MUST(strlen(formatted) + 2 <= strlen(port));
@@ -131,9 +130,8 @@ try_bytes(const uint8_t *bytes, size_t length)
 	use_addr(&addr);
 	memcpy(&address, bytes,
 	    length < sizeof(address) ? length : sizeof(address));
-	if (address_check(&address) == NULL)
-		try_address(address_format(&address, text));
-	/* One that was refused may still be shown in an error. */
+	address.scope[sizeof(address.scope) - 1] = '\0';
+	try_address(address_format(&address, text));
 	address_format_port(&address, text);
 }
 

@@ -1,15 +1,14 @@
-/* What the configuration child says, changed by an enemy: refused with an
+/* What the reader of a configuration says, changed by an enemy: refused with an
  * error, or a configuration that is safe to use. */
 #include "config.h"
 
-#include <sys/mman.h>
-
 #include <string.h>
-#include <unistd.h>
 
 #include "fuzz.h"
 #include "parsed.h"
-#include "master/config/frame.h"
+#include "master/config/settings.h"
+#include "master/config/verdict.h"
+#include "shared/entries.h"
 
 /* What an input starts from; one byte chooses. */
 static const char *const texts[] = {
@@ -27,64 +26,62 @@ static const char *const texts[] = {
 };
 #define N_TEXTS (sizeof(texts) / sizeof(texts[0]))
 
+#define ENTRIES_KEPT 128
+
 static struct base {
 	struct conf *conf;
 	char *bytes;
-	size_t length, head; /* head: bytes in front of the configuration */
+	size_t length;
+	size_t start[ENTRIES_KEPT]; /* of each entry */
+	size_t n;
 } bases[N_TEXTS];
+
+static struct entry_head
+head_at(const struct base *base, size_t at)
+{
+	struct entry_head head;
+
+	memcpy(&head, base->bytes + at, sizeof(head));
+	return head;
+}
 
 static void
 base_make(struct base *base, const char *text)
 {
-	int fd = memfd_create("frame", MFD_CLOEXEC);
 	struct report report;
+	struct entry_head head;
+	size_t at;
 
 	base->conf = parsed(text, strlen(text), &report);
-	report_warning(&report, "x: a warning");
-	MUST(frame_write(fd, base->conf, &report) == 0);
-	base->length = base->head = (size_t)lseek(fd, 0, SEEK_END);
-	if (base->conf != NULL)
-		base->head -= sizeof(*base->conf) + base->conf->text_length;
-	base->bytes = malloc(base->length);
-	MUST(base->bytes != NULL);
-	MUST(pread(fd, base->bytes, base->length, 0) == (ssize_t)base->length);
-	close(fd);
+	base->bytes = parsed_entries(text, strlen(text), &base->length);
+	for (at = 0; at < base->length;) {
+		MUST(base->n < ENTRIES_KEPT);
+		base->start[base->n++] = at;
+		head = head_at(base, at);
+		at += sizeof(head) + head.path_length + head.text_length + 2;
+	}
+	MUST(at == base->length);
 }
 
-/* The parts of a frame that count, so that a change seldom hits what nobody
- * reads: start, and length to choose from. */
+/* A place in an entry: its head, path or text; or anywhere. */
 static size_t
 place_of(const struct base *base, uint8_t region, uint32_t at)
 {
-	const size_t conf = base->head;
-	const struct {
-		size_t start, length;
-	} places[] = {
-		{ 0, 64 },
-		{ 0, base->head },
-		{ base->head - REPORT_LINE_MAX, REPORT_LINE_MAX },
-		{ conf, offsetof(struct conf, user) },
-		{ conf + offsetof(struct conf, user), 16 },
-		{ conf + offsetof(struct conf, n_listeners), 12 },
-		{ conf, offsetof(struct conf, listener) },
-		{ conf + offsetof(struct conf, listener),
-		    3 * sizeof(struct conf_listener) },
-		{ conf + offsetof(struct conf, listener[0].n_addresses), 4 },
-		{ conf + offsetof(struct conf, listener[1].name), 24 },
-		{ conf + offsetof(struct conf, address),
-		    4 * sizeof(struct conf_address) },
-		{ conf + sizeof(struct conf), 256 },
-		{ conf + offsetof(struct conf, n_rules), 8 },
-		{ conf + offsetof(struct conf, rule),
-		    2 * sizeof(struct conf_rule) },
-		{ conf + offsetof(struct conf, net),
-		    5 * sizeof(struct conf_net) },
-		{ conf + offsetof(struct conf, listener[0].limits),
-		    sizeof(struct conf_limits) },
-	};
-	size_t i = region % (sizeof(places) / sizeof(places[0]));
+	size_t start = base->start[at % base->n];
+	struct entry_head head = head_at(base, start);
 
-	return places[i].start + at % places[i].length;
+	at /= (uint32_t)base->n;
+	switch (region % 4) {
+	case 0:
+		return start + at % sizeof(head);
+	case 1:
+		return start + sizeof(head) + at % (head.path_length + 1U);
+	case 2:
+		return start + sizeof(head) + head.path_length + 1U +
+		    at % (head.text_length + 1);
+	default:
+		return at % base->length;
+	}
 }
 
 /* Overwrites some bytes of the frame, one to four. */
@@ -103,16 +100,14 @@ edit(const struct base *base, char *frame, size_t length, struct input *input)
 	}
 }
 
-/* The frame reader's, on memory of just that length. */
+/* On memory of just that length. */
 static void
 read_frame(const struct base *base, const char *frame, size_t length)
 {
 	struct report report = { 0 };
-	struct conf *conf;
-	int result = frame_read(frame, length, "x", &conf, &report);
+	struct conf *conf = settings_make(frame, length, "x", true, &report);
 
-	MUST((result == 0) == (conf != NULL));
-	MUST((result == 0) == (report.errors == 0));
+	MUST((conf == NULL) == (report.errors > 0));
 	if (conf == NULL)
 		return;
 	parsed_use(conf);

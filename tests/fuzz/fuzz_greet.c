@@ -49,10 +49,10 @@ render(const char *text, size_t length, const struct greet_values *values)
 
 	if (greet_compile(text, length, NULL, 0, &size) != GREET_GOOD) {
 		MUST(size.where < length);
-		MUST(check_message(text, length) != NULL);
+		MUST(text_check_message(text, length) != NULL);
 		return;
 	}
-	MUST((check_message(text, length) == NULL) ==
+	MUST((text_check_message(text, length) == NULL) ==
 	    (size.longest <= GREET_MESSAGE_MAX));
 	MUST(size.segments <= length);
 	segments = calloc(size.segments + 1, sizeof(*segments));

@@ -1,5 +1,5 @@
-/* Configurations for fuzz targets: parsed in this process as the throw-away
- * child would, without its memory being lost. */
+/* Configurations for fuzz targets: read in this process as forkgreet-reader
+ * would, without its memory being lost. */
 #ifndef FUZZ_PARSED_H
 #define FUZZ_PARSED_H
 
@@ -8,8 +8,11 @@
 #include "master/config/conf.h"
 #include "master/system/report.h"
 
-/* What parse_text() makes of length bytes of text, in memory of its size, to be
- * freed; NULL with errors in report (which is emptied first) when refused. */
+/* What the reader says of length bytes of text: *size bytes, to be freed. */
+char *parsed_entries(const char *text, size_t length, size_t *size);
+
+/* What the master makes of that, to be freed; NULL with errors in report (which
+ * is emptied first) when refused. */
 struct conf *parsed(const char *text, size_t length, struct report *report);
 
 /* The dump as a string, to be freed. */

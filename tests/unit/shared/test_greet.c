@@ -424,14 +424,14 @@ test_check(void **state)
 	size_t i;
 
 	(void)state;
-	assert_null(check_message("", 0));
+	assert_null(text_check_message("", 0));
 	for (i = 0; i < 64; i++)
 		strcat(text, "%{client_ip}");
 	i = strlen(text);
 	/* 64 times 62, and 128. */
 	memset(text + i, 'x', 129);
-	assert_null(check_message(text, i + 128));
-	assert_non_null(check_message(text, i + 129));
+	assert_null(text_check_message(text, i + 128));
+	assert_non_null(text_check_message(text, i + 129));
 }
 
 int
