@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <libconfig.h>
 #include <limits.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -54,8 +53,7 @@ version_print(void)
 	int abi = landlock_abi();
 
 	printf("forkgreetd %s\n", PACKAGE_VERSION);
-	printf("libconfig %d.%d.%d\n", LIBCONFIG_VER_MAJOR,
-	    LIBCONFIG_VER_MINOR, LIBCONFIG_VER_REVISION);
+	printf("libconfig " LIBCONFIG_VERSION "\n");
 	printf("libseccomp %u.%u.%u\n", seccomp->major, seccomp->minor,
 	    seccomp->micro);
 	if (abi > 0)

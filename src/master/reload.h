@@ -22,7 +22,7 @@ struct reload {
 	struct reload_result last;
 };
 
-/* Begins what is wanted, reads what the parsing child has written, starts the
+/* Begins what is wanted, takes what the reader has said, starts the
  * trial when there is room. */
 void reload_step(struct server *server, int64_t now);
 

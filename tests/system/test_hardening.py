@@ -51,8 +51,10 @@ class Program:
         """Its object files."""
         variable = self.name.replace("-", "_") + "_OBJECTS"
         names = BUILD.variable("am_" + variable).split()
-        if self.name == "forkgreetd":
-            for archive in BUILD.matching(r"am_src_(?:master|reader)\w+_OBJECTS"):
+        archives = {"forkgreetd": "master", "forkgreet-reader": "reader"}
+        if self.name in archives:
+            for archive in BUILD.matching(
+                    rf"am_src_{archives[self.name]}\w+_OBJECTS"):
                 names += archive.split()
         return [name.replace("$(OBJEXT)", "o") for name in names]
 

@@ -317,6 +317,7 @@ class HostileCase(Case):
         folder = self.folder()
         shutil.copy(HOSTILE, os.path.join(folder, "forkgreet-spawner"))
         shutil.copy(DAEMON, folder)
+        shutil.copy(os.path.join(BUILDDIR, "forkgreet-reader"), folder)
         return os.path.join(folder, "forkgreetd")
 
     def start(self, more="", top=""):

@@ -404,7 +404,8 @@ class Syslog(StderrCase):
         server = self.serve()
         folder = self.folder()
         program = os.path.join(folder, "forkgreetd")
-        shutil.copy(os.path.join(BUILDDIR, "forkgreetd"), program)
+        for name in "forkgreetd", "forkgreet-reader":
+            shutil.copy(os.path.join(BUILDDIR, name), folder)
         daemon = self.start(program=program, ready=False)
         self.assertEqual(daemon.wait(), 71)
         self.assertEqual(len(daemon.log()), 1, daemon.log())

@@ -910,6 +910,34 @@ class InBackgroundAsUser(InBackground):
     as_user = True
 
 
+# ---------------------------------------------------------- the reader's program
+
+class Reader(StartCase):
+    """What is wrong with it is said, and is not the configuration's fault."""
+
+    def fails(self, text, change):
+        """change() is called with its path."""
+        program = self.copies()
+        reader = os.path.join(os.path.dirname(program), "forkgreet-reader")
+        change(reader)
+        self.refused(71, text.replace("READER", reader), program=program)
+
+    def test_b17_missing(self):
+        self.fails("forkgreetd: start: open READER: No such file or "
+                   "directory\n", change=os.unlink)
+
+    def test_b17_not_executable(self):
+        self.fails("starting the reader: exec: Permission denied\n",
+                   change=lambda path: os.chmod(path, 0o644))
+
+    def test_b17_no_program(self):
+        def write(path):
+            with open(path, "wb") as file:
+                file.write(b"\0" * 1000)
+        self.fails("starting the reader: exec: Exec format error\n",
+                   change=write)
+
+
 # --------------------------------------------------------- the spawner's program
 
 class Spawner(StartCase):

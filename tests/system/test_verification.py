@@ -222,7 +222,7 @@ class Start(Case):
         self.assertGreater(refusals, 5)
 
     def test_parser(self):
-        """The same in the configuration child, which is all that -T has."""
+        """The same in the reader, which is all that -T has."""
         dump = {"more": ("-f",), "arguments": ("-T",)}
         refusals = 0
         for what in self.faults(**dump):
@@ -235,7 +235,7 @@ class Start(Case):
                         continue
                     refusals += 1
                     self.refused(started, what)
-                    self.assertIn("confining the parser: ", started.said())
+                    self.assertIn("confining the reader: ", started.said())
                 finally:
                     started.end()
         self.assertGreater(refusals, 5)
