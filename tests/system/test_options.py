@@ -247,10 +247,42 @@ class Test(StartCase):
         result = self.run_with(path, "-t")
         self.assertEqual(result.returncode, 78)
         lines = result.stderr.splitlines()
+        self.assertEqual(lines.pop(), "forkgreetd: and 10 more")
         self.assertEqual(len(lines), 20)
         for number, line in enumerate(lines, 1):
             self.assertTrue(line.startswith(
                 f"forkgreetd: {path}:{number}: key{number}: unknown key"), line)
+
+    def test_b14_twenty_warnings(self):
+        """Those that are left out are announced, and the status stays 0."""
+        rule = '{ from = "any"; action = "deny"; },\n'
+        config = self.configuration(
+            f'{{ port = 4001; rules = (\n{rule * 30}{rule[:-2]} ); }}')
+        result = self.run_with(self.file(config), "-t")
+        self.assertEqual(result.returncode, 0)
+        lines = result.stderr.splitlines()
+        self.assertEqual(lines.pop(), "forkgreetd: and 10 more")
+        self.assertEqual(len(lines), 20)
+        for line in lines:
+            self.assertIn("can never match", line)
+
+    def test_b14_long_path(self):
+        """Line and reason are there all the same."""
+        folder = self.folder()
+        for name in "a" * 200, "b" * 200:
+            folder = os.path.join(folder, name)
+            os.mkdir(folder, 0o755)
+        path = os.path.join(folder, "c" * 150)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("pid_file =\n5;\nnonsense = 1;\n")
+        os.chmod(path, 0o644)
+        result = self.run_with(path, "-t")
+        self.assertEqual(result.returncode, 78)
+        lines = result.stderr.splitlines()
+        self.assertEqual(len(lines), 2)
+        self.assertRegex(lines[0], r"c{40}:[12]: pid_file: 5 is a whole number, "
+                         r"allowed is a string$")
+        self.assertRegex(lines[1], r"c{40}:3: nonsense: unknown key, ")
 
     def test_greeting_files(self):
         """They are read too, all of them."""

@@ -20,7 +20,7 @@
 #define CONF_LISTENER_RULES_MAX 64 /* of one */
 #define CONF_NETS_MAX 1024 /* of all rules, and of limits.exempt */
 #define CONF_DENIAL_MAX 1024 /* bytes that a denied client is sent */
-#define CONF_TEXT_MAX (CONF_TEXTS_MAX + (1u << 17)) /* plus the defaults */
+#define CONF_TEXT_DEFAULTS (1u << 17) /* texts that are not in the file */
 #define CONF_REFUSAL_MAX 1024 /* a text for the refused, bytes, as written */
 #define CONF_NAME_MAX 64 /* a listener's name, bytes; it is in each log line */
 #define CONF_KEYS_MAX 64 /* rows of the schema */

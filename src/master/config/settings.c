@@ -403,8 +403,11 @@ settings_make(const char *bytes, size_t length, const char *path, bool as_root,
     struct report *report)
 {
 	struct entries entries = { 0 };
-	struct conf *conf = calloc(1, sizeof(*conf) + CONF_TEXT_MAX), *fitting;
-	struct draft draft = { path, &entries, conf, report };
+	/* No text can be longer than all that was said, with its NUL. */
+	size_t room = CONF_TEXT_DEFAULTS +
+	    (length < CONF_TEXTS_MAX ? length : CONF_TEXTS_MAX);
+	struct conf *conf = calloc(1, sizeof(*conf) + room), *fitting;
+	struct draft draft = { path, &entries, conf, room, report };
 
 	if (conf == NULL)
 		report_failure(

@@ -47,7 +47,7 @@ value_add_text(const struct draft *draft, const char *text, size_t length)
 	struct conf_text place = { conf->text_length, (uint32_t)length };
 
 	/* CONF_TEXTS_MAX has been looked at, and all defaults fit. */
-	assert(length < CONF_TEXT_MAX - conf->text_length);
+	assert(length < draft->room - conf->text_length);
 	memcpy(conf->text + conf->text_length, text, length);
 	conf->text[conf->text_length + length] = '\0';
 	conf->text_length += (uint32_t)length + 1;

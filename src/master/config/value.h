@@ -14,7 +14,8 @@ struct report;
 struct draft {
 	const char *path; /* of the file, for messages */
 	const struct entries *entries;
-	struct conf *conf; /* with room for CONF_TEXT_MAX bytes of text */
+	struct conf *conf;
+	size_t room; /* bytes of text that it has room for */
 	struct report *report;
 };
 
