@@ -11,6 +11,7 @@
 #include "master/config/dump.h"
 #include "master/config/greetings.h"
 #include "master/config/load.h"
+#include "master/config/reader.h"
 #include "master/config/schema.h"
 #include "master/listeners/activation.h"
 #include "master/config/conf.h"
@@ -198,7 +199,7 @@ main(int argc, char **argv)
 
 	daemonize_tidy(activation_expect());
 	options_parse(&options, argc, argv);
-	server.reader = program_open(LOAD_PROGRAM);
+	server.reader = program_open(READER_NAME);
 	candidate = configuration_load(server.reader, options.path);
 	if (options.mode == MODE_DUMP)
 		return configuration_dump(candidate);

@@ -317,7 +317,8 @@ class HostileCase(Case):
         folder = self.folder()
         shutil.copy(HOSTILE, os.path.join(folder, "forkgreet-spawner"))
         shutil.copy(DAEMON, folder)
-        shutil.copy(os.path.join(BUILDDIR, "forkgreet-reader"), folder)
+        shutil.copy(os.path.join(os.path.dirname(DAEMON),
+                                 "forkgreet-reader"), folder)
         return os.path.join(folder, "forkgreetd")
 
     def start(self, more="", top=""):

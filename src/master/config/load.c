@@ -4,7 +4,6 @@
 #include "master/config/load.h"
 
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -13,17 +12,16 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "master/config/conf.h"
 #include "master/config/entries.h"
+#include "master/config/reader.h"
 #include "master/config/resources.h"
 #include "master/config/settings.h"
 #include "master/system/child.h"
-#include "master/system/executable.h"
 #include "master/system/file.h"
 #include "master/system/report.h"
 
@@ -47,81 +45,6 @@ struct load {
 };
 
 /* --------------------------------------------------------------- start */
-
-/* In the child, before it is the reader: says what the reader would. */
-static void
-fail(int fd, const char *step)
-{
-	struct entry_head head = { .type = ENTRY_FAILURE };
-	char bytes[256] = "";
-	int n;
-
-	n = snprintf(bytes + sizeof(head) + 1, 200,
-	    "starting the reader: %s: %s", step, strerror(errno));
-	head.text_length = (uint32_t)n;
-	memcpy(bytes, &head, sizeof(head));
-	n += (int)sizeof(head) + 2;
-	head = (struct entry_head){ .type = ENTRY_END };
-	memcpy(bytes + n, &head, sizeof(head));
-	n += (int)sizeof(head) + 2;
-	_exit(write(fd, bytes, (size_t)n) == n ? READER_UNABLE : EXIT_FAILURE);
-}
-
-static int
-write_all(int fd, const char *bytes, size_t length)
-{
-	ssize_t n;
-
-	while (length > 0) {
-		n = write(fd, bytes, length);
-		if (n == -1 && errno != EINTR)
-			return -1;
-		if (n > 0) {
-			bytes += n;
-			length -= (size_t)n;
-		}
-	}
-	return 0;
-}
-
-/* The text as the reader wants it: libconfig 1.5 takes no comment without a
- * newline behind it.  Returns a descriptor, or -1 with errno. */
-static int
-text_share(const char *text, size_t length)
-{
-	int fd = memfd_create("forkgreet-conf", MFD_CLOEXEC);
-	int error;
-
-	if (fd == -1 || (write_all(fd, text, length) == 0 &&
-	    write_all(fd, "\n", sizeof("\n")) == 0))
-		return fd;
-	error = errno;
-	close(fd);
-	errno = error;
-	return -1;
-}
-
-static int
-start_reader(struct load *load, int reader, int text)
-{
-	char parent[16];
-	struct executable executable = { .fd = reader, .name = LOAD_PROGRAM,
-		.argument = parent, .n_fds = 2, .first = READER_PIPE,
-		.keeps_rights = true, .fail = fail };
-	int ends[2], error;
-
-	snprintf(parent, sizeof(parent), "%d", (int)getpid());
-	if (pipe2(ends, O_CLOEXEC) == -1)
-		return -1;
-	load->pipe = ends[0];
-	executable.fds[0] = ends[1];
-	executable.fds[1] = text;
-	load->child = executable_run(&executable);
-	error = errno;
-	close(ends[1]);
-	errno = error;
-	return load->child == -1 ? -1 : 0;
-}
 
 static int
 watch(const struct load *load, int fd)
@@ -171,23 +94,6 @@ new_load(const char *path, bool as_root)
 	return load;
 }
 
-/* NULL, or what failed, with errno. */
-static const char *
-start(struct load *load, int reader, const char *text, size_t length)
-{
-	int fd = text_share(text, length), result, error;
-
-	if (fd == -1)
-		return "memfd_create";
-	result = start_reader(load, reader, fd);
-	error = errno;
-	close(fd);
-	errno = error;
-	if (result == -1)
-		return load->pipe == -1 ? "pipe" : "fork";
-	return start_watching(load) == -1 ? "watching it" : NULL;
-}
-
 struct load *
 load_start(int reader, const char *path, bool as_root, struct report *report)
 {
@@ -206,7 +112,9 @@ load_start(int reader, const char *path, bool as_root, struct report *report)
 		load_end(load);
 		return NULL;
 	}
-	why = start(load, reader, text, length);
+	load->child = reader_start(reader, text, length, &load->pipe, &why);
+	if (load->child != -1)
+		why = start_watching(load) == -1 ? "watching it" : NULL;
 	if (why != NULL) {
 		report_failure(report, EXIT_SYSTEM,
 		    "%s: starting the reader: %s: %s", path, why,

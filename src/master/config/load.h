@@ -9,8 +9,6 @@
 struct conf;
 struct report;
 
-#define LOAD_PROGRAM "forkgreet-reader"
-
 /* A load under way. */
 struct load;
 

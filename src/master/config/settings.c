@@ -116,32 +116,6 @@ walk_group(const struct draft *draft, const struct place *place,
 		walk_setting(draft, place, entry);
 }
 
-/* The defaults of one scope; as_root matters to texts only. */
-static void
-set_defaults(
-    const struct draft *draft, enum schema_scope scope, void *base, bool as_root)
-{
-	const struct schema_key *key;
-	const char *text;
-	size_t i;
-
-	for (i = 0; i < schema_n_keys; i++) {
-		key = &schema_keys[i];
-		if (!schema_has(key, scope) ||
-		    (scope == SCHEMA_LISTENER && schema_has(key, SCHEMA_TOP)))
-			continue; /* or it has that from the top */
-		if (schema_is_number(key))
-			schema_set_number(key, scope, base, key->number);
-		if (!schema_is_text(key))
-			continue;
-		text = !as_root && key->text_user != NULL ? key->text_user
-							  : key->text;
-		text = text != NULL ? text : "";
-		schema_set_text(key, scope, base,
-		    value_add_text(draft, text, strlen(text)));
-	}
-}
-
 /* ---------------------------------------------------------------------- rules */
 
 /* It has no defaults for whom it is and what it does. */
@@ -184,7 +158,7 @@ make_rule(const struct draft *draft, const char *prefix,
 	struct place place = { SCHEMA_RULE, rule, prefix, "rules.", &seen };
 
 	rule->line = group->line;
-	set_defaults(draft, SCHEMA_RULE, rule, false);
+	value_defaults(draft, SCHEMA_RULE, rule, false);
 	walk_group(draft, &place, group);
 	check_rule(draft, rule, prefix, group);
 }
@@ -298,7 +272,7 @@ add_listener(const struct draft *draft, unsigned line)
 	struct conf *conf = draft->conf;
 	struct conf_listener *listener = &conf->listener[conf->n_listeners++];
 
-	set_defaults(draft, SCHEMA_LISTENER, listener, false);
+	value_defaults(draft, SCHEMA_LISTENER, listener, false);
 	listener->log = conf->log;
 	listener->limits = conf->limits;
 	listener->timeouts = conf->timeouts;
@@ -386,7 +360,7 @@ make_conf(const struct draft *draft, bool as_root)
 	struct place place = { SCHEMA_TOP, conf, "", "", &seen };
 	struct conf_listener *listener;
 
-	set_defaults(draft, SCHEMA_TOP, conf, as_root);
+	value_defaults(draft, SCHEMA_TOP, conf, as_root);
 	walk_group(draft, &place, root);
 	if (list != NULL) {
 		make_listeners(draft, list);

@@ -363,3 +363,28 @@ value_store(const struct draft *draft, const char *prefix,
 	else
 		store_strings(&named, base);
 }
+
+void
+value_defaults(
+    const struct draft *draft, enum schema_scope scope, void *base, bool as_root)
+{
+	const struct schema_key *key;
+	const char *text;
+	size_t i;
+
+	for (i = 0; i < schema_n_keys; i++) {
+		key = &schema_keys[i];
+		if (!schema_has(key, scope) ||
+		    (scope == SCHEMA_LISTENER && schema_has(key, SCHEMA_TOP)))
+			continue; /* or it has that from the top */
+		if (schema_is_number(key))
+			schema_set_number(key, scope, base, key->number);
+		if (!schema_is_text(key))
+			continue;
+		text = !as_root && key->text_user != NULL ? key->text_user
+							  : key->text;
+		text = text != NULL ? text : "";
+		schema_set_text(key, scope, base,
+		    value_add_text(draft, text, strlen(text)));
+	}
+}

@@ -3,6 +3,7 @@
 #ifndef MASTER_VALUE_H
 #define MASTER_VALUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "master/config/entries.h"
@@ -26,6 +27,11 @@ void value_error(const struct draft *draft, uint32_t line, const char *format,
 /* Adds text (length bytes) to the configuration, with a NUL behind it. */
 struct conf_text value_add_text(
     const struct draft *draft, const char *text, size_t length);
+
+/* Stores the defaults of all keys of one scope in base; as_root matters to texts
+ * only. */
+void value_defaults(const struct draft *draft, enum schema_scope scope,
+    void *base, bool as_root);
 
 /*
  * Stores what the entry says where the key belongs in base, which is what the

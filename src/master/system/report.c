@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shared/utf8.h"
+
 #define TEXT_MAX 10240 /* bytes: two paths of PATH_MAX, and words */
 
 /* Bytes of a word that is shortened. */
@@ -14,58 +16,24 @@
 #define WORD_KEPT_END 80
 #define WORD_CUT_MIN 16
 
-/* Returns the length of the UTF-8 sequence at "at", or 0: none, or one that a
- * terminal obeys (U+0080 to U+009F) or does not show (U+00A0), overlong, or a
- * surrogate.  RFC 3629, section 4. */
-static size_t
-utf8_length(const unsigned char *at)
-{
-	static const struct {
-		unsigned char first, last, low, high;
-		size_t length;
-	} sequences[] = {
-		{ 0xc2, 0xc2, 0xa1, 0xbf, 2 },
-		{ 0xc3, 0xdf, 0x80, 0xbf, 2 },
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-		{ 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 },
-		{ 0xee, 0xef, 0x80, 0xbf, 3 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xf1, 0xf3, 0x80, 0xbf, 4 },
-		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
-	};
-	size_t i, k;
-
-	for (i = 0; i < sizeof(sequences) / sizeof(sequences[0]); i++) {
-		if (at[0] < sequences[i].first || at[0] > sequences[i].last)
-			continue;
-		if (at[1] < sequences[i].low || at[1] > sequences[i].high)
-			return 0;
-		for (k = 2; k < sequences[i].length; k++)
-			if (at[k] < 0x80 || at[k] > 0xbf)
-				return 0;
-		return sequences[i].length;
-	}
-	return 0;
-}
-
 /* Copies text to line, whole characters only.  Returns how many bytes all of it
  * would take. */
 static size_t
 escape(char *line, size_t room, const char *text)
 {
-	const unsigned char *at = (const unsigned char *)text;
+	const char *at = text;
 	size_t used = 0, needed = 0, length, shown;
 	char character[sizeof("\\xNN")];
 	bool whole = true;
 
 	for (; *at != '\0'; at += length) {
-		length = *at >= 0x20 && *at < 0x7f ? 1 : utf8_length(at);
+		length = *at >= ' ' && *at <= '~' ? 1 : utf8_length(at);
 		shown = length > 0 ? length : sizeof(character) - 1;
 		if (length > 0)
 			memcpy(character, at, length);
 		else
-			snprintf(character, sizeof(character), "\\x%02x", *at);
+			snprintf(character, sizeof(character), "\\x%02x",
+			    (unsigned char)*at);
 		length = length > 0 ? length : 1;
 		needed += shown;
 		whole = whole && used + shown < room;
