@@ -18,13 +18,17 @@ enum {
 	SPAWNER_PAGE = 5, /* memfd: the pid page; closed once mapped */
 };
 
+/* Clients that may be lingering at a time: connections without a process. */
+#define PLAN_LINGERING_MAX 4096
+
 /* Rows of the pid page: one for each client slot (30,000 clients, the most that
- * limits.max_clients may say, and one that is being refused), above them one
+ * limits.max_clients may say, one that is being refused, and those that
+ * linger), above them one
  * for each spawner's canary, and one for a diagnosis: a canary that the filter
  * killed cannot say why, so the same plan is tried once more with
  * PLAN_SANDBOX_DIAGNOSE and a filter that traps.  Who is refused a call stores
  * its number, plus 1, in that row and exits; these children do have the page. */
-#define PLAN_CLIENT_SLOTS 30001
+#define PLAN_CLIENT_SLOTS (30001 + PLAN_LINGERING_MAX)
 #define PLAN_CANARY_SLOTS 8
 #define PLAN_REFUSED_SLOT (PLAN_CLIENT_SLOTS + PLAN_CANARY_SLOTS)
 #define PLAN_SLOTS (PLAN_REFUSED_SLOT + 1)

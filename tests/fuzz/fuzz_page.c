@@ -105,6 +105,8 @@ begin(void)
 	service.handed_at = CLOCK_NEVER;
 	memset(&service.refusals, 0, sizeof(service.refusals));
 	service.is_open = true;
+	service.lingering_max = CLIENTS / 4;
+	service.counters.lingering = row->lingering = 0;
 	service.ending = 0;
 	memset(&service.reap, 0, sizeof(service.reap));
 	generation.spawners = &spawned;
@@ -165,7 +167,7 @@ check(void)
 	    phases[CLIENT_UNWATCHED]);
 	MUST(clients->n_heap ==
 	    phases[CLIENT_WATCHED] + phases[CLIENT_UNWATCHED] +
-		phases[CLIENT_CLOSING]);
+		phases[CLIENT_CLOSING] + phases[CLIENT_LINGERING]);
 }
 
 /* No spawner that is there no more is taken for one. */

@@ -127,7 +127,7 @@ class Status(ControlCase):
         wait_for(lambda: self.status()["live"] == 0, PATIENCE)
         row, = self.status()["listeners"]
         logged = daemon.counters()["main"]
-        flat = {"accepted": row["accepted"], "live": row["live"]}
+        flat = {name: row[name] for name in ("accepted", "live", "lingering")}
         for kind in "refused", "ended":
             for name, number in row[kind].items():
                 flat[f"{kind}_{name}"] = number
@@ -139,9 +139,9 @@ class Status(ControlCase):
         wait_for(lambda: self.status()["live"] == 0, PATIENCE)
         lines = self.good("status").splitlines()
         for line in ("sandbox     required", "generation  1",
-                     "clients     0 of 512", "reloads     0 ok, 0 failed",
+                     "clients     0 of 512, 0 lingering", "reloads     0 ok, 0 failed",
                      "log lines   0 dropped", "listener main",
-                     f"  address   {HOST}:{self.port}", "  live      0 of 512",
+                     f"  address   {HOST}:{self.port}", "  clients   0 of 512, 0 lingering",
                      "  accepted  1", "  refused   " + ", ".join(
                          f"{reason} 0" for reason in REFUSALS)):
             self.assertIn(line, lines)

@@ -630,6 +630,20 @@ class Injected(FaultCase):
         "read:error=EINTR:when=1+2",
     )
 
+    def test_b16_turns_longer_than_any_pause(self):
+        """A pause that ends while the turn that began it still runs is not
+        slept through: the call takes longer than the pause after it."""
+        daemon = self.start()
+        for served, fault in enumerate((
+                "accept4:error=EMFILE", "accept4:error=ENOBUFS",
+                "sendmsg:error=ENOBUFS", "sendmsg:error=EMFILE"), 1):
+            with self.subTest(fault), Strace(
+                    daemon.pid, "trace=" + fault.split(":")[0],
+                    f"inject={fault}:delay_exit=60000:when=1"):
+                self.assert_served([self.connect(self.port)],
+                                   time.monotonic())
+        self.assert_at_rest(daemon, served)
+
     def test_serving(self):
         """Every client is served, whatever call failed for it."""
         daemon = self.start()

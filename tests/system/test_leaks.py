@@ -169,7 +169,7 @@ class Leaks(Case):
         self.assert_as_before(daemon, state, memory)
         row = daemon.counters()["main"]
         self.assertEqual(row["accepted"], WARM_UP + 4000)
-        for outcome in "greeted", "client_gone", "reset":
+        for outcome in "greeted", "probed":
             self.assertGreater(row[f"ended_{outcome}"], 0, row)
         self.assertEqual(self.client_lines(daemon), WARM_UP + 4000)
 

@@ -144,7 +144,8 @@ static const struct {
 	[CLIENT_YOUNG] = { .list = true },
 	[CLIENT_WATCHED] = { .deadline = true },
 	[CLIENT_UNWATCHED] = { .list = true, .deadline = true },
-	[CLIENT_CLOSING] = { .deadline = true },
+	[CLIENT_CLOSING] = { .list = true, .deadline = true },
+	[CLIENT_LINGERING] = { .list = true, .deadline = true },
 };
 
 static void

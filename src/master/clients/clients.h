@@ -22,7 +22,9 @@ enum client_phase {
 	CLIENT_YOUNG, /* it has a child, asked after by wait4(pid) in turn */
 	CLIENT_WATCHED, /* its child is old, and watched by pidfd */
 	CLIENT_UNWATCHED, /* old too: there is no descriptor for that */
-	CLIENT_CLOSING, /* its child has ended; close.h */
+	CLIENT_CLOSING, /* its child has ended, and it has yet to take something;
+			 * close.h */
+	CLIENT_LINGERING, /* it has everything, and has yet to close */
 	CLIENT_PHASES
 };
 
@@ -50,6 +52,7 @@ struct client {
 	uint8_t log; /* enum conf_log_clients */
 	uint32_t session; /* of the running plan, until a spawner has it */
 	uint32_t source; /* of struct admit; ADMIT_NO_SOURCE: not counted */
+	uint64_t who; /* its source, admit_source() */
 	/* From its session in the plan, when a spawner has it: */
 	uint32_t greeting_length; /* bytes it should get */
 	uint32_t send_ms, linger_ms;
@@ -101,6 +104,14 @@ void clients_free(struct clients *clients);
 /* A new slot, in CLIENT_FREE until it is moved: a fresh id, no child.
  * CLIENT_NONE when all are used. */
 uint32_t clients_add(struct clients *clients);
+
+/* True when the client is a connection only, in CLIENT_CLOSING or
+ * CLIENT_LINGERING: it holds no place of limits.max_clients. */
+static inline bool
+client_lingers(const struct client *client)
+{
+	return client->phase >= CLIENT_CLOSING;
+}
 
 /* Gives the slot back, whatever its phase. */
 void clients_remove(struct clients *clients, uint32_t slot);

@@ -13,6 +13,7 @@
 
 #include "master/system/clock.h"
 #include "master/config/conf.h"
+#include "master/clients/drain.h"
 #include "master/clients/fields.h"
 #include "master/clients/gate.h"
 #include "master/clients/service.h"
@@ -26,6 +27,29 @@ bytes_of(const struct client *client, const struct tcp_info *info)
 	    info->tcpi_bytes_acked;
 }
 
+/* True when the client has never sent a byte; its end of stream counts one in
+ * TCP_INFO. */
+static bool
+is_silent(const struct client *client, const struct tcp_info *info)
+{
+	uint64_t said = client->closing.bytes;
+
+	drain(client->fd, &said);
+	return said == 0 && info->tcpi_bytes_received <= 1;
+}
+
+/* A client that went without a word, and acknowledged nothing, is a port
+ * check. */
+static enum outcome
+refine(const struct client *client, enum outcome outcome, uint64_t bytes,
+    const struct tcp_info *info)
+{
+	if ((outcome == OUTCOME_CLIENT_GONE || outcome == OUTCOME_RESET) &&
+	    bytes == 0 && is_silent(client, info))
+		return OUTCOME_PROBED;
+	return outcome;
+}
+
 static void
 client_log(const struct service *service, const struct client *client,
     enum outcome outcome, uint64_t bytes, int64_t duration)
@@ -34,7 +58,8 @@ client_log(const struct service *service, const struct client *client,
 	bool bug = outcome == OUTCOME_VIOLATION || outcome == OUTCOME_CRASHED;
 
 	if (client->log == CONF_CLIENTS_NONE ||
-	    (client->log == CONF_CLIENTS_ERRORS && outcome == OUTCOME_GREETED))
+	    (client->log == CONF_CLIENTS_ERRORS &&
+		outcome_is_ordinary(outcome)))
 		return;
 	log_event(bug ? LOG_ERR : LOG_INFO, "client",
 	    CLIENT_FIELDS(service, client, &fields),
@@ -66,10 +91,13 @@ finish(struct service *service, uint32_t slot, enum outcome outcome,
 	struct client *client = &service->clients.slots[slot];
 	uint64_t bytes = bytes_of(client, info);
 
+	outcome = refine(client, outcome, bytes, info);
 	connection_close(client->fd, info, outcome);
 	service->counters.sent_bytes += bytes;
 	service->counters.cpu_us += (uint64_t)client->cpu_us;
 	gate_release(service, client);
+	if (client_lingers(client))
+		counters_unlinger(&service->counters, client->row);
 	counters_end(&service->counters, client->row, outcome);
 	client_log(service, client, outcome, bytes, now - client->accepted);
 	clients_remove(&service->clients, slot);

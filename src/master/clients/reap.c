@@ -117,7 +117,7 @@ reap_child(struct service *service, uint32_t slot, int64_t now)
 
 	if (phase == CLIENT_WATCHED)
 		try_reap(service, slot, now);
-	else if (phase == CLIENT_CLOSING)
+	else if (phase >= CLIENT_CLOSING)
 		close_look(service, slot, now);
 }
 
@@ -129,7 +129,7 @@ static bool
 is_to_spare(const struct service *service, int fd)
 {
 	int64_t wanted = service->setup->conf->limits.max_clients -
-	    service->counters.live + BUDGET_OTHER_FILES;
+	    service_places(service) + BUDGET_OTHER_FILES;
 	struct rlimit limit;
 
 	return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
@@ -223,7 +223,7 @@ overdue(struct service *service, uint32_t slot, int64_t now)
 	struct client *client = &service->clients.slots[slot];
 	bool first = client->ending == ENDING_NOT;
 
-	if (client->phase == CLIENT_CLOSING) {
+	if (client_lingers(client)) {
 		close_look(service, slot, now);
 		return;
 	}
@@ -265,7 +265,7 @@ reap_signal_all(struct service *service, int signal, int64_t now)
 	uint32_t slot;
 
 	for (slot = 0; slot < service->clients.used; slot++)
-		if (service->clients.slots[slot].phase == CLIENT_CLOSING)
+		if (client_lingers(&service->clients.slots[slot]))
 			close_cut(service, slot, now);
 		else if (service->clients.slots[slot].pid > 0)
 			reap_signal(service, slot, signal);

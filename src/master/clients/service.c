@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "master/clients/evict.h"
 #include "master/clients/gate.h"
 #include "master/config/conf.h"
 #include "master/generations/generation.h"
@@ -67,6 +68,7 @@ service_configure(struct service *service, int64_t now)
 		listeners->list[i].row = (uint32_t)counters_find(
 		    &service->counters, listeners->list[i].name);
 	gate_configure(service, now);
+	evict_configure(service);
 	watch_start(&service->watch);
 }
 
@@ -102,6 +104,7 @@ service_log_counters(const struct service *service)
 
 	counters_log(counters);
 	log_event(LOG_INFO, "counters", LOG_NUMBER("live", counters->live),
+	    LOG_NUMBER("lingering", counters->lingering),
 	    LOG_NUMBER("sent_bytes", counters->sent_bytes),
 	    LOG_NUMBER("child_cpu_us", counters->cpu_us),
 	    LOG_NUMBER("accept_failures", counters->accept_failures),

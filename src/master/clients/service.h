@@ -12,10 +12,10 @@
 #include "master/clients/full.h"
 #include "master/clients/linger.h"
 #include "master/clients/reap.h"
+#include "master/clients/refuse.h"
 #include "master/generations/setup.h"
 #include "master/listeners/watch.h"
 #include "master/system/backoff.h"
-#include "master/system/log.h"
 
 struct generation;
 
@@ -37,8 +37,17 @@ struct service {
 	int64_t handed_at; /* clock_now() of the next look at clients that
 			    * spawners have; CLOCK_NEVER: they have none */
 	struct full full; /* has it been said that max_clients is reached? */
-	struct log_limit refusals;
+	struct refuse_log refusals;
+	uint32_t lingering_max; /* clients that may linger at a time, evict.h */
 };
+
+/* Places of limits.max_clients that are taken: each by a client that has, or
+ * waits for, a process. */
+static inline uint32_t
+service_places(const struct service *service)
+{
+	return service->counters.live - service->counters.lingering;
+}
 
 /*
  * Makes an empty service, closed, of setup and generation, which are the

@@ -93,7 +93,8 @@ static void
 assert_places(const struct clients *clients, const uint32_t *phases)
 {
 	static const bool list[CLIENT_PHASES] = { [CLIENT_WAITING] = true,
-		[CLIENT_YOUNG] = true, [CLIENT_UNWATCHED] = true };
+		[CLIENT_YOUNG] = true, [CLIENT_UNWATCHED] = true,
+		[CLIENT_CLOSING] = true, [CLIENT_LINGERING] = true };
 	uint32_t phase;
 
 	for (phase = 0; phase < CLIENT_PHASES; phase++)
@@ -101,7 +102,7 @@ assert_places(const struct clients *clients, const uint32_t *phases)
 		    list[phase] ? phases[phase] : 0);
 	assert_int_equal(clients->n_heap,
 	    phases[CLIENT_WATCHED] + phases[CLIENT_UNWATCHED] +
-		phases[CLIENT_CLOSING]);
+		phases[CLIENT_CLOSING] + phases[CLIENT_LINGERING]);
 }
 
 static void
