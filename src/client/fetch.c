@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/deadline.h"
+#include "shared/deadline.h"
 #include "shared/addr.h"
 
 #define CHUNK 16384 /* bytes a recv(2): four pages are quick enough */

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/deadline.h"
+#include "shared/deadline.h"
 #include "client/fetch.h"
 #include "client/resolve.h"
 #include "client/status.h"

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/deadline.h"
+#include "shared/deadline.h"
 
 /* What the looking-up child writes to its pipe. */
 struct reply {

@@ -1,6 +1,6 @@
 /* Moments on the monotonic clock, by which a wait has to end. */
-#ifndef CLIENT_DEADLINE_H
-#define CLIENT_DEADLINE_H
+#ifndef SHARED_DEADLINE_H
+#define SHARED_DEADLINE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* Waits that end at a moment on the monotonic clock. */
 #include "config.h"
 
-#include "client/deadline.h"
+#include "shared/deadline.h"
 
 #include <errno.h>
 #include <poll.h>
