@@ -3,12 +3,19 @@
 
 #include "shared/deadline.h"
 
+#include <sys/time.h>
+
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <time.h>
 
 #define NS_PER_MS 1000000
 #define NS_PER_S 1000000000
+#define NS_PER_US 1000
+#define GRACE_MS 100
+#define TICK_US 100000 /* a signal that comes before the call starts is lost \
+			*/
 
 static int64_t
 clock_now(void)
@@ -29,6 +36,14 @@ int64_t
 deadline_left(int64_t deadline)
 {
 	return deadline - clock_now();
+}
+
+int64_t
+deadline_grace(int64_t deadline)
+{
+	int64_t soon = deadline_after(GRACE_MS);
+
+	return soon > deadline ? soon : deadline;
 }
 
 int64_t
@@ -58,4 +73,29 @@ deadline_wait(int64_t deadline, int fd, short events)
 	if (n == 0)
 		errno = ETIMEDOUT;
 	return -1;
+}
+
+static void
+interrupt(int signal)
+{
+	(void)signal;
+}
+
+void
+deadline_interrupt(int64_t deadline)
+{
+	const struct sigaction action = { .sa_handler = interrupt };
+	struct itimerval timer = { .it_interval.tv_usec = TICK_US };
+	int64_t left = deadline_left(deadline);
+	sigset_t set;
+
+	if (left < NS_PER_US)
+		left = NS_PER_US; /* 0 would stop the timer */
+	timer.it_value.tv_sec = (time_t)(left / NS_PER_S);
+	timer.it_value.tv_usec = (suseconds_t)(left % NS_PER_S / NS_PER_US);
+	sigaction(SIGALRM, &action, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
 }

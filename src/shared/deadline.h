@@ -11,6 +11,10 @@ int64_t deadline_after(int64_t ms);
 /* Nanoseconds from now to deadline; 0 or less: it has passed. */
 int64_t deadline_left(int64_t deadline);
 
+/* deadline, but a tenth of a second from now at least: for the last words of a
+ * program whose time is up. */
+int64_t deadline_grace(int64_t deadline);
+
 /* The moment when the first of parts equal parts of what is left is over. */
 int64_t deadline_share(int64_t deadline, size_t parts);
 
@@ -22,5 +26,13 @@ int64_t deadline_share(int64_t deadline, size_t parts);
  * (poll counts milliseconds in an int).
  */
 int deadline_wait(int64_t deadline, int fd, short events);
+
+/*
+ * From deadline on, interrupts system calls that wait (EINTR) ten times a
+ * second, so that a write(2) to a terminal that nobody reads ends, too: poll(2)
+ * calls one writable that has room for a single byte.  Takes SIGALRM and
+ * ITIMER_REAL for that.  A second call sets another moment.
+ */
+void deadline_interrupt(int64_t deadline);
 
 #endif
