@@ -240,7 +240,8 @@ class Unread(ToolCase):
             with self.subTest(command[0]):
                 master, slave = self.terminal()
                 termios.tcflow(slave, termios.TCOOFF)
-                process = self.start(command, stdout=slave)
+                process = self.start([*command, "-w", str(PATIENCE)],
+                                     stdout=slave)
                 self.assertRaises(subprocess.TimeoutExpired, process.wait, 0.2)
                 termios.tcflow(slave, termios.TCOON)
                 data = b""
