@@ -1,4 +1,4 @@
-/* Fetch one greeting. */
+/* Fetching one greeting. */
 #include "config.h"
 
 #include "client/fetch.h"
@@ -16,7 +16,7 @@
 
 #define CHUNK 16384 /* bytes a recv(2): four pages are quick enough */
 
-/* recv(2) until the deadline, which holds also when data never ceases. */
+/* recv(2) until the deadline, even when the data never ends. */
 static ssize_t
 read_some(int fd, char *data, size_t size, int64_t deadline)
 {

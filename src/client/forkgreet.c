@@ -1,4 +1,4 @@
-/* The client: print the greeting of a server as it comes. */
+/* forkgreet: prints the greeting of a server as it arrives. */
 #include "config.h"
 
 #include <sys/un.h>
@@ -38,7 +38,7 @@ static const char help[] =
 struct options {
 	struct target target;
 	int64_t wait_ms;
-	const char *print; /* print this text and nothing else, unless NULL */
+	const char *print; /* if not NULL, print this text and nothing else */
 };
 
 static int
@@ -62,7 +62,7 @@ set_family(struct target *target, int family)
 	return 0;
 }
 
-/* operand is "unix:" and path, which points into it. */
+/* operand is "unix:PATH"; path points into it. */
 static int
 set_path(struct target *target, const char *operand, const char *path)
 {

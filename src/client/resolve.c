@@ -1,4 +1,4 @@
-/* Find the addresses of a target within a deadline. */
+/* Finding the addresses of a target before a deadline. */
 #include "config.h"
 
 #include "client/resolve.h"
@@ -21,7 +21,7 @@
 
 #define REAP_MS 1000 /* for a child that has been killed */
 
-/* What the looking-up child writes to its pipe. */
+/* What the child that looks up the name writes to its pipe. */
 struct reply {
 	int result; /* of getaddrinfo() */
 	int error; /* errno, when result is EAI_SYSTEM */
@@ -43,9 +43,9 @@ take_addresses(const struct addrinfo *ai, struct peers *peers)
 }
 
 /*
- * Not with AI_ADDRCONFIG: it does not count loopback addresses, so ::1 would
- * be "not found" on a machine that has no other IPv6 address.  An address
- * that cannot be reached fails at once, which is cheap.
+ * Without AI_ADDRCONFIG, which ignores loopback addresses: ::1 would be "not
+ * found" on a machine without another IPv6 address.  An address that cannot be
+ * reached fails at once, which is cheap.
  */
 static void
 look_up(const struct target *target, int flags, struct reply *reply)
@@ -235,7 +235,7 @@ resolve_target(
 
 	if (target->path != NULL)
 		return resolve_path(target->path, peers);
-	/* What is numeric needs neither a child nor a name server. */
+	/* A numeric address needs neither a child nor a name server. */
 	look_up(target, AI_NUMERICHOST, &reply);
 	if (reply.result == EAI_NONAME && !target->numeric &&
 	    look_up_name(target, deadline, &reply) == -1)

@@ -1,4 +1,4 @@
-/* One question to the daemon, and its answer. */
+/* Sending one request to the daemon and reading its answer. */
 #include "config.h"
 
 #include "ctl/ask.h"
@@ -147,7 +147,7 @@ send_all(const struct talk *talk, const char *bytes)
 	return 0;
 }
 
-/* Reads up to size bytes; fewer only when the stream ends before. */
+/* Reads size bytes; fewer only when the stream ends first. */
 static ssize_t
 read_some(const struct talk *talk, char *bytes, size_t size)
 {
@@ -169,7 +169,7 @@ read_some(const struct talk *talk, char *bytes, size_t size)
 	return (ssize_t)have;
 }
 
-/* "STATUS OUT ERR\n", byte by byte: what follows is not ours. */
+/* "STATUS OUT ERR\n", byte by byte: what follows belongs to the answer. */
 static ssize_t
 read_header(const struct talk *talk, char line[CONTROL_HEADER_MAX])
 {

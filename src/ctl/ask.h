@@ -1,4 +1,4 @@
-/* One question to the daemon, and its answer. */
+/* Sending one request to the daemon and reading its answer. */
 #ifndef CTL_ASK_H
 #define CTL_ASK_H
 

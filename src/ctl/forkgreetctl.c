@@ -40,7 +40,7 @@ struct options {
 	const char *path;
 	int64_t wait_ms;
 	bool json;
-	const char *print; /* print this text and nothing else, unless NULL */
+	const char *print; /* if not NULL, print this text and nothing else */
 };
 
 static int

@@ -1,4 +1,4 @@
-/* Waits that end at a moment on the monotonic clock. */
+/* Waiting until a moment on the monotonic clock. */
 #include "config.h"
 
 #include "shared/deadline.h"
@@ -65,7 +65,7 @@ deadline_wait(int64_t deadline, int fd, short events)
 		left = deadline_left(deadline);
 		if (left < 0)
 			left = 0;
-		/* Rounded up: a wait must not end before its time. */
+		/* Rounded up: a wait must not end early. */
 		n = poll(&pfd, 1, (int)((left + NS_PER_MS - 1) / NS_PER_MS));
 	} while (n == -1 && errno == EINTR);
 	if (n > 0)

@@ -8,7 +8,7 @@
 /* The moment ms milliseconds from now: nanoseconds of CLOCK_MONOTONIC. */
 int64_t deadline_after(int64_t ms);
 
-/* Nanoseconds from now to deadline; 0 or less: it has passed. */
+/* Nanoseconds from now to deadline; 0 or less when it has passed. */
 int64_t deadline_left(int64_t deadline);
 
 /* deadline, but a tenth of a second from now at least: for the last words of a
@@ -19,11 +19,11 @@ int64_t deadline_grace(int64_t deadline);
 int64_t deadline_share(int64_t deadline, size_t parts);
 
 /*
- * Waits until poll(2) reports one of events, an error or a hang-up on fd; a
- * negative fd waits for the deadline alone.  Signals do not end the wait, and
- * what is ready is seen even past the deadline.  Returns 0, or -1 with errno
- * ETIMEDOUT at the deadline, or poll's.  The deadline is at most 24 days away
- * (poll counts milliseconds in an int).
+ * Waits until poll(2) reports one of events, an error or a hang-up on fd; with
+ * a negative fd only for the deadline.  Signals do not end the wait, and a
+ * descriptor that is ready is reported even past the deadline.  Returns 0, or
+ * -1 with errno ETIMEDOUT at the deadline, or poll's errno.  The deadline is at
+ * most 24 days away (poll counts milliseconds in an int).
  */
 int deadline_wait(int64_t deadline, int fd, short events);
 
