@@ -1,4 +1,4 @@
-/* Connect, and tell the other side's failures from ours. */
+/* Connecting, and telling the other side's failures from ours. */
 #include "config.h"
 
 #include "client/connect.h"
@@ -13,13 +13,13 @@
 #include "shared/deadline.h"
 #include "shared/output.h"
 
-#define RETRY_MS 20 /* between two tries at a full UNIX socket */
+#define RETRY_MS 20 /* between two attempts at a full UNIX socket */
 
 /*
- * What an errno means that the network or the other side caused.  "Unreachable"
- * is as good as refused to whoever asks "can I get a greeting there?": somebody
- * said no, and at once.  What is not here is trouble of this system:
- * STATUS_SYSTEM.
+ * What an errno means that the network or the other side caused.  To someone
+ * who asks "can I get a greeting there?" unreachable is the same as refused:
+ * the answer is no, and it comes at once.  An error that is not in its table is
+ * a failure of this system: STATUS_SYSTEM.
  */
 struct meaning {
 	int error;
@@ -45,9 +45,9 @@ static const struct meaning connect_meanings[] = {
 	{ ECONNRESET, STATUS_RESET }, /* during the handshake */
 	{ ECONNABORTED, STATUS_RESET }, /* during the handshake */
 	{ ENOENT, STATUS_NOT_FOUND }, /* no such socket file */
-	{ ENOTDIR, STATUS_NOT_FOUND }, /* nor such a path */
-	{ ELOOP, STATUS_NOT_FOUND }, /* nor such a path */
-	{ ENAMETOOLONG, STATUS_NOT_FOUND }, /* nor such a path */
+	{ ENOTDIR, STATUS_NOT_FOUND }, /* no such path */
+	{ ELOOP, STATUS_NOT_FOUND }, /* no such path */
+	{ ENAMETOOLONG, STATUS_NOT_FOUND }, /* no such path */
 	{ EADDRNOTAVAIL, STATUS_NOT_FOUND }, /* ::1 without IPv6 */
 	{ EINVAL, STATUS_NOT_FOUND }, /* fe80:: without %interface */
 };
@@ -93,7 +93,7 @@ connect_why(int error)
 	return error == ETIMEDOUT ? "timed out" : strerror(error);
 }
 
-/* Says what peer is, for messages. */
+/* Describes peer for messages. */
 static void
 label_format(char label[CONNECT_LABEL_MAX], const struct target *target,
     const struct peer *peer)
@@ -146,7 +146,7 @@ connect_status(int error, const struct peer *peer)
 	return MEANING(error, connect_meanings);
 }
 
-/* Waits for a connection that is under way. */
+/* Waits for a connection in progress. */
 static void
 connect_finish(
     struct attempt *attempt, const struct peer *peer, int64_t deadline)
@@ -169,10 +169,10 @@ connect_finish(
 	}
 }
 
-/* True when connect(2) is to be called again: a UNIX socket with a full backlog
- * does not connect later, and poll(2) cannot tell when there is room. */
+/* True if connect(2) should be called again: a UNIX socket with a full backlog
+ * does not connect later, and poll(2) does not report when there is room. */
 static bool
-is_to_be_tried_again(const struct peer *peer, int error, int64_t deadline)
+should_retry(const struct peer *peer, int error, int64_t deadline)
 {
 	if (peer->address.ss_family != AF_UNIX || error != EAGAIN ||
 	    deadline_left(deadline) <= 0)
@@ -193,7 +193,7 @@ connect_until(
 			    peer->length) == -1
 		    ? errno
 		    : 0;
-	} while (is_to_be_tried_again(peer, error, deadline));
+	} while (should_retry(peer, error, deadline));
 	if (error == EAGAIN && peer->address.ss_family == AF_UNIX)
 		error = ETIMEDOUT;
 	attempt->error = error;
@@ -233,7 +233,7 @@ connect_any(
 	for (size_t i = 0; i < peers->count; i++) {
 		attempt = connect_peer(&peers->peer[i],
 		    deadline_share(deadline, peers->count - i));
-		/* The first, but trouble of this system tells more. */
+		/* The first; but a failure of this system says more. */
 		if (attempt.fd != -1 || i == 0 ||
 		    (attempt.status == STATUS_SYSTEM &&
 			told.status != STATUS_SYSTEM)) {

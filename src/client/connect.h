@@ -1,4 +1,4 @@
-/* A connection to the first of some addresses that takes us. */
+/* Connecting to the first of several addresses that accepts. */
 #ifndef CLIENT_CONNECT_H
 #define CLIENT_CONNECT_H
 
@@ -13,12 +13,12 @@
 #define CONNECT_LABEL_MAX (NI_MAXHOST + ADDR_PORT_TEXT_MAX + 4)
 
 /*
- * Connects to the first of peers that lets us.  Each gets an equal share of the
+ * Connects to the first of peers that accepts.  Each gets an equal share of the
  * time that is left, so that a silent one leaves time for the next.
  * Returns STATUS_OK, stores the nonblocking socket, which the caller closes,
  * and in label what it is connected to; or prints one line and returns another
- * status, both those of the first peer, but of the first trouble of this system
- * if there was any.
+ * status: those of the first peer, or, if this system failed on one of them, of
+ * that failure.
  */
 enum status connect_first(const struct target *target,
     const struct peers *peers, int64_t deadline, int *fd,

@@ -13,7 +13,8 @@
  * sent.  Each peer gets an equal share of the time left, so that a silent one
  * leaves time for the next.  On success standard output is closed, to catch the
  * errors that only close(2) reports.  Returns STATUS_OK, or prints one line and
- * returns another status; when no peer accepts, both are those of the first.
+ * returns another status; when no peer accepts, both are as connect_first() has
+ * them.
  */
 enum status fetch_greeting(
     const struct target *target, const struct peers *peers, int64_t deadline);

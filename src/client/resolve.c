@@ -76,7 +76,7 @@ is_shortage(int error)
 	    error == ENOBUFS;
 }
 
-/* 0, or the errno of whatever a look-up needs and cannot have now. */
+/* Tries what a look-up needs; returns 0, or the errno of a shortage. */
 static int
 shortage_find(void)
 {
@@ -97,8 +97,8 @@ shortage_find(void)
 	return is_shortage(error) ? error : 0;
 }
 
-/* To getaddrinfo() a file that it has no descriptor or memory for is a file
- * that does not have the name. */
+/* getaddrinfo() reports a name as unknown if it has no descriptor or memory to
+ * read the files that may know it. */
 static void
 look_for_shortage(struct reply *reply)
 {

@@ -1,4 +1,4 @@
-/* Show a greeting, on a terminal without what terminals obey. */
+/* Showing a greeting without the bytes that a terminal would obey. */
 #include "config.h"
 
 #include "client/show.h"

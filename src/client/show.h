@@ -1,4 +1,4 @@
-/* What came from a server, on its way to standard output. */
+/* Writing what a server sent to standard output. */
 #ifndef CLIENT_SHOW_H
 #define CLIENT_SHOW_H
 
@@ -8,14 +8,14 @@
 
 #define SHOW_HELD_MAX 3 /* bytes: a UTF-8 character less its last */
 
-/* What is written on a terminal may wait for its next byte. */
+/* On a terminal, bytes wait until their character is complete. */
 struct show {
 	bool escaped; /* standard output is a terminal */
 	size_t held; /* bytes of tail that are not written yet */
 	char tail[SHOW_HELD_MAX];
 };
 
-/* Looks whether standard output is a terminal. */
+/* Finds out whether standard output is a terminal. */
 void show_begin(struct show *show);
 
 /*

@@ -26,15 +26,15 @@ struct talk {
 	struct answer *answer;
 };
 
-/* What a failed connect(2) means; all else is trouble of this system. */
+/* What a failed connect(2) means.  Any other error is this system's. */
 static const struct {
 	int error;
 	enum control_status status;
 } meanings[] = {
 	{ ENOENT, CONTROL_NOBODY }, /* no such socket */
-	{ ENOTDIR, CONTROL_NOBODY }, /* nor such a path */
-	{ ELOOP, CONTROL_NOBODY }, /* nor such a path */
-	{ ENAMETOOLONG, CONTROL_NOBODY }, /* nor such a path */
+	{ ENOTDIR, CONTROL_NOBODY }, /* no such path */
+	{ ELOOP, CONTROL_NOBODY }, /* no such path */
+	{ ENAMETOOLONG, CONTROL_NOBODY }, /* no such path */
 	{ ECONNREFUSED, CONTROL_NOBODY }, /* no socket, or nobody listens */
 	{ ECONNRESET, CONTROL_NOBODY }, /* it has just ended */
 	{ EPROTOTYPE, CONTROL_NOBODY }, /* a datagram socket */
@@ -155,7 +155,7 @@ read_some(const struct talk *talk, char *bytes, size_t size)
 	ssize_t n;
 
 	while (have < size) {
-		/* Also for one who always has one more byte. */
+		/* Even if there is always one more byte. */
 		if (check_time(talk) == -1)
 			return -1;
 		n = recv(talk->fd, bytes + have, size - have, 0);

@@ -7,8 +7,9 @@
 
 #include "shared/control.h"
 
-#define ASK_WHY_MAX 256 /* room for a step, a path of 107 bytes and an error \
-			 */
+#define ASK_WHY_MAX                                              \
+	256 /* room for a step, a path of 107 bytes and an error \
+	     */
 
 struct answer {
 	enum control_status status;

@@ -1,4 +1,4 @@
-/* Print JSON that is valid whatever it is made of. */
+/* Printing JSON that stays valid whatever it is made from. */
 #include "config.h"
 
 #include "ctl/show.h"

@@ -1,4 +1,4 @@
-/* What forkgreetctl prints of texts that came from somebody else. */
+/* Printing JSON that somebody else made, or made from their text. */
 #ifndef CTL_SHOW_H
 #define CTL_SHOW_H
 

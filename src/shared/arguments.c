@@ -1,4 +1,4 @@
-/* Take the tools' command lines apart. */
+/* Parsing what the tools' command lines have in common. */
 #include "config.h"
 
 #include "shared/arguments.h"

@@ -14,8 +14,9 @@
 #define NS_PER_S 1000000000
 #define NS_PER_US 1000
 #define GRACE_MS 100
-#define TICK_US 100000 /* a signal that comes before the call starts is lost \
-			*/
+#define TICK_US                                                      \
+	100000 /* a signal that comes before the call starts is lost \
+		*/
 
 static int64_t
 clock_now(void)

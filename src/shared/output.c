@@ -1,4 +1,4 @@
-/* Write what a tool has to say, within a deadline. */
+/* Writing the output of a tool before a deadline. */
 #include "config.h"
 
 #include "shared/output.h"

@@ -30,15 +30,14 @@ int output_text(int fd, const char *text, size_t length, const char *keep,
     int64_t deadline);
 
 /*
- * Writes one line to standard error: "PROGRAM: " and the text, escaped and, at
- * OUTPUT_ERROR_MAX bytes, cut off.  What cannot be written is lost: a tool
- * still has its exit status.
+ * Writes one line to standard error: "PROGRAM: " and the text, escaped, and cut
+ * off at OUTPUT_ERROR_MAX bytes.  If it cannot be written it is lost; the exit
+ * status still says what happened.
  */
 void output_error(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 
-/* Room for a path of PATH_MAX, each byte escaped, is not needed: paths of
- * sockets have 107 bytes and host names 1024. */
+/* The longest have a host name of NI_MAXHOST (1025) bytes and an address. */
 #define OUTPUT_ERROR_MAX 2048
 
 #endif
