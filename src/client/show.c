@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shared/deadline.h"
 #include "shared/escape.h"
 #include "shared/output.h"
 
@@ -107,5 +106,5 @@ show_bytes(
 int
 show_end(struct show *show, int64_t deadline)
 {
-	return show_some(show, "", 0, true, deadline_grace(deadline));
+	return show_some(show, "", 0, true, deadline);
 }

@@ -26,10 +26,7 @@ void show_begin(struct show *show);
 int show_bytes(
     struct show *show, const char *bytes, size_t length, int64_t deadline);
 
-/*
- * Writes what was held back: no more comes.  Takes a tenth of a second at most
- * when the deadline has passed.  Returns as show_bytes().
- */
+/* Writes what was held back: no more comes.  Returns as show_bytes(). */
 int show_end(struct show *show, int64_t deadline);
 
 #endif

@@ -141,8 +141,7 @@ print_failure(const struct options *options, enum control_status status,
     const char *why, int64_t deadline)
 {
 	output_error("%s", why);
-	if (options->json &&
-	    show_json_failed(why, strlen(why), deadline_grace(deadline)) == -1)
+	if (options->json && show_json_failed(why, strlen(why), deadline) == -1)
 		return output_failed("output");
 	return status;
 }

@@ -13,7 +13,6 @@
 #define NS_PER_MS 1000000
 #define NS_PER_S 1000000000
 #define NS_PER_US 1000
-#define GRACE_MS 100
 #define TICK_US                                                      \
 	100000 /* a signal that comes before the call starts is lost \
 		*/
@@ -37,14 +36,6 @@ int64_t
 deadline_left(int64_t deadline)
 {
 	return deadline - clock_now();
-}
-
-int64_t
-deadline_grace(int64_t deadline)
-{
-	int64_t soon = deadline_after(GRACE_MS);
-
-	return soon > deadline ? soon : deadline;
 }
 
 int64_t

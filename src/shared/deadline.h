@@ -11,10 +11,6 @@ int64_t deadline_after(int64_t ms);
 /* Nanoseconds from now to deadline; 0 or less when it has passed. */
 int64_t deadline_left(int64_t deadline);
 
-/* deadline, but a tenth of a second from now at least: for the last words of a
- * program whose time is up. */
-int64_t deadline_grace(int64_t deadline);
-
 /* The moment when the first of parts equal parts of what is left is over. */
 int64_t deadline_share(int64_t deadline, size_t parts);
 

@@ -55,10 +55,6 @@ output_write(int fd, const char *bytes, size_t length, int64_t deadline)
 	ssize_t n;
 
 	while (length > 0) {
-		if (deadline_left(deadline) <= 0) {
-			errno = ETIMEDOUT;
-			return -1;
-		}
 		n = write(fd, bytes, length);
 		if (n >= 0) {
 			bytes += n;
@@ -69,6 +65,10 @@ output_write(int fd, const char *bytes, size_t length, int64_t deadline)
 				return -1;
 			again = true;
 		} else if (errno != EINTR) {
+			return -1;
+		}
+		if (length > 0 && deadline_left(deadline) <= 0) {
+			errno = ETIMEDOUT;
 			return -1;
 		}
 	}

@@ -16,9 +16,11 @@
 int output_prepare(void);
 
 /*
- * Writes length bytes to fd, whether it blocks or not.  Returns 0, or -1 with
- * errno ETIMEDOUT or write(2)'s, when a part may have been written.  Whoever
- * calls it has called deadline_interrupt() with the same deadline.
+ * Writes length bytes to fd, whether it blocks or not.  What can be written
+ * without waiting is written even past the deadline: the last words of a tool
+ * whose time is up.  Returns 0, or -1 with errno ETIMEDOUT or write(2)'s, and
+ * then a part may have been written.  The caller has called
+ * deadline_interrupt() with the same deadline, which ends a wait in write(2).
  */
 int output_write(int fd, const char *bytes, size_t length, int64_t deadline);
 
