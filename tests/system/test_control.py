@@ -189,7 +189,7 @@ class Status(ControlCase):
         self.assertEqual(status["removed"]["ended"]["greeted"], 1)
         self.assertIn("listeners that are no more\n", self.good("status"))
 
-    def test_while_stopping(self):
+    def test_b14_while_stopping(self):
         daemon = self.start(self.listener("hold = true;"),
                             "timeouts = { shutdown = 60; };")
         client = self.connect(self.port)
@@ -198,6 +198,11 @@ class Status(ControlCase):
         daemon.wait_line("stop")
         self.assertTrue(self.status()["stopping"])
         self.assertIn("is stopping", self.bad(1, "reload"))
+        result = self.ctl("-j", "reload")
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(json.loads(result.stdout), {
+            "result": "failed", "warnings": [],
+            "errors": ["reload: the daemon is stopping"]})
         client.close()
         self.assertEqual(daemon.wait(PATIENCE), 0)
 
@@ -902,17 +907,18 @@ class Impostor(unittest.TestCase):
 
     def test_nonsense(self):
         for reply in (b"\n", b"0\n", b"0 1\n", b"0 0 0 0\n", b"-1 0 0\n",
-                      b"256 0 0\n", b"0 4194305 0\n", b"x 0 0\n", b"0  0 0\n",
+                      b"256 0 0\n", b"2 0 0\n", b"0 4194305 0\n",
+                      b"0 4194304 1\n", b"0 1 4194304\n", b"x 0 0\n", b"0  0 0\n",
                       b"0 0 0x\n", b"HTTP/1.1 400 Bad Request\r\n\r\n",
                       b"1" * 100):
             with self.subTest(reply):
                 status, out, err = self.ask(reply)
                 self.assertEqual((status, out), (69, ""))
-                self.assertIn("not forkgreetd's answer", err)
+                self.assertIn("not forkgreetd", err)
 
     def test_cut_off(self):
         for reply, text in ((b"", "without an answer"),
-                            (b"0 5 0\nhi", "in the middle"),
+                            (b"0 5 0\nhi", "before the end"),
                             (b"0 5", "without an answer")):
             with self.subTest(reply):
                 status, out, err = self.ask(reply)

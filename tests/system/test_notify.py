@@ -414,6 +414,15 @@ class Garbage(StartCase):
         self.check("\x1b[2J\n", "NOTIFY_SOCKET: not a socket address: "
                    r"\x1b[2J\x0a")
 
+    def test_b15_c1_controls(self):
+        """Those of 0x80 to 0x9f, and the same as UTF-8; other text stays."""
+        self.check(os.fsdecode(b"\x9b2J"), "NOTIFY_SOCKET: not a socket "
+                   r"address: \x9b2J")
+        self.check("\x9b2J\x85", "NOTIFY_SOCKET: not a socket address: "
+                   r"\xc2\x9b2J\xc2\x85")
+        self.check("gr\xfc\xdfe \u20ac", "NOTIFY_SOCKET: not a socket "
+                   "address: gr\xfc\xdfe \u20ac")
+
     def test_nobody_there(self):
         self.check("/nonexistent/notify", "notify: No such file or directory")
         self.check("@forkgreet-nobody", "notify: Connection refused")

@@ -7,6 +7,7 @@
 #include "master/config/address.h"
 #include "master/config/network.h"
 #include "master/config/schema.h"
+#include "shared/escape.h"
 
 /* Bytes of a string in a line: so many; or from so many on, up to a newline. A
  * byte then takes at most 4.4 in the file, and CONF_TEXTS_MAX fit. */
@@ -21,28 +22,6 @@ struct dump {
 	const char *group; /* the open one: points to a key's name, or NULL */
 	size_t group_length;
 };
-
-/* The length of the UTF-8 character at text, 0 when it is none or a control
- * (RFC 3629; U+0080 to U+009F are controls too). */
-static size_t
-utf8_length(const unsigned char *text, size_t left)
-{
-	size_t i, n = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
-	uint32_t point = text[0] & (0xffu >> (n + 1));
-
-	if (text[0] < 0xc2 || text[0] > 0xf4 || left < n)
-		return 0;
-	for (i = 1; i < n; i++) {
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-		point = point << 6 | (text[i] & 0x3f);
-	}
-	if (point < 0xa0 || (n == 3 && point < 0x800) ||
-	    (n == 4 && (point < 0x10000 || point > 0x10ffff)) ||
-	    (point >= 0xd800 && point <= 0xdfff))
-		return 0;
-	return n;
-}
 
 static void
 put_escaped(FILE *out, unsigned char c)
@@ -80,8 +59,8 @@ put_string(const struct dump *dump, struct conf_text place)
 
 	fputc('"', dump->out);
 	while (at < end) {
-		n = utf8_length(at, (size_t)(end - at));
-		if (n > 0)
+		n = escape_shown((const char *)at, (size_t)(end - at));
+		if (n > 1)
 			fwrite(at, 1, n, dump->out);
 		else
 			put_escaped(dump->out, *at);

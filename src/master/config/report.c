@@ -7,67 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Returns the length of the UTF-8 sequence at "at", or 0: none, or one that a
- * terminal obeys (U+0080 to U+009F) or does not show (U+00A0), overlong, or a
- * surrogate.  RFC 3629, section 4. */
-static size_t
-utf8_length(const unsigned char *at)
-{
-	static const struct {
-		unsigned char first, last, low, high;
-		size_t length;
-	} sequences[] = {
-		{ 0xc2, 0xc2, 0xa1, 0xbf, 2 },
-		{ 0xc3, 0xdf, 0x80, 0xbf, 2 },
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-		{ 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 },
-		{ 0xee, 0xef, 0x80, 0xbf, 3 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xf1, 0xf3, 0x80, 0xbf, 4 },
-		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
-	};
-	size_t i, k;
-
-	for (i = 0; i < sizeof(sequences) / sizeof(sequences[0]); i++) {
-		if (at[0] < sequences[i].first || at[0] > sequences[i].last)
-			continue;
-		if (at[1] < sequences[i].low || at[1] > sequences[i].high)
-			return 0;
-		for (k = 2; k < sequences[i].length; k++)
-			if (at[k] < 0x80 || at[k] > 0xbf)
-				return 0;
-		return sequences[i].length;
-	}
-	return 0;
-}
-
-/* Copies text to line, whole characters only. */
-static void
-escape(char line[REPORT_LINE_MAX], const char *text)
-{
-	const unsigned char *at = (const unsigned char *)text;
-	size_t used = 0, length;
-	char hex[sizeof("\\xNN")];
-
-	for (; *at != '\0'; at += length) {
-		length = *at >= 0x20 && *at < 0x7f ? 1 : utf8_length(at);
-		if (length > 0) {
-			if (used + length >= REPORT_LINE_MAX)
-				break;
-			memcpy(line + used, at, length);
-			used += length;
-			continue;
-		}
-		length = 1;
-		if (used + sizeof(hex) > REPORT_LINE_MAX)
-			break;
-		snprintf(hex, sizeof(hex), "\\x%02x", *at);
-		memcpy(line + used, hex, sizeof(hex) - 1);
-		used += sizeof(hex) - 1;
-	}
-	line[used] = '\0';
-}
+#include "shared/escape.h"
 
 /* Returns where the next line goes, or NULL.  An error may take the place of
  * the newest warning, and stays behind what was there before it. */
@@ -103,7 +43,7 @@ add(struct report *report, bool warning, const char *format, va_list list)
 	if (vsnprintf(text, sizeof(text), format, list) < 0)
 		text[0] = '\0';
 	line->warning = warning;
-	escape(line->text, text);
+	escape_text(line->text, sizeof(line->text), text, strlen(text), "");
 }
 
 void

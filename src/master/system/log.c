@@ -17,6 +17,7 @@
 
 #include "master/system/clock.h"
 #include "master/config/report.h"
+#include "shared/escape.h"
 
 #define SYSLOG_SOCKET "/dev/log" /* _PATH_LOG of every libc on Linux */
 #define RECONNECT_INTERVAL (250 * CLOCK_MS)
@@ -171,26 +172,6 @@ put(int priority, const char *text)
 	return put_target(priority, text);
 }
 
-/* Copies text to line, control bytes as \xNN. */
-static void
-escape(char *line, size_t size, const char *text)
-{
-	static const char hex[] = "0123456789abcdef";
-	size_t n = 0;
-
-	for (; *text != '\0' && n + 5 < size; text++) {
-		if ((unsigned char)*text >= ' ' && *text != 0x7f) {
-			line[n++] = *text;
-			continue;
-		}
-		line[n++] = '\\';
-		line[n++] = 'x';
-		line[n++] = hex[(unsigned char)*text >> 4];
-		line[n++] = hex[(unsigned char)*text & 15];
-	}
-	line[n] = '\0';
-}
-
 static void
 say_dropped(void)
 {
@@ -212,7 +193,7 @@ vlog(int priority, const char *format, va_list args)
 	char raw[LOG_LINE_MAX], line[LOG_LINE_MAX];
 
 	vsnprintf(raw, sizeof(raw), format, args);
-	escape(line, sizeof(line), raw);
+	escape_text(line, sizeof(line), raw, strlen(raw), "");
 	if (state.dropped != state.dropped_said)
 		say_dropped();
 	if (!put(priority, line))

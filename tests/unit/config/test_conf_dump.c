@@ -87,12 +87,13 @@ static const struct {
 	{ "a\\\"b\\\\c", "\"a\\\"b\\\\c\"" },
 	{ "\\x09\\x0a\\x0d\\x0c\\x01\\x7f", "\"\\t\\n\\r\\x0c\\x01\\x7f\"" },
 	/* UTF-8 stays: two, three, four bytes, the ends of their ranges. */
-	{ "\xc2\xa0\xdf\xbf", "\"\xc2\xa0\xdf\xbf\"" },
+	{ "\xc2\xa1\xdf\xbf", "\"\xc2\xa1\xdf\xbf\"" },
 	{ "\xe0\xa0\x80\xef\xbf\xbf", "\"\xe0\xa0\x80\xef\xbf\xbf\"" },
 	{ "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf",
 	    "\"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\"" },
-	/* All else is escaped: halves, controls, overlong forms, surrogates,
-	 * what is behind the last. */
+	/* All else is escaped: halves, controls, a space that is none, overlong
+	 * forms, surrogates, what is behind the last. */
+	{ "\xc2\xa0", "\"\\xc2\\xa0\"" },
 	{ "\xc3", "\"\\xc3\"" },
 	{ "\xc3x", "\"\\xc3x\"" },
 	{ "\xe2\x82", "\"\\xe2\\x82\"" },
