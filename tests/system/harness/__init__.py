@@ -19,7 +19,8 @@ from .clients import (Load, close_with_reset, connect, free_port, greet,
                       is_held, read_all, read_to_end)
 from .daemon import Background, Daemon, instances, parse_line
 from .kernel import (KernelSocket, children, cpu_seconds, descriptors, exists,
-                     kernel_sockets, limit, limits, proc_status)
+                     group_members, kernel_sockets, limit, limits,
+                     proc_status)
 from .process import (BUILDDIR, CLIENT, CTL, DAEMON, HOST, IS_ROOT, PATIENCE,
                       PROGRAMS, SPAWNER_NAME, UNDER, USER, adopt_orphans,
                       become_user, die_with_parent, run, together, wait_for)

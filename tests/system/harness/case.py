@@ -25,7 +25,14 @@ def _unlimited(top):
 
 
 class Case(unittest.TestCase):
-    """A test with daemons, folders and sockets that go away with it."""
+    """A test with daemons, folders and sockets that go away with it: as root,
+    or in a subclass that sets as_user as an ordinary user."""
+
+    as_user = False
+
+    def setUp(self):
+        if self.as_user and not IS_ROOT:
+            self.skipTest("all tests run as an ordinary user")
 
     def folder(self):
         """A new folder that everybody may enter."""
@@ -94,10 +101,7 @@ class Case(unittest.TestCase):
 
 
 class StartCase(Case):
-    """A test of how the daemon starts: as root, or in a subclass that sets
-    as_user as an ordinary user."""
-
-    as_user = False
+    """A test of how the daemon starts."""
 
     def start(self, listeners=None, top="", **more):
         """A daemon that serves."""

@@ -101,6 +101,14 @@ def pgid(pid):
         return None
 
 
+def group_members(group, pids=None):
+    """Pids of the living processes in that process group: of these, or of
+    all."""
+    if pids is None:
+        pids = map(int, filter(str.isdigit, os.listdir("/proc")))
+    return [pid for pid in pids if pgid(pid) == group and exists(pid)]
+
+
 def command_line(pid):
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
