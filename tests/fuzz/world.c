@@ -24,8 +24,6 @@ pid_t __wrap_wait4(
     pid_t pid, int *status, int flags, struct rusage *usage);
 pid_t __wrap_waitpid(pid_t pid, int *status, int flags);
 int __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int flags);
-ssize_t __real_write(int fd, const void *bytes, size_t length);
-ssize_t __wrap_write(int fd, const void *bytes, size_t length);
 
 void
 world_reset(void)
@@ -147,19 +145,4 @@ __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int flags)
 	}
 	errno = (pid_t)id <= 0 ? EINVAL : ECHILD;
 	return -1;
-}
-
-/* The log: a line has no bytes that a terminal would obey. */
-ssize_t
-__wrap_write(int fd, const void *bytes, size_t length)
-{
-	const unsigned char *text = bytes;
-	size_t i;
-
-	if (fd != STDERR_FILENO)
-		return __real_write(fd, bytes, length);
-	for (i = 0; i + 1 < length; i++)
-		MUST(text[i] >= ' ' && text[i] != 0x7f);
-	MUST(text[i] == '\n');
-	return (ssize_t)length;
 }

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 
-from harness import (HOST, Case, IS_ROOT, PATIENCE, close_with_reset, connect,
+from harness import (Case, HOST, PATIENCE, close_with_reset, connect,
                      free_port, is_held, limit, needs_program, needs_root,
                      read_all, run, wait_for)
 
@@ -42,12 +42,6 @@ def limits(text):
 
 class Admission(Case):
     """A daemon, and clients of many addresses."""
-
-    as_user = False
-
-    def setUp(self):
-        if self.as_user and not IS_ROOT:
-            self.skipTest("all tests run as an ordinary user")
 
     def serve(self, top="", more=HOLD):
         """A daemon with one listener."""

@@ -13,7 +13,7 @@ import signal
 import socket
 import time
 
-from harness import (Case, HOST, IS_ROOT, PATIENCE, close_with_reset, connect,
+from harness import (Case, HOST, PATIENCE, close_with_reset, connect,
                      cpu_seconds, exists, free_port, greet, identity, is_held,
                      kernel_sockets, not_under_valgrind, proc_status, read_all,
                      read_to_end, together, wait_for)
@@ -74,12 +74,6 @@ def flood(sock, seconds=15.0, piece=bytes(1 << 16)):
 
 class ClientCase(Case):
     """A daemon with several listeners, and clients of it."""
-
-    as_user = False
-
-    def setUp(self):
-        if self.as_user and not IS_ROOT:
-            self.skipTest("all tests run as an ordinary user")
 
     def file(self, content):
         """The path of a file that the daemon may read."""

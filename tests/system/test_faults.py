@@ -7,10 +7,9 @@ import signal
 import time
 import unittest
 
-from harness import (Case, IS_ROOT, Load, PATIENCE, Strace, children,
-                     close_with_reset, cpu_seconds, descriptors, exists,
-                     free_port, greet,
-                     is_held, limit, needs_program, proc_status, read_all,
+from harness import (Case, Load, PATIENCE, Strace, children, close_with_reset,
+                     cpu_seconds, descriptors, exists, free_port, greet,
+                     group_members, is_held, limit, needs_program, read_all,
                      strace_works, wait_for)
 
 GREETING = b"hi client\n"
@@ -19,26 +18,11 @@ OUT_OF_RESOURCES = b"out of resources, try again later\n"
 ABOUT_A_SECOND = 3.0
 
 
-def group_members(group):
-    """Pids of the living processes in that process group."""
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            if os.getpgid(int(name)) == group and exists(int(name)):
-                found.append(int(name))
-        except ProcessLookupError:
-            pass
-    return found
-
-
 class FaultCase(Case):
     """Two listeners: one greets and ends, one greets and holds."""
 
-    as_user = False
-
     def setUp(self):
-        if self.as_user and not IS_ROOT:
-            self.skipTest("all tests run as an ordinary user")
+        super().setUp()
         self.held_port = free_port()
 
     def start(self, top="", more="", **keywords):
@@ -110,6 +94,22 @@ class FaultCase(Case):
         """The counters of "main" when no client is left in it."""
         row = daemon.counters()["main"]
         return row if row["live"] == 0 else None
+
+    def spawner_dies_under(self, name, few, many):
+        """It does while a limit of the master's is few, and is replaced when
+        that is many."""
+        daemon = self.start()
+        held = self.hold(3)
+        pid = self.spawner(daemon)
+        limit(daemon.pid, name, few)
+        os.kill(pid, signal.SIGKILL)
+        waiting = [self.connect(self.port) for _ in range(30)]
+        daemon.wait_line("spawner", suppressed="0")
+        self.assert_quiet(daemon, lines=0)
+        limit(daemon.pid, name, many)
+        self.assert_served(waiting, time.monotonic())
+        self.assert_held(held)
+        self.assert_at_rest(daemon, len(waiting))
 
 
 class Spawner(FaultCase):
@@ -345,18 +345,7 @@ class Descriptors(FaultCase):
 
     def test_spawner_dies(self):
         """It is replaced when that becomes possible."""
-        daemon = self.start()
-        held = self.hold(3)
-        pid = self.spawner(daemon)
-        limit(daemon.pid, "nofile", 3)
-        os.kill(pid, signal.SIGKILL)
-        waiting = [self.connect(self.port) for _ in range(30)]
-        daemon.wait_line("spawner", suppressed="0")
-        self.assert_quiet(daemon, lines=0)
-        limit(daemon.pid, "nofile", 1000)
-        self.assert_served(waiting, time.monotonic())
-        self.assert_held(held)
-        self.assert_at_rest(daemon, len(waiting))
+        self.spawner_dies_under("nofile", 3, 1000)
 
 
 class DescriptorsAsUser(Descriptors):
@@ -412,18 +401,7 @@ class Processes(FaultCase):
 
     def test_spawner_dies(self):
         """It is replaced when that becomes possible."""
-        daemon = self.start()
-        held = self.hold(3)
-        pid = self.spawner(daemon)
-        limit(daemon.pid, "nproc", 0)
-        os.kill(pid, signal.SIGKILL)
-        waiting = [self.connect(self.port) for _ in range(30)]
-        daemon.wait_line("spawner", suppressed="0")
-        self.assert_quiet(daemon, lines=0)
-        limit(daemon.pid, "nproc", 10000)
-        self.assert_served(waiting, time.monotonic())
-        self.assert_held(held)
-        self.assert_at_rest(daemon, len(waiting))
+        self.spawner_dies_under("nproc", 0, 10000)
 
 
 class ProcessesAsUser(Processes):

@@ -5,9 +5,8 @@ import signal
 import socket
 import time
 
-from harness import (Case, HOST, IS_ROOT, children, close_with_reset,
-                     descriptors, free_port, is_held, proc_status, read_to_end,
-                     wait_for)
+from harness import (Case, HOST, children, close_with_reset, descriptors,
+                     free_port, is_held, proc_status, read_to_end, wait_for)
 
 GREETING = b"hi client\n"
 CLIENTS = 20000
@@ -80,11 +79,8 @@ badly.turn = 0
 class Leaks(Case):
     """What must not grow."""
 
-    as_user = False
-
     def setUp(self):
-        if self.as_user and not IS_ROOT:
-            self.skipTest("all tests run as an ordinary user")
+        super().setUp()
         self.held_port = free_port()
         self.refusing_port = free_port()
 

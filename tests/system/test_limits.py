@@ -5,8 +5,8 @@ import signal
 import socket
 import time
 
-from harness import (Case, IS_ROOT, PATIENCE, connect, cpu_seconds, free_port,
-                     greet, is_held, proc_status, read_all, wait_for)
+from harness import (Case, PATIENCE, connect, cpu_seconds, free_port, greet,
+                     is_held, proc_status, read_all, wait_for)
 
 GREETING = b"hi client\n"
 BUSY = b"busy, try again later\n"
@@ -21,12 +21,6 @@ def limits(most, when_full=None):
 
 class LimitCase(Case):
     """A daemon that holds clients: a test decides how many there are."""
-
-    as_user = False
-
-    def setUp(self):
-        if self.as_user and not IS_ROOT:
-            self.skipTest("all tests run as an ordinary user")
 
     def serve(self, top="", **listeners):
         """Starts a daemon with a listener of each name and settings, and

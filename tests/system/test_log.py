@@ -73,6 +73,14 @@ class StderrCase(Case):
             self.assertEqual(greet(self.port), GREETING)
         self.assertLess(time.monotonic() - begin, QUICKLY)
 
+    def wait_flows(self, server):
+        """Greets until a client's line arrives there."""
+        def flows():
+            greet(self.port)
+            return any(text.startswith("client ")
+                       for text in server.texts())
+        wait_for(flows, 2, "lines")
+
 
 def drain(reader):
     """The lines that are in the pipe."""
@@ -373,12 +381,7 @@ class Syslog(StderrCase):
         self.assert_quick(100)
         wait_for(lambda: not daemon.clients(), what="rest")
         server = self.serve()
-
-        def flows():
-            greet(self.port)
-            return any(text.startswith("client ")
-                       for text in server.texts())
-        wait_for(flows, 2, "lines")
+        self.wait_flows(server)
         first = server.texts()[0]
         self.assertRegex(first, r"^log dropped=\d+$")
         self.assertGreaterEqual(int(first.split("=")[1]), 100)
@@ -389,12 +392,7 @@ class Syslog(StderrCase):
         self.assert_quick(50)
         self.assertEqual(daemon.log(), [])
         server = self.serve()
-
-        def flows():
-            greet(self.port)
-            return any(text.startswith("client ")
-                       for text in server.texts())
-        wait_for(flows, 2, "lines")
+        self.wait_flows(server)
         self.assertRegex(server.texts()[0], r"^log dropped=\d+$")
         self.assertEqual(daemon.stop(), 0)
 

@@ -7,7 +7,6 @@ import signal
 import socket
 import stat
 import subprocess
-import unittest
 
 from harness import (DAEMON, HOST, IS_ROOT, PATIENCE, StartCase, USER,
                      adopt_orphans, become_user, free_port,

@@ -10,7 +10,7 @@ import socket
 import time
 
 from harness import (Case, HOST, IS_ROOT, Load, children, descriptors, exists,
-                     free_port, greet, identity, is_held, limit,
+                     free_port, greet, group_members, is_held, limit,
                      needs_program, needs_root, not_under_valgrind, read_all,
                      wait_for)
 
@@ -40,26 +40,11 @@ def mappings(pid, name):
         return sum(name in line for line in file)
 
 
-def members(pids, group):
-    """Those of the processes that are in the group."""
-    found = []
-    for pid in pids:
-        try:
-            if os.getpgid(pid) == group:
-                found.append(pid)
-        except ProcessLookupError:
-            pass
-    return found
-
-
 class ReloadCase(Case):
     """What the tests of reloads share."""
 
-    as_user = False
-
     def setUp(self):
-        if self.as_user and not IS_ROOT:
-            self.skipTest("all tests run as an ordinary user")
+        super().setUp()
         self.other_port = free_port()
 
     def with_greeting(self, greeting, more="", top=""):
@@ -391,7 +376,8 @@ class Slow(ReloadCase):
         with Load(self.port, (OLD, NEW), threads=2) as load:
             load.wait_more(10)
             daemon.signal(signal.SIGHUP)
-            parser = wait_for(lambda: members(children(daemon.pid), group),
+            parser = wait_for(lambda: group_members(
+                group, children(daemon.pid)),
                               what="parser")[0]
             os.kill(parser, signal.SIGSTOP)
             time.sleep(1)

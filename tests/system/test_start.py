@@ -15,7 +15,6 @@ import socket
 import subprocess
 import tempfile
 import termios
-import unittest
 
 from harness import (BUILDDIR, Background, Daemon, HOST, IS_ROOT, PATIENCE,
                      StartCase, USER, connect, descriptors, free_port, greet,

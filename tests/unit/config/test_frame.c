@@ -13,15 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "unit/confs.h"
+#include "unit/seeded.h"
 #include "master/config/frame.h"
 
 #define RANDOM_ROUNDS 20000
-
-static uint64_t seed;
 
 /* What frame_write() writes, to be freed. */
 static char *
@@ -219,15 +217,6 @@ test_too_many(void **state)
 	free(bytes);
 }
 
-static uint64_t
-random_number(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
-
 static void
 test_random(void **state)
 {
@@ -245,10 +234,10 @@ test_random(void **state)
 	assert_non_null(copy);
 	for (i = 0; i < RANDOM_ROUNDS; i++) {
 		memcpy(copy, bytes, length);
-		for (k = random_number() % 4 + 1; k > 0; k--) {
-			at = random_number() %
-			    (random_number() % 2 == 0 ? 40 : header + 1000);
-			copy[at] = (char)random_number();
+		for (k = seeded_number() % 4 + 1; k > 0; k--) {
+			at = seeded_number() %
+			    (seeded_number() % 2 == 0 ? 40 : header + 1000);
+			copy[at] = (char)seeded_number();
 		}
 		is_read(copy, length, &after);
 	}
@@ -269,12 +258,8 @@ main(void)
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_random),
 	};
-	const char *given = getenv("SEED");
 
-	seed = given != NULL ? strtoull(given, NULL, 10)
-			     : (uint64_t)time(NULL) * 2654435761u;
-	seed += seed == 0;
-	fprintf(stderr, "# SEED=%llu\n", (unsigned long long)seed);
+	seeded_begin();
 	return cmocka_run_group_tests_name(
 	    "frame", tests, confs_setup, confs_teardown);
 }

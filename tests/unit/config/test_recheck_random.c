@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "unit/confs.h"
+#include "unit/seeded.h"
 #include "master/config/recheck.h"
 
 #define RANDOM_ROUNDS 100000
@@ -21,8 +21,6 @@
 
 static struct conf *good;
 static size_t good_bytes;
-static uint64_t seed;
-
 static int
 setup(void **state)
 {
@@ -87,15 +85,6 @@ is_refused(const struct conf *conf, size_t bytes)
 	return refused;
 }
 
-static uint64_t
-random_number(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
-
 /* Bytes that count: unused listeners and addresses are not looked at. */
 static bool
 is_used(size_t at)
@@ -144,13 +133,13 @@ test_random(void **state)
 
 	(void)state;
 	for (i = 0; i < RANDOM_ROUNDS; i++) {
-		n = 1 + random_number() % EDITS_MAX;
+		n = 1 + seeded_number() % EDITS_MAX;
 		for (k = 0; k < n; k++) {
 			do
-				at = random_number() % (good_bytes - 3) & ~3u;
+				at = seeded_number() % (good_bytes - 3) & ~3u;
 			while (!is_used(at));
-			word = (uint32_t)random_number();
-			if (random_number() % 2 == 0)
+			word = (uint32_t)seeded_number();
+			if (seeded_number() % 2 == 0)
 				word = words[word % 8];
 			memcpy((char *)conf + at, &word, sizeof(word));
 		}
@@ -169,12 +158,8 @@ main(void)
 		cmocka_unit_test(test_each_byte),
 		cmocka_unit_test(test_random),
 	};
-	const char *given = getenv("SEED");
 
-	seed = given != NULL ? strtoull(given, NULL, 10)
-			     : (uint64_t)time(NULL) * 2654435761u;
-	seed += seed == 0;
-	fprintf(stderr, "# SEED=%llu\n", (unsigned long long)seed);
+	seeded_begin();
 	return cmocka_run_group_tests_name(
 	    "recheck_random", tests, setup, teardown);
 }
