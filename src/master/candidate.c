@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "master/config/conf.h"
+#include "master/clients/serve.h"
+#include "master/log_target.h"
 #include "master/server.h"
 
 struct candidate *
@@ -31,7 +33,7 @@ candidate_prepare(struct candidate *candidate,
 int
 candidate_try(struct candidate *candidate, struct server *server, int64_t now)
 {
-	if (service_prepare(&server->service, candidate->setup.conf) == -1) {
+	if (serve_prepare(&server->service, candidate->setup.conf) == -1) {
 		report_error(&candidate->report, "%s: counters: %s",
 		    server->path, strerror(errno));
 		return -1;
@@ -57,8 +59,8 @@ candidate_commit(struct candidate *candidate, struct server *server,
 	generation_commit(&server->generation, now);
 	server->running = candidate->setup;
 	candidate->setup = last;
-	service_configure(&server->service, now);
-	server_log_configure(server);
+	serve_configure(&server->service, now);
+	log_target_set(server->running.conf, server->foreground);
 	*added = listeners_difference(
 	    &server->running.listeners, &last.listeners);
 	*removed = listeners_difference(

@@ -20,6 +20,8 @@
 #include "master/system/pidfile.h"
 #include "master/system/privileges.h"
 #include "master/server.h"
+#include "master/loop.h"
+#include "master/log_target.h"
 
 _Noreturn static void
 configuration_refused(const struct report *report)
@@ -207,10 +209,10 @@ main(int argc, char **argv)
 	daemonize_leave();
 	if (!options.foreground)
 		daemonize_start();
-	server_block_signals();
+	loop_block_signals();
 	pidfile_make(candidate->setup.conf, options.foreground);
 	candidate_make(candidate, greetings, &server);
-	server_log_open(candidate->setup.conf, options.foreground);
+	log_target_set(candidate->setup.conf, options.foreground);
 	server.control_socket = control_file_make(
 	    conf_text(candidate->setup.conf, candidate->setup.conf->control_socket),
 	    identity);
@@ -218,6 +220,6 @@ main(int argc, char **argv)
 	privileges_drop(identity);
 	if (candidate->setup.conf->sandbox == CONF_SANDBOX_REQUIRED)
 		denylist_enter();
-	server_run(&server, candidate);
+	loop_run(&server, candidate);
 	return EXIT_SUCCESS;
 }

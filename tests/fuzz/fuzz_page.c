@@ -21,6 +21,8 @@
 #include "master/clients/accept.h"
 #include "master/clients/hand_over.h"
 #include "master/clients/service.h"
+#include "master/clients/reap.h"
+#include "master/clients/serve.h"
 #include "master/generations/generation.h"
 #include "master/generations/spawners.h"
 #include "master/generations/trial.h"
@@ -380,7 +382,7 @@ stop(struct input *input)
 {
 	(void)input;
 	service.is_open = false;
-	service_end(&service, service.ending == 0 ? SIGTERM : SIGKILL,
+	serve_end(&service, service.ending == 0 ? SIGTERM : SIGKILL,
 	    clock_now());
 }
 

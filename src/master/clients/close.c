@@ -15,10 +15,9 @@
 
 #include "master/system/clock.h"
 #include "master/clients/drain.h"
-#include "master/clients/evict.h"
 #include "master/system/events.h"
 #include "master/clients/finish.h"
-#include "master/clients/gate.h"
+#include "master/clients/place.h"
 #include "master/clients/service.h"
 
 /* A client may say this much that nobody reads before we stop reading it:
@@ -182,14 +181,12 @@ judge(struct client *client, const struct view *view, int64_t now,
 
 /* Until the deadline, or until the client says something. */
 static void
-wait_for(struct service *service, uint32_t slot, uint64_t unsent, int64_t next,
-    int64_t now)
+wait_for(struct service *service, uint32_t slot, uint64_t unsent, int64_t next)
 {
 	struct client *client = &service->clients.slots[slot];
 
 	if (!client_lingers(client)) {
-		evict_for_one(service, now);
-		gate_release(service, client);
+		place_release(service, client);
 		counters_linger(&service->counters, client->row);
 	}
 	client->deadline = clock_earlier(next, client->expires);
@@ -219,7 +216,7 @@ close_look(struct service *service, uint32_t slot, int64_t now)
 		end(service, slot, OUTCOME_GREETED, &view, now);
 		return;
 	}
-	wait_for(service, slot, view.unsent, next, now);
+	wait_for(service, slot, view.unsent, next);
 }
 
 void

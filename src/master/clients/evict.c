@@ -107,11 +107,11 @@ find_done(const struct service *service)
 }
 
 void
-evict_for_one(struct service *service, int64_t now)
+evict_surplus(struct service *service, int64_t now)
 {
 	uint32_t slot;
 
-	if (service->counters.lingering < service->lingering_max)
+	if (service->counters.lingering <= service->lingering_max)
 		return;
 	slot = find_done(service);
 	if (slot != CLIENT_NONE)

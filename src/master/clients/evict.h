@@ -15,10 +15,10 @@ struct service;
 void evict_configure(struct service *service);
 
 /*
- * Makes room for one more client that lingers.  When there is none, the one goes
- * that has had everything for longest; if all have yet to take something, some
- * of the oldest of the source that has most.
+ * To be called when one more client lingers.  When that is one too many, the one
+ * goes that has had everything for longest; if all have yet to take something,
+ * some of the oldest of the source that has most.
  */
-void evict_for_one(struct service *service, int64_t now);
+void evict_surplus(struct service *service, int64_t now);
 
 #endif

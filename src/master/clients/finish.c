@@ -15,7 +15,7 @@
 #include "master/config/conf.h"
 #include "master/clients/drain.h"
 #include "master/clients/fields.h"
-#include "master/clients/gate.h"
+#include "master/clients/place.h"
 #include "master/clients/service.h"
 
 /* What the client acknowledged; the end of stream counts one in TCP_INFO. */
@@ -95,7 +95,7 @@ finish(struct service *service, uint32_t slot, enum outcome outcome,
 	connection_close(client->fd, info, outcome);
 	service->counters.sent_bytes += bytes;
 	service->counters.cpu_us += (uint64_t)client->cpu_us;
-	gate_release(service, client);
+	place_release(service, client);
 	if (client_lingers(client))
 		counters_unlinger(&service->counters, client->row);
 	counters_end(&service->counters, client->row, outcome);

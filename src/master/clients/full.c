@@ -66,6 +66,12 @@ has_room(const struct service *service)
 	return true;
 }
 
+int64_t
+full_wakeup(const struct service *service)
+{
+	return service->full.said ? service->full.over_at : CLOCK_NEVER;
+}
+
 void
 full_step(struct service *service, int64_t now)
 {

@@ -83,14 +83,3 @@ gate_pass(struct service *service, uint32_t slot, const struct conf_limits *full
 	refuse(service, slot, verdict.reason, now);
 	return false;
 }
-
-void
-gate_release(struct service *service, struct client *client)
-{
-	int group = service->counters.rows[client->row].session;
-
-	if (group != -1)
-		admit_release(
-		    &service->admit, (uint32_t)group, client->source);
-	client->source = ADMIT_NO_SOURCE;
-}

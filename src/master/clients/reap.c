@@ -21,6 +21,7 @@
 #include "master/system/child.h"
 #include "master/system/clock.h"
 #include "master/clients/close.h"
+#include "master/clients/evict.h"
 #include "master/system/events.h"
 #include "master/generations/generation.h"
 #include "master/clients/finish.h"
@@ -76,6 +77,7 @@ ended(struct service *service, uint32_t slot, int status, int64_t now)
 		generation_crashed(service->generation, client->generation);
 	if (outcome == OUTCOME_GREETED) {
 		close_begin(service, slot, now);
+		evict_surplus(service, now);
 		return;
 	}
 	getsockopt(client->fd, IPPROTO_TCP, TCP_INFO, &info, &length);

@@ -10,7 +10,7 @@
 #include "master/system/clock.h"
 #include "master/config/conf.h"
 #include "master/clients/fields.h"
-#include "master/clients/gate.h"
+#include "master/clients/place.h"
 #include "master/clients/service.h"
 
 #define LINE_INTERVAL CLOCK_SECOND
@@ -93,7 +93,7 @@ refuse(struct service *service, uint32_t slot, enum refusal why, int64_t now)
 {
 	struct client *client = &service->clients.slots[slot];
 
-	gate_release(service, client);
+	place_release(service, client);
 	counters_refuse(&service->counters, client->row, why);
 	tell(service, client, why);
 	linger_add(&service->linger, client->fd, now);

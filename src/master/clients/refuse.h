@@ -7,22 +7,8 @@
 
 #include "master/clients/counters.h"
 
+struct refuse_log;
 struct service;
-
-/* A line for each refused client would be a flood of lines; one a second would
- * hide all offenders but one.  So each source has a line a second, and there are
- * so many a second in all: */
-#define REFUSE_LINES 20
-
-/* Start with all zero. */
-struct refuse_log {
-	struct {
-		int64_t until; /* clock_now(): no other of this source before */
-		uint64_t who; /* admit_source() */
-	} line[REFUSE_LINES]; /* the last ones, a ring */
-	uint32_t oldest;
-	uint64_t suppressed; /* refused clients since the last line */
-};
 
 /* True when there may be a line about a client of that source now. */
 bool refuse_log_pass(struct refuse_log *log, uint64_t who, int64_t now);

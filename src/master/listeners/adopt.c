@@ -9,7 +9,7 @@
 #include "master/listeners/activation.h"
 #include "master/config/address.h"
 #include "master/config/conf.h"
-#include "master/listeners/listeners.h"
+#include "master/listeners/listener.h"
 #include "master/config/report.h"
 
 #define SHOWN_MAX 4 /* listeners in a message, 150 bytes each at most */

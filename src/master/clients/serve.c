@@ -1,13 +1,15 @@
 /* Begins, configures and ends the service. */
 #include "config.h"
 
-#include "master/clients/service.h"
+#include "master/clients/serve.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "master/clients/evict.h"
 #include "master/clients/gate.h"
+#include "master/clients/reap.h"
+#include "master/clients/service.h"
 #include "master/config/conf.h"
 #include "master/generations/generation.h"
 #include "master/listeners/activation.h"
@@ -16,7 +18,7 @@
 #include "master/system/log_event.h"
 
 const char *
-service_init(struct service *service, int epoll, struct setup *setup,
+serve_init(struct service *service, int epoll, struct setup *setup,
     struct generation *generation)
 {
 	memset(service, 0, sizeof(*service));
@@ -46,7 +48,7 @@ names_of(const struct conf *conf, const char *names[CONF_LISTENERS_MAX])
 }
 
 int
-service_prepare(struct service *service, const struct conf *conf)
+serve_prepare(struct service *service, const struct conf *conf)
 {
 	const char *names[CONF_LISTENERS_MAX];
 
@@ -55,7 +57,7 @@ service_prepare(struct service *service, const struct conf *conf)
 }
 
 void
-service_configure(struct service *service, int64_t now)
+serve_configure(struct service *service, int64_t now)
 {
 	const char *names[CONF_LISTENERS_MAX];
 	struct listeners *listeners = &service->setup->listeners;
@@ -73,7 +75,7 @@ service_configure(struct service *service, int64_t now)
 }
 
 void
-service_close(struct service *service)
+serve_close(struct service *service)
 {
 	struct listeners *listeners = &service->setup->listeners;
 
@@ -85,20 +87,20 @@ service_close(struct service *service)
 }
 
 void
-service_end(struct service *service, int signal, int64_t now)
+serve_end(struct service *service, int signal, int64_t now)
 {
 	service->ending = signal;
 	reap_signal_all(service, signal, now);
 }
 
 bool
-service_is_idle(const struct service *service)
+serve_is_idle(const struct service *service)
 {
 	return service->counters.live == 0 && service->linger.n == 0;
 }
 
 void
-service_log_counters(const struct service *service)
+serve_log_counters(const struct service *service)
 {
 	const struct counters *counters = &service->counters;
 
@@ -116,7 +118,7 @@ service_log_counters(const struct service *service)
 }
 
 void
-service_free(struct service *service)
+serve_free(struct service *service)
 {
 	linger_clear(&service->linger);
 	clients_free(&service->clients);

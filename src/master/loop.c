@@ -1,7 +1,7 @@
 /* The daemon's loop. */
 #include "config.h"
 
-#include "master/server.h"
+#include "master/loop.h"
 
 #include <sys/signalfd.h>
 
@@ -12,8 +12,12 @@
 
 #include "master/clients/accept.h"
 #include "master/clients/hand_over.h"
-#include "master/config/conf.h"
+#include "master/clients/reap.h"
+#include "master/clients/serve.h"
 #include "master/first.h"
+#include "master/reload.h"
+#include "master/server.h"
+#include "master/stop.h"
 #include "master/system/clock.h"
 #include "master/system/events.h"
 #include "master/system/log_event.h"
@@ -38,27 +42,12 @@ signals_of(sigset_t *mask)
 }
 
 void
-server_block_signals(void)
+loop_block_signals(void)
 {
 	sigset_t mask;
 
 	signals_of(&mask);
 	sigprocmask(SIG_BLOCK, &mask, NULL);
-}
-
-void
-server_log_open(const struct conf *conf, bool foreground)
-{
-	bool to_stderr = conf->log.target == CONF_LOG_STDERR ||
-	    (foreground && !conf_given(conf, "log.target"));
-
-	log_open(!to_stderr, (int)conf->log.facility, (int)conf->log.level);
-}
-
-void
-server_log_configure(const struct server *server)
-{
-	server_log_open(server->running.conf, server->foreground);
 }
 
 /* NULL, or what failed, with errno. */
@@ -94,7 +83,7 @@ init(struct server *server)
 		server->control_socket, &server->overview) == -1)
 		failed = "control socket";
 	if (failed == NULL)
-		failed = service_init(&server->service, server->epoll,
+		failed = serve_init(&server->service, server->epoll,
 		    &server->running, &server->generation);
 	if (failed == NULL)
 		failed = spawners_init(&server->spawners, server->epoll,
@@ -118,7 +107,7 @@ signal_act(struct server *server, const struct signalfd_siginfo *info,
 		server->reload.wanted = true;
 		break;
 	case SIGUSR1:
-		service_log_counters(&server->service);
+		serve_log_counters(&server->service);
 		break;
 	default:
 		stop_signal(server, (int)info->ssi_signo, now);
@@ -393,7 +382,7 @@ end(struct server *server)
 	spawners_kill(&server->spawners);
 	spawners_free(&server->spawners);
 	control_close(&server->control);
-	service_free(&server->service);
+	serve_free(&server->service);
 	setup_free(&server->running, NULL);
 	notify_end();
 	close(server->signals);
@@ -402,7 +391,7 @@ end(struct server *server)
 }
 
 void
-server_run(struct server *server, struct candidate *candidate)
+loop_run(struct server *server, struct candidate *candidate)
 {
 	init(server);
 	first_begin(server, candidate, clock_now());
