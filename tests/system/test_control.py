@@ -350,6 +350,22 @@ class Reload(ControlCase):
         self.assertEqual((status, json.loads(out)["result"]), (0, "ok"))
         self.assertEqual(greet(self.port), NEW)
 
+    def test_d12_waiting_reloads_leave_room(self):
+        """However many wait for a reload, status is answered at once; one
+        beyond those that may wait is told so.  The first is kept running by a
+        file that takes a while to be parsed."""
+        daemon = self.start()
+        daemon.write_config(self.configuration() + "#\n" * 5000000)
+        waiting = [self.dial(b"reload\n") for _ in range(12)]
+        daemon.wait_line("control", 12, seconds=PATIENCE)
+        status, _, err = self.answer(self.dial(b"reload\n"))
+        self.assertEqual(status, 1)
+        self.assertIn("too many requests wait for one", err)
+        status, out, _ = self.answer(self.dial(b"status json\n"))
+        self.assertEqual((status, json.loads(out)["reloads"]["ok"]), (0, 0))
+        for peer in waiting:
+            self.assertEqual(self.answer(peer)[0], 0)
+
     def test_after_one_that_fails(self):
         """Nothing else wakes the loop for the one that was asked for
         meanwhile."""

@@ -238,6 +238,12 @@ class Others(SignalCase):
             self.assertEqual(table[None]["sent_bytes"], len(GREETING))
         self.assert_balanced(daemon)
 
+    def test_d12_counters_at_any_level(self):
+        """USR1 is asked for: log.level does not hide what it says."""
+        daemon = self.daemon(config=self.configuration().replace(
+            'target = "stderr";', 'target = "stderr"; level = "notice";'))
+        self.assertEqual(set(daemon.counters()), {"main", None})
+
     def test_blocked_and_ignored(self):
         """It makes no difference whether they were at the start."""
         def preexec():

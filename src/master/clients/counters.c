@@ -167,7 +167,7 @@ row_log(const struct counters_row *row, const char *name)
 		    outcome_name((enum outcome)i));
 		fields[n] = LOG_NUMBER(keys[n], row->ended[i]);
 	}
-	log_event_write(LOG_INFO, "counters", fields, n);
+	log_event_write(LOG_INFO | LOG_ASKED, "counters", fields, n);
 }
 
 void

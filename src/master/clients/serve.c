@@ -105,7 +105,8 @@ serve_log_counters(const struct service *service)
 	const struct counters *counters = &service->counters;
 
 	counters_log(counters);
-	log_event(LOG_INFO, "counters", LOG_NUMBER("live", counters->live),
+	log_event(LOG_INFO | LOG_ASKED, "counters",
+	    LOG_NUMBER("live", counters->live),
 	    LOG_NUMBER("lingering", counters->lingering),
 	    LOG_NUMBER("sent_bytes", counters->sent_bytes),
 	    LOG_NUMBER("child_cpu_us", counters->cpu_us),

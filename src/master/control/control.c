@@ -106,13 +106,28 @@ refuse(struct control *control, struct control_peer *peer,
 	answer(control, peer, status, "", text, now);
 }
 
+/* NULL, or why no more requests for a reload are taken. */
+static const char *
+reload_refusal(const struct control *control)
+{
+	const struct control_peer *peer = control->peers;
+	int waiting = 0;
+
+	for (; peer < control->peers + CONTROL_PEERS_MAX; peer++)
+		waiting += peer->state == CONTROL_WAITING;
+	if (control->closed_why == NULL && waiting >= CONTROL_WAITING_MAX)
+		return "reload: too many requests wait for one";
+	return control->closed_why;
+}
+
 /* One that has begun has read its file already. */
 static void
 reload_want(struct control *control, struct control_peer *peer, int64_t now)
 {
-	if (control->closed_why != NULL) {
-		refuse(control, peer, CONTROL_REFUSED, control->closed_why,
-		    now);
+	const char *refusal = reload_refusal(control);
+
+	if (refusal != NULL) {
+		refuse(control, peer, CONTROL_REFUSED, refusal, now);
 		return;
 	}
 	log_event(LOG_INFO, "control", LOG_WORD("verb", "reload"),

@@ -18,6 +18,8 @@ struct report;
 /* Connections at a time.  One more takes the place of the one that has been
  * silent longest, or waits until there is a place. */
 #define CONTROL_PEERS_MAX 16
+/* So many of them may wait for a reload, so that status is still answered. */
+#define CONTROL_WAITING_MAX (CONTROL_PEERS_MAX - 4)
 /* A request must be there, and an answer taken, within this. */
 #define CONTROL_SECONDS 5
 

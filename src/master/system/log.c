@@ -167,6 +167,7 @@ put_target(int priority, const char *text)
 static bool
 put(int priority, const char *text)
 {
+	priority = LOG_PRI(priority);
 	if (state.terminal && state.to_syslog && priority <= LOG_WARNING)
 		put_stderr(text);
 	return put_target(priority, text);
@@ -203,7 +204,7 @@ vlog(int priority, const char *format, va_list args)
 bool
 log_wants(int priority)
 {
-	return priority <= state.level;
+	return (priority & LOG_ASKED) != 0 || priority <= state.level;
 }
 
 void

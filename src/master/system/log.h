@@ -43,6 +43,10 @@ struct report;
 /* Writes all lines of the report, errors at LOG_ERR, warnings at LOG_WARNING. */
 void log_report(const struct report *report);
 
+/* With a priority: the operator has asked for this line, so that log.level does
+ * not matter. */
+#define LOG_ASKED 0x1000
+
 /* True when a line of that priority would be written. */
 bool log_wants(int priority);
 
