@@ -1,5 +1,5 @@
 /* System calls that the filter must not let through: trial children try them,
- * one each, before a generation counts. */
+ * one each, before a generation serves. */
 #ifndef SHARED_ATTEMPT_H
 #define SHARED_ATTEMPT_H
 
@@ -11,10 +11,10 @@ struct attempt {
 	long argument[6];
 };
 
-/* A filter that let the call through would be found out by this exit code. */
+/* The exit code of a child whose call was let through. */
 #define ATTEMPT_EXIT_ALLOWED 71
 
-/* The attempt of that index, NULL after the last; static. */
+/* The attempt with that index, NULL after the last one; static. */
 const struct attempt *attempt_get(size_t index);
 
 #endif
