@@ -1,4 +1,4 @@
-/* Sockets that a service manager has bound for us. */
+/* Taking over sockets that a service manager has bound. */
 #include "config.h"
 
 #include "master/listeners/activation.h"
@@ -81,7 +81,7 @@ activation_expect(void)
 	return n > 0 ? (unsigned)n : 0;
 }
 
-/* Cuts the next name off *names, which may be NULL. */
+/* Takes the next name from *names, which may be NULL. */
 static void
 take_name(struct passed *passed, const char **names)
 {
@@ -130,7 +130,7 @@ check(int fd)
 	return NULL;
 }
 
-/* Fills in what the socket says.  NULL, or what is wrong. */
+/* Fills in the socket's address.  NULL, or what is wrong. */
 static const char *
 take(struct passed *passed)
 {

@@ -1,4 +1,4 @@
-/* Which listener gets which of the sockets that were passed to us. */
+/* Assigning the sockets that were passed to the listeners. */
 #include "config.h"
 
 #include "master/listeners/adopt.h"
@@ -43,7 +43,8 @@ name_of(const struct conf *conf, const struct listener *listener)
 	return conf_text(conf, conf->listener[listener->group].name);
 }
 
-/* path names the configuration, line the address there (0: a default). */
+/* path is the configuration's, line that of the address in it (0: a
+ * default). */
 static void
 warn_difference(const struct listener *listener, const struct passed *passed,
     const char *where, struct report *report)
@@ -75,8 +76,8 @@ give(struct listener *listener, const struct passed *passed)
 	listener->listening = true;
 }
 
-/* The free entry that the socket belongs to, by its address, or by its name
- * alone; NULL: none. */
+/* The free entry that the socket belongs to by its address, or only by its
+ * name; NULL when there is none. */
 static struct listener *
 entry_for(const struct passed *passed, const struct listeners *fresh,
     const struct conf *conf, bool by_name_alone)

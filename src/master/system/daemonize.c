@@ -27,14 +27,14 @@ daemonize_tidy(unsigned passed)
 	while (fd != -1 && fd <= STDERR_FILENO);
 	if (fd == -1)
 		_exit(EXIT_SYSTEM);
-	close(fd); /* it may be where one of those passed is not */
+	close(fd); /* it may have the number of a passed one that is missing */
 	close_range(STDERR_FILENO + 1 + passed, ~0u, 0);
 	signals_default();
 	signal(SIGPIPE, SIG_IGN);
 	umask(022);
 }
 
-/* fatal()'s last word, to the process that waits. */
+/* Tells the waiting process the status that fatal() ends with. */
 static void
 tell(int status)
 {
@@ -44,7 +44,8 @@ tell(int status)
 		return;
 }
 
-/* The process that was started: exits as the daemon says. */
+/* The process that was started: exits with the status that the daemon
+ * reports. */
 _Noreturn static void
 wait_for_daemon(int fd)
 {
@@ -82,7 +83,7 @@ daemonize_start(void)
 	log_on_fatal(tell);
 	if (setsid() == -1)
 		fatal(EXIT_SYSTEM, "setsid: %s", strerror(errno));
-	/* Not a session leader: no terminal can become ours. */
+	/* Not a session leader, so no terminal can become ours. */
 	switch (fork()) {
 	case -1:
 		fatal(EXIT_SYSTEM, "fork: %s", strerror(errno));

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* NULL, or why the open file is not one to trust. */
+/* NULL, or why the open file cannot be trusted. */
 static const char *
 check_file(int fd, size_t max, size_t *length)
 {
@@ -42,8 +42,8 @@ check_file(int fd, size_t max, size_t *length)
 	return NULL;
 }
 
-/* Reads length bytes into bytes, which has room for one more: the file must
- * end there. */
+/* Reads length bytes into bytes, which has room for one more; the file must end
+ * there. */
 static const char *
 read_bytes(int fd, char *bytes, size_t length)
 {

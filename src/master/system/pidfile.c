@@ -16,9 +16,9 @@
 #include "master/system/log.h"
 
 static int held = -1;
-static char *held_path; /* ours: configurations come and go */
+static char *held_path; /* a copy: configurations come and go */
 
-/* Ends the process: somebody else has the lock. */
+/* Ends the process: another instance has the lock. */
 _Noreturn static void
 refuse(int fd, const char *path)
 {

@@ -1,10 +1,10 @@
-/* Signals as a fresh program has them. */
+/* Setting all signals to their defaults. */
 #ifndef MASTER_SIGNALS_H
 #define MASTER_SIGNALS_H
 
 /*
- * Every signal gets its default action, also those that the C library hides,
- * and none is blocked: whatever was inherited.
+ * Gives every signal its default action, including those that the C library
+ * hides, and unblocks all, whatever was inherited.
  */
 void signals_default(void);
 
