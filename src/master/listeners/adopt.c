@@ -53,16 +53,16 @@ warn_difference(const struct listener *listener, const struct passed *passed,
 
 	if (!addr_equal(&listener->addr, &passed->addr))
 		report_warning(report,
-		    "%s: %s: descriptor %d (\"%s\") was passed for it, which "
-		    "has %s: that counts",
+		    "%s: %s: descriptor %d (\"%s\") was passed for it and "
+		    "has %s, which is used",
 		    where, addr_format_port(&listener->addr, wanted),
 		    passed->fd, passed->name,
 		    addr_format_port(&passed->addr, got));
 	else if (passed->addr.family == AF_INET6 &&
 	    addr_is_any(&passed->addr) && passed->v6only != listener->v6only)
 		report_warning(report,
-		    "%s: %s: descriptor %d (\"%s\") was passed for it, which "
-		    "has v6only = %s: that counts",
+		    "%s: %s: descriptor %d (\"%s\") was passed for it and "
+		    "has v6only = %s, which is used",
 		    where, addr_format_port(&listener->addr, wanted),
 		    passed->fd, passed->name,
 		    passed->v6only ? "true" : "false");
@@ -163,7 +163,7 @@ adopt_report_rest(const struct listeners *fresh, const struct conf *conf,
 		if (as_error)
 			report_error(report,
 			    "LISTEN_FDS: descriptor %d (\"%s\", %s): no "
-			    "listener has that name or address, expected is "
+			    "listener has that name or address, expected "
 			    "one of %s",
 			    passed->fd, passed->name, address, expected);
 		else
