@@ -65,6 +65,24 @@ class Readme(unittest.TestCase):
                          [".github/SECURITY.md", README])
 
 
+class Contributing(unittest.TestCase):
+    """The paths through the source that it describes are there."""
+
+    def test_d13_paths_through_the_source(self):
+        """Each file, and the functions named with it."""
+        text = read(".github/CONTRIBUTING.md")
+        text = " ".join(text[text.index("### The path of a client"):
+                             text.index("## Style")].split())
+        found = re.findall(r"`([\w/]+\.c)`(?:: `(\w+)\(\)`)?", text)
+        self.assertGreater(len(found), 20)
+        for name, function in found:
+            with self.subTest(name, function=function):
+                source = read(f"src/{name}")
+                if function:
+                    self.assertRegex(
+                        source, rf"(?m)^{function}\(")
+
+
 class Words(unittest.TestCase):
     """What is said in several places is said once."""
 
