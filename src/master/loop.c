@@ -12,6 +12,7 @@
 
 #include "master/clients/accept.h"
 #include "master/clients/hand_over.h"
+#include "master/clients/quiet.h"
 #include "master/clients/reap.h"
 #include "master/clients/serve.h"
 #include "master/first.h"
@@ -214,6 +215,12 @@ watch_turn(struct server *server, int64_t now)
 }
 
 static void
+quiet_turn(struct server *server, int64_t now)
+{
+	quiet_step(&server->service, now);
+}
+
+static void
 hand_over_turn(struct server *server, int64_t now)
 {
 	hand_over_step(&server->service, now);
@@ -251,6 +258,7 @@ static void (*const turn_steps[])(struct server *server, int64_t now) = {
 	watch_turn,
 	hand_over_turn, /* learns which clients have a child */
 	reap_turn, /* and which children have ended */
+	quiet_turn, /* log lines about them */
 	stop_step,
 	resume_turn,
 	notify_turn,
@@ -274,6 +282,12 @@ static int64_t
 reap_deadline(const struct server *server)
 {
 	return reap_wakeup(&server->service);
+}
+
+static int64_t
+quiet_deadline(const struct server *server)
+{
+	return quiet_wakeup(&server->service);
 }
 
 static int64_t
@@ -323,6 +337,7 @@ static int64_t (*const deadlines[])(const struct server *server) = {
 	accept_deadline,
 	hand_over_deadline,
 	reap_deadline,
+	quiet_deadline,
 	generation_deadline,
 	reload_wakeup,
 	control_deadline,
@@ -375,6 +390,7 @@ turn(struct server *server)
 static void
 end(struct server *server)
 {
+	quiet_flush(&server->service);
 	log_event(LOG_NOTICE, "stopped",
 	    LOG_NUMBER("clients", server->service.counters.live),
 	    LOG_NUMBER("log_dropped", log_dropped()));
