@@ -8,8 +8,8 @@ import socket
 import time
 import unittest
 
-from harness import (BUILDDIR, Case, USER, greet, identity, not_under_valgrind,
-                     parse_line, wait_for)
+from harness import (BUILDDIR, Case, USER, descriptors, greet, identity,
+                     not_under_valgrind, parse_line, wait_for)
 from outputs import (PRIVATE_DEV, Server, StderrCase, StreamServer,
                      can_mount)
 
@@ -223,6 +223,45 @@ class Syslog(StderrCase):
         daemon.write_config(self.config())
         daemon.signal(signal.SIGHUP)
         wait_for(lambda: daemon.log()[-1:] == [self.NO_SERVER], what="warning")
+
+    def test_b3_reload_to_stderr_in_the_background(self):
+        """It has none: refused, with file and line; nothing changes."""
+        server = self.serve()
+        daemon = self.background(config=self.config(), wrapper=self.wrapper())
+        server.wait("start ")
+        with open(daemon.config, encoding="ascii") as file:
+            good = file.read()
+        wrong = good.replace('"syslog"', '"stderr"').replace(
+            "target", "level = \"notice\"; target")
+        line = wrong.partition("target")[0].count("\n") + 1
+        daemon.write_config(wrong)
+        daemon.signal(signal.SIGHUP)
+        server.wait("reload result=failed errors=1")
+        self.assertIn(f'{daemon.config}:{line}: log.target: "stderr" cannot '
+                      "be set by a reload: it was given up when the daemon "
+                      "went to the background, restart it", server.texts())
+        greet(self.port)
+        server.wait("client ")
+        self.assertEqual(descriptors(daemon.pid)[2], "/dev/null")
+        daemon.write_config(good)
+        daemon.signal(signal.SIGHUP)
+        server.wait("reload result=ok")
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_b3_stderr_in_the_background(self):
+        """One that was started with it has it, and may come back to it."""
+        server = self.serve()
+        good = self.config()
+        daemon = self.background(config=good.replace('"syslog"', '"stderr"'),
+                                 wrapper=self.wrapper())
+        with open(daemon.config, encoding="ascii") as file:
+            to_stderr = file.read()
+        daemon.write_config(to_stderr.replace('"stderr"', '"syslog"'))
+        daemon.signal(signal.SIGHUP)
+        server.wait("reload result=ok")
+        daemon.reload(to_stderr)
+        self.assertEqual(daemon.stop(), 0)
+        daemon.wait_line("stopped")
 
     @not_under_valgrind("its wrapper runs one program")
     def test_errors_before_ready(self):
