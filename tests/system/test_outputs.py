@@ -4,6 +4,7 @@ import fcntl
 import os
 import re
 import resource
+import select
 import signal
 import socket
 import subprocess
@@ -193,6 +194,12 @@ class Terminal(Stuck):
                          1 if self.foreign else 2)
         return daemon
 
+    def stop_terminal(self, reader, writer):
+        """Control-S, until it takes nothing."""
+        os.write(reader, b"\x13")
+        wait_for(lambda: not select.select([], [writer], [], 0)[1], PATIENCE,
+                 "the stop")
+
     def test_b1_nobody_reads(self):
         """As the other end of a connection that is stuck."""
         reader, writer = self.terminal()
@@ -204,32 +211,28 @@ class Terminal(Stuck):
         reader, writer = self.terminal()
         daemon = self.start(writer)
         wait_for(lambda: not daemon.clients(), PATIENCE, "rest")
-        begin = self.read(reader)
-        os.write(reader, b"\x13")
+        self.stop_terminal(reader, writer)
         stopped = True
 
         def read():
             nonlocal stopped
+            text = self.read(reader)
             if stopped:
-                self.assertEqual(self.read(reader), "")
+                self.assertLess(text.count("client id="), 2)
                 os.write(reader, b"\x11")
                 stopped = False
-                return begin
-            return self.read(reader)
-        self.exercise(daemon, read, lambda: os.write(reader, b"\x13"))
+            return text
+        self.exercise(daemon, read,
+                      lambda: self.stop_terminal(reader, writer))
 
     def test_b1_start(self):
         """Also at the start: warnings go there, whatever log.target says."""
         reader, writer = self.terminal()
-        os.set_blocking(writer, False)
-        with self.assertRaises(BlockingIOError):
-            while True:
-                os.write(writer, b"x")
-        os.set_blocking(writer, True)
+        self.stop_terminal(reader, writer)
         daemon = self.start(writer)
         self.assert_quick(20)
         self.assertEqual(daemon.stop(), 0)
-        self.assertNotIn("forkgreetd", self.read(reader))
+        self.assertEqual(self.read(reader), "")
 
     def test_b1_hung_up(self):
         """The other end has gone."""
@@ -240,7 +243,7 @@ class Terminal(Stuck):
         self.assertEqual(daemon.stop(), 0)
 
 
-@unittest.skipUnless(IS_ROOT, "an ordinary user runs the same tests as Terminal")
+@unittest.skipUnless(IS_ROOT, "an ordinary user runs Terminal")
 class TerminalAsUser(Terminal):
     """The same, started by an ordinary user on his terminal."""
 
@@ -361,7 +364,7 @@ class Pipe(Stuck):
                     thread.join(0.01)
 
 
-@unittest.skipUnless(IS_ROOT, "an ordinary user runs the same tests as Pipe")
+@unittest.skipUnless(IS_ROOT, "an ordinary user runs Pipe")
 class PipeAsUser(Pipe):
     """One that cannot be opened anew: root has made it."""
 
@@ -432,8 +435,8 @@ class File(Stuck):
     def test_b1_full_disk(self):
         """ENOSPC, then room again."""
         folder = self.folder()
-        mount = ('mount -t tmpfs -o size=16k tmpfs "$1" && exec 2>>"$1/log" && '
-                 'shift && exec "$@"')
+        mount = ('mount -t tmpfs -o size=16k tmpfs "$1" && '
+                 'exec 2>>"$1/log" && shift && exec "$@"')
         daemon = self.daemon(ready=False, wrapper=(
             "unshare", "-m", "sh", "-c", mount, "sh", folder))
         wait_for(self.serves, PATIENCE, "service")
@@ -529,7 +532,7 @@ class Journal(Stuck):
         self.assertEqual(daemon.stop(), 0)
 
 
-@unittest.skipUnless(IS_ROOT, "an ordinary user runs the same tests as Journal")
+@unittest.skipUnless(IS_ROOT, "an ordinary user runs Journal")
 class JournalAsUser(Journal):
     """The same, started by an ordinary user."""
 
