@@ -485,6 +485,29 @@ class Journal(Stuck):
         self.assertRegex(text, r"(?m)^<3>reload result=failed")
         self.assertEqual(daemon.stop(), 0)
 
+    def test_d1_child_that_is_killed(self):
+        """What a child that was broken into may end by is an error."""
+        reader, writer, variable = self.journal()
+        daemon = self.daemon(
+            self.listener("hold = true;"), ready=False, env=variable,
+            as_user=self.as_user, preexec=lambda: os.dup2(writer.fileno(), 2))
+        text = ""
+
+        def says(pattern):
+            nonlocal text
+            text += self.read(reader.fileno())
+            return re.search(pattern, text)
+        wait_for(lambda: says("start version="), PATIENCE, "start")
+        for number, outcome in ((signal.SIGSEGV, "crashed"),
+                                (signal.SIGSYS, "violation")):
+            client = self.connect(self.port)
+            self.assertEqual(client.recv(100), b"hi client\n")
+            (pid,) = wait_for(daemon.clients, PATIENCE, "a child")
+            os.kill(pid, number)
+            wait_for(lambda end=outcome: says(
+                f"(?m)^<3>client id=.* outcome={end} "), PATIENCE, outcome)
+        self.assertEqual(daemon.stop(), 0)
+
     def test_d1_start_that_fails(self):
         """Its errors, before anything is configured."""
         reader, writer, variable = self.journal()
