@@ -30,4 +30,8 @@ void report_error(struct report *report, const char *format, ...)
 void report_warning(struct report *report, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The text of the first error, which a report of something that failed has, or
+ * "". */
+const char *report_first_error(const struct report *report);
+
 #endif

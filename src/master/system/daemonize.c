@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 #include "master/system/log.h"
+#include "master/system/log_stderr.h"
 #include "master/system/signals.h"
 
 static int status_pipe = -1;
+static bool has_stderr = true;
 
 void
 daemonize_tidy(unsigned passed)
@@ -30,7 +32,12 @@ daemonize_tidy(unsigned passed)
 	close(fd); /* it may have the number of a passed one that is missing */
 	close_range(STDERR_FILENO + 1 + passed, ~0u, 0);
 	signals_default();
+	/* What writing to standard error may bring: its reader has gone, it is
+	 * a file as long as RLIMIT_FSIZE lets it be, or a terminal that stops
+	 * jobs in the background ("stty tostop"). */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGTTOU, SIG_IGN);
 	umask(022);
 }
 
@@ -112,12 +119,19 @@ daemonize_ready(bool keep_stderr)
 		if (status_pipe != -1)
 			dup2(null, STDOUT_FILENO);
 		if (status_pipe != -1 && !keep_stderr)
-			dup2(null, STDERR_FILENO);
+			has_stderr = dup2(null, STDERR_FILENO) == -1;
 		close(null);
 	}
+	log_stderr_open();
 	if (status_pipe == -1)
 		return;
 	tell(0);
 	close(status_pipe);
 	status_pipe = -1;
+}
+
+bool
+daemonize_has_stderr(void)
+{
+	return has_stderr;
 }
