@@ -332,6 +332,7 @@ class Full(NotifyCase):
         self.expect(SERVING)
         self.assertEqual(self.manager.sender, daemon.pid)
         self.assertFalse(self.manager.has_more())
+        daemon.wait_line("notify:", 2)
         self.assertEqual([line for line in daemon.log()
                           if line.startswith("notify: ")],
                          ["notify: Resource temporarily unavailable, paused "
