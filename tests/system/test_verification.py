@@ -90,6 +90,7 @@ HARMLESS = {
         "memory that is mapped for longer", {("master", "maps")}),
     ("master", r"dup2\(N, 0\)"): (
         "standard input is never read", MASTER_FDS),
+    ("master", r"listen"): ("listened again once it is found lost", set()),
     ("master", r"chdir"): (
         "a directory that cannot be unmounted; no path of the daemon's is "
         "relative", {(role, "cwd") for role in
