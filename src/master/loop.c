@@ -21,8 +21,10 @@
 #include "master/stop.h"
 #include "master/system/clock.h"
 #include "master/system/events.h"
+#include "master/system/log.h"
 #include "master/system/log_event.h"
 #include "master/system/notify.h"
+#include "master/system/signals.h"
 
 #define EVENTS_MAX 64
 #define SIGNALS_MAX 8 /* more come with the next turn */
@@ -48,7 +50,9 @@ loop_block_signals(void)
 	sigset_t mask;
 
 	signals_of(&mask);
-	sigprocmask(SIG_BLOCK, &mask, NULL);
+	if (signals_block(&mask) == -1)
+		fatal(EXIT_SYSTEM, "start: sigprocmask: %s",
+		    errno == 0 ? "not in effect" : strerror(errno));
 }
 
 /* NULL, or what failed, with errno. */

@@ -15,6 +15,7 @@
 #include "master/system/log.h"
 #include "master/system/log_stderr.h"
 #include "master/system/signals.h"
+#include "shared/descriptors.h"
 
 static int status_pipe = -1;
 static bool has_stderr = true;
@@ -31,14 +32,18 @@ daemonize_tidy(unsigned passed)
 		_exit(EXIT_SYSTEM);
 	close(fd); /* it may have the number of a passed one that is missing */
 	close_range(STDERR_FILENO + 1 + passed, ~0u, 0);
-	signals_default();
+	if (!descriptors_closed(STDERR_FILENO + 1 + passed, DESCRIPTORS_END))
+		fatal(EXIT_SYSTEM, "start: close_range: not in effect");
 	/* What writing to standard error may bring: its reader has gone, it is
 	 * a file as long as RLIMIT_FSIZE lets it be, or a terminal that stops
 	 * jobs in the background ("stty tostop"). */
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
-	signal(SIGTTOU, SIG_IGN);
+	if (signals_default() == -1 || signals_ignore(SIGPIPE) == -1 ||
+	    signals_ignore(SIGXFSZ) == -1 || signals_ignore(SIGTTOU) == -1)
+		fatal(EXIT_SYSTEM, "start: signals: %s",
+		    errno == 0 ? "not in effect" : strerror(errno));
 	umask(022);
+	if (umask(022) != 022)
+		fatal(EXIT_SYSTEM, "start: umask: not in effect");
 }
 
 /* Tells the waiting process the status that fatal() ends with. */
