@@ -29,9 +29,9 @@ void log_close(void);
 void log_terminal(bool on);
 
 /*
- * Writes one line.  Control bytes are escaped (shared/escape.h).  A line that the
- * log does not take at once is dropped and counted; how many is said in a line of its
- * own once the log takes lines again.  Keeps errno.
+ * Writes one line.  Control bytes are escaped (shared/escape.h).  A line that
+ * the log does not take at once is dropped and counted; how many is said in a
+ * line of its own once the log takes lines again.  Keeps errno.
  */
 void log_line(int priority, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

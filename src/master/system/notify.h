@@ -14,7 +14,7 @@ void notify_init(void);
 
 /*
  * Each tells one thing in a datagram, without waiting: READY=1 with STATUS=,
- * RELOADING=1 with MONOTONIC_USEC= (systemd 253 wants both in one), STOPPING=1.
+ * RELOADING=1 with MONOTONIC_USEC= (systemd 253 needs both in one), STOPPING=1.
  * One that cannot be sent, because the manager's socket is full or for another
  * reason, is kept and sent later: a manager that misses READY=1 waits for it,
  * and then kills us.  A later state takes the place of one that was not sent
@@ -32,9 +32,9 @@ void notify_serving(unsigned listeners);
 void notify_end(void);
 
 /*
- * For the loop, each time round: sends WATCHDOG=1 when half of the watchdog's
- * interval is over, and what could not be sent before.  Nobody else calls it,
- * so that a loop that stands still is noticed.
+ * For each turn of the loop: sends WATCHDOG=1 when half of the watchdog's
+ * interval is over, and what could not be sent before.  Nothing else calls it,
+ * so that a loop that hangs is noticed.
  */
 void notify_alive(int64_t now);
 
