@@ -7,7 +7,9 @@
 
 #include <syslog.h>
 
-#define LOG_LINE_MAX 1024 /* longer lines are cut; see OUTPUT_LINE_MAX */
+#include "master/system/output.h"
+
+#define LOG_LINE_MAX OUTPUT_TEXT_MAX /* longer lines are cut */
 
 /* Priorities are those of syslog(3), LOG_ERR to LOG_DEBUG. */
 

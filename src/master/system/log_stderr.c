@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "master/system/clock.h"
-#include "master/system/log.h"
 #include "master/system/output.h"
 #include "shared/number.h"
 
@@ -83,7 +82,7 @@ wait_a_little(void)
 bool
 log_stderr_put(int priority, const char *text)
 {
-	char line[LOG_LINE_MAX + 16];
+	char line[OUTPUT_TEXT_MAX + 16];
 	int length;
 
 	if (state.output.fd == -1)

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "master/system/clock.h"
-#include "master/system/log.h"
 #include "master/system/output.h"
 
 #define RECONNECT_INTERVAL (250 * CLOCK_MS)
@@ -98,7 +97,7 @@ must_reconnect(int error)
 unsigned
 log_syslog_put(int priority, const char *text)
 {
-	char line[LOG_LINE_MAX + 96];
+	char line[OUTPUT_TEXT_MAX + 96];
 	unsigned lost = 0;
 	int length, tries;
 

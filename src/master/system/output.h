@@ -8,6 +8,7 @@
 
 /* Longer lines are cut.  Below PIPE_BUF (4096): a pipe takes one whole or not at
  * all. */
+#define OUTPUT_TEXT_MAX 1024 /* a line without what is put round it */
 #define OUTPUT_LINE_MAX 1152
 
 /*
