@@ -250,7 +250,7 @@ enum status
 connect_first(const struct target *target, const struct peers *peers,
     int64_t deadline, int *fd, char label[CONNECT_LABEL_MAX])
 {
-	const struct peer *which;
+	const struct peer *which = &peers->peer[0];
 	struct attempt attempt = connect_any(peers, deadline, &which);
 
 	label_format(label, target, which);
