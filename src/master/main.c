@@ -27,7 +27,7 @@ _Noreturn static void
 configuration_refused(const struct report *report)
 {
 	log_report(report);
-	exit(report->unconfined ? EXIT_PRIVILEGE : EXIT_CONFIG);
+	exit((int)report->cause);
 }
 
 static struct candidate *
@@ -151,10 +151,7 @@ candidate_make(struct candidate *candidate, struct conf_greeting *greetings,
 {
 	if (candidate_prepare(candidate, greetings, server) == -1) {
 		log_report(&candidate->report);
-		if (candidate->report.unconfined)
-			fatal(EXIT_PRIVILEGE, "start: the sandbox's plan "
-			    "cannot be made");
-		fatal(EXIT_ADDRESS, "start: not all addresses can be bound");
+		fatal(candidate->report.cause, "start: cannot serve");
 	}
 	conf_greetings_free(
 	    greetings, conf_greetings_count(candidate->setup.conf));

@@ -11,6 +11,10 @@ struct attempt {
 	long argument[6];
 };
 
+/* Exit code of a child that could not limit itself; the master, which knows no
+ * such outcome, counts it as crashed. */
+#define PROLOGUE_EXIT_FAILED 70
+
 /* A filter that let the call through would be found out by this exit code. */
 #define ATTEMPT_EXIT_ALLOWED 71
 

@@ -190,14 +190,14 @@ class Addresses(StartCase):
         self.assertEqual(
             len([line for line in daemon.log() if warning in line]), 1)
 
-    def test_low_port_is_refused(self):
+    def test_b2_low_port_is_refused(self):
         if unprivileged_ports() <= 81:
             self.skipTest("anybody may bind port 81 here")
         without = ("setpriv", "--bounding-set", "-net_bind_service")
         if not self.as_user and IS_ROOT and not shutil.which("setpriv"):
             self.skipTest("needs setpriv")
         self.refused(
-            69, "FILE:LINE: bind 127.77.2.1:81: Permission denied (ports "
+            77, "FILE:LINE: bind 127.77.2.1:81: Permission denied (ports "
             "below 1024 need CAP_NET_BIND_SERVICE)",
             config=self.configuration(group("low", '"127.77.2.1"', 81)),
             wrapper=without if IS_ROOT and not self.as_user else ())

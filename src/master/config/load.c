@@ -24,9 +24,6 @@
 #include "master/config/report.h"
 #include "master/config/somaxconn.h"
 
-/* Of a child that could not confine itself, and so has parsed nothing. */
-#define EXIT_UNCONFINED 77
-
 /* The child's own timer is first. */
 #define DEADLINE_SECONDS (CONF_PARSE_SECONDS + 1)
 
@@ -58,6 +55,7 @@ parse_and_exit(const struct task *task)
 {
 	struct report report = { 0 };
 	struct conf *conf = NULL;
+	enum exit_status cause = 0; /* of a child that has parsed nothing */
 	const char *step;
 	bool good, told;
 
@@ -65,13 +63,17 @@ parse_and_exit(const struct task *task)
 		_exit(EXIT_FAILURE);
 	step = confine_enter(task->parent, CONF_PARSE_SECONDS);
 	if (step != NULL)
+		cause = cause_of(errno, EXIT_PRIVILEGE);
+	if (step != NULL)
 		report_error(&report, "%s: confining the parser: %s: %s",
 		    task->path, step,
 		    errno == 0 ? "not in effect" : strerror(errno));
 	else
 		conf = calloc(1, sizeof(*conf) + CONF_TEXT_MAX);
-	if (step == NULL && conf == NULL)
+	if (step == NULL && conf == NULL) {
+		cause = EXIT_SYSTEM;
 		report_error(&report, "%s: out of memory", task->path);
+	}
 	good = conf != NULL &&
 	    parse_text(task->text, task->length, task->path, task->as_root,
 		conf, &report) == 0;
@@ -79,7 +81,7 @@ parse_and_exit(const struct task *task)
 	free(conf);
 	if (!told)
 		_exit(EXIT_FAILURE);
-	_exit(step == NULL ? EXIT_SUCCESS : EXIT_UNCONFINED);
+	_exit((int)cause);
 }
 
 static int
@@ -163,8 +165,9 @@ read_text(const char *path, char **text, size_t *length, const char **why)
 		return -1;
 	longer = realloc(*text, *length + 2);
 	if (longer == NULL) {
-		*why = strerror(errno);
+		*why = strerror(ENOMEM);
 		free(*text);
+		errno = ENOMEM;
 		return -1;
 	}
 	memcpy(longer + *length, "\n", 2);
@@ -182,18 +185,20 @@ conf_load_start(const char *path, bool as_root, struct report *report)
 	char *text;
 
 	if (load == NULL) {
-		report_error(report, "%s: %s", path, strerror(errno));
+		report_failure(report, EXIT_SYSTEM, "%s: %s", path,
+		    strerror(errno));
 		return NULL;
 	}
 	if (read_text(path, &text, &task.length, &why) == -1) {
-		report_error(report, "%s: %s", path, why);
+		report_failure(report, cause_of(errno, EXIT_CONFIG), "%s: %s",
+		    path, why);
 		conf_load_end(load);
 		return NULL;
 	}
 	task.text = text;
 	if (start_child(load, &task) == -1 || start_watching(load) == -1) {
-		report_error(report, "%s: starting the parser: %s", path,
-		    strerror(errno));
+		report_failure(report, EXIT_SYSTEM,
+		    "%s: starting the parser: %s", path, strerror(errno));
 		conf_load_end(load);
 		load = NULL;
 	}
@@ -270,9 +275,11 @@ report_death(const struct conf_load *load, int status, struct report *report)
 		    "%s: the parser was killed by its sandbox (SIGSYS): it "
 		    "tried a system call that parsing does not need",
 		    path);
-	else
-		report_error(report, "%s: the parser died of signal %d (%s)",
-		    path, signal, strsignal(signal));
+	else /* the kernel, out of memory, kills */
+		report_failure(report,
+		    signal == SIGKILL ? EXIT_SYSTEM : EXIT_CONFIG,
+		    "%s: the parser died of signal %d (%s)", path, signal,
+		    strsignal(signal));
 }
 
 /* The child has ended: what it said counts if it ended well. */
@@ -282,13 +289,15 @@ judge(const struct conf_load *load, int status, struct conf **conf,
 {
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 
-	if (code != EXIT_SUCCESS && code != EXIT_UNCONFINED) {
+	if (code != EXIT_SUCCESS && code != EXIT_SYSTEM &&
+	    code != EXIT_PRIVILEGE) {
 		report_death(load, status, report);
 		return;
 	}
 	if (frame_read(load->bytes, load->length, load->path, conf, report) ==
 	    -1) {
-		report->unconfined = code == EXIT_UNCONFINED;
+		if (code != EXIT_SUCCESS)
+			report->cause = (enum exit_status)code;
 		return;
 	}
 	if (code == EXIT_SUCCESS) {
@@ -320,8 +329,9 @@ conf_load_continue(
 		return CONF_MORE;
 	load->child = -1;
 	if (ended == -1)
-		report_error(report, "%s: the parser's end is not known: %s",
-		    load->path, strerror(errno));
+		report_failure(report, EXIT_SYSTEM,
+		    "%s: the parser's end is not known: %s", load->path,
+		    strerror(errno));
 	else
 		judge(load, status, conf, report);
 	return *conf != NULL ? CONF_DONE : CONF_FAILED;

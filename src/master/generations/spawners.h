@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "master/system/cause.h"
 #include "shared/plan.h"
 
 struct snapshot;
@@ -53,6 +54,7 @@ struct spawners {
 	uint64_t generation; /* of the last one started */
 	const struct plan *plan; /* of the one on trial */
 	char failure[160]; /* why the last trial failed (trial.h) */
+	enum exit_status cause; /* of that */
 };
 
 /* What became of one client that was handed over. */

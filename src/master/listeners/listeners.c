@@ -139,9 +139,9 @@ address_bind(struct listener *listener, const struct conf_address *address,
 		    path, (unsigned)address->line, text, strerror(errno));
 		return 0;
 	}
-	report_error(report, "%s:%u: bind %s: %s%s", path,
-	    (unsigned)address->line, text, strerror(errno),
-	    hint_for(errno, running));
+	report_failure(report, cause_of(errno, EXIT_ADDRESS),
+	    "%s:%u: bind %s: %s%s", path, (unsigned)address->line, text,
+	    strerror(errno), hint_for(errno, running));
 	return -1;
 }
 
@@ -235,19 +235,21 @@ listeners_bind(struct listeners *fresh, const struct listeners *running,
 
 	if (entries_make(fresh, running, conf, path, report) == -1 ||
 	    privileges_bind(true) == -1) {
-		report_error(report, "%s: bind: %s", path, strerror(errno));
+		report_failure(report, cause_of(errno, EXIT_PRIVILEGE),
+		    "%s: bind: %s", path, strerror(errno));
 		listeners_close(fresh, running);
 		return -1;
 	}
 	adopt_report_rest(fresh, conf, false, report);
 	result = entries_bind(fresh, running, conf, path, report);
 	if (privileges_bind(false) == -1) {
-		report_error(report, "capset: %s", strerror(errno));
+		report_failure(report, cause_of(errno, EXIT_PRIVILEGE),
+		    "capset: %s", strerror(errno));
 		result = -1;
 	}
 	if (result == 0 && !any_is_bound(fresh)) {
-		report_error(report, "%s: bind: no address could be bound",
-		    path);
+		report_failure(report, EXIT_ADDRESS,
+		    "%s: bind: no address could be bound", path);
 		result = -1;
 	}
 	if (result == -1)
@@ -265,7 +267,8 @@ listeners_check_passed(
 	size_t errors = report->errors;
 
 	if (entries_make(&fresh, &none, conf, path, &unsaid) == -1) {
-		report_error(report, "%s: %s", path, strerror(errno));
+		report_failure(
+		    report, EXIT_SYSTEM, "%s: %s", path, strerror(errno));
 		return -1;
 	}
 	adopt_report_rest(&fresh, conf, true, report);
@@ -285,7 +288,8 @@ listeners_listen(struct listeners *listeners, struct report *report)
 		if (listener->fd == -1)
 			continue;
 		if (listen(listener->fd, listener->backlog) == -1) {
-			report_error(report, "listen %s: %s",
+			report_failure(report, cause_of(errno, EXIT_ADDRESS),
+			    "listen %s: %s",
 			    addr_format_port(&listener->addr, text),
 			    strerror(errno));
 			return -1;

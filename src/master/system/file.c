@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* NULL, or why the open file is not one to trust. */
+/* NULL, or why the open file is not one to trust; errno is 0 when that is the
+ * file's own fault. */
 static const char *
 check_file(int fd, size_t max, size_t *length)
 {
@@ -22,6 +23,7 @@ check_file(int fd, size_t max, size_t *length)
 
 	if (fstat(fd, &status) == -1)
 		return strerror(errno);
+	errno = 0;
 	if (S_ISDIR(status.st_mode))
 		return "is a directory, not a regular file";
 	if (!S_ISREG(status.st_mode))
@@ -60,6 +62,7 @@ read_bytes(int fd, char *bytes, size_t length)
 			break;
 		done += (size_t)n;
 	}
+	errno = 0;
 	if (done != length)
 		return "changed while it was read";
 	bytes[length] = '\0';
@@ -71,6 +74,7 @@ file_read(const char *path, size_t max, char **bytes, size_t *length,
     const char **why)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	int saved;
 
 	*bytes = NULL;
 	if (fd == -1) {
@@ -83,10 +87,12 @@ file_read(const char *path, size_t max, char **bytes, size_t *length,
 		*why = *bytes == NULL ? strerror(ENOMEM)
 				      : read_bytes(fd, *bytes, *length);
 	}
+	saved = errno;
 	close(fd);
 	if (*why == NULL)
 		return 0;
 	free(*bytes);
 	*bytes = NULL;
+	errno = saved;
 	return -1;
 }

@@ -7,6 +7,8 @@
 
 #include <syslog.h>
 
+#include "master/system/cause.h"
+
 /* Longer lines are cut.  Below PIPE_BUF (4096): a pipe takes it whole or not
  * at all. */
 #define LOG_LINE_MAX 1024
@@ -52,16 +54,6 @@ bool log_wants(int priority);
 
 /* Lines dropped since the start. */
 uint64_t log_dropped(void);
-
-/* Exit status of the contract (interface.md). */
-enum exit_status {
-	EXIT_USAGE = 64,
-	EXIT_SYSTEM = 71,
-	EXIT_ADDRESS = 69,
-	EXIT_RUNNING = 75,
-	EXIT_PRIVILEGE = 77,
-	EXIT_CONFIG = 78,
-};
 
 /*
  * Start-up only: writes the line at LOG_ERR and ends the process with status.
