@@ -129,6 +129,8 @@ prepare(struct server *server, struct candidate *candidate)
 	struct conf_greeting *greetings;
 	int result = -1;
 
+	conf_in_effect(
+	    candidate->setup.conf, server->foreground, server->as_root);
 	conf_check_reload(server->running.conf, candidate->setup.conf,
 	    server->path, &candidate->report);
 	greetings = conf_greetings_load(

@@ -18,6 +18,7 @@
 
 #include "master/system/privileges.h"
 #include "master/system/signals.h"
+#include "shared/userns.h"
 #include "shared/widened.h"
 
 #define NOBODY 65534 /* Debian's base-passwd: user nobody, group nogroup */
@@ -97,6 +98,8 @@ become_nobody(void)
 	if (getresuid(&real, &effective, &saved) == -1)
 		return "getresuid";
 	if (real != 0 && effective != 0 && saved != 0)
+		return NULL;
+	if (userns_has_one_user()) /* nobody is not there */
 		return NULL;
 	if (effective != 0 && setresuid((uid_t)-1, 0, (uid_t)-1) == -1)
 		return "setresuid";
@@ -220,11 +223,15 @@ load_filter(void)
 	const char *step;
 	int error;
 
-	if (context == NULL) { /* it does not say why */
-		errno = ENOSYS;
+	if (context == NULL) { /* it does not say why, but malloc(3) does */
+		errno = errno == ENOMEM ? ENOMEM : ENOSYS;
 		return "seccomp_init";
 	}
-	step = add_rules(context);
+	/* The kernel's errors, and not ECANCELED for all of them. */
+	step = failed(seccomp_attr_set(
+		   context, SCMP_FLTATR_API_SYSRAWRC, 1)) ?
+	    "seccomp_attr_set" :
+	    add_rules(context);
 	if (step == NULL &&
 	    failed(seccomp_rule_add(context, SCMP_ACT_ERRNO(KNOWN_ANSWER),
 		SCMP_SYS(getppid), 0)))

@@ -213,6 +213,12 @@ conf_load_fd(const struct conf_load *load)
 	return load->poll;
 }
 
+pid_t
+conf_load_child(const struct conf_load *load)
+{
+	return load->child;
+}
+
 static void
 kill_child(struct conf_load *load, const char *why)
 {

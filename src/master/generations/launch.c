@@ -53,10 +53,12 @@ fail(int socket, const char *step)
 	_exit(1);
 }
 
-static int
-move(int fd)
+static void
+move(int *fd, int socket)
 {
-	return fcntl(fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+	*fd = fcntl(*fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+	if (*fd == -1)
+		fail(socket, "fcntl F_DUPFD_CLOEXEC");
 }
 
 _Noreturn static void
@@ -66,12 +68,11 @@ become(int executable, int socket, int plan, int page)
 	char *const argv[] = { name, NULL };
 	char *const environment[] = { NULL };
 
-	executable = move(executable);
-	socket = move(socket);
-	plan = move(plan);
-	page = move(page);
-	if (executable == -1 || page == -1 ||
-	    dup2(socket, SPAWNER_SOCKET) == -1 ||
+	move(&executable, socket);
+	move(&plan, socket);
+	move(&page, socket);
+	move(&socket, socket);
+	if (dup2(socket, SPAWNER_SOCKET) == -1 ||
 	    dup2(plan, SPAWNER_PLAN) == -1 || dup2(page, SPAWNER_PAGE) == -1)
 		fail(socket, "dup2");
 	if (close_range(0, SPAWNER_SOCKET - 1, 0) == -1)

@@ -99,6 +99,9 @@ bool spawners_next(
  * fault. */
 void spawners_excuse(struct spawners *spawners, int64_t now);
 
+/* Is pid a spawner, or a child that one of them cloned? */
+bool spawners_know(const struct spawners *spawners, pid_t pid);
+
 /* Reaps spawners that have ended; a current one that did leaves none. */
 void spawners_reap(struct spawners *spawners);
 

@@ -13,6 +13,7 @@ is_the_system(int error)
 	switch (error) {
 	case EAGAIN: /* fork(2), clone(2): no process */
 	case EDQUOT:
+	case EFBIG: /* ulimit -f */
 	case EINTR:
 	case EIO:
 	case EMFILE:

@@ -3,36 +3,17 @@
 
 #include "master/system/daemonize.h"
 
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "master/system/log.h"
-#include "master/system/signals.h"
 
 static int status_pipe = -1;
-
-void
-daemonize_tidy(unsigned passed)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR | O_NOCTTY);
-	while (fd != -1 && fd <= STDERR_FILENO);
-	if (fd == -1)
-		_exit(EXIT_SYSTEM);
-	close(fd); /* it may be where one of those passed is not */
-	close_range(STDERR_FILENO + 1 + passed, ~0u, 0);
-	signals_default();
-	signal(SIGPIPE, SIG_IGN);
-	umask(022);
-}
+static int null = -1; /* /dev/null, for when the daemon serves */
 
 /* fatal()'s last word, to the process that waits. */
 static void
@@ -98,22 +79,22 @@ daemonize_leave(void)
 {
 	if (chdir("/") == -1)
 		fatal(EXIT_SYSTEM, "chdir /: %s", strerror(errno));
+	null = open("/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (null == -1)
+		fatal(EXIT_SYSTEM, "/dev/null: %s", strerror(errno));
 }
 
 void
 daemonize_ready(bool keep_stderr)
 {
-	int null = open("/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);
-
 	log_on_fatal(NULL);
-	if (null != -1) {
-		dup2(null, STDIN_FILENO);
-		if (status_pipe != -1)
-			dup2(null, STDOUT_FILENO);
-		if (status_pipe != -1 && !keep_stderr)
-			dup2(null, STDERR_FILENO);
-		close(null);
-	}
+	dup2(null, STDIN_FILENO);
+	if (status_pipe != -1)
+		dup2(null, STDOUT_FILENO);
+	if (status_pipe != -1 && !keep_stderr)
+		dup2(null, STDERR_FILENO);
+	close(null);
+	null = -1;
 	if (status_pipe == -1)
 		return;
 	tell(0);

@@ -6,20 +6,14 @@
 #include <stdbool.h>
 
 /*
- * Makes descriptors 0 to 2 exist (/dev/null where they were closed), closes all
- * others but so many behind these, resets signal dispositions and mask, and sets the umask: whatever we
- * were started with.
- */
-void daemonize_tidy(unsigned passed);
-
-/*
  * Returns in a grandchild, in a session of its own.  The process that was
  * started waits, and exits with 0 at daemonize_ready(), with the status that
  * fatal() was called with, or with EXIT_SYSTEM when the grandchild died.
  */
 void daemonize_start(void);
 
-/* Changes to "/", so that no file system is kept from being unmounted. */
+/* Changes to "/", so that no file system is kept from being unmounted, and
+ * opens what daemonize_ready() needs. */
 void daemonize_leave(void);
 
 /*

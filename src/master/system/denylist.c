@@ -79,8 +79,8 @@ static void
 must(int result, const char *step)
 {
 	if (result < 0)
-		fatal(EXIT_PRIVILEGE, "sandbox: master: %s: %s", step,
-		    strerror(-result));
+		fatal(cause_of(-result, EXIT_PRIVILEGE),
+		    "sandbox: master: %s: %s", step, strerror(-result));
 }
 
 static void
@@ -118,8 +118,12 @@ denylist_enter(void)
 {
 	scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
 
+	/* It does not say why; what malloc(3) leaves can be trusted. */
 	if (context == NULL)
-		must(-ENOSYS, "seccomp_init"); /* it does not say why */
+		must(errno == ENOMEM ? -ENOMEM : -ENOSYS, "seccomp_init");
+	/* The kernel's errors, and not ECANCELED for all of them. */
+	must(seccomp_attr_set(context, SCMP_FLTATR_API_SYSRAWRC, 1),
+	    "seccomp_attr_set");
 	/* A tree and not a chain: all clients' calls pass it. */
 	must(seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2),
 	    "seccomp_attr_set");

@@ -13,15 +13,23 @@ struct identity {
 	const char *user; /* as configured; not owned */
 };
 
-/* True when this process may change its user (it was started by root). */
+/* True when this process may change its user: it was started by root, and there
+ * are other users (shared/userns.h). */
 bool privileges_are_root(void);
 
 /*
  * Looks up user and group by name.  Returns NULL, or the reason: unknown, or
- * user is root (static text); *key then says which ("user" or "group").
+ * is root (static text), or an error of the lookup itself, which errno then
+ * has (0 otherwise); *key says which ("user" or "group").
  */
 const char *privileges_lookup(struct identity *identity, const char *user,
     const char *group, const char **key);
+
+/*
+ * Are user and group, by name (NULL: no matter which), those of this process?
+ * Returns NULL, or the one that is not ("user" or "group").
+ */
+const char *privileges_differ(const char *user, const char *group);
 
 /*
  * Takes the rights that the identity has to files, until privileges_return().
@@ -36,7 +44,8 @@ void privileges_return(void);
  * permitted and not effective, and only if it was there; the bounding set is
  * emptied when that is allowed; no new privileges; not dumpable.  Then each of
  * these is read back, and getting root back is tried.  Ends the process
- * (EXIT_PRIVILEGE, naming the step) when anything is not as it should be.
+ * (EXIT_PRIVILEGE or EXIT_SYSTEM, naming the step) when anything is not as it
+ * should be.
  */
 void privileges_drop(const struct identity *identity);
 

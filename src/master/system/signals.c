@@ -17,12 +17,17 @@ void
 signals_default(void)
 {
 	static const unsigned long fresh[8]; /* struct sigaction: SIG_DFL */
+	static const unsigned long ignored[8] = { (unsigned long)SIG_IGN };
 	sigset_t none;
 	int number;
 
-	for (number = 1; number <= KERNEL_SIGNALS; number++)
+	for (number = 1; number <= KERNEL_SIGNALS; number++) {
+		if (number != SIGTERM && number != SIGINT && number != SIGQUIT)
+			syscall(SYS_rt_sigaction, number, ignored, NULL,
+			    KERNEL_SIGNALS / 8);
 		syscall(SYS_rt_sigaction, number, fresh, NULL,
 		    KERNEL_SIGNALS / 8);
+	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

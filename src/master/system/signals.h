@@ -4,7 +4,8 @@
 
 /*
  * Every signal gets its default action, also those that the C library hides,
- * and none is blocked: whatever was inherited.
+ * and none is blocked: whatever was inherited.  Signals that were pending are
+ * discarded, but not those that ask for the end (TERM, INT, QUIT).
  */
 void signals_default(void);
 

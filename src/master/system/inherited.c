@@ -1,0 +1,185 @@
+/* What survives execve(2). */
+#include "config.h"
+
+#include "master/system/inherited.h"
+
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+
+#include <linux/keyctl.h>
+#include <linux/securebits.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "master/system/log.h"
+#include "master/system/privileges.h"
+#include "master/system/signals.h"
+
+/* What the kernel itself clears for a set-user-ID program, and why
+ * (linux/personality.h, PER_CLEAR_ON_SETID). */
+#define UNSAFE (READ_IMPLIES_EXEC | ADDR_NO_RANDOMIZE | ADDR_COMPAT_LAYOUT | \
+    MMAP_PAGE_ZERO)
+
+/* Standard input, output and error exist, so that no file of ours gets their
+ * number. */
+static void
+standard_open(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_NOCTTY);
+	while (fd != -1 && fd <= STDERR_FILENO);
+	if (fd == -1)
+		fatal(EXIT_SYSTEM, "/dev/null: %s", strerror(errno));
+	close(fd); /* it may be where one of those passed is not */
+}
+
+/* SIGXFSZ: a log that may not grow is a line that is dropped. */
+static void
+signals_tidy(void)
+{
+	signals_default();
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+/* alarm(2) too.  Those of timer_create(2) end with the exec. */
+static void
+timers_stop(void)
+{
+	static const int timers[] = { ITIMER_REAL, ITIMER_VIRTUAL,
+		ITIMER_PROF };
+	static const struct itimerval never;
+	size_t i;
+
+	for (i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
+		if (setitimer(timers[i], &never, NULL) == -1)
+			fatal(EXIT_SYSTEM, "setitimer: %s", strerror(errno));
+}
+
+/* A hard limit is the administrator's word, a soft one the shell's. */
+static void
+limits_raise(void)
+{
+	static const int limits[] = { RLIMIT_CPU, RLIMIT_FSIZE };
+	struct rlimit limit;
+	size_t i;
+
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		if (getrlimit(limits[i], &limit) == -1)
+			continue;
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(limits[i], &limit);
+	}
+}
+
+/* The keys of whoever started us are not ours.  Where there are no keys, or a
+ * container does not let us ask, none of our filters lets a key be used. */
+static void
+keyring_leave(void)
+{
+	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0);
+}
+
+/* With it, reading files as another user would be reading them as root. */
+static void
+securebits_tidy(void)
+{
+	int bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
+
+	if (!privileges_are_root() || bits == -1 ||
+	    (bits & SECBIT_NO_SETUID_FIXUP) == 0)
+		return;
+	if (prctl(PR_SET_SECUREBITS, bits & ~SECBIT_NO_SETUID_FIXUP, 0, 0, 0) ==
+	    -1)
+		fatal(EXIT_PRIVILEGE, "securebits: no-setuid-fixup: %s",
+		    strerror(errno));
+}
+
+/* The layout that we have was made before we could ask for another one. */
+static void
+layout_tidy(char **argv)
+{
+#ifndef WITH_SANITIZERS /* which want theirs, and start themselves anew */
+	int now = personality(0xffffffff);
+	unsigned long wanted = (unsigned long)now & ~(unsigned long)UNSAFE;
+
+	if (now == -1 || (now & UNSAFE) == 0)
+		return;
+	if (personality(wanted) != -1 &&
+	    (personality(0xffffffff) & UNSAFE) == 0)
+		execv("/proc/self/exe", argv);
+	fatal(EXIT_PRIVILEGE, "personality: memory is not laid out at random "
+	    "(setarch -R), and that cannot be changed: %s", strerror(errno));
+#else
+	(void)argv;
+#endif
+}
+
+/*
+ * In the order of execve(2), "Effect on process attributes", and of its list of
+ * what is preserved:
+ *
+ *	descriptors	closed, but those passed (LISTEN_FDS); 0 to 2 exist
+ *	signals		default actions, none blocked; pending ones of a past life
+ *			are discarded, those that ask for the end are not;
+ *			SIGPIPE and SIGXFSZ are ignored, by the master only
+ *	timers		stopped
+ *	limits		soft limits of CPU time and file size raised to the hard
+ *			ones; those of descriptors and processes: budget_check()
+ *	umask		022
+ *	directory	"/", once the configuration's name is absolute
+ *	keyrings	a session keyring of its own
+ *	securebits	no-setuid-fixup cleared
+ *	ambient		cleared with all other capabilities (privileges_drop())
+ *	personality	a layout at random, data not executable: started anew
+ *	environment	the master's; spawner and reader are started without one
+ *	dumpable	no, from privileges_drop() on; no_new_privs: yes
+ *	oom_score_adj	the master's may be lowered, its children's never (oom.h)
+ *	children	reaped (child.h)
+ *
+ * Kept, since they are the administrator's word: nice value, scheduling policy,
+ * input/output priority, CPU affinity, timer slack, control groups, namespaces,
+ * root directory, all other limits, seccomp filters, the parent-death signal
+ * (which the kernel clears when the user changes).  An alternate signal stack
+ * does not survive.
+ */
+void
+inherited_tidy(unsigned passed, char **argv)
+{
+	/* Started anew, it would be "exe" to ps(1). */
+	prctl(PR_SET_NAME, "forkgreetd", 0, 0, 0);
+	standard_open();
+	close_range(STDERR_FILENO + 1 + passed, ~0u, 0);
+	signals_tidy();
+	timers_stop();
+	layout_tidy(argv);
+	limits_raise();
+	umask(022);
+	keyring_leave();
+	securebits_tidy();
+}
+
+void
+inherited_warn(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_CPU, &limit) == 0 &&
+	    limit.rlim_max != RLIM_INFINITY)
+		log_line(LOG_WARNING,
+		    "the limit of CPU time is %llu s, after which the daemon is "
+		    "killed (ulimit -t, LimitCPU=)",
+		    (unsigned long long)limit.rlim_max);
+}
