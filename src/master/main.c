@@ -103,7 +103,8 @@ readable_check(const char *path, const struct identity *identity,
 	char *text;
 	size_t length;
 
-	if (file_read(path, CONF_FILE_MAX, &text, &length, &why) == 0)
+	if (file_read(path, CONF_FILE_MAX, FILE_OF_ROOT_OR_US, &text, &length,
+		&why) == 0)
 		free(text);
 	else
 		report_failure(report, cause_of(errno, EXIT_CONFIG),
@@ -152,12 +153,12 @@ configuration_dump(struct candidate *candidate)
 static int
 executable_open(void)
 {
-	const char *path;
-	int fd = launch_open(&path);
+	const char *path, *why;
+	int fd = launch_open(&path, &why);
 
 	if (fd == -1)
-		fatal(EXIT_SYSTEM, "start: open %s: %s", path,
-		    strerror(errno));
+		fatal(errno == 0 ? EXIT_PRIVILEGE : EXIT_SYSTEM,
+		    "start: open %s: %s", path, why);
 	return fd;
 }
 

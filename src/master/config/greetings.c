@@ -82,8 +82,8 @@ load_greeting(struct conf_greeting *greeting, const struct conf *conf,
 	*why = "out of memory";
 	if (listener->greeting_file.length > 0) {
 		if (file_read(conf_text(conf, listener->greeting_file),
-			CONF_GREETING_MAX, &greeting->bytes, &greeting->length,
-			why) == -1)
+			CONF_GREETING_MAX, FILE_OF_ANYBODY, &greeting->bytes,
+			&greeting->length, why) == -1)
 			return -1;
 		*why = "out of memory";
 	} else if (copy_text(greeting, conf, listener->greeting) == -1) {

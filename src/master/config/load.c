@@ -19,6 +19,7 @@
 #include "master/system/child.h"
 #include "reader/cage.h"
 #include "master/system/file.h"
+#include "master/system/privileges.h"
 #include "master/config/frame.h"
 #include "reader/parse.h"
 #include "master/config/report.h"
@@ -161,7 +162,10 @@ read_text(const char *path, char **text, size_t *length, const char **why)
 {
 	char *longer;
 
-	if (file_read(path, CONF_FILE_MAX, text, length, why) == -1)
+	/* Root reads it again as whom it will become. */
+	if (file_read(path, CONF_FILE_MAX,
+		privileges_are_root() ? FILE_OF_ANYBODY : FILE_OF_ROOT_OR_US,
+		text, length, why) == -1)
 		return -1;
 	longer = realloc(*text, *length + 2);
 	if (longer == NULL) {

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "master/system/file.h"
 #include "master/system/privileges.h"
 #include "master/system/signals.h"
 #include "shared/plan.h"
@@ -23,7 +24,7 @@
 #define OUT_OF_THE_WAY 16
 
 int
-launch_open(const char **path)
+launch_open(const char **path, const char **why)
 {
 	static char beside[PATH_MAX + 32];
 	ssize_t n = readlink("/proc/self/exe", beside, PATH_MAX);
@@ -39,7 +40,7 @@ launch_open(const char **path)
 			*path = beside;
 		}
 	}
-	return open(*path, O_RDONLY | O_CLOEXEC);
+	return file_open_program(*path, why);
 }
 
 /* Tells the master, as the spawner itself would. */
