@@ -18,6 +18,7 @@
 #include "master/system/inherited.h"
 #include "master/generations/launch.h"
 #include "master/system/notify.h"
+#include "master/system/oom.h"
 #include "master/options.h"
 #include "master/system/pidfile.h"
 #include "master/system/privileges.h"
@@ -237,6 +238,7 @@ main(int argc, char **argv)
 	    conf_text(candidate->setup.conf, candidate->setup.conf->control_socket),
 	    identity);
 	server.executable = executable_open();
+	oom_protect("/proc/self/oom_score_adj");
 	privileges_drop(identity);
 	if (candidate->setup.conf->sandbox == CONF_SANDBOX_REQUIRED)
 		denylist_enter();

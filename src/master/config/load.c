@@ -19,6 +19,7 @@
 #include "master/system/child.h"
 #include "reader/cage.h"
 #include "master/system/file.h"
+#include "master/system/oom.h"
 #include "master/system/privileges.h"
 #include "master/config/frame.h"
 #include "reader/parse.h"
@@ -88,23 +89,21 @@ parse_and_exit(const struct task *task)
 static int
 start_child(struct conf_load *load, struct task *task)
 {
-	int ends[2];
+	int ends[2], saved;
 
 	if (pipe2(ends, O_CLOEXEC) == -1)
 		return -1;
 	load->pipe = ends[0];
 	task->fd = ends[1];
 	task->parent = getpid();
+	oom_expose(true);
 	load->child = fork();
-	switch (load->child) {
-	case -1:
-		break;
-	case 0:
+	if (load->child == 0)
 		parse_and_exit(task);
-	default:
-		break;
-	}
+	saved = errno;
+	oom_expose(false);
 	close(ends[1]);
+	errno = saved;
 	return load->child == -1 ? -1 : 0;
 }
 

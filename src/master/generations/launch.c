@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "master/system/file.h"
+#include "master/system/oom.h"
 #include "master/system/privileges.h"
 #include "master/system/signals.h"
 #include "shared/plan.h"
@@ -91,9 +92,15 @@ become(int executable, int socket, int plan, int page)
 pid_t
 launch(int executable, int socket, int plan, int page)
 {
-	pid_t pid = fork();
+	pid_t pid;
+	int saved;
 
+	oom_expose(true);
+	pid = fork();
 	if (pid == 0)
 		become(executable, socket, plan, page);
+	saved = errno;
+	oom_expose(false);
+	errno = saved;
 	return pid;
 }
