@@ -11,7 +11,7 @@ import unittest
 from harness import CTL, Case, HOST, PATIENCE, Strace, run, strace_works
 from test_verification import Started, sanitized
 
-EXIT_SYSTEM = 71
+EXIT_SYSTEM, EXIT_PRIVILEGE = 71, 77
 REFUSED = 1  # of forkgreetctl
 ALL = "ALL_FAULTS" in os.environ  # every error at every place: minutes
 
@@ -24,7 +24,8 @@ ERRORS = {"EMFILE": "Too many open files",
           "EIO": "Input/output error"}
 DESCRIPTOR = ("EMFILE", "ENFILE", "ENOMEM")
 # What each call can be out of.  Not brk: the kernel never fails it (it says
-# where the break is), so that an injected error is taken for an address.
+# where the break is), so that an injected error is taken for an address.  Nor
+# read: how often the loops read is not the same twice; test_b17_files has those.
 CALLS = {
     "openat": (*DESCRIPTOR, "EIO"), "pipe2": DESCRIPTOR,
     "memfd_create": DESCRIPTOR, "epoll_create1": DESCRIPTOR,
@@ -39,30 +40,56 @@ CALLS = {
     "execveat": ("ENOMEM", "EMFILE", "EIO"), "mmap": ("ENOMEM", "ENFILE"),
     "mprotect": ("ENOMEM",), "madvise": ("ENOMEM",), "seccomp": ("ENOMEM",),
     "setresuid": ("EAGAIN", "ENOMEM"), "fstat": ("EIO", "ENOMEM"),
-    "newfstatat": ("EIO", "ENOMEM"), "read": ("EIO",),
+    "newfstatat": ("EIO", "ENOMEM"),
     "ftruncate": ("EIO", "ENOSPC"), "pwrite64": ("EIO", "ENOSPC"),
     "fcntl": ("ENOMEM",), "chdir": ("EIO", "ENOMEM"), "setgroups": ("ENOMEM",),
 }
-# Places where it goes on, or says something else, and why that is right.
+# Places where it goes on, or says something else, and why that is right; what a
+# descriptor stands for is behind it, in <>.
 HARMLESS = (
-    (r"seccomp\(SECCOMP_SET_MODE_(STRICT|FILTER, \w+, NULL)|"
-     r"seccomp\(SECCOMP_GET", "libseccomp asks what the kernel has"),
-    (r"execve\(NULL|openat\(AT_FDCWD, NULL|socket\(AF_INET, SOCK_STREAM, 0|"
-     r"mmap\(NULL, 4096, PROT_READ\|PROT_EXEC",
+    (r"^seccomp\(SECCOMP_SET_MODE_(STRICT|FILTER, \w+, NULL)|"
+     r"^seccomp\(SECCOMP_GET", "libseccomp asks what the kernel has"),
+    (r"^seccomp\(.* = -1 E", "that there is no such flag, or it is in effect"),
+    (r"^openat\(AT_FDCWD, NULL|^socket\(AF_INET, SOCK_STREAM, 0|"
+     r"^mmap\(NULL, 4096, PROT_READ\|PROT_EXEC",
      "an attempt that the filter must not let through"),
-    (r"fcntl\(0, F_DUPFD|= -1 EPERM|setresuid\(-1, 0, -1",
+    (r"^(dup|fcntl)\(0.* = -1 EMFILE|^(fork|clone)\(.* = -1 EAGAIN|"
+     r"^openat\(AT_FDCWD, \"/\", .* = -1 EACCES|^setresuid\(.*= -1 EPERM",
      "an attempt that must be refused, and is"),
-    (r"nscd|/etc/nsswitch|/etc/localtime", "the C library has another way"),
-    (r"/proc/sys/|/proc/self/cgroup|/sys/fs/cgroup|SELF",
-     "a warning less about limits"),
-    (r"^read\(\d+, (\"\d+\\n\"|\"\d+:[^\"]*\"\.*|\"\"), (31|1024)",
-     "the same, once it is open"),
-    (r"EPOLL_CTL_DEL", "the descriptor is closed next"),
-    (r"read\(\d+, (\"\\21\\0\\0|0x\w+, (8|1024))",
-     "a signal or a timer that is asked again"),
-    (r"\bc\", |/c\"|run\"|, 64\)|sun_path|F_GETFD",
-     "no control socket, and it is said"),
+    (r"^landlock_create_ruleset\(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION",
+     "a question that opens nothing: only ENOSYS and EOPNOTSUPP can be"),
+    (r"\"[^\"]*(/nscd/|/nsswitch\.conf|/localtime|/libnss|/ld\.so)",
+     "the C library has another way"),
+    (r"^(socket|connect)\(AF_UNIX, SOCK_STREAM\|SOCK_CLOEXEC\|SOCK_NONBLOCK, 0"
+     r"\)", "the C library's to nscd, or the control socket's: below"),
+    (r"\"/etc\"|^newfstatat\(.*, \"/\", |^(newfstatat|fstat)\(\d+<(/etc/|"
+     r"/proc/)", "stdio(3) asks for the size of a buffer; nsswitch.conf(5) for "
+     "a change"),
+    (r"^mmap\(NULL, \d+, PROT_READ\|PROT_WRITE, MAP_PRIVATE\|MAP_ANONYMOUS",
+     "malloc(3) has another way, brk(2)"),
+    (r"(<|\")/(proc/sys|proc/self/(cgroup|uid_map|oom_score_adj)|sys/fs/cgroup)",
+     "a question about limits or users: a warning less, or no protection"),
+    (r"EPOLL_CTL_(DEL|MOD)", "the descriptor is closed next, or the loop asks "
+     "again for what is lost (watch.c)"),
+    (r"EPOLL_CTL_ADD, \d+, \{events=0, ", "the same, after another attempt"),
+    (r"^newfstatat\(\d+<[^>]*/run>|, \"c\", |/run(/c)?\"|^listen\(\d+<socket>, 64\)|"
+     r"^setsockopt\(.*SO_PASSCRED", "no control socket, and it is said"),
+    (r"^fcntl\(\d+(<\w+>)?, F_GETFD", "a question"),
 )
+# Where strace cannot use a filter of its own, the number that it puts in a
+# call's place is one that the spawner's filter kills for; Start does it right.
+UNFILTERED = r"CLONE_PARENT"
+# The control connection is gone with it, and forkgreetctl says that.
+UNANSWERED = r"EPOLL_CTL_ADD, \d+, \{events=EPOLLIN, data=\{u32=0, u64=257698"
+
+# How often it is made depends on which of two descriptors is ready first, so that
+# the same number may be another site the next time, or none.
+FICKLE = ("epoll_ctl",)
+
+OPENS = {"openat": r'"([^"]*)"', "pipe2": "(pipe)", "signalfd4": "(signal)",
+         "timerfd_create": "(timer)", "socket": "(socket)",
+         "memfd_create": "(memfd)", "epoll_create1": "(epoll)",
+         "pidfd_open": "(pidfd)"}
 
 
 class Site:
@@ -87,11 +114,29 @@ def whole_lines(trace):
         yield pid, begun.pop(pid, "") + again[1] if again else text
 
 
+def named(text, files):
+    """The line with what its descriptor stands for, which files, of the
+    process, says; and files brought up to date."""
+    call = text.partition("(")[0]
+    match = re.match(r"\w+\((\d+)", text)
+    result = re.search(r" = (\d+)(?:<|$| )", text)
+    if match and int(match[1]) in files:
+        name = files[int(match[1])]
+        text = text.replace(match[1], f"{match[1]}<{name}>", 1)
+    if call == "pipe2":
+        for number in re.findall(r"\d+", text.partition("]")[0]):
+            files[int(number)] = "pipe"
+    elif call in OPENS and result:
+        files[int(result[1])] = re.search(OPENS[call], text + OPENS[call])[1]
+    return text
+
+
 def find_sites(trace, marker=""):
     """The sites of the first process and of the others, each counted in its own
     process, from the marker on; a site that also lies before it is none."""
     first, loading = None, marker != ""
     counts = collections.defaultdict(collections.Counter)
+    files = collections.defaultdict(dict)
     before = collections.Counter()
     own, others = {}, {}
     for pid, text in whole_lines(trace):
@@ -99,6 +144,7 @@ def find_sites(trace, marker=""):
         first = first or pid
         if call not in CALLS:
             continue
+        text = named(text, files[pid])
         counts[pid][call] += 1
         loading = loading and marker not in text
         number = counts[pid][call]
@@ -111,10 +157,15 @@ def find_sites(trace, marker=""):
 
 
 def faults(sites):
-    """(site, error): every error somewhere, every site once."""
-    turn = collections.Counter()
+    """(site, error): every error somewhere, every site once, but of the sites
+    that one row of HARMLESS is for only the first."""
+    turn, rows = collections.Counter(), set()
     for site in sites:
         errors = CALLS[site.call]
+        row = harmless_row(site)
+        if row in rows and not ALL:
+            continue
+        rows.update([row] if row else [])
         if ALL:
             yield from ((site, error) for error in errors)
         else:
@@ -122,9 +173,10 @@ def faults(sites):
             turn[site.call] += 1
 
 
-def is_harmless(site):
-    """There is a row for it."""
-    return any(re.search(pattern, site.text) for pattern, _ in HARMLESS)
+def harmless_row(site):
+    """The pattern of the row for it, None without."""
+    return next((pattern for pattern, _ in HARMLESS
+                 if re.search(pattern, site.text)), None)
 
 
 class Faults(Case):
@@ -133,12 +185,13 @@ class Faults(Case):
     def check(self, site, error, status, expected, said):
         """How one of them went; status None: it went on."""
         what = f"{site} {error}: status {status}: {said}"
-        if status is None or (status != expected and is_harmless(site)):
-            self.assertTrue(is_harmless(site), what)
+        if status is None and site.call in FICKLE:
+            return
+        if harmless_row(site):
+            self.assertIn(status, (None, expected, EXIT_PRIVILEGE), what)
             return
         self.assertEqual(status, expected, what)
-        if not is_harmless(site):
-            self.assertRegex(said, ERRORS[error], what)
+        self.assertRegex(said, ERRORS[error], what)
 
 
 @unittest.skipIf(sanitized, "a sanitizer's own start does not bear these faults")
@@ -197,6 +250,21 @@ class Start(Faults):
             with self.subTest(str(site), error=error):
                 self.spoil(site, error, False)
 
+    def test_b17_files(self):
+        """A disk that does not read: no wrong configuration, no unknown
+        user."""
+        for path in self.config, "/etc/passwd", "/etc/group":
+            with self.subTest(path):
+                started = Started(self.config, "inject=read:error=EIO:when=1",
+                                  False, more=("-P", path))
+                try:
+                    self.assertFalse(started.serves)
+                    self.assertEqual(started.process.returncode, EXIT_SYSTEM,
+                                     started.said())
+                    self.assertIn("Input/output error", started.said())
+                finally:
+                    started.end()
+
     def test_b17_the_other_processes_calls(self):
         _, others = find_sites(self.trace(), '"/dev/null"')
         self.assertGreater(len(others), 10)
@@ -232,6 +300,8 @@ class Reload(Faults):
         self.assertGreater(len(own), 20)
         self.assertGreater(len(others), 20)
         for site, error in faults(own + others):
+            if re.search(f"{UNFILTERED}|{UNANSWERED}", site.text):
+                continue
             with self.subTest(str(site), error=error):
                 result, _ = self.reload(f"inject={site.call}:error={error}:"
                                         f"when={site.number}")
