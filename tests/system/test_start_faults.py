@@ -8,7 +8,8 @@ import re
 import tempfile
 import unittest
 
-from harness import CTL, Case, HOST, PATIENCE, Strace, run, strace_works
+from harness import (CTL, Case, StartCase, Strace, descriptors, limit,
+                     needs_program, not_under_valgrind, run, strace_works)
 from test_verification import Started, sanitized
 
 EXIT_SYSTEM, EXIT_PRIVILEGE = 71, 77
@@ -271,6 +272,71 @@ class Start(Faults):
         for site, error in faults(others):
             with self.subTest(str(site), error=error):
                 self.spoil(site, error, True)
+
+
+@not_under_valgrind("it needs more of all of these")
+@unittest.skipIf(sanitized, "a sanitizer needs more of all of these")
+class Limits(StartCase):
+    """Limits that are too low for any start, by ulimit(1)."""
+
+    as_user = True
+
+    @needs_program("prlimit")
+    def test_b2_too_low(self):
+        for kind, most, why in (
+                ("nproc", 1, "Resource temporarily unavailable"),
+                ("nofile", 6, "Too many open files"),
+                ("nofile", 10, "Too many open files"),
+                ("as", 12000 << 10, ERRORS["ENOMEM"])):
+            with self.subTest(kind=kind, most=most):
+                result = self.run_with(
+                    self.file(self.configuration()), "-f",
+                    wrapper=("prlimit", f"--{kind}={most}"))
+                self.assertEqual(result.returncode, EXIT_SYSTEM, result.stderr)
+                self.assertRegex(result.stderr, why)
+
+    def test_b2_reload(self):
+        """No descriptor is left, or no process: the daemon could not; the file
+        is not wrong."""
+        path = os.path.join(self.folder(), "c")
+        text = self.configuration().replace('control_socket = "";', "")
+        daemon = self.daemon(config=f'control_socket = "{path}";\n' + text,
+                             as_user=True)
+        for kind, most, why in (
+                ("nofile", len(descriptors(daemon.pid)) + 2,
+                 "Too many open files"),
+                ("nproc", 1, "Resource temporarily unavailable")):
+            with self.subTest(kind):
+                limit(daemon.pid, kind, most)
+                result = run("-s", path, "reload", program=CTL)
+                limit(daemon.pid, kind, 1000)
+                self.assertEqual(result.returncode, REFUSED, result.stderr)
+                self.assertIn(why, result.stderr)
+                self.assertEqual(
+                    run("-s", path, "reload", program=CTL).returncode, 0)
+
+
+@unittest.skipUnless(strace_works(), "needs root and strace")
+class Spawner(Faults):
+    """One on trial that somebody kills, or stops."""
+
+    def test_b2_killed_or_stopped(self):
+        config = os.path.join(self.folder(), "conf")
+        with open(config, "w", encoding="ascii") as file:
+            file.write(self.configuration())
+        os.chmod(config, 0o644)
+        for number, why in (("KILL", "by signal 9"),
+                            ("STOP", "trial client: not served in")):
+            with self.subTest(number):
+                started = Started(config, f"inject=recvmsg:signal={number}:"
+                                  "when=1", False, more=("-f",))
+                try:
+                    self.assertFalse(started.serves)
+                    self.assertEqual(started.process.returncode, EXIT_SYSTEM,
+                                     started.said())
+                    self.assertIn(why, started.said())
+                finally:
+                    started.end()
 
 
 @unittest.skipUnless(strace_works(), "needs root and strace")
