@@ -14,7 +14,7 @@
 #include "shared/deadline.h"
 #include "shared/output.h"
 
-#define CHUNK 16384 /* bytes a recv(2): four pages are quick enough */
+#define CHUNK 16384 /* bytes per recv(2): four pages are fast enough */
 
 /* recv(2) until the deadline, even when the data never ends. */
 static ssize_t

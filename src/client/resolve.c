@@ -159,7 +159,8 @@ reap(pid_t pid)
 		;
 }
 
-/* look_up() in a child, which a deadline can end.  Returns 0, or -1: errno. */
+/* look_up() in a child, which can be killed at the deadline.  Returns 0, or -1
+ * with errno. */
 static int
 look_up_name(const struct target *target, int64_t deadline, struct reply *reply)
 {

@@ -124,7 +124,7 @@ await(const struct talk *talk, short events)
 	return deadline_wait(talk->deadline, talk->fd, events);
 }
 
-/* An answer may be there even if nobody reads the question. */
+/* There may be an answer even if nobody reads the request. */
 static int
 send_all(const struct talk *talk, const char *bytes)
 {

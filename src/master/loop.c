@@ -14,8 +14,8 @@
 #include "master/clients/hand_over.h"
 #include "master/clients/reap.h"
 #include "master/clients/serve.h"
-#include "master/config/conf.h"
 #include "master/first.h"
+#include "master/orphans.h"
 #include "master/reload.h"
 #include "master/server.h"
 #include "master/stop.h"
@@ -236,25 +236,6 @@ resume_turn(struct server *server, int64_t now)
 	control_resume(&server->control);
 }
 
-/* Does somebody here wait for that child? */
-static bool
-is_ours(const void *context, pid_t pid)
-{
-	const struct server *server = context;
-
-	return spawners_know(&server->spawners, pid) ||
-	    clients_have(&server->service.clients, pid) ||
-	    (server->reload.load != NULL &&
-		conf_load_child(server->reload.load) == pid);
-}
-
-/* Children that nobody here started. */
-static void
-adopt_turn(struct server *server, int64_t now)
-{
-	child_adopt_step(now, is_ours, server);
-}
-
 static void
 notify_turn(struct server *server, int64_t now)
 {
@@ -275,7 +256,7 @@ static void (*const turn_steps[])(struct server *server, int64_t now) = {
 	reap_turn, /* and which children have ended */
 	stop_step,
 	resume_turn,
-	adopt_turn, /* whom reap_turn left */
+	orphans_step, /* whom reap_turn left */
 	notify_turn,
 };
 
@@ -330,13 +311,6 @@ stop_deadline(const struct server *server)
 }
 
 static int64_t
-adopt_deadline(const struct server *server)
-{
-	(void)server;
-	return child_adopt_wakeup();
-}
-
-static int64_t
 notify_deadline(const struct server *server)
 {
 	(void)server;
@@ -358,7 +332,7 @@ static int64_t (*const deadlines[])(const struct server *server) = {
 	control_deadline,
 	linger_deadline,
 	watch_deadline,
-	adopt_deadline,
+	orphans_wakeup,
 	stop_deadline,
 	notify_deadline,
 };

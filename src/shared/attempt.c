@@ -18,15 +18,15 @@
 #endif
 
 /*
- * One of each kind that matters.  Where there is no filter they must do no harm:
- * they fail, or end with the child, which exits at once.
+ * One of each kind that matters.  Without a filter they must do no harm: they
+ * fail, or their effect ends with the child, which exits at once.
  */
 static const struct attempt attempts[] = {
 	{ "getpid", SYS_getpid, { 0 } },
 	{ "openat", SYS_openat, { AT_FDCWD } }, /* no path: EFAULT */
 	{ "socket", SYS_socket, { AF_INET, SOCK_STREAM } },
 	{ "execve", SYS_execve, { 0 } }, /* no path: EFAULT */
-	{ "kill", SYS_kill, { 0, 0 } }, /* signal 0 is none */
+	{ "kill", SYS_kill, { 0, 0 } }, /* signal 0 is not sent */
 	{ "ptrace", SYS_ptrace, { 0 } }, /* PTRACE_TRACEME */
 	{ "mmap (executable)", MMAP,
 	    { 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,

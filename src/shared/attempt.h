@@ -1,5 +1,5 @@
 /* System calls that the filter must not let through: trial children try them,
- * one each, before a generation counts. */
+ * one each, before a generation serves. */
 #ifndef SHARED_ATTEMPT_H
 #define SHARED_ATTEMPT_H
 
@@ -11,14 +11,14 @@ struct attempt {
 	long argument[6];
 };
 
-/* Exit code of a child that could not limit itself; the master, which knows no
- * such outcome, counts it as crashed. */
+/* Exit code of a child that could not limit itself.  It is no outcome, so the
+ * master counts the child as crashed. */
 #define PROLOGUE_EXIT_FAILED 70
 
-/* A filter that let the call through would be found out by this exit code. */
+/* The exit code of a child whose call was let through. */
 #define ATTEMPT_EXIT_ALLOWED 71
 
-/* The attempt of that index, NULL after the last; static. */
+/* The attempt with that index, NULL after the last one; static. */
 const struct attempt *attempt_get(size_t index);
 
 #endif

@@ -1,4 +1,4 @@
-/* Moments on the monotonic clock, by which a wait has to end. */
+/* Moments on the monotonic clock by which a wait must end. */
 #ifndef SHARED_DEADLINE_H
 #define SHARED_DEADLINE_H
 
@@ -11,7 +11,8 @@ int64_t deadline_after(int64_t ms);
 /* Nanoseconds from now to deadline; 0 or less when it has passed. */
 int64_t deadline_left(int64_t deadline);
 
-/* The moment when the first of parts equal parts of what is left is over. */
+/* Divides the time left into equal parts and returns the end of the first
+ * one. */
 int64_t deadline_share(int64_t deadline, size_t parts);
 
 /*

@@ -1,5 +1,5 @@
-/* The plan: the sealed snapshot that one spawner works from, what travels with
- * each client, and where both lie. */
+/* The plan, which is the sealed snapshot that a spawner works from; the orders
+ * that come with each client; and the descriptors of both. */
 #ifndef SHARED_PLAN_H
 #define SHARED_PLAN_H
 
@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 /*
- * Descriptors that a spawner is exec'd with; everything else is closed.  0 is
- * free on purpose: recvmsg(2) then puts the client there, where its child, which
- * has RLIMIT_NOFILE 1, needs it.
+ * Descriptors that a spawner is exec'd with; all others are closed.  0 is free
+ * on purpose: recvmsg(2) then puts the client there, where its child, with
+ * RLIMIT_NOFILE 1, needs it.
  */
 enum {
 	SPAWNER_CLIENT = 0,
@@ -44,7 +44,8 @@ enum {
 /* "fgplan" and a number that changes with the layout below. */
 #define PLAN_MAGIC UINT64_C(0x6667706c616e0001)
 
-/* What one listener's clients get, or those whom one of its rules lets in. */
+/* What the clients of a listener get, or those that one of its rules lets
+ * in. */
 struct plan_session {
 	uint32_t greeting_offset; /* from the start of the plan */
 	uint32_t greeting_length;
@@ -52,7 +53,7 @@ struct plan_session {
 	uint32_t send_ms; /* without progress in sending */
 	uint32_t linger_ms; /* for the client's end of stream; 0: none */
 	uint32_t cpu_s; /* RLIMIT_CPU */
-	uint32_t hold; /* 1: wait for the client's end, do not end first */
+	uint32_t hold; /* 1: wait for the client to end the stream first */
 	uint32_t unused;
 };
 
@@ -83,9 +84,9 @@ struct plan_order {
 /* Instead of a session: attempt n of shared/attempt.h, without a client. */
 #define PLAN_ATTEMPT UINT32_C(0x80000000)
 
-/* One message from a spawner that could not set itself up; it then exits. */
+/* The message of a spawner that cannot set itself up; it then exits. */
 struct plan_failure {
-	int32_t error; /* errno; 0: it went through, but is not in effect */
+	int32_t error; /* errno; 0: succeeded, but not in effect */
 	char step[60]; /* what it tried, NUL-terminated */
 };
 

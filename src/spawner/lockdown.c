@@ -19,7 +19,7 @@
 #include "shared/landlock.h"
 #include "shared/plan.h"
 
-/* Spawner and children write no file, lock no memory and use a few pages of
+/* Spawner and children write no files, lock no memory and use a few pages of
  * stack.  NOFILE: the socket to the master is descriptor 3. */
 static const struct {
 	const char *name;
@@ -35,7 +35,8 @@ static const struct {
 };
 
 #ifdef WITH_SANITIZERS
-/* A crash must stay a signal, and no report can be written from the sandbox. */
+/* A crash must remain a signal, and no report can be written from the
+ * sandbox. */
 const char *__asan_default_options(void);
 const char *
 __asan_default_options(void)
@@ -45,7 +46,7 @@ __asan_default_options(void)
 }
 #endif
 
-/* errno 0 stands for: it went through, but is not in effect. */
+/* errno 0 means that the call succeeded but is not in effect. */
 static bool
 confirmed(bool in_effect)
 {
@@ -84,7 +85,7 @@ prctl_set(int set, int get, unsigned long value)
 	    confirmed(prctl(get, 0, 0, 0, 0) == (int)value);
 }
 
-/* What the master should have given up before the exec. */
+/* The master should have given up all of them before the exec. */
 static bool
 has_no_capability(void)
 {
@@ -116,7 +117,7 @@ rules_for(struct landlock_rules *rules, int abi)
 		rules->scoped = LANDLOCK_SCOPE_ABI6;
 }
 
-/* No rule is added: what the domain handles is denied everywhere. */
+/* No rule is added: everything that the domain handles is denied everywhere. */
 static int
 landlock_enter(int abi)
 {

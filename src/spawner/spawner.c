@@ -30,11 +30,11 @@
 
 struct message {
 	struct plan_order order;
-	int fd; /* -1: none came */
+	int fd; /* -1: none received */
 	int flags; /* of recvmsg(2) */
 };
 
-/* Tells the master why there will be no spawner, and exits. */
+/* Tells the master why this spawner cannot run, and exits. */
 _Noreturn static void
 fail(const char *step)
 {
@@ -45,7 +45,7 @@ fail(const char *step)
 	_exit(EXIT_FAILURE);
 }
 
-/* True when n rows of width bytes, from offset on, lie in the plan. */
+/* True when n rows of width bytes at offset are within the plan. */
 static int
 is_inside(const struct plan *plan, uint32_t offset, uint32_t n, size_t width)
 {
@@ -53,8 +53,8 @@ is_inside(const struct plan *plan, uint32_t offset, uint32_t n, size_t width)
 	    n * (uint64_t)width <= plan->size - offset;
 }
 
-/* Does all that the plan points at lie in it?  What a client is sent is never
- * anything else. */
+/* True when everything that the plan points to is within the plan: nothing else
+ * is ever sent to a client. */
 static int
 plan_is_whole(const struct plan *plan)
 {
@@ -94,7 +94,7 @@ plan_map(void)
 }
 
 /* The children must not have the page: they could lie about each other.  In a
- * diagnosis there is but one, and no client. */
+ * diagnosis there is only one child, and no client. */
 static int32_t *
 page_map(const struct plan *plan)
 {
@@ -114,8 +114,8 @@ page_map(const struct plan *plan)
 }
 
 /* Waits for the next client.  There is room for one descriptor, and the kernel
- * drops any other: CMSG_SPACE would round up to two.  Returns 0 when the master
- * wants no more. */
+ * drops any further ones; CMSG_SPACE would round up to two.  Returns 0 when the
+ * master has closed its end. */
 static int
 receive(struct message *message)
 {
@@ -178,7 +178,7 @@ makes_sense(const struct plan *plan, const struct message *message)
 	return message->fd == SPAWNER_CLIENT && session < plan->n_sessions;
 }
 
-/* An order that makes no sense is the master's bug: it is answered, not
+/* An order that makes no sense is a bug of the master: it is answered, not
  * obeyed. */
 static void
 serve(const struct plan *plan, int32_t *page)

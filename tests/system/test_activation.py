@@ -95,8 +95,8 @@ class Adopted(ActivationCase):
         self.assert_has(daemon, sock)
         self.assertEqual(self.addresses(daemon), [("main", HOST, self.port)])
         self.assertTrue([line for line in daemon.log() if line.endswith(
-            f'{HOST}:{other}: descriptor 3 ("main") was passed for it, which '
-            f"has {HOST}:{self.port}: that counts")], daemon.log())
+            f'{HOST}:{other}: descriptor 3 ("main") was passed for it and '
+            f"has {HOST}:{self.port}, which is used")], daemon.log())
         line = daemon.wait_line("client", seconds=PATIENCE)[0]
         self.assertEqual((line["dst"], line["dport"]), (HOST, str(self.port)))
 
@@ -155,8 +155,8 @@ class Adopted(ActivationCase):
         self.greets(self.port)
         self.greets(self.port, host="::1")
         self.assertTrue([line for line in daemon.log() if line.endswith(
-            f'[::]:{self.port}: descriptor 3 ("unknown") was passed for it, '
-            "which has v6only = false: that counts")], daemon.log())
+            f'[::]:{self.port}: descriptor 3 ("unknown") was passed for it '
+            "and has v6only = false, which is used")], daemon.log())
 
     def test_many_clients(self):
         """The socket was blocking: the loop would stand still."""
@@ -373,17 +373,17 @@ class Wrong(ActivationCase):
         sock = self.listening()
         for count in "-2", "2a", "a2", "", "1025", "99999999999999999999":
             with self.subTest(count):
-                self.wrong([sock], f'LISTEN_FDS: "{count}" is not a number '
-                           "from 0 to 1024\n", count=count)
+                self.wrong([sock], f'LISTEN_FDS: "{count}": expected a '
+                           "number from 0 to 1024\n", count=count)
         self.wrong([sock], 'LISTEN_FDNAMES: "a:b" has 2 names', names="a:b")
-        self.refused(78, 'LISTEN_PID: "1x" is not the number of a process\n',
+        self.refused(78, 'LISTEN_PID: "1x": expected a process ID\n',
                      **self.passing([sock], wrapper=("env", "LISTEN_PID=1x")))
 
     def test_not_open(self):
         """More are said than there are."""
         self.wrong([self.listening()],
-                   'LISTEN_FDS: descriptor 4 ("b"): is not open, expected is '
-                   'a listening TCP socket\n', names="a:b", count=2)
+                   'LISTEN_FDS: descriptor 4 ("b"): is not open, expected a '
+                   'listening TCP socket\n', names="a:b", count=2)
 
     def test_no_socket(self):
         with open("/dev/null", "rb") as file:
@@ -404,7 +404,7 @@ class Wrong(ActivationCase):
         self.wrong([datagram, self.listening(port=free_port()), unix, bound,
                     client, seqpacket],
                    'descriptor 3 ("datagram"): is a datagram socket, expected '
-                   "is a listening TCP socket\n",
+                   "a listening TCP socket\n",
                    'descriptor 5 ("unix"): is a UNIX socket, expected',
                    'descriptor 6 ("bound"): is a socket that does not listen',
                    'descriptor 7 ("client"): is a socket that does not listen',
@@ -418,7 +418,7 @@ class Wrong(ActivationCase):
         for arguments in ("-f",), ():
             self.wrong([other, sock],
                        f'LISTEN_FDS: descriptor 4 ("extra", {HOST}:{port}): '
-                       "no listener has that name or address, expected is "
+                       "no listener has that name or address, expected "
                        f'one of "main" ({HOST}:{self.port})\n',
                        names="main:extra", arguments=arguments)
 

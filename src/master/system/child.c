@@ -1,4 +1,4 @@
-/* Children by their pid, where the pid may be a lie. */
+/* Signalling children by a pid that cannot be trusted. */
 #include "config.h"
 
 #include "master/system/child.h"
@@ -23,7 +23,7 @@ child_signal(pid_t pid, int signal)
 {
 	siginfo_t info;
 
-	/* 0 and below would mean others to kill(2). */
+	/* For kill(2), 0 and below mean other processes. */
 	if (pid <= 0) {
 		errno = ECHILD;
 		return -1;

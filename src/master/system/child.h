@@ -1,4 +1,4 @@
-/* Children by their pid, where the pid may be a lie. */
+/* Signalling children by a pid that cannot be trusted. */
 #ifndef MASTER_CHILD_H
 #define MASTER_CHILD_H
 

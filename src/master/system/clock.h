@@ -1,4 +1,4 @@
-/* Time that no one can set. */
+/* Time that nobody can set. */
 #ifndef MASTER_CLOCK_H
 #define MASTER_CLOCK_H
 

@@ -15,7 +15,7 @@
 static int status_pipe = -1;
 static int null = -1; /* /dev/null, for when the daemon serves */
 
-/* fatal()'s last word, to the process that waits. */
+/* Tells the waiting process the status that fatal() ends with. */
 static void
 tell(int status)
 {
@@ -25,7 +25,8 @@ tell(int status)
 		return;
 }
 
-/* The process that was started: exits as the daemon says. */
+/* The process that was started: exits with the status that the daemon
+ * reports. */
 _Noreturn static void
 wait_for_daemon(int fd)
 {
@@ -63,7 +64,7 @@ daemonize_start(void)
 	log_on_fatal(tell);
 	if (setsid() == -1)
 		fatal(EXIT_SYSTEM, "setsid: %s", strerror(errno));
-	/* Not a session leader: no terminal can become ours. */
+	/* Not a session leader, so no terminal can become ours. */
 	switch (fork()) {
 	case -1:
 		fatal(EXIT_SYSTEM, "fork: %s", strerror(errno));

@@ -1,5 +1,4 @@
-/* Going to the background, so that the command which started us knows how it
- * went. */
+/* Going to the background; the command that was started reports how it went. */
 #ifndef MASTER_DAEMONIZE_H
 #define MASTER_DAEMONIZE_H
 
@@ -12,14 +11,14 @@
  */
 void daemonize_start(void);
 
-/* Changes to "/", so that no file system is kept from being unmounted, and
- * opens what daemonize_ready() needs. */
+/* Changes to "/", so that other file systems can be unmounted, and opens what
+ * daemonize_ready() needs. */
 void daemonize_leave(void);
 
 /*
- * The daemon serves: lets the waiting process exit and turns descriptors 0 to
- * 2 to /dev/null (2 stays when keep_stderr).  Without daemonize_start() only
- * descriptor 0 is turned.
+ * The daemon serves: lets the waiting process exit and redirects descriptors 0
+ * to 2 to /dev/null (but not 2 with keep_stderr).  Without daemonize_start()
+ * only descriptor 0 is redirected.
  */
 void daemonize_ready(bool keep_stderr);
 

@@ -1,4 +1,5 @@
-/* The master's own seccomp filter: what a daemon that serves never calls. */
+/* The master's own seccomp filter: system calls that a serving daemon never
+ * makes. */
 #include "config.h"
 
 #include "master/system/denylist.h"
@@ -28,9 +29,9 @@
 #define NEW_CALL(number) (SYS_open_tree - 428 + (number))
 
 /*
- * Filters stack and bind the next binary too (execve(2)), so the table holds
- * only what no version of the daemon will ever need.  EPERM and not death: a
- * library that merely asks must not end the service.
+ * Filters stack and bind the next binary too (execve(2)), so the table has only
+ * calls that no version of the daemon will ever need.  They fail with EPERM
+ * instead of killing: a library that merely tries one must not end the service.
  */
 static const struct denied {
 	const char *call;
@@ -102,7 +103,7 @@ row_add(scmp_filter_ctx context, const struct denied *row)
 
 	if (call == __NR_SCMP_ERROR)
 		must(-ENOSYS, row->call);
-	/* Below 0: this architecture has no such call. */
+	/* Below 0: this architecture does not have the call. */
 	if (call >= 0)
 		must(seccomp_rule_add(
 			 context, SCMP_ACT_ERRNO(EPERM), call, 0),
@@ -187,13 +188,13 @@ denylist_enter(void)
 	/* The kernel's errors, and not ECANCELED for all of them. */
 	must(seccomp_attr_set(context, SCMP_FLTATR_API_SYSRAWRC, 1),
 	    "seccomp_attr_set");
-	/* A tree and not a chain: all clients' calls pass it. */
+	/* A tree instead of a chain: every call of every client passes it. */
 	must(seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2),
 	    "seccomp_attr_set");
 	rules_add(context);
 	must(seccomp_load(context), "seccomp");
 	seccomp_release(context);
-	/* Without the filter: EFAULT. */
+	/* Without the filter this fails with EFAULT. */
 	if (syscall(SYS_execve, NULL, NULL, NULL) != -1 || errno != EPERM)
 		fatal(EXIT_PRIVILEGE,
 		    "sandbox: master: seccomp: not in effect");

@@ -1,4 +1,5 @@
-/* The master's own seccomp filter: what a daemon that serves never calls. */
+/* The master's own seccomp filter: system calls that a serving daemon never
+ * makes. */
 #ifndef MASTER_DENYLIST_H
 #define MASTER_DENYLIST_H
 

@@ -30,7 +30,7 @@ static struct {
 	int socket; /* -1: not connected */
 	int64_t reconnect_at;
 	uint64_t dropped;
-	uint64_t dropped_said; /* of those, already told */
+	uint64_t dropped_said; /* of those, already reported */
 	void (*on_fatal)(int status);
 } state = { .terminal = true, .facility = LOG_DAEMON, .level = LOG_INFO,
 	.socket = -1 };
@@ -144,8 +144,8 @@ put_syslog(int priority, const char *text)
 	return false;
 }
 
-/* Poll says that a pipe or socket takes PIPE_BUF bytes at once; O_NONBLOCK would
- * change the descriptor for everybody who shares it. */
+/* poll(2) promises that a pipe or socket takes PIPE_BUF bytes at once;
+ * O_NONBLOCK would change the descriptor for everyone who shares it. */
 static bool
 put_stderr(const char *text)
 {

@@ -88,7 +88,7 @@ notify_init(void)
 	unsetenv("WATCHDOG_PID");
 }
 
-/* The watchdog would say it again and again. */
+/* Limited, since the watchdog would repeat it again and again. */
 static void
 tell(const char *text)
 {

@@ -14,7 +14,7 @@ void notify_init(void);
 
 /*
  * Each sends one datagram, without waiting: READY=1 with STATUS=, RELOADING=1
- * with MONOTONIC_USEC= (systemd 253 wants both in one), STOPPING=1.
+ * with MONOTONIC_USEC= (systemd 253 needs both in one datagram), STOPPING=1.
  */
 void notify_ready(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
@@ -22,11 +22,11 @@ void notify_reloading(void);
 
 void notify_stopping(void);
 
-/* Forgets the service manager; nothing is told any more. */
+/* Forgets the service manager; nothing is sent any more. */
 void notify_end(void);
 /*
- * For the loop, each time round: sends WATCHDOG=1 when half of the watchdog's
- * interval is over.  Nobody else calls it, so that a loop that stands still is
+ * For each turn of the loop: sends WATCHDOG=1 when half of the watchdog's
+ * interval is over.  Nothing else calls it, so that a loop that hangs is
  * noticed.
  */
 void notify_alive(int64_t now);

@@ -19,7 +19,7 @@
 #define DIGITS_MAX 10
 
 static int held = -1;
-static char *held_path; /* ours: configurations come and go */
+static char *held_path; /* a copy: configurations come and go */
 
 static void
 must(bool done, const char *path, const char *step)

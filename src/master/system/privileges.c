@@ -17,8 +17,8 @@
 #include "master/system/log.h"
 #include "shared/userns.h"
 
-/* Of capget(2), version 3; the last one of Linux 5.9, the oldest that has
- * close_range(2), is CAP_CHECKPOINT_RESTORE. */
+/* For capget(2), version 3. The last capability of Linux 5.9, the oldest kernel
+ * with close_range(2), is CAP_CHECKPOINT_RESTORE. */
 #define CAPABILITIES_MAX 64
 
 static const cap_value_t kept[] = { CAP_NET_BIND_SERVICE };
@@ -143,7 +143,7 @@ must(bool done, const char *step)
 			"");
 }
 
-/* A result that must be so, whatever the call before it said. */
+/* A condition that must hold, whatever the call before it returned. */
 static void
 verify(bool right, const char *what)
 {
@@ -194,8 +194,8 @@ user_change(const struct identity *identity)
 }
 
 /*
- * How many capabilities the kernel has, 0: it does not say.  libcap counts them
- * too, before main(), but nobody hears when that fails.
+ * How many capabilities the kernel has; 0 when it does not say.  libcap counts
+ * them too, before main(), but silently when that fails.
  */
 static cap_value_t
 cap_count(void)
@@ -207,8 +207,8 @@ cap_count(void)
 	return cap > CAP_CHECKPOINT_RESTORE ? cap : 0;
 }
 
-/* Only root may; under a unit's User= the unit does it, and in a user namespace
- * with one user what there is to gain is that user's. */
+/* Only root may do this; under a unit with User= the unit does it, and in a user
+ * namespace with one user what there is to gain is that user's. */
 static void
 bounding_empty(void)
 {
@@ -250,14 +250,15 @@ privileges_bind(bool on)
 	return dropped ? caps_set(true, on) : 0;
 }
 
-/* cap_reset_ambient(3) has no end where prctl(2) does not do what it says. */
+/* cap_reset_ambient(3) loops for ever when prctl(2) claims success without
+ * effect. */
 static int
 ambient_clear(void)
 {
 	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 }
 
-/* No set holds anything, but permitted may hold what is kept. */
+/* All sets are empty, except that permitted may have what is kept. */
 static bool
 caps_are_gone(bool keep)
 {

@@ -1,4 +1,4 @@
-/* Signals as a fresh program has them. */
+/* Setting all signals to their defaults. */
 #include "config.h"
 
 #include "master/system/signals.h"
@@ -11,8 +11,8 @@
 
 #define KERNEL_SIGNALS 64
 
-/* The kernel is asked itself: C libraries keep two or three signals for
- * themselves, and sigaction(2) of theirs refuses those. */
+/* The system call is made directly: C libraries keep two or three signals for
+ * themselves, and their sigaction(2) refuses those. */
 void
 signals_default(void)
 {

@@ -1,11 +1,11 @@
-/* Signals as a fresh program has them. */
+/* Setting all signals to their defaults. */
 #ifndef MASTER_SIGNALS_H
 #define MASTER_SIGNALS_H
 
 /*
- * Every signal gets its default action, also those that the C library hides,
- * and none is blocked: whatever was inherited.  Signals that were pending are
- * discarded, but not those that ask for the end (TERM, INT, QUIT).
+ * Gives every signal its default action, including those that the C library
+ * hides, and unblocks all, whatever was inherited.  Pending signals are
+ * discarded, but those that ask for the end (TERM, INT, QUIT) are not.
  */
 void signals_default(void);
 
