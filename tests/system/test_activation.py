@@ -482,7 +482,7 @@ class Reload(ActivationCase):
         fresh = self.with_greeting("b", other, "other")
         daemon.reload(fresh, result="failed")
         said = (f'LISTEN_FDS: descriptor 3 ("unknown", {HOST}:{self.port}): no '
-                "listener has that name or address, expected is one of "
+                "listener has that name or address, expected one of "
                 f'"other" ({HOST}:{other})')
         self.assertIn(said, daemon.log())
         self.greets(self.port)
