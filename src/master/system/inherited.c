@@ -24,6 +24,7 @@
 #include "master/system/log.h"
 #include "master/system/privileges.h"
 #include "master/system/signals.h"
+#include "shared/widened.h"
 
 /* What the kernel itself clears for a set-user-ID program, and why
  * (linux/personality.h, PER_CLEAR_ON_SETID). */
@@ -111,20 +112,16 @@ securebits_tidy(void)
 static void
 layout_tidy(char **argv)
 {
-#ifndef WITH_SANITIZERS /* which want theirs, and start themselves anew */
 	int now = personality(0xffffffff);
 	unsigned long wanted = (unsigned long)now & ~(unsigned long)UNSAFE;
 
-	if (now == -1 || (now & UNSAFE) == 0)
+	if (now == -1 || (now & UNSAFE) == 0 || WIDENED_LAYOUT)
 		return;
 	if (personality(wanted) != -1 &&
 	    (personality(0xffffffff) & UNSAFE) == 0)
 		execv("/proc/self/exe", argv);
 	fatal(EXIT_PRIVILEGE, "personality: memory is not laid out at random "
 	    "(setarch -R), and that cannot be changed: %s", strerror(errno));
-#else
-	(void)argv;
-#endif
 }
 
 /*
