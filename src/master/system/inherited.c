@@ -62,11 +62,16 @@ timers_stop(void)
 	static const int timers[] = { ITIMER_REAL, ITIMER_VIRTUAL,
 		ITIMER_PROF };
 	static const struct itimerval never;
+	struct itimerval now;
 	size_t i;
 
-	for (i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
-		if (setitimer(timers[i], &never, NULL) == -1)
+	for (i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
+		now = never;
+		getitimer(timers[i], &now);
+		if ((now.it_value.tv_sec != 0 || now.it_value.tv_usec != 0) &&
+		    setitimer(timers[i], &never, NULL) == -1)
 			fatal(EXIT_SYSTEM, "setitimer: %s", strerror(errno));
+	}
 }
 
 /* A hard limit is the administrator's word, a soft one the shell's. */
@@ -78,7 +83,9 @@ limits_raise(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		if (getrlimit(limits[i], &limit) == -1)
+		limit = (struct rlimit) { RLIM_INFINITY, RLIM_INFINITY };
+		if (getrlimit(limits[i], &limit) == -1 ||
+		    limit.rlim_cur == limit.rlim_max)
 			continue;
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(limits[i], &limit);
@@ -106,6 +113,17 @@ securebits_tidy(void)
 	    -1)
 		fatal(EXIT_PRIVILEGE, "securebits: no-setuid-fixup: %s",
 		    strerror(errno));
+}
+
+/* layout_tidy() starts /proc/self/exe, which ps(1) shows as "exe". */
+static void
+name_tidy(void)
+{
+	char name[16] = ""; /* PR_GET_NAME(2const) */
+
+	prctl(PR_GET_NAME, name, 0, 0, 0);
+	if (strcmp(name, "exe") == 0)
+		prctl(PR_SET_NAME, "forkgreetd", 0, 0, 0);
 }
 
 /* The layout that we have was made before we could ask for another one. */
@@ -155,8 +173,7 @@ layout_tidy(char **argv)
 void
 inherited_tidy(unsigned passed, char **argv)
 {
-	/* Started anew, it would be "exe" to ps(1). */
-	prctl(PR_SET_NAME, "forkgreetd", 0, 0, 0);
+	name_tidy();
 	standard_open();
 	close_range(STDERR_FILENO + 1 + passed, ~0u, 0);
 	signals_tidy();
@@ -171,7 +188,7 @@ inherited_tidy(unsigned passed, char **argv)
 void
 inherited_warn(void)
 {
-	struct rlimit limit;
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
 
 	if (getrlimit(RLIMIT_CPU, &limit) == 0 &&
 	    limit.rlim_max != RLIM_INFINITY)
