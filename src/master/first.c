@@ -67,8 +67,7 @@ first_passed(struct server *server, int64_t now)
 	server->overview.ready_at = clock_now();
 	server->service.is_open = server->control.is_open = true;
 	start_log(server);
-	notify_ready("serving %u listeners",
-	    (unsigned)server->running.conf->n_listeners);
+	notify_serving(server->running.conf->n_listeners);
 	log_terminal(false);
 	daemonize_ready(server->running.conf->log.target == CONF_LOG_STDERR);
 	candidate_free(candidate, server);

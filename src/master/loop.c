@@ -12,6 +12,7 @@
 
 #include "master/clients/accept.h"
 #include "master/clients/hand_over.h"
+#include "master/clients/quiet.h"
 #include "master/clients/reap.h"
 #include "master/clients/serve.h"
 #include "master/first.h"
@@ -22,8 +23,10 @@
 #include "master/system/child.h"
 #include "master/system/clock.h"
 #include "master/system/events.h"
+#include "master/system/log.h"
 #include "master/system/log_event.h"
 #include "master/system/notify.h"
+#include "master/system/signals.h"
 
 #define EVENTS_MAX 64
 #define SIGNALS_MAX 8 /* more come with the next turn */
@@ -49,7 +52,9 @@ loop_block_signals(void)
 	sigset_t mask;
 
 	signals_of(&mask);
-	sigprocmask(SIG_BLOCK, &mask, NULL);
+	if (signals_block(&mask) == -1)
+		fatal(EXIT_SYSTEM, "start: sigprocmask: %s",
+		    errno == 0 ? "not in effect" : strerror(errno));
 }
 
 /* NULL, or what failed, with errno. */
@@ -217,6 +222,12 @@ watch_turn(struct server *server, int64_t now)
 }
 
 static void
+quiet_turn(struct server *server, int64_t now)
+{
+	quiet_step(&server->service, now);
+}
+
+static void
 hand_over_turn(struct server *server, int64_t now)
 {
 	hand_over_step(&server->service, now);
@@ -254,6 +265,7 @@ static void (*const turn_steps[])(struct server *server, int64_t now) = {
 	watch_turn,
 	hand_over_turn, /* learns which clients have a child */
 	reap_turn, /* and which children have ended */
+	quiet_turn, /* log lines about them */
 	stop_step,
 	resume_turn,
 	orphans_step, /* whom reap_turn left */
@@ -278,6 +290,12 @@ static int64_t
 reap_deadline(const struct server *server)
 {
 	return reap_wakeup(&server->service);
+}
+
+static int64_t
+quiet_deadline(const struct server *server)
+{
+	return quiet_wakeup(&server->service);
 }
 
 static int64_t
@@ -327,6 +345,7 @@ static int64_t (*const deadlines[])(const struct server *server) = {
 	accept_deadline,
 	hand_over_deadline,
 	reap_deadline,
+	quiet_deadline,
 	generation_deadline,
 	reload_wakeup,
 	control_deadline,
@@ -380,6 +399,7 @@ turn(struct server *server)
 static void
 end(struct server *server)
 {
+	quiet_flush(&server->service);
 	log_event(LOG_NOTICE, "stopped",
 	    LOG_NUMBER("clients", server->service.counters.live),
 	    LOG_NUMBER("log_dropped", log_dropped()));

@@ -48,7 +48,7 @@ give_up(struct server *server, int64_t now)
 	    LOG_NUMBER("errors", report->errors),
 	    LOG_NUMBER("generation", server->spawners.generation));
 	notify_ready("reload failed, the old configuration serves: %s",
-	    report->lines[0].text);
+	    report_first_error(report));
 	control_reloaded(&server->control,
 	    report->cause == EXIT_CONFIG ? CONTROL_CONFIG : CONTROL_REFUSED,
 	    report, now);
@@ -87,8 +87,7 @@ reload_passed(struct server *server, int64_t now)
 	log_event(LOG_NOTICE, "reload", LOG_WORD("result", "ok"),
 	    LOG_NUMBER("generation", server->spawners.generation),
 	    LOG_NUMBER("added", added), LOG_NUMBER("removed", removed));
-	notify_ready("serving %u listeners",
-	    (unsigned)server->running.conf->n_listeners);
+	notify_serving(server->running.conf->n_listeners);
 	control_reloaded(
 	    &server->control, CONTROL_OK, &candidate->report, now);
 	finish(server);

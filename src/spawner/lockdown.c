@@ -11,6 +11,7 @@
 #include <linux/seccomp.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -101,6 +102,22 @@ has_no_capability(void)
 		set[1].inheritable) == 0);
 }
 
+/* fork(2) of a C library blocks all for a moment; a client's child is ended by
+ * signals. */
+static bool
+no_signal_is_blocked(void)
+{
+	sigset_t blocked;
+	int number;
+
+	if (sigprocmask(SIG_BLOCK, NULL, &blocked) == -1)
+		return false;
+	for (number = 1; number < NSIG; number++)
+		if (sigismember(&blocked, number) == 1)
+			return confirmed(false);
+	return true;
+}
+
 static void
 rules_for(struct landlock_rules *rules, int abi)
 {
@@ -174,6 +191,8 @@ lockdown(const struct plan *plan)
 		failed = proof_of_limits();
 	if (failed != NULL)
 		return failed;
+	if (!no_signal_is_blocked())
+		return "sigprocmask";
 	if (filter_load(plan) == -1)
 		return "seccomp";
 	return NULL;

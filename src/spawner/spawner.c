@@ -22,6 +22,7 @@
 #include "spawner/relro.h"
 #include "spawner/session.h"
 #include "shared/attempt.h"
+#include "shared/descriptors.h"
 #include "shared/plan.h"
 
 /* CLONE_PARENT: the child belongs to the master.  CLONE_PARENT_SETTID: its pid
@@ -207,8 +208,13 @@ main(void)
 
 	plan = plan_map();
 	page = page_map(plan);
-	if (prctl(PR_SET_NAME, "forkgreet-spawn", 0, 0, 0) == -1 ||
-	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)
+	errno = 0;
+	if (!descriptors_closed(0, SPAWNER_SOCKET) ||
+	    !descriptors_closed(SPAWNER_SOCKET + 1, DESCRIPTORS_END))
+		fail("closing other descriptors");
+	if (prctl(PR_SET_NAME, "forkgreet-spawn", 0, 0, 0) == -1)
+		fail("prctl PR_SET_NAME");
+	if (!proof_of_death())
 		fail("prctl PR_SET_PDEATHSIG");
 	if (getppid() != plan->master)
 		return EXIT_FAILURE;

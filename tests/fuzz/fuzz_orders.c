@@ -17,9 +17,11 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "shared/descriptors.h"
 #include "shared/plan.h"
 
 static int fuzz_close(int fd);
+static bool fuzz_descriptors_closed(unsigned first, unsigned end);
 static _Noreturn void fuzz_exit(int status);
 static int fuzz_fstat(int fd, struct stat *st);
 static pid_t fuzz_getppid(void);
@@ -32,6 +34,7 @@ static long fuzz_syscall(long number, ...);
 
 /* The whole program, in a system of our own. */
 #define close fuzz_close
+#define descriptors_closed fuzz_descriptors_closed
 #define _exit fuzz_exit
 #define fstat fuzz_fstat
 #define getppid fuzz_getppid
@@ -224,6 +227,18 @@ int
 relro_apply(void)
 {
 	return 0;
+}
+
+bool
+proof_of_death(void)
+{
+	return true;
+}
+
+static bool
+fuzz_descriptors_closed(unsigned first, unsigned end)
+{
+	return first <= end;
 }
 
 const char *

@@ -104,7 +104,7 @@ begin(void)
 	memset(row->ended, 0, sizeof(row->ended));
 	memset(&generation, 0, sizeof(generation));
 	service.accepting = service.forking = BACKOFF_NONE;
-	service.handed_at = CLOCK_NEVER;
+	service.handed_at = service.quiet_at = CLOCK_NEVER;
 	memset(&service.refusals, 0, sizeof(service.refusals));
 	service.is_open = true;
 	service.lingering_max = CLIENTS / 4;

@@ -541,8 +541,8 @@ class SeenOff(ClientCase):
         self.assert_balanced(daemon)
 
     def test_d8_bounded(self):
-        """There is a bound, by the descriptors; who has had everything for
-        longest goes first, as greeted."""
+        """There is a bound, by the descriptors; who has had everything goes
+        before who has not, as greeted, the older ones first."""
         daemon = self.serve(
             "limits = { max_clients = 8; }; timeouts = { linger = 20; };",
             preexec=lambda: resource.setrlimit(
@@ -562,8 +562,12 @@ class SeenOff(ClientCase):
         self.assertIn(most, range(64, 90))
         self.assertEqual(counters["large"]["lingering"], 1)
         self.assertEqual(counters["main"]["ended_greeted"], 101 - most)
-        self.assertEqual([line["sport"] for line in daemon.lines("client")],
-                         [sport(sock) for sock in socks[:101 - most]])
+        ended = daemon.lines("client")
+        self.assertEqual({(line["listener"], line["outcome"])
+                          for line in ended}, {("main", "greeted")})
+        # One whose acknowledgement came late may be taken for a later one.
+        ports = {line["sport"] for line in ended}
+        self.assertLess(sum(sport(sock) in ports for sock in socks[-60:]), 5)
         self.assertTrue(read_all(slow) == LARGE[1:])
 
     def test_d8_heaviest_source(self):

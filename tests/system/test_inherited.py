@@ -121,7 +121,8 @@ class Inherited(StartCase):
         daemon = self.start(preexec=odd)
         self.assertEqual(
             int(proc_status(daemon.pid)["SigIgn"], 16),
-            1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1)
+            1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1 |
+            1 << signal.SIGTTOU - 1)
         (spawner,) = daemon.spawners()
         wait_for(lambda: int(proc_status(spawner)["SigIgn"], 16) == 0,
                  PATIENCE)

@@ -772,8 +772,9 @@ class Inherited(StartCase):
             self.assertEqual(read_all(sock), b"")
         client_line(daemon, outcome="session_timeout")
         status = proc_status(daemon.pid)
-        ignored = 1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1
-        self.assertEqual(status["SigIgn"], f"{ignored:016x}")
+        ignores = sum(1 << number - 1 for number in (
+            signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTTOU))
+        self.assertEqual(status["SigIgn"], f"{ignores:016x}")
         waits_for = sum(1 << number - 1 for number in (
             signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1,
             signal.SIGTERM, signal.SIGCHLD))

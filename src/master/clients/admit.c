@@ -176,6 +176,12 @@ has_nets(const struct admit *admit, struct conf_nets nets,
 	return false;
 }
 
+bool
+admit_is_quiet(const struct admit *admit, const struct addr *peer)
+{
+	return has_nets(admit, admit->conf->quiet, peer);
+}
+
 /* Does the listener's source of that address have a limit? */
 static bool
 is_counted(const struct admit *admit, const struct admit_listener *listener,

@@ -67,6 +67,9 @@ void admit_configure(struct admit *admit, const struct conf *conf,
 uint64_t admit_source(const struct admit *admit, uint32_t listener,
     const struct addr *peer);
 
+/* True when the address is one of log.quiet. */
+bool admit_is_quiet(const struct admit *admit, const struct addr *peer);
+
 /* Counts a living client of the listener (its index in the configuration),
  * whatever the limits say now.  Returns its source. */
 uint32_t admit_restore(struct admit *admit, uint32_t listener,

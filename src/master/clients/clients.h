@@ -50,6 +50,7 @@ struct client {
 	uint8_t phase; /* enum client_phase; only clients_move() writes it */
 	uint8_t ending; /* enum client_ending */
 	uint8_t log; /* enum conf_log_clients */
+	bool quiet; /* of log.quiet */
 	uint32_t session; /* of the running plan, until a spawner has it */
 	uint32_t source; /* of struct admit; ADMIT_NO_SOURCE: not counted */
 	uint64_t who; /* its source, admit_source() */

@@ -30,6 +30,7 @@ struct counters_row {
 	int session; /* index in the running configuration, -1: not in it */
 	uint32_t live; /* accepted, and neither refused nor ended yet */
 	uint32_t lingering; /* of those: connections without a process */
+	uint64_t quiet, quiet_greeted; /* since the last line, quiet.h */
 	uint64_t accepted;
 	uint64_t refused[REFUSAL_COUNT];
 	uint64_t ended[OUTCOME_COUNT];

@@ -16,6 +16,7 @@
 #include "master/clients/drain.h"
 #include "master/clients/fields.h"
 #include "master/clients/place.h"
+#include "master/clients/quiet.h"
 #include "master/clients/service.h"
 
 /* What the client acknowledged; the end of stream counts one in TCP_INFO. */
@@ -50,22 +51,33 @@ refine(const struct client *client, enum outcome outcome, uint64_t bytes,
 	return outcome;
 }
 
+/* True when log.clients of its listener wants a line. */
+static bool
+is_logged(const struct client *client, enum outcome outcome)
+{
+	return client->log == CONF_CLIENTS_ALL ||
+	    (client->log == CONF_CLIENTS_ERRORS &&
+		!outcome_is_ordinary(outcome));
+}
+
 static void
-client_log(const struct service *service, const struct client *client,
-    enum outcome outcome, uint64_t bytes, int64_t duration)
+client_log(struct service *service, const struct client *client,
+    enum outcome outcome, uint64_t bytes, int64_t now)
 {
 	struct fields fields;
 	bool bug = outcome == OUTCOME_VIOLATION || outcome == OUTCOME_CRASHED;
 
-	if (client->log == CONF_CLIENTS_NONE ||
-	    (client->log == CONF_CLIENTS_ERRORS &&
-		outcome_is_ordinary(outcome)))
+	if (!is_logged(client, outcome))
 		return;
+	if (client->quiet && outcome_is_ordinary(outcome)) {
+		quiet_count(service, client, outcome, now);
+		return;
+	}
 	log_event(bug ? LOG_ERR : LOG_INFO, "client",
 	    CLIENT_FIELDS(service, client, &fields),
 	    LOG_WORD("outcome", outcome_name(outcome)),
 	    LOG_NUMBER("bytes", bytes),
-	    LOG_SIGNED("duration_ms", duration / CLOCK_MS),
+	    LOG_SIGNED("duration_ms", (now - client->accepted) / CLOCK_MS),
 	    LOG_SIGNED("cpu_us", client->cpu_us));
 }
 
@@ -99,6 +111,6 @@ finish(struct service *service, uint32_t slot, enum outcome outcome,
 	if (client_lingers(client))
 		counters_unlinger(&service->counters, client->row);
 	counters_end(&service->counters, client->row, outcome);
-	client_log(service, client, outcome, bytes, now - client->accepted);
+	client_log(service, client, outcome, bytes, now);
 	clients_remove(&service->clients, slot);
 }

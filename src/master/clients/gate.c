@@ -72,6 +72,7 @@ gate_pass(struct service *service, uint32_t slot, const struct conf_limits *full
 	    &service->admit, group, &client->peer, full, now);
 
 	client->who = admit_source(&service->admit, group, &client->peer);
+	client->quiet = admit_is_quiet(&service->admit, &client->peer);
 	client->session = verdict.session;
 	client->source = verdict.source;
 	client->limit = verdict.limit;

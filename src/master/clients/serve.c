@@ -8,6 +8,7 @@
 
 #include "master/clients/evict.h"
 #include "master/clients/gate.h"
+#include "master/clients/quiet.h"
 #include "master/clients/reap.h"
 #include "master/clients/service.h"
 #include "master/config/conf.h"
@@ -25,7 +26,7 @@ serve_init(struct service *service, int epoll, struct setup *setup,
 	service->epoll = epoll;
 	service->setup = setup;
 	service->generation = generation;
-	service->handed_at = CLOCK_NEVER;
+	service->handed_at = service->quiet_at = CLOCK_NEVER;
 	service->accepting = service->forking = BACKOFF_NONE;
 	watch_init(&service->watch, epoll, &setup->listeners);
 	linger_init(&service->linger, epoll, EVENT_LINGER,
@@ -63,6 +64,7 @@ serve_configure(struct service *service, int64_t now)
 	struct listeners *listeners = &service->setup->listeners;
 	size_t i;
 
+	quiet_flush(service);
 	names_of(service->setup->conf, names);
 	counters_use(
 	    &service->counters, names, service->setup->conf->n_listeners);

@@ -64,6 +64,7 @@ struct service {
 			    * spawners have; CLOCK_NEVER: they have none */
 	struct full full; /* has it been said that max_clients is reached? */
 	struct refuse_log refusals;
+	int64_t quiet_at; /* clock_now() of the next quiet lines, CLOCK_NEVER */
 	uint32_t lingering_max; /* clients that may linger at a time, evict.h */
 };
 

@@ -8,6 +8,7 @@
 
 #include "master/config/report.h"
 #include "master/config/schema.h"
+#include "master/system/daemonize.h"
 
 const char *
 conf_text(const struct conf *conf, struct conf_text text)
@@ -73,6 +74,19 @@ conf_in_effect(struct conf *conf, bool foreground, bool as_root)
 	clear(&conf->group);
 }
 
+/* A daemon that logged elsewhere when it went to the background has none. */
+static void
+check_stderr(
+    const struct conf *fresh, const char *path, struct report *report)
+{
+	if (fresh->log.target == CONF_LOG_STDERR && !daemonize_has_stderr())
+		report_error(report,
+		    "%s:%u: log.target: \"stderr\" cannot be set by a reload: "
+		    "it was given up when the daemon went to the background, "
+		    "restart it",
+		    path, (unsigned)conf_line(fresh, "log.target"));
+}
+
 void
 conf_check_reload(const struct conf *running, const struct conf *fresh,
     const char *path, struct report *report)
@@ -93,4 +107,5 @@ conf_check_reload(const struct conf *running, const struct conf *fresh,
 		    format_key(fresh, key, after),
 		    format_key(running, key, before));
 	}
+	check_stderr(fresh, path, report);
 }

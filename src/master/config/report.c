@@ -89,3 +89,14 @@ report_warning(struct report *report, const char *format, ...)
 	add(report, true, format, list);
 	va_end(list);
 }
+
+const char *
+report_first_error(const struct report *report)
+{
+	size_t i;
+
+	for (i = 0; i < report->kept; i++)
+		if (!report->lines[i].warning)
+			return report->lines[i].text;
+	return "";
+}

@@ -35,4 +35,8 @@ void report_failure(struct report *report, enum exit_status cause,
 void report_warning(struct report *report, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The text of the first error, which a report of something that failed has, or
+ * "". */
+const char *report_first_error(const struct report *report);
+
 #endif

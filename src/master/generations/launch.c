@@ -77,10 +77,13 @@ become(int executable, int socket, int plan, int page)
 	if (dup2(socket, SPAWNER_SOCKET) == -1 ||
 	    dup2(plan, SPAWNER_PLAN) == -1 || dup2(page, SPAWNER_PAGE) == -1)
 		fail(socket, "dup2");
-	if (close_range(0, SPAWNER_SOCKET - 1, 0) == -1)
+	if (close_range(0, SPAWNER_SOCKET - 1, 0) == -1 ||
+	    close_range(SPAWNER_PAGE + 1, ~0u, CLOSE_RANGE_CLOEXEC) == -1)
 		fail(SPAWNER_SOCKET, "close_range");
-	signals_default();
-	if (setpgid(0, 0) == -1)
+	if (signals_default() == -1)
+		fail(SPAWNER_SOCKET, "signals");
+	errno = 0;
+	if (setpgid(0, 0) == -1 || getpgrp() != getpid())
 		fail(SPAWNER_SOCKET, "setpgid");
 	if (privileges_none() == -1)
 		fail(SPAWNER_SOCKET, "capabilities");

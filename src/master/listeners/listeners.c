@@ -61,6 +61,22 @@ option_set(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof(value));
 }
 
+/* listen(2) takes any port of all addresses for a socket that is not. */
+static bool
+is_bound(int fd, const struct addr *addr)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+	struct addr found;
+
+	if (getsockname(fd, (struct sockaddr *)&address, &length) == -1)
+		return false;
+	addr_from_sockaddr(&found, &address);
+	found.scope = addr->scope; /* the kernel has one for fe80::/10 only */
+	errno = EADDRNOTAVAIL;
+	return addr_equal(&found, addr);
+}
+
 /* Opens and binds listener->fd.  Returns 0, or -1 with errno. */
 static int
 bind_new(struct listener *listener)
@@ -77,7 +93,8 @@ bind_new(struct listener *listener)
 	    (listener->addr.family != AF_INET6 ||
 		option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, listener->v6only) ==
 		    0) &&
-	    bind(fd, (struct sockaddr *)&address, length) == 0) {
+	    bind(fd, (struct sockaddr *)&address, length) == 0 &&
+	    is_bound(fd, &listener->addr)) {
 		listener->fd = fd;
 		return 0;
 	}

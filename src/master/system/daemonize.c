@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 #include "master/system/log.h"
+#include "master/system/log_stderr.h"
 
 static int status_pipe = -1;
+static bool has_stderr = true;
 static int null = -1; /* /dev/null, for when the daemon serves */
 
 /* Tells the waiting process the status that fatal() ends with. */
@@ -93,12 +95,19 @@ daemonize_ready(bool keep_stderr)
 	if (status_pipe != -1)
 		dup2(null, STDOUT_FILENO);
 	if (status_pipe != -1 && !keep_stderr)
-		dup2(null, STDERR_FILENO);
+		has_stderr = dup2(null, STDERR_FILENO) == -1;
 	close(null);
 	null = -1;
+	log_stderr_open();
 	if (status_pipe == -1)
 		return;
 	tell(0);
 	close(status_pipe);
 	status_pipe = -1;
+}
+
+bool
+daemonize_has_stderr(void)
+{
+	return has_stderr;
 }

@@ -22,4 +22,8 @@ void daemonize_leave(void);
  */
 void daemonize_ready(bool keep_stderr);
 
+/* False once daemonize_ready() has turned descriptor 2 to /dev/null: from then
+ * on nothing that is written there is seen by anybody. */
+bool daemonize_has_stderr(void);
+
 #endif

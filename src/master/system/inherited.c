@@ -24,6 +24,7 @@
 #include "master/system/log.h"
 #include "master/system/privileges.h"
 #include "master/system/signals.h"
+#include "shared/descriptors.h"
 #include "shared/widened.h"
 
 /* What the kernel itself clears for a set-user-ID program, and why
@@ -46,13 +47,32 @@ standard_open(void)
 	close(fd); /* it may be where one of those passed is not */
 }
 
-/* SIGXFSZ: a log that may not grow is a line that is dropped. */
+static void
+others_close(unsigned passed)
+{
+	close_range(STDERR_FILENO + 1 + passed, ~0u, 0);
+	if (!descriptors_closed(STDERR_FILENO + 1 + passed, DESCRIPTORS_END))
+		fatal(EXIT_SYSTEM, "start: close_range: not in effect");
+}
+
+/* What writing to standard error may bring is ignored: its reader has gone, it
+ * is a file as long as RLIMIT_FSIZE lets it be, or a terminal that stops jobs in
+ * the background ("stty tostop"). */
 static void
 signals_tidy(void)
 {
-	signals_default();
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
+	if (signals_default() == -1 || signals_ignore(SIGPIPE) == -1 ||
+	    signals_ignore(SIGXFSZ) == -1 || signals_ignore(SIGTTOU) == -1)
+		fatal(EXIT_SYSTEM, "start: signals: %s",
+		    errno == 0 ? "not in effect" : strerror(errno));
+}
+
+static void
+umask_set(void)
+{
+	umask(022);
+	if (umask(022) != 022)
+		fatal(EXIT_SYSTEM, "start: umask: not in effect");
 }
 
 /* alarm(2) too.  Those of timer_create(2) end with the exec. */
@@ -149,7 +169,8 @@ layout_tidy(char **argv)
  *	descriptors	closed, but those passed (LISTEN_FDS); 0 to 2 exist
  *	signals		default actions, none blocked; pending ones of a past life
  *			are discarded, those that ask for the end are not;
- *			SIGPIPE and SIGXFSZ are ignored, by the master only
+ *			SIGPIPE, SIGXFSZ and SIGTTOU are ignored, by the master
+ *			only
  *	timers		stopped
  *	limits		soft limits of CPU time and file size raised to the hard
  *			ones; those of descriptors and processes: budget_check()
@@ -175,12 +196,12 @@ inherited_tidy(unsigned passed, char **argv)
 {
 	name_tidy();
 	standard_open();
-	close_range(STDERR_FILENO + 1 + passed, ~0u, 0);
+	others_close(passed);
 	signals_tidy();
 	timers_stop();
 	layout_tidy(argv);
 	limits_raise();
-	umask(022);
+	umask_set();
 	keyring_leave();
 	securebits_tidy();
 }

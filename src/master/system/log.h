@@ -8,18 +8,17 @@
 #include <syslog.h>
 
 #include "master/system/cause.h"
+#include "master/system/output.h"
 
-/* Longer lines are cut.  Below PIPE_BUF (4096), so that a pipe takes a line
- * whole or not at all. */
-#define LOG_LINE_MAX 1024
+#define LOG_LINE_MAX OUTPUT_TEXT_MAX /* longer lines are cut */
 
 /* Priorities are those of syslog(3), LOG_ERR to LOG_DEBUG. */
 
 /*
- * Chooses where lines go from now on: the system's log socket (/dev/log, in the
- * form of RFC 3164, facility as in LOG_DAEMON) or standard error.  Lines above
- * level are left out.  A missing log socket is tried again with later lines, at
- * most four times a second.
+ * Chooses where lines go from now on: the system's log socket (log_syslog.h,
+ * facility as LOG_DAEMON) or standard error (log_stderr.h).  Lines above level
+ * are left out.  A log socket that is not there is said where lines went until
+ * now, and tried again with later lines, at most four times a second.
  */
 void log_open(bool to_syslog, int facility, int level);
 
@@ -33,9 +32,9 @@ void log_close(void);
 void log_terminal(bool on);
 
 /*
- * Writes one line.  Control bytes are escaped as \xNN.  A line that the log
- * does not take at once is dropped and counted; once the log takes lines again,
- * a line of its own says how many.  Keeps errno.
+ * Writes one line.  Control bytes are escaped (shared/escape.h).  A line that
+ * the log does not take at once is dropped and counted; how many is said in a
+ * line of its own once the log takes lines again.  Keeps errno.
  */
 void log_line(int priority, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
