@@ -91,7 +91,7 @@ verify_nobody(void)
 
 /* Root may be behind another effective user (privileges_borrow()). */
 static const char *
-become_nobody(void)
+become_nobody(bool is_alone)
 {
 	uid_t real, effective, saved;
 
@@ -99,7 +99,7 @@ become_nobody(void)
 		return "getresuid";
 	if (real != 0 && effective != 0 && saved != 0)
 		return NULL;
-	if (userns_has_one_user()) /* nobody is not there */
+	if (is_alone) /* nobody is not there */
 		return NULL;
 	if (effective != 0 && setresuid((uid_t)-1, 0, (uid_t)-1) == -1)
 		return "setresuid";
@@ -250,13 +250,14 @@ load_filter(void)
 const char *
 confine_enter(pid_t parent, unsigned seconds)
 {
+	bool is_alone = userns_has_one_user(); /* while files may be opened */
 	const char *step = NULL;
 
 	signals_default(); /* the master blocks some */
 	if (close_range(FIRST_CLOSED, ~0U, 0) == -1)
 		step = "close_range";
 	if (step == NULL)
-		step = become_nobody();
+		step = become_nobody(is_alone);
 	if (step == NULL && privileges_none() == -1)
 		step = "capabilities";
 	if (step == NULL)

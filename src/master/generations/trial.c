@@ -359,7 +359,7 @@ trial_check(struct spawners *spawners, int64_t now)
 		return trial_fail(spawners, EXIT_SYSTEM,
 		    "trial client: wrong greeting");
 	if (pid < 0)
-		return trial_fail(spawners, EXIT_SYSTEM,
+		return trial_fail(spawners, cause_of(-pid, EXIT_PRIVILEGE),
 		    "trial client: clone: %s", strerror(-pid));
 	if (pid > 0 && waitpid(pid, &status, WNOHANG) == pid)
 		return spawner->attempts == 0 ?
