@@ -86,6 +86,7 @@ HARMLESS = {
         ("a C library's start", set()),
     ("master", r"close\("): (
         "a descriptor more in the master, none in what it starts", MASTER_FDS),
+    ("reader", r"close\(\d+\)"): ("close_range(2) closes it next", set()),
     ("master", r"munmap|madvise"): (
         "memory that is mapped for longer", {("master", "maps")}),
     ("master", r"dup2\((N|\d), 0\)"): (
