@@ -34,14 +34,16 @@ int
 candidate_try(struct candidate *candidate, struct server *server, int64_t now)
 {
 	if (serve_prepare(&server->service, candidate->setup.conf) == -1) {
-		report_error(&candidate->report, "%s: counters: %s",
+		report_failure(&candidate->report, EXIT_SYSTEM,
+		    "%s: counters: %s",
 		    server->path, strerror(errno));
 		return -1;
 	}
 	if (generation_try(&server->generation, &candidate->setup.snapshot,
 		now) == 0)
 		return 0;
-	report_error(&candidate->report, "%s", server->spawners.failure);
+	report_failure(&candidate->report, server->spawners.cause, "%s",
+	    server->spawners.failure);
 	return -1;
 }
 

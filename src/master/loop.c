@@ -16,9 +16,11 @@
 #include "master/clients/reap.h"
 #include "master/clients/serve.h"
 #include "master/first.h"
+#include "master/orphans.h"
 #include "master/reload.h"
 #include "master/server.h"
 #include "master/stop.h"
+#include "master/system/child.h"
 #include "master/system/clock.h"
 #include "master/system/events.h"
 #include "master/system/log.h"
@@ -107,6 +109,7 @@ signal_act(struct server *server, const struct signalfd_siginfo *info,
 	case SIGCHLD:
 		reap_hint(&server->service, (pid_t)info->ssi_pid, now);
 		spawners_reap(&server->spawners);
+		child_ended(now);
 		break;
 	case SIGHUP:
 		server->reload.wanted = true;
@@ -265,6 +268,7 @@ static void (*const turn_steps[])(struct server *server, int64_t now) = {
 	quiet_turn, /* log lines about them */
 	stop_step,
 	resume_turn,
+	orphans_step, /* whom reap_turn left */
 	notify_turn,
 };
 
@@ -347,6 +351,7 @@ static int64_t (*const deadlines[])(const struct server *server) = {
 	control_deadline,
 	linger_deadline,
 	watch_deadline,
+	orphans_wakeup,
 	stop_deadline,
 	notify_deadline,
 };

@@ -50,7 +50,8 @@ give_up(struct server *server, int64_t now)
 	notify_ready("reload failed, the old configuration serves: %s",
 	    report_first_error(report));
 	control_reloaded(&server->control,
-	    reload->is_sound ? CONTROL_REFUSED : CONTROL_CONFIG, report, now);
+	    report->cause == EXIT_CONFIG ? CONTROL_CONFIG : CONTROL_REFUSED,
+	    report, now);
 	finish(server);
 }
 
@@ -60,7 +61,8 @@ reload_failed(struct server *server, int64_t now)
 	struct report *report = &server->reload.candidate->report;
 
 	if (report->errors == 0)
-		report_error(report, "%s", server->spawners.failure);
+		report_failure(report, server->spawners.cause, "%s",
+		    server->spawners.failure);
 	give_up(server, now);
 }
 
@@ -114,9 +116,8 @@ begin(struct server *server, int64_t now)
 	}
 	if (event_add(server->epoll, conf_load_fd(reload->load), EVENT_CONF,
 		0) == -1) {
-		report_error(&reload->candidate->report, "epoll_ctl: %s",
-		    strerror(errno));
-		reload->is_sound = true;
+		report_failure(&reload->candidate->report, EXIT_SYSTEM,
+		    "epoll_ctl: %s", strerror(errno));
 		give_up(server, now);
 	}
 }
@@ -127,16 +128,16 @@ prepare(struct server *server, struct candidate *candidate)
 	struct conf_greeting *greetings;
 	int result = -1;
 
+	conf_in_effect(
+	    candidate->setup.conf, server->foreground, server->as_root);
 	conf_check_reload(server->running.conf, candidate->setup.conf,
 	    server->path, &candidate->report);
 	greetings = conf_greetings_load(
 	    candidate->setup.conf, server->path, &candidate->report);
 	if (greetings == NULL)
 		return -1;
-	if (candidate->report.errors == 0) {
-		server->reload.is_sound = true;
+	if (candidate->report.errors == 0)
 		result = candidate_prepare(candidate, greetings, server);
-	}
 	conf_greetings_free(
 	    greetings, conf_greetings_count(candidate->setup.conf));
 	return result;

@@ -22,7 +22,6 @@ struct reload {
 	struct conf_load *load; /* being parsed */
 	struct candidate *candidate; /* parsed; waiting for its trial, or on it */
 	bool on_trial;
-	bool is_sound; /* what is wrong now is not the configuration's text */
 	struct reload_result last;
 };
 

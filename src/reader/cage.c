@@ -18,6 +18,7 @@
 
 #include "master/system/privileges.h"
 #include "master/system/signals.h"
+#include "shared/userns.h"
 #include "shared/widened.h"
 
 #define NOBODY 65534 /* Debian's base-passwd: user nobody, group nogroup */
@@ -90,13 +91,15 @@ verify_nobody(void)
 
 /* Root may be behind another effective user (privileges_borrow()). */
 static const char *
-become_nobody(void)
+become_nobody(bool is_alone)
 {
 	uid_t real, effective, saved;
 
 	if (getresuid(&real, &effective, &saved) == -1)
 		return "getresuid";
 	if (real != 0 && effective != 0 && saved != 0)
+		return NULL;
+	if (is_alone) /* nobody is not there */
 		return NULL;
 	if (effective != 0 && setresuid((uid_t)-1, 0, (uid_t)-1) == -1)
 		return "setresuid";
@@ -220,11 +223,15 @@ load_filter(void)
 	const char *step;
 	int error;
 
-	if (context == NULL) { /* it does not say why */
-		errno = ENOSYS;
+	if (context == NULL) { /* it does not say why, but malloc(3) does */
+		errno = errno == ENOMEM ? ENOMEM : ENOSYS;
 		return "seccomp_init";
 	}
-	step = add_rules(context);
+	/* The kernel's errors, and not ECANCELED for all of them. */
+	step = failed(seccomp_attr_set(
+		   context, SCMP_FLTATR_API_SYSRAWRC, 1)) ?
+	    "seccomp_attr_set" :
+	    add_rules(context);
 	if (step == NULL &&
 	    failed(seccomp_rule_add(context, SCMP_ACT_ERRNO(KNOWN_ANSWER),
 		SCMP_SYS(getppid), 0)))
@@ -243,13 +250,14 @@ load_filter(void)
 const char *
 confine_enter(pid_t parent, unsigned seconds)
 {
+	bool is_alone = userns_has_one_user(); /* while files may be opened */
 	const char *step = NULL;
 
 	signals_default(); /* the master blocks some */
 	if (close_range(FIRST_CLOSED, ~0U, 0) == -1)
 		step = "close_range";
 	if (step == NULL)
-		step = become_nobody();
+		step = become_nobody(is_alone);
 	if (step == NULL && privileges_none() == -1)
 		step = "capabilities";
 	if (step == NULL)

@@ -11,6 +11,10 @@ struct attempt {
 	long argument[6];
 };
 
+/* Exit code of a child that could not limit itself.  It is no outcome, so the
+ * master counts the child as crashed. */
+#define PROLOGUE_EXIT_FAILED 70
+
 /* The exit code of a child whose call was let through. */
 #define ATTEMPT_EXIT_ALLOWED 71
 

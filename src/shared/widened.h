@@ -29,11 +29,15 @@
 /* The master may ptrace: LeakSanitizer stops its threads that way. */
 #define DENIED_UNLESS_WIDENED
 
+/* Sanitizers want a memory layout of their own, and start themselves anew. */
+#define WIDENED_LAYOUT true
+
 #else
 
 #define WIDENED_PARSER false
 #define WIDENED_PARSER_LIMITS false
 #define WIDENED_ROWS
+#define WIDENED_LAYOUT false
 #define DENIED_UNLESS_WIDENED { "ptrace", "other processes" },
 
 #endif

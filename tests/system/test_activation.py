@@ -474,29 +474,79 @@ class Reload(ActivationCase):
         self.greets(self.port, b"c")
         self.assert_has(daemon, sock)
 
-    def test_away_and_back(self):
-        """The service manager has it open all the while, so nobody could bind
-        it again.  It is not listened to meanwhile, which costs nothing."""
+    def test_b6_nobody_wants_it_any_more(self):
+        """Refused, as a start would be: its clients would wait for ever."""
         sock = self.listening()
         daemon = self.start(**self.passing([sock]))
-        self.greets(self.port)
         other = free_port()
-        for _ in range(2):
-            line = daemon.reload(self.with_greeting("b", other, "other"))
-            self.assertEqual((line["added"], line["removed"]), ("1", "1"))
-            self.assertTrue([
-                text for text in daemon.log() if text.startswith(
-                    f'LISTEN_FDS: descriptor 3 ("unknown", {HOST}:{self.port})'
-                    ": no listener has that name or address any more")])
-            self.greets(other, b"b")
-            waiting = self.connect(self.port, seconds=PATIENCE)
-            before = cpu_seconds(daemon.pid)
-            time.sleep(0.5)
-            self.assertLess(cpu_seconds(daemon.pid) - before, 0.3)
-            line = daemon.reload(self.with_greeting("c"))
-            self.assertEqual((line["added"], line["removed"]), ("1", "1"))
-            self.assertEqual(waiting.recv(10), b"c")
-            self.greets(self.port, b"c")
+        fresh = self.with_greeting("b", other, "other")
+        daemon.reload(fresh, result="failed")
+        said = (f'LISTEN_FDS: descriptor 3 ("unknown", {HOST}:{self.port}): no '
+                "listener has that name or address, expected one of "
+                f'"other" ({HOST}:{other})')
+        self.assertIn(said, daemon.log())
+        self.greets(self.port)
+        self.assertEqual(daemon.stop(), 0)
+        self.refused(78, said, config=fresh, **self.passing([sock]))
+
+    def test_b6_renamed(self):
+        """The socket's name is the old one, its address not the listener's: it
+        does not go over to the new name without a word."""
+        sock = self.listening()
+        wrong = free_port()
+        daemon = self.start(self.listener(port=wrong),
+                            **self.passing([sock], "main"))
+        self.greets(self.port)
+        fresh = self.with_greeting("b", wrong, "other")
+        daemon.reload(fresh, result="failed")
+        self.greets(self.port)
+        self.assertEqual(daemon.stop(), 0)
+        self.refused(78, f'descriptor 3 ("main", {HOST}:{self.port}): no '
+                     "listener has that name or address", config=fresh,
+                     **self.passing([sock], "main"))
+
+    def test_b6_reload_and_restart_agree(self):
+        """Any file after any other: both refuse it, or both serve the same."""
+        ports = [free_port() for _ in range(2)]
+        socks = [self.listening(port=port) for port in ports]
+        passing = self.passing(socks, "x:y")
+        absent = free_port()
+        files = [", ".join(self.listener(f'greeting = "{name} ";', name, port)
+                           for name, port in pairs) for pairs in (
+            (("x", ports[0]), ("y", ports[1])),
+            (("x", ports[1]), ("y", ports[0])),
+            (("x", absent), ("y", ports[1])),
+            (("z", absent), ("y", ports[1])),
+            (("z", ports[0]), ("y", ports[1])),
+            (("y", ports[0]), ("x", absent)),
+            (("z", ports[0]), ("u", ports[1])))]
+
+        def served():
+            found = []
+            for port in (*ports, absent):
+                try:
+                    found.append(greet(port, seconds=PATIENCE))
+                except ConnectionRefusedError:
+                    found.append(None)
+            return found
+        restarts = []
+        for text in files:
+            daemon = self.start(text, ready=False, **passing)
+            wait_for(lambda daemon=daemon: daemon.lines("start") or
+                     daemon.process.poll() is not None, PATIENCE)
+            restarts.append(served() if daemon.lines("start") else
+                            daemon.wait(PATIENCE))
+            daemon.end()
+        self.assertIn(78, restarts)
+        for first, restart in zip(files, restarts):
+            if restart == 78:
+                continue
+            for text, want in zip(files, restarts):
+                daemon = self.start(first, **passing)
+                daemon.reload(self.configuration(text),
+                              "failed" if want == 78 else "ok")
+                self.assertEqual(served(), restart if want == 78 else want)
+                daemon.end()
 
     def test_bad(self):
         """One that fails changes nothing, however late."""

@@ -693,6 +693,35 @@ class File(ControlCase):
         daemon = self.start()
         self.assertEqual(self.status()["pid"], daemon.pid)
 
+    @needs_root
+    def test_b13_stale_of_another_user(self):
+        """Which that user's daemon, or one that ran as root, left: replaced by
+        root's, and an ordinary user's says what it is."""
+        for owner in OTHER_USER, 0:
+            with self.subTest(owner), socket.socket(socket.AF_UNIX) as sock:
+                sock.bind(self.path)
+                os.chmod(self.path, 0o600)
+                os.chown(self.path, owner, owner)
+                sock.close()
+                if self.as_user:
+                    self.warns("another user's socket is there").stop()
+                    os.unlink(self.path)
+                    continue
+                daemon = self.start()
+                self.assertEqual(self.status()["pid"], daemon.pid)
+                self.assertEqual(daemon.stop(), 0)
+
+    @needs_root
+    def test_b13_alive_of_another_user(self):
+        """Nothing is taken from one that listens."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(self.path)
+            os.chmod(self.path, 0o600)
+            sock.listen()
+            self.warns("another user's socket is there" if self.as_user else
+                       "another daemon answers there").stop()
+            self.assertTrue(os.path.exists(self.path))
+
     def test_alive(self):
         """Another daemon's is left alone."""
         first = self.start()

@@ -608,12 +608,22 @@ class Bad(ReloadCase):
                 self.daemon_.write_config(self.configuration(listeners, top))
                 self.refused(self.at_line(2 + IS_ROOT) + top.split()[0] +
                              ".*until a restart")
-        for key in ("user", "group") if IS_ROOT else ():
+        for key in ("user", "group") if IS_ROOT and not self.as_user else ():
             text = self.configuration(listeners).replace(
                 f'{key} = "no', f'{key} = "daemon-no')
             with self.subTest(key):
                 self.daemon_.write_config(text)
                 self.refused(self.at_line(1) + key + ".*until a restart")
+        self.recovers()
+
+    def test_b12_pid_file_in_the_foreground(self):
+        """None is in effect, so the default of a daemon that root starts in the
+        background is another one."""
+        listeners = self.main(NEW) + ", " + self.other()
+        top = 'pid_file = "/run/forkgreet.pid";'
+        self.daemon_.write_config(self.configuration(listeners, top))
+        self.refused(self.at_line(2 + IS_ROOT) + 'pid_file: '
+                     '"/run/forkgreet.pid" cannot be set by a reload, .*""')
         self.recovers()
 
     @needs_program("prlimit")

@@ -37,7 +37,7 @@ VALUES = {
     "wrong answer refuses what is good, or gives a number that only advises",
     "get(res|e)?[ug]id|getgroups|getp?pid|getpgrp|getpgid|gettid|capget|"
     r"getitimer|prctl\(PR_(GET_|CAPBSET_READ|CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET)|"
-    r"prlimit64\(\w+, \w+, NULL|getrlimit|rt_sigaction\(\w+, NULL|"
+    r"prlimit64\(\w+, \w+, NULL|getrlimit|rt_sigpending|rt_sigaction\(\w+, NULL|"
     r"rt_sigprocmask\(\w+, NULL|seccomp\(SECCOMP_GET_|getpriority|"
     r"sched_getscheduler|keyctl|personality\(P": "the questions of the verification: a wrong answer refuses a good start, or "
     "hides one fault",
@@ -86,9 +86,10 @@ HARMLESS = {
         ("a C library's start", set()),
     ("master", r"close\("): (
         "a descriptor more in the master, none in what it starts", MASTER_FDS),
+    ("reader", r"close\(\d+\)"): ("close_range(2) closes it next", set()),
     ("master", r"munmap|madvise"): (
         "memory that is mapped for longer", {("master", "maps")}),
-    ("master", r"dup2\(N, 0\)"): (
+    ("master", r"dup2\((N|\d), 0\)"): (
         "standard input is never read", MASTER_FDS),
     ("master", r"listen"): ("listened again once it is found lost", set()),
     ("master", r"chdir"): (

@@ -87,7 +87,8 @@ load(const char *path, struct report *report)
 	int result = -1;
 
 	assert_non_null(conf);
-	if (file_read(path, CONF_FILE_MAX, &text, &length, &why) == -1)
+	if (file_read(path, CONF_FILE_MAX, FILE_OF_ANYBODY, &text, &length,
+		&why) == -1)
 		report_error(report, "%s: %s", path, why);
 	else if ((line = realloc(text, length + 2)) != NULL) {
 		memcpy(line + length, "\n", 2);

@@ -211,6 +211,18 @@ clients_hint(struct clients *clients, uint32_t slot)
 	clients->hints[(uint32_t)pid % CLIENT_HINTS] = slot;
 }
 
+bool
+clients_have(const struct clients *clients, pid_t pid)
+{
+	uint32_t slot;
+
+	for (slot = 0; slot < clients->used; slot++)
+		if (clients->slots[slot].phase >= CLIENT_YOUNG &&
+		    clients->slots[slot].pid == pid)
+			return true;
+	return false;
+}
+
 uint32_t
 clients_find(const struct clients *clients, pid_t pid)
 {

@@ -129,6 +129,9 @@ void clients_move(
 /* Notes that the slot's child is client->pid. */
 void clients_hint(struct clients *clients, uint32_t slot);
 
+/* Has any slot that child?  Looks at all of them. */
+bool clients_have(const struct clients *clients, pid_t pid);
+
 /* The slot whose child has that pid, as far as is known; else CLIENT_NONE. */
 uint32_t clients_find(const struct clients *clients, pid_t pid);
 

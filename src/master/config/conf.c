@@ -55,6 +55,25 @@ has_changed(const struct conf *running, const struct conf *fresh,
 		   conf_text(fresh, schema_text(key, SCHEMA_TOP, fresh))) != 0;
 }
 
+/* Every text has its NUL. */
+static void
+clear(struct conf_text *text)
+{
+	text->offset += text->length;
+	text->length = 0;
+}
+
+void
+conf_in_effect(struct conf *conf, bool foreground, bool as_root)
+{
+	if (foreground && !conf_given(conf, "pid_file"))
+		clear(&conf->pid_file);
+	if (as_root)
+		return;
+	clear(&conf->user);
+	clear(&conf->group);
+}
+
 /* A daemon that logged elsewhere when it went to the background has none. */
 static void
 check_stderr(

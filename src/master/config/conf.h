@@ -201,12 +201,22 @@ int conf_load_fd(const struct conf_load *load);
 enum conf_progress conf_load_continue(
     struct conf_load *load, struct conf **conf, struct report *report);
 
+/* The parsing child's pid, -1: it has been reaped. */
+pid_t conf_load_child(const struct conf_load *load);
+
 /* Ends the load (kills and reaps the child if need be) and frees it. */
 void conf_load_end(struct conf_load *load);
 
 /* All of the above, waiting.  NULL when there are errors. */
 struct conf *conf_load_wait(
     const char *path, bool as_root, struct report *report);
+
+/*
+ * Sets what is not in effect in a daemon that was started like this one to "":
+ * pid_file in the foreground, unless the file has it; user and group, unless
+ * root started it.
+ */
+void conf_in_effect(struct conf *conf, bool foreground, bool as_root);
 
 /*
  * Compares the keys that need a restart (user, group, pid_file, control_socket,

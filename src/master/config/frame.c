@@ -156,7 +156,8 @@ frame_read(const char *bytes, size_t length, const char *path,
 		return -1;
 	*conf = malloc(frame.conf_bytes);
 	if (*conf == NULL) {
-		report_error(report, "%s: out of memory", path);
+		report_failure(
+		    report, EXIT_SYSTEM, "%s: out of memory", path);
 		return -1;
 	}
 	memcpy(*conf, bytes + sizeof(frame), frame.conf_bytes);

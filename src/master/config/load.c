@@ -19,13 +19,12 @@
 #include "master/system/child.h"
 #include "reader/cage.h"
 #include "master/system/file.h"
+#include "master/system/oom.h"
+#include "master/system/privileges.h"
 #include "master/config/frame.h"
 #include "reader/parse.h"
 #include "master/config/report.h"
 #include "master/config/somaxconn.h"
-
-/* Of a child that could not confine itself, and so has parsed nothing. */
-#define EXIT_UNCONFINED 77
 
 /* The child's own timer is first. */
 #define DEADLINE_SECONDS (CONF_PARSE_SECONDS + 1)
@@ -58,6 +57,7 @@ parse_and_exit(const struct task *task)
 {
 	struct report report = { 0 };
 	struct conf *conf = NULL;
+	enum exit_status cause = 0; /* of a child that has parsed nothing */
 	const char *step;
 	bool good, told;
 
@@ -65,13 +65,17 @@ parse_and_exit(const struct task *task)
 		_exit(EXIT_FAILURE);
 	step = confine_enter(task->parent, CONF_PARSE_SECONDS);
 	if (step != NULL)
+		cause = cause_of(errno, EXIT_PRIVILEGE);
+	if (step != NULL)
 		report_error(&report, "%s: confining the parser: %s: %s",
 		    task->path, step,
 		    errno == 0 ? "not in effect" : strerror(errno));
 	else
 		conf = calloc(1, sizeof(*conf) + CONF_TEXT_MAX);
-	if (step == NULL && conf == NULL)
+	if (step == NULL && conf == NULL) {
+		cause = EXIT_SYSTEM;
 		report_error(&report, "%s: out of memory", task->path);
+	}
 	good = conf != NULL &&
 	    parse_text(task->text, task->length, task->path, task->as_root,
 		conf, &report) == 0;
@@ -79,29 +83,27 @@ parse_and_exit(const struct task *task)
 	free(conf);
 	if (!told)
 		_exit(EXIT_FAILURE);
-	_exit(step == NULL ? EXIT_SUCCESS : EXIT_UNCONFINED);
+	_exit((int)cause);
 }
 
 static int
 start_child(struct conf_load *load, struct task *task)
 {
-	int ends[2];
+	int ends[2], saved;
 
 	if (pipe2(ends, O_CLOEXEC) == -1)
 		return -1;
 	load->pipe = ends[0];
 	task->fd = ends[1];
 	task->parent = getpid();
+	oom_expose(true);
 	load->child = fork();
-	switch (load->child) {
-	case -1:
-		break;
-	case 0:
+	if (load->child == 0)
 		parse_and_exit(task);
-	default:
-		break;
-	}
+	saved = errno;
+	oom_expose(false);
 	close(ends[1]);
+	errno = saved;
 	return load->child == -1 ? -1 : 0;
 }
 
@@ -159,12 +161,16 @@ read_text(const char *path, char **text, size_t *length, const char **why)
 {
 	char *longer;
 
-	if (file_read(path, CONF_FILE_MAX, text, length, why) == -1)
+	/* Root reads it again as whom it will become. */
+	if (file_read(path, CONF_FILE_MAX,
+		privileges_are_root() ? FILE_OF_ANYBODY : FILE_OF_ROOT_OR_US,
+		text, length, why) == -1)
 		return -1;
 	longer = realloc(*text, *length + 2);
 	if (longer == NULL) {
-		*why = strerror(errno);
+		*why = strerror(ENOMEM);
 		free(*text);
+		errno = ENOMEM;
 		return -1;
 	}
 	memcpy(longer + *length, "\n", 2);
@@ -182,18 +188,20 @@ conf_load_start(const char *path, bool as_root, struct report *report)
 	char *text;
 
 	if (load == NULL) {
-		report_error(report, "%s: %s", path, strerror(errno));
+		report_failure(report, EXIT_SYSTEM, "%s: %s", path,
+		    strerror(errno));
 		return NULL;
 	}
 	if (read_text(path, &text, &task.length, &why) == -1) {
-		report_error(report, "%s: %s", path, why);
+		report_failure(report, cause_of(errno, EXIT_CONFIG), "%s: %s",
+		    path, why);
 		conf_load_end(load);
 		return NULL;
 	}
 	task.text = text;
 	if (start_child(load, &task) == -1 || start_watching(load) == -1) {
-		report_error(report, "%s: starting the parser: %s", path,
-		    strerror(errno));
+		report_failure(report, EXIT_SYSTEM,
+		    "%s: starting the parser: %s", path, strerror(errno));
 		conf_load_end(load);
 		load = NULL;
 	}
@@ -206,6 +214,12 @@ int
 conf_load_fd(const struct conf_load *load)
 {
 	return load->poll;
+}
+
+pid_t
+conf_load_child(const struct conf_load *load)
+{
+	return load->child;
 }
 
 static void
@@ -270,9 +284,11 @@ report_death(const struct conf_load *load, int status, struct report *report)
 		    "%s: the parser was killed by its sandbox (SIGSYS): it "
 		    "tried a system call that parsing does not need",
 		    path);
-	else
-		report_error(report, "%s: the parser died of signal %d (%s)",
-		    path, signal, strsignal(signal));
+	else /* the kernel, out of memory, kills */
+		report_failure(report,
+		    signal == SIGKILL ? EXIT_SYSTEM : EXIT_CONFIG,
+		    "%s: the parser died of signal %d (%s)", path, signal,
+		    strsignal(signal));
 }
 
 /* The child has ended: what it said counts if it ended well. */
@@ -282,13 +298,15 @@ judge(const struct conf_load *load, int status, struct conf **conf,
 {
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 
-	if (code != EXIT_SUCCESS && code != EXIT_UNCONFINED) {
+	if (code != EXIT_SUCCESS && code != EXIT_SYSTEM &&
+	    code != EXIT_PRIVILEGE) {
 		report_death(load, status, report);
 		return;
 	}
 	if (frame_read(load->bytes, load->length, load->path, conf, report) ==
 	    -1) {
-		report->unconfined = code == EXIT_UNCONFINED;
+		if (code != EXIT_SUCCESS)
+			report->cause = (enum exit_status)code;
 		return;
 	}
 	if (code == EXIT_SUCCESS) {
@@ -320,8 +338,9 @@ conf_load_continue(
 		return CONF_MORE;
 	load->child = -1;
 	if (ended == -1)
-		report_error(report, "%s: the parser's end is not known: %s",
-		    load->path, strerror(errno));
+		report_failure(report, EXIT_SYSTEM,
+		    "%s: the parser's end is not known: %s", load->path,
+		    strerror(errno));
 	else
 		judge(load, status, conf, report);
 	return *conf != NULL ? CONF_DONE : CONF_FAILED;

@@ -46,14 +46,36 @@ add(struct report *report, bool warning, const char *format, va_list list)
 	escape_text(line->text, sizeof(line->text), text, strlen(text), "");
 }
 
+static void fail(struct report *report, enum exit_status cause,
+    const char *format, va_list list) __attribute__((format(printf, 3, 0)));
+
+static void
+fail(struct report *report, enum exit_status cause, const char *format,
+    va_list list)
+{
+	if (report->errors++ == 0)
+		report->cause = cause;
+	add(report, false, format, list);
+}
+
 void
 report_error(struct report *report, const char *format, ...)
 {
 	va_list list;
 
-	report->errors++;
 	va_start(list, format);
-	add(report, false, format, list);
+	fail(report, EXIT_CONFIG, format, list);
+	va_end(list);
+}
+
+void
+report_failure(struct report *report, enum exit_status cause,
+    const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	fail(report, cause, format, list);
 	va_end(list);
 }
 

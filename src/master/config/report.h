@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "master/system/cause.h"
+
 #define REPORT_LINES_MAX 20 /* nobody reads more; the contract says 20 */
 #define REPORT_LINE_MAX 512
 
@@ -20,13 +22,16 @@ struct report {
 	size_t errors;
 	size_t warnings;
 	size_t kept;
-	bool unconfined; /* the sandbox failed, not what it was to hold */
+	enum exit_status cause; /* of the first error; 0: there is none */
 	struct report_line lines[REPORT_LINES_MAX];
 };
 
-/* Adds an error, or a warning; control bytes in it are escaped as \xNN. */
+/* Adds an error of the configuration (EXIT_CONFIG), one of another cause, or a
+ * warning; control bytes in it are escaped as \xNN. */
 void report_error(struct report *report, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+void report_failure(struct report *report, enum exit_status cause,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
 void report_warning(struct report *report, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

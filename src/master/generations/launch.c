@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "master/system/file.h"
+#include "master/system/oom.h"
 #include "master/system/privileges.h"
 #include "master/system/signals.h"
 #include "shared/plan.h"
@@ -23,7 +25,7 @@
 #define OUT_OF_THE_WAY 16
 
 int
-launch_open(const char **path)
+launch_open(const char **path, const char **why)
 {
 	static char beside[PATH_MAX + 32];
 	ssize_t n = readlink("/proc/self/exe", beside, PATH_MAX);
@@ -39,7 +41,7 @@ launch_open(const char **path)
 			*path = beside;
 		}
 	}
-	return open(*path, O_RDONLY | O_CLOEXEC);
+	return file_open_program(*path, why);
 }
 
 /* Tells the master, as the spawner itself would. */
@@ -53,10 +55,12 @@ fail(int socket, const char *step)
 	_exit(1);
 }
 
-static int
-move(int fd)
+static void
+move(int *fd, int socket)
 {
-	return fcntl(fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+	*fd = fcntl(*fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+	if (*fd == -1)
+		fail(socket, "fcntl F_DUPFD_CLOEXEC");
 }
 
 _Noreturn static void
@@ -66,12 +70,11 @@ become(int executable, int socket, int plan, int page)
 	char *const argv[] = { name, NULL };
 	char *const environment[] = { NULL };
 
-	executable = move(executable);
-	socket = move(socket);
-	plan = move(plan);
-	page = move(page);
-	if (executable == -1 || page == -1 ||
-	    dup2(socket, SPAWNER_SOCKET) == -1 ||
+	move(&executable, socket);
+	move(&plan, socket);
+	move(&page, socket);
+	move(&socket, socket);
+	if (dup2(socket, SPAWNER_SOCKET) == -1 ||
 	    dup2(plan, SPAWNER_PLAN) == -1 || dup2(page, SPAWNER_PAGE) == -1)
 		fail(socket, "dup2");
 	if (close_range(0, SPAWNER_SOCKET - 1, 0) == -1 ||
@@ -92,9 +95,15 @@ become(int executable, int socket, int plan, int page)
 pid_t
 launch(int executable, int socket, int plan, int page)
 {
-	pid_t pid = fork();
+	pid_t pid;
+	int saved;
 
+	oom_expose(true);
+	pid = fork();
 	if (pid == 0)
 		become(executable, socket, plan, page);
+	saved = errno;
+	oom_expose(false);
+	errno = saved;
 	return pid;
 }

@@ -7,10 +7,10 @@
 /*
  * Opens the spawner's executable: the one beside our own when we run from a
  * build tree, else the installed one.  It stays open, so that a package upgrade
- * does not mix versions.  Returns the descriptor, or -1 with errno and the path
- * in *path (static).
+ * does not mix versions.  Returns the descriptor, or -1 as
+ * file_open_program(), with the path in *path (static) either way.
  */
-int launch_open(const char **path);
+int launch_open(const char **path, const char **why);
 
 /*
  * Runs the executable with the descriptors of shared/plan.h and nothing else:

@@ -23,6 +23,21 @@
 static const struct spawner nothing = { .pidfd = -1, .socket = -1,
 	.canary = -1 };
 
+bool
+spawners_know(const struct spawners *spawners, pid_t pid)
+{
+	pid_t group = getpgid(pid);
+	size_t i;
+
+	for (i = 0; i < SPAWNERS_MAX; i++)
+		if (spawners->list[i].state != SPAWNER_FREE &&
+		    spawners->list[i].pid > 0 &&
+		    (spawners->list[i].pid == pid ||
+			spawners->list[i].pid == group))
+			return true;
+	return false;
+}
+
 static bool
 is_spawner(const struct spawners *spawners, int32_t pid)
 {

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "master/system/cause.h"
 #include "shared/plan.h"
 
 struct snapshot;
@@ -53,6 +54,7 @@ struct spawners {
 	uint64_t generation; /* of the last one started */
 	const struct plan *plan; /* of the one on trial */
 	char failure[160]; /* why the last trial failed (trial.h) */
+	enum exit_status cause; /* of that */
 };
 
 /* What became of one client that was handed over. */
@@ -96,6 +98,9 @@ bool spawners_next(
 /* The caller was away until now: what a spawner has not done since is not its
  * fault. */
 void spawners_excuse(struct spawners *spawners, int64_t now);
+
+/* Is pid a spawner, or a child that one of them cloned? */
+bool spawners_know(const struct spawners *spawners, pid_t pid);
 
 /* Reaps spawners that have ended; a current one that did leaves none. */
 void spawners_reap(struct spawners *spawners);

@@ -102,6 +102,7 @@ begin(struct spawners *spawners, int plan_fd, int64_t now)
 	int index = free_index(spawners);
 
 	if (index == -1) {
+		spawners->cause = EXIT_SYSTEM;
 		snprintf(spawners->failure, sizeof(spawners->failure),
 		    "%d earlier spawners have not ended yet", SPAWNERS_MAX);
 		return NULL;
@@ -115,6 +116,7 @@ begin(struct spawners *spawners, int plan_fd, int64_t now)
 	    canary_start(spawners, spawner) == 0 &&
 	    watch(spawners, spawner) == 0)
 		return spawner;
+	spawners->cause = EXIT_SYSTEM;
 	snprintf(spawners->failure, sizeof(spawners->failure),
 	    "starting the spawner: %s", strerror(errno));
 	trial_abandon(spawners);
@@ -129,11 +131,13 @@ trial_start(struct spawners *spawners, const struct snapshot *snapshot,
 	return begin(spawners, snapshot->fd, now) == NULL ? -1 : 0;
 }
 
-static enum trial __attribute__((format(printf, 2, 3)))
-trial_fail(struct spawners *spawners, const char *format, ...)
+static enum trial __attribute__((format(printf, 3, 4)))
+trial_fail(struct spawners *spawners, enum exit_status cause,
+    const char *format, ...)
 {
 	va_list args;
 
+	spawners->cause = cause;
 	va_start(args, format);
 	vsnprintf(
 	    spawners->failure, sizeof(spawners->failure), format, args);
@@ -254,10 +258,22 @@ attempt_next(struct spawners *spawners, struct spawner *spawner)
 	if (!spawners->plan->sandbox || attempt_get(next) == NULL)
 		return TRIAL_PASSED;
 	if (order(spawners, spawner, PLAN_ATTEMPT + next, -1) == -1)
-		return trial_fail(spawners, "spawner: order: %s",
+		return trial_fail(spawners, EXIT_SYSTEM, "spawner: order: %s",
 		    strerror(errno));
 	spawner->attempts = next + 1;
 	return TRIAL_RUNNING;
+}
+
+/* SIGSYS is the filter's, and a child says so when it cannot limit itself; what
+ * else ends one is the system's fault, or somebody's kill(1). */
+static enum exit_status
+death_cause(int status)
+{
+	bool unconfined = WIFSIGNALED(status) ?
+	    WTERMSIG(status) == SIGSYS :
+	    WEXITSTATUS(status) == PROLOGUE_EXIT_FAILED;
+
+	return unconfined ? EXIT_PRIVILEGE : EXIT_SYSTEM;
 }
 
 /* The child that made the last attempt has ended with status. */
@@ -269,10 +285,11 @@ attempt_judge(struct spawners *spawners, struct spawner *spawner, int status)
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
 		return attempt_next(spawners, spawner);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == ATTEMPT_EXIT_ALLOWED)
-		return trial_fail(spawners,
+		return trial_fail(spawners, EXIT_PRIVILEGE,
 		    "spawner: seccomp: not in effect, a child got through "
 		    "with %s", name);
-	return trial_fail(spawners, "trial of %s: ended with %s %d", name,
+	return trial_fail(spawners, death_cause(status),
+	    "trial of %s: ended with %s %d", name,
 	    WIFSIGNALED(status) ? "signal" : "exit status",
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
@@ -281,6 +298,7 @@ attempt_judge(struct spawners *spawners, struct spawner *spawner, int status)
 static enum trial
 died(struct spawners *spawners, const char *who, int status)
 {
+	spawners->cause = death_cause(status);
 	snprintf(spawners->failure, sizeof(spawners->failure),
 	    "%s: %s by signal %d (%s)", who,
 	    outcome_name(outcome_of_status(status)), WTERMSIG(status),
@@ -298,9 +316,10 @@ canary_judge(struct spawners *spawners, struct spawner *spawner, int status)
 	if (WIFSIGNALED(status))
 		return died(spawners, "trial client", status);
 	if (spawner->canary != -1 && !canary_read(spawners, spawner))
-		return trial_fail(spawners, "trial client: wrong greeting");
+		return trial_fail(spawners, EXIT_SYSTEM,
+		    "trial client: wrong greeting");
 	if (WEXITSTATUS(status) != OUTCOME_GREETED || spawner->canary != -1)
-		return trial_fail(spawners,
+		return trial_fail(spawners, death_cause(status),
 		    "trial client: not greeted, exit status %d",
 		    WEXITSTATUS(status));
 	return attempt_next(spawners, spawner);
@@ -314,13 +333,16 @@ trial_ended(struct spawners *spawners, struct spawner *spawner, int status)
 
 	spawner->pid = -1; /* reaped */
 	if (failure_read(spawner, &failure))
-		return trial_fail(spawners, "spawner: %s: %s", failure.step,
+		return trial_fail(spawners,
+		    cause_of(failure.error, EXIT_PRIVILEGE), "spawner: %s: %s",
+		    failure.step,
 		    failure.error == 0 ? "not in effect" :
 					 strerror(failure.error));
 	if (WIFSIGNALED(status))
 		return died(spawners, "spawner", status);
-	return trial_fail(spawners, "spawner: ended with exit status %d",
-	    WEXITSTATUS(status));
+	/* It is not ours: it would have said why. */
+	return trial_fail(spawners, EXIT_PRIVILEGE,
+	    "spawner: ended with exit status %d", WEXITSTATUS(status));
 }
 
 enum trial
@@ -334,10 +356,11 @@ trial_check(struct spawners *spawners, int64_t now)
 	if (spawner->diagnosed)
 		return diagnosis_check(spawners, spawner, now);
 	if (spawner->canary != -1 && !canary_read(spawners, spawner))
-		return trial_fail(spawners, "trial client: wrong greeting");
+		return trial_fail(spawners, EXIT_SYSTEM,
+		    "trial client: wrong greeting");
 	if (pid < 0)
-		return trial_fail(
-		    spawners, "trial client: clone: %s", strerror(-pid));
+		return trial_fail(spawners, cause_of(-pid, EXIT_PRIVILEGE),
+		    "trial client: clone: %s", strerror(-pid));
 	if (pid > 0 && waitpid(pid, &status, WNOHANG) == pid)
 		return spawner->attempts == 0 ?
 		    canary_judge(spawners, spawner, status) :
@@ -345,7 +368,8 @@ trial_check(struct spawners *spawners, int64_t now)
 	if (waitpid(spawner->pid, &status, WNOHANG) == spawner->pid)
 		return trial_ended(spawners, spawner, status);
 	if (now >= spawner->deadline)
-		return trial_fail(spawners, "trial client: not served in %d s",
+		return trial_fail(spawners, EXIT_SYSTEM,
+		    "trial client: not served in %d s",
 		    SPAWNER_TRIAL_MS / 1000);
 	return TRIAL_RUNNING;
 }

@@ -130,7 +130,8 @@ check(int fd)
 	return NULL;
 }
 
-/* Fills in the socket's address.  NULL, or what is wrong. */
+/* Fills in the socket's address.  NULL, or what is wrong; errno is 0 when that is
+ * the socket itself. */
 static const char *
 take(struct passed *passed)
 {
@@ -139,6 +140,7 @@ take(struct passed *passed)
 	const char *why = check(passed->fd);
 	int flags;
 
+	errno = 0;
 	if (why != NULL)
 		return why;
 	flags = fcntl(passed->fd, F_GETFL);
@@ -158,7 +160,7 @@ activation_adopt(void)
 	struct activation_variables variables = environment();
 	char why[ACTIVATION_WHY_MAX];
 	const char *problem;
-	bool bad = false;
+	enum exit_status bad = 0;
 	int i, n = activation_parse(&variables, getpid(), why);
 
 	if (n == -1)
@@ -173,14 +175,14 @@ activation_adopt(void)
 		problem = take(&list[i]);
 		if (problem == NULL)
 			continue;
-		bad = true;
+		bad = cause_of(errno, EXIT_CONFIG);
 		log_line(LOG_ERR,
 		    "LISTEN_FDS: descriptor %d (\"%s\"): %s, expected a "
 		    "listening TCP socket",
 		    list[i].fd, list[i].name, problem);
 	}
-	if (bad)
-		exit(EXIT_CONFIG);
+	if (bad != 0)
+		exit((int)bad);
 	n_list = (size_t)n;
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");

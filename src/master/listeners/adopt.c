@@ -146,31 +146,26 @@ format_expected(
 		snprintf(text + used, EXPECTED_MAX - used, ", ...");
 }
 
-void
+int
 adopt_report_rest(const struct listeners *fresh, const struct conf *conf,
-    bool as_error, struct report *report)
+    struct report *report)
 {
 	char address[ADDR_PORT_TEXT_MAX], expected[EXPECTED_MAX];
 	size_t n;
 	const struct passed *passed = activation_list(&n);
 	const struct passed *end = passed + n;
+	int result = 0;
 
 	format_expected(fresh, conf, expected);
 	for (; passed < end; passed++) {
 		if (is_used(fresh, passed->fd))
 			continue;
 		addr_format_port(&passed->addr, address);
-		if (as_error)
-			report_error(report,
-			    "LISTEN_FDS: descriptor %d (\"%s\", %s): no "
-			    "listener has that name or address, expected "
-			    "one of %s",
-			    passed->fd, passed->name, address, expected);
-		else
-			report_warning(report,
-			    "LISTEN_FDS: descriptor %d (\"%s\", %s): no "
-			    "listener has that name or address any more; the "
-			    "service manager keeps it open",
-			    passed->fd, passed->name, address);
+		report_error(report,
+		    "LISTEN_FDS: descriptor %d (\"%s\", %s): no listener has "
+		    "that name or address, expected one of %s",
+		    passed->fd, passed->name, address, expected);
+		result = -1;
 	}
+	return result;
 }

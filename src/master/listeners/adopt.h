@@ -18,9 +18,9 @@ struct report;
 void adopt(struct listeners *fresh, const struct conf *conf, const char *path,
     struct report *report);
 
-/* Reports each socket that no entry of fresh has taken, as an error or a
- * warning. */
-void adopt_report_rest(const struct listeners *fresh, const struct conf *conf,
-    bool as_error, struct report *report);
+/* Reports an error for each socket that no entry of fresh has taken: its clients
+ * would wait for ever.  Returns 0, or -1 when there is one. */
+int adopt_report_rest(const struct listeners *fresh, const struct conf *conf,
+    struct report *report);
 
 #endif

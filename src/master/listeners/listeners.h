@@ -14,7 +14,7 @@ struct report;
 /*
  * Binds the addresses of conf, taking over (not duplicating) the sockets that
  * running has for the same address, and those that were passed to us
- * (adopt.h); running may be empty, and stays as it is.
+ * (adopt.h), which all must have a listener; running may be empty, and stays as it is.
  * CAP_NET_BIND_SERVICE is used when we have it.  An optional address that this
  * machine does not have gives a warning.  path names the configuration in
  * messages.  Returns 0, or -1 with errors in report; everything opened is then

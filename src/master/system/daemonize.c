@@ -3,48 +3,19 @@
 
 #include "master/system/daemonize.h"
 
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "master/system/log.h"
 #include "master/system/log_stderr.h"
-#include "master/system/signals.h"
-#include "shared/descriptors.h"
 
 static int status_pipe = -1;
 static bool has_stderr = true;
-
-void
-daemonize_tidy(unsigned passed)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR | O_NOCTTY);
-	while (fd != -1 && fd <= STDERR_FILENO);
-	if (fd == -1)
-		_exit(EXIT_SYSTEM);
-	close(fd); /* it may have the number of a passed one that is missing */
-	close_range(STDERR_FILENO + 1 + passed, ~0u, 0);
-	if (!descriptors_closed(STDERR_FILENO + 1 + passed, DESCRIPTORS_END))
-		fatal(EXIT_SYSTEM, "start: close_range: not in effect");
-	/* What writing to standard error may bring: its reader has gone, it is
-	 * a file as long as RLIMIT_FSIZE lets it be, or a terminal that stops
-	 * jobs in the background ("stty tostop"). */
-	if (signals_default() == -1 || signals_ignore(SIGPIPE) == -1 ||
-	    signals_ignore(SIGXFSZ) == -1 || signals_ignore(SIGTTOU) == -1)
-		fatal(EXIT_SYSTEM, "start: signals: %s",
-		    errno == 0 ? "not in effect" : strerror(errno));
-	umask(022);
-	if (umask(022) != 022)
-		fatal(EXIT_SYSTEM, "start: umask: not in effect");
-}
+static int null = -1; /* /dev/null, for when the daemon serves */
 
 /* Tells the waiting process the status that fatal() ends with. */
 static void
@@ -111,22 +82,22 @@ daemonize_leave(void)
 {
 	if (chdir("/") == -1)
 		fatal(EXIT_SYSTEM, "chdir /: %s", strerror(errno));
+	null = open("/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (null == -1)
+		fatal(EXIT_SYSTEM, "/dev/null: %s", strerror(errno));
 }
 
 void
 daemonize_ready(bool keep_stderr)
 {
-	int null = open("/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);
-
 	log_on_fatal(NULL);
-	if (null != -1) {
-		dup2(null, STDIN_FILENO);
-		if (status_pipe != -1)
-			dup2(null, STDOUT_FILENO);
-		if (status_pipe != -1 && !keep_stderr)
-			has_stderr = dup2(null, STDERR_FILENO) == -1;
-		close(null);
-	}
+	dup2(null, STDIN_FILENO);
+	if (status_pipe != -1)
+		dup2(null, STDOUT_FILENO);
+	if (status_pipe != -1 && !keep_stderr)
+		has_stderr = dup2(null, STDERR_FILENO) == -1;
+	close(null);
+	null = -1;
 	log_stderr_open();
 	if (status_pipe == -1)
 		return;

@@ -5,20 +5,14 @@
 #include <stdbool.h>
 
 /*
- * Undoes what was inherited: opens /dev/null for those of descriptors 0 to 2
- * that are closed, closes all others but the passed ones after these, resets
- * signal dispositions and mask, and sets the umask.
- */
-void daemonize_tidy(unsigned passed);
-
-/*
  * Returns in a grandchild, in a session of its own.  The process that was
  * started waits, and exits with 0 at daemonize_ready(), with the status that
  * fatal() was called with, or with EXIT_SYSTEM when the grandchild died.
  */
 void daemonize_start(void);
 
-/* Changes to "/", so that other file systems can be unmounted. */
+/* Changes to "/", so that other file systems can be unmounted, and opens what
+ * daemonize_ready() needs. */
 void daemonize_leave(void);
 
 /*

@@ -7,6 +7,7 @@
 
 #include <syslog.h>
 
+#include "master/system/cause.h"
 #include "master/system/output.h"
 
 #define LOG_LINE_MAX OUTPUT_TEXT_MAX /* longer lines are cut */
@@ -52,16 +53,6 @@ bool log_wants(int priority);
 
 /* Lines dropped since the start. */
 uint64_t log_dropped(void);
-
-/* The exit statuses of forkgreetd(8). */
-enum exit_status {
-	EXIT_USAGE = 64,
-	EXIT_SYSTEM = 71,
-	EXIT_ADDRESS = 69,
-	EXIT_RUNNING = 75,
-	EXIT_PRIVILEGE = 77,
-	EXIT_CONFIG = 78,
-};
 
 /*
  * During start-up only: writes the line at LOG_ERR and ends the process with

@@ -13,15 +13,23 @@ struct identity {
 	const char *user; /* as configured; not owned */
 };
 
-/* True when this process may change its user, because root has started it. */
+/* True when this process may change its user, because root has started it and
+ * there are other users (shared/userns.h). */
 bool privileges_are_root(void);
 
 /*
- * Looks up user and group by name.  Returns NULL, or why that is not possible
- * (static text): unknown, or root; *key then says which ("user" or "group").
+ * Looks up user and group by name.  Returns NULL, or why that is not possible:
+ * unknown, or root (static text), or an error of the lookup itself, which errno
+ * then has (0 otherwise); *key says which ("user" or "group").
  */
 const char *privileges_lookup(struct identity *identity, const char *user,
     const char *group, const char **key);
+
+/*
+ * Are user and group, by name (NULL: no matter which), those of this process?
+ * Returns NULL, or the one that is not ("user" or "group").
+ */
+const char *privileges_differ(const char *user, const char *group);
 
 /*
  * Uses the identity's rights to files until privileges_return().  For root
@@ -36,8 +44,8 @@ void privileges_return(void);
  * kept, permitted and not effective, and only if it was there; the bounding set
  * is emptied when that is allowed; no_new_privs is set; the process is not
  * dumpable.  Then each of these is read back, and an attempt to get root back
- * must fail.  Ends the process (EXIT_PRIVILEGE, naming the step) when anything
- * is not in effect.
+ * must fail.  Ends the process (EXIT_PRIVILEGE or EXIT_SYSTEM, naming the step)
+ * when anything is not in effect.
  */
 void privileges_drop(const struct identity *identity);
 

@@ -29,6 +29,23 @@ all_are_default(void)
 	return true;
 }
 
+/* A signal that is ignored is no longer pending. */
+static void
+pending_discard(void)
+{
+	static const unsigned long ignored[8] = { (unsigned long)SIG_IGN };
+	sigset_t pending;
+	int number;
+
+	if (sigpending(&pending) == -1)
+		return;
+	for (number = 1; number <= KERNEL_SIGNALS; number++)
+		if (sigismember(&pending, number) == 1 && number != SIGTERM &&
+		    number != SIGINT && number != SIGQUIT)
+			syscall(SYS_rt_sigaction, number, ignored, NULL,
+			    KERNEL_SIGNALS / 8);
+}
+
 /* The system call is made directly: C libraries keep two or three signals for
  * themselves, and their sigaction(2) refuses those. */
 int
@@ -38,6 +55,7 @@ signals_default(void)
 	sigset_t none;
 	int number;
 
+	pending_discard();
 	for (number = 1; number <= KERNEL_SIGNALS; number++)
 		syscall(SYS_rt_sigaction, number, fresh, NULL,
 		    KERNEL_SIGNALS / 8);

@@ -9,7 +9,8 @@
 
 /*
  * Gives every signal its default action, including those that the C library
- * hides, and unblocks all, whatever was inherited.
+ * hides, and unblocks all, whatever was inherited.  Pending signals are
+ * discarded, but those that ask for the end (TERM, INT, QUIT) are not.
  */
 int signals_default(void);
 

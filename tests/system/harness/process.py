@@ -16,16 +16,15 @@ PROGRAMS = ("forkgreetd", "forkgreet", "forkgreetctl", "forkgreet-spawner")
 
 
 def _builddir():
-    """Where the programs are.  Root gets copies: the build may be where an
-    ordinary user, whom some tests become, cannot go."""
+    """Where the programs are: copies, for the build may be where an ordinary
+    user, whom some tests become, cannot go, and its files, with an umask of
+    002, what the daemon does not execute."""
     build = os.path.abspath(os.environ.get("BUILDDIR", "."))
-    if not IS_ROOT:
-        return build
     folder = tempfile.mkdtemp(prefix="forkgreet-test-programs-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.chmod(folder, 0o755)
     for name in PROGRAMS:
-        shutil.copy(os.path.join(build, name), folder)
+        os.chmod(shutil.copy(os.path.join(build, name), folder), 0o755)
     return folder
 
 
