@@ -58,6 +58,7 @@ candidate_commit(struct candidate *candidate, struct server *server,
 	    watch_register(&server->service.watch, &candidate->setup.listeners,
 		&candidate->report) == -1)
 		return -1;
+	listeners_set_backlogs(&candidate->setup.listeners);
 	generation_commit(&server->generation, now);
 	server->running = candidate->setup;
 	candidate->setup = last;

@@ -11,6 +11,7 @@
 
 #include "master/candidate.h"
 #include "master/config/conf.h"
+#include "master/control/control_file.h"
 #include "master/server.h"
 #include "master/system/clock.h"
 #include "master/system/events.h"
@@ -96,9 +97,13 @@ reload_passed(struct server *server, int64_t now)
 static void
 begin(struct server *server, int64_t now)
 {
+	const struct conf *conf = server->running.conf;
 	struct reload *reload = &server->reload;
 
 	reload->wanted = false;
+	control_relisten(&server->control,
+	    control_file_restore(server->control.fd,
+		conf_text(conf, conf->control_socket)));
 	control_reload_begun(&server->control);
 	reload->candidate = candidate_new();
 	if (reload->candidate == NULL) {

@@ -743,6 +743,19 @@ class File(ControlCase):
         self.refused(75, "another instance is running", config=config)
         self.assertEqual(self.status()["pid"], first.pid)
 
+    def test_d12_removed(self):
+        """One that was removed comes back with a reload."""
+        daemon = self.start()
+        os.unlink(self.path)
+        daemon.reload()
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
+        self.good("status")
+        self.good("reload")
+        self.assertEqual(
+            sum("made again" in line for line in daemon.log()), 1)
+        self.assertEqual(daemon.stop(), 0)
+        self.assertFalse(os.path.exists(self.path))
+
     def test_not_ours_any_more(self):
         """What somebody has put there instead is not removed."""
         daemon = self.start()

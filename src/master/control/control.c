@@ -34,6 +34,20 @@ control_init(struct control *control, int epoll, int fd,
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &quiet);
 }
 
+void
+control_relisten(struct control *control, int fd)
+{
+	struct epoll_event quiet = event_make(0, EVENT_CONTROL, 0);
+
+	if (fd == control->fd)
+		return;
+	control->fd = fd;
+	control->watched = control->knocked = false;
+	if (epoll_ctl(control->epoll, EPOLL_CTL_ADD, fd, &quiet) == -1)
+		log_line(LOG_WARNING, "control socket: epoll_ctl: %s",
+		    strerror(errno));
+}
+
 /* A child that has just been forked may have the descriptor too, so its closing
  * alone does not take it from epoll. */
 static void

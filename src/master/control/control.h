@@ -65,6 +65,9 @@ struct control {
 int control_init(struct control *control, int epoll, int fd,
     const struct overview *overview);
 
+/* Listens at fd instead, a new socket in the place of one that is closed. */
+void control_relisten(struct control *control, int fd);
+
 /* The peer with that index is readable, writable, or gone. */
 void control_peer_event(
     struct control *control, uint32_t index, uint32_t events, int64_t now);

@@ -219,6 +219,29 @@ make(const char *path, const char *directory, const struct identity *identity,
 }
 
 int
+control_file_restore(int fd, const char *path)
+{
+	struct stat st;
+	int fresh;
+
+	if (fd == -1 ||
+	    fstatat(ours.directory, ours.name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    errno != ENOENT)
+		return fd;
+	fresh = bind_file(path);
+	if (fresh == -1) {
+		log_line(LOG_WARNING,
+		    "control_socket: %s: was removed, and cannot be made "
+		    "again: %s", path, strerror(errno));
+		return fd;
+	}
+	close(fd);
+	log_line(LOG_NOTICE, "control_socket: %s: was removed, made again",
+	    path);
+	return fresh;
+}
+
+int
 control_file_make(const char *path, const struct identity *identity)
 {
 	char text[CONTROL_PATH_MAX + 1];

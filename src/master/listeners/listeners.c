@@ -321,7 +321,7 @@ listeners_listen(struct listeners *listeners, struct report *report)
 
 	for (i = 0; i < listeners->n; i++) {
 		listener = &listeners->list[i];
-		if (listener->fd == -1)
+		if (listener->fd == -1 || listener->inherited)
 			continue;
 		if (listen(listener->fd, listener->backlog) == -1) {
 			report_failure(report, cause_of(errno, EXIT_ADDRESS),
@@ -333,6 +333,16 @@ listeners_listen(struct listeners *listeners, struct report *report)
 		listener->listening = true;
 	}
 	return 0;
+}
+
+void
+listeners_set_backlogs(const struct listeners *listeners)
+{
+	const struct listener *listener = listeners->list;
+
+	for (; listener < listeners->list + listeners->n; listener++)
+		if (listener->fd != -1 && listener->inherited)
+			listen(listener->fd, listener->backlog);
 }
 
 void

@@ -31,10 +31,13 @@ int listeners_check_passed(
     const struct conf *conf, const char *path, struct report *report);
 
 /*
- * Starts to listen where it has not begun, and sets backlogs.  Returns 0, or -1
- * with the error in report.
+ * Starts to listen at the sockets that the running set does not have.  Returns
+ * 0, or -1 with the error in report; sockets of the running set are as before.
  */
 int listeners_listen(struct listeners *listeners, struct report *report);
+
+/* Sets the backlogs of the others, once nothing can fail any more. */
+void listeners_set_backlogs(const struct listeners *listeners);
 
 /* True when one of them has that socket; listeners may be NULL. */
 bool listeners_have(const struct listeners *listeners, int fd);
