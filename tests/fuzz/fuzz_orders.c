@@ -46,6 +46,7 @@ static long fuzz_syscall(long number, ...);
 #define main spawner_main
 int spawner_main(void);
 #include "spawner/spawner.c"
+#include "spawner/serve.c"
 
 #define MASTER 7
 #define GREETINGS 32 /* bytes of all greetings in the plan */
