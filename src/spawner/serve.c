@@ -71,7 +71,8 @@ spawn(const struct plan *plan, int32_t *page, const struct plan_order *order)
 	case 0:
 		call_close(SPAWNER_SOCKET);
 		if (order->session >= PLAN_ATTEMPT)
-			proof_attempt(plan, order->session - PLAN_ATTEMPT);
+			proof_attempt(plan, page,
+			    order->session - PLAN_ATTEMPT);
 		session_run(plan, &plan->session[order->session]);
 	default:
 		break;

@@ -15,6 +15,7 @@
 #include "spawner/calls.h"
 #include "spawner/diagnose.h"
 #include "spawner/lockdown.h"
+#include "spawner/proof.h"
 #include "spawner/relro.h"
 #include "spawner/serve.h"
 #include "shared/descriptors.h"
@@ -79,8 +80,9 @@ plan_map(void)
 	return plan;
 }
 
-/* The children must not have the page: they could lie about each other.  In a
- * diagnosis there is only one child, and no client. */
+/* The children must not have the page: they could lie about each other.  A trial
+ * child tries to read it (shared/attempt.h).  In a diagnosis there is only one
+ * child, and no client. */
 static int32_t *
 page_map(const struct plan *plan)
 {

@@ -262,9 +262,10 @@ session_run(const struct plan *plan, const struct plan_session *session)
 
 /* The child makes the attempt. */
 void
-proof_attempt(const struct plan *plan, uint32_t index)
+proof_attempt(const struct plan *plan, const int32_t *mapped, uint32_t index)
 {
 	(void)plan;
+	MUST(mapped == page);
 	MUST(!client_open && !socket_open && attempt_get(index) != NULL);
 	longjmp(ended, 1);
 }
