@@ -42,8 +42,9 @@ candidate_try(struct candidate *candidate, struct server *server, int64_t now)
 	if (generation_try(&server->generation, &candidate->setup.snapshot,
 		now) == 0)
 		return 0;
-	report_failure(&candidate->report, server->spawners.cause, "%s",
-	    server->spawners.failure);
+	report_failure(&candidate->report,
+	    generation_cause(&server->generation), "%s",
+	    generation_failure(&server->generation));
 	return -1;
 }
 

@@ -28,8 +28,8 @@ first_failed(struct server *server)
 	struct report *report = &server->first->report;
 
 	if (report->errors == 0)
-		report_failure(report, server->spawners.cause, "%s",
-		    server->spawners.failure);
+		report_failure(report, generation_cause(&server->generation),
+		    "%s", generation_failure(&server->generation));
 	log_report(report);
 	fatal(report->cause, "start: no client could be served");
 }

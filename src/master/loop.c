@@ -108,7 +108,8 @@ signal_act(struct server *server, const struct signalfd_siginfo *info,
 	switch (info->ssi_signo) {
 	case SIGCHLD:
 		reap_hint(&server->service, (pid_t)info->ssi_pid, now);
-		spawners_reap(&server->spawners);
+		spawners_reap(&server->spawners, now);
+		strays_hint(&server->spawners);
 		child_ended(now);
 		break;
 	case SIGHUP:
@@ -154,7 +155,7 @@ dispatch(struct server *server, const struct epoll_event *event, int64_t now)
 		reap_child(&server->service, index, now);
 		break;
 	case EVENT_SPAWNER:
-		spawners_reap(&server->spawners);
+		spawners_reap(&server->spawners, now);
 		break;
 	case EVENT_CONF: /* reload_step() looks */
 		break;

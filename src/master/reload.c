@@ -47,7 +47,7 @@ give_up(struct server *server, int64_t now)
 	counters_tidy(&server->service.counters);
 	log_event(LOG_ERR, "reload", LOG_WORD("result", "failed"),
 	    LOG_NUMBER("errors", report->errors),
-	    LOG_NUMBER("generation", server->spawners.generation));
+	    LOG_NUMBER("generation", spawners_serving(&server->spawners)));
 	notify_ready("reload failed, the old configuration serves: %s",
 	    report_first_error(report));
 	control_reloaded(&server->control,
@@ -62,8 +62,8 @@ reload_failed(struct server *server, int64_t now)
 	struct report *report = &server->reload.candidate->report;
 
 	if (report->errors == 0)
-		report_failure(report, server->spawners.cause, "%s",
-		    server->spawners.failure);
+		report_failure(report, generation_cause(&server->generation),
+		    "%s", generation_failure(&server->generation));
 	give_up(server, now);
 }
 
@@ -86,7 +86,7 @@ reload_passed(struct server *server, int64_t now)
 		.added = added, .removed = removed,
 	};
 	log_event(LOG_NOTICE, "reload", LOG_WORD("result", "ok"),
-	    LOG_NUMBER("generation", server->spawners.generation),
+	    LOG_NUMBER("generation", spawners_serving(&server->spawners)),
 	    LOG_NUMBER("added", added), LOG_NUMBER("removed", removed));
 	notify_serving(server->running.conf->n_listeners);
 	control_reloaded(
@@ -190,7 +190,7 @@ reload_step(struct server *server, int64_t now)
 	if (reload->load != NULL)
 		parse(server, now);
 	if (reload->candidate == NULL || reload->load != NULL ||
-	    reload->on_trial || server->spawners.trial != -1)
+	    reload->on_trial || generation_is_trying(&server->generation))
 		return;
 	reload->on_trial = true;
 	if (candidate_try(reload->candidate, server, now) == -1)

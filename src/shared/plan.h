@@ -23,26 +23,25 @@ enum {
 
 /* Rows of the pid page: one for each client slot (30,000 clients, the most that
  * limits.max_clients may say, one that is being refused, and those that
- * linger), above them one
- * for each spawner's canary, and one for a diagnosis: a canary that the filter
- * killed cannot say why, so the same plan is tried once more with
+ * linger), above them one for the canary, and one for a diagnosis: a canary that
+ * the filter killed cannot say why, so the same plan is tried once more with
  * PLAN_SANDBOX_DIAGNOSE and a filter that traps.  Who is refused a call stores
  * its number, plus 1, in that row and exits; these children do have the page. */
 #define PLAN_CLIENT_SLOTS (30001 + PLAN_LINGERING_MAX)
-#define PLAN_CANARY_SLOTS 8
-#define PLAN_REFUSED_SLOT (PLAN_CLIENT_SLOTS + PLAN_CANARY_SLOTS)
+#define PLAN_CANARY_SLOT PLAN_CLIENT_SLOTS
+#define PLAN_REFUSED_SLOT (PLAN_CANARY_SLOT + 1)
 #define PLAN_SLOTS (PLAN_REFUSED_SLOT + 1)
 
 /*
- * The pid page: int32_t[PLAN_SLOTS], shared by the master and all its spawners,
- * never by a client's child.  0: not cloned yet.  Above 0: the child's pid, which
+ * The pid page: int32_t[PLAN_SLOTS], one for each spawner, shared by it and the
+ * master, never by a client's child.  0: not cloned yet.  Above 0: the child's pid, which
  * the kernel stores before the child runs (CLONE_PARENT_SETTID).  Below 0: the
  * clone failed with that errno.
  */
 #define PLAN_PAGE_BYTES (PLAN_SLOTS * sizeof(int32_t))
 
 /* "fgplan" and a number that changes with the layout below. */
-#define PLAN_MAGIC UINT64_C(0x6667706c616e0001)
+#define PLAN_MAGIC UINT64_C(0x6667706c616e0002)
 
 /* What the clients of a listener get, or those that one of its rules lets
  * in. */

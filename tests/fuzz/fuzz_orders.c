@@ -46,6 +46,7 @@ static long fuzz_syscall(long number, ...);
 #define main spawner_main
 int spawner_main(void);
 #include "spawner/spawner.c"
+#include "spawner/serve.c"
 
 #define MASTER 7
 #define GREETINGS 32 /* bytes of all greetings in the plan */
@@ -261,9 +262,10 @@ session_run(const struct plan *plan, const struct plan_session *session)
 
 /* The child makes the attempt. */
 void
-proof_attempt(const struct plan *plan, uint32_t index)
+proof_attempt(const struct plan *plan, const int32_t *mapped, uint32_t index)
 {
 	(void)plan;
+	MUST(mapped == page);
 	MUST(!client_open && !socket_open && attempt_get(index) != NULL);
 	longjmp(ended, 1);
 }

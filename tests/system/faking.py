@@ -220,16 +220,24 @@ class Started:
         return int(re.search(r"^forkgreetd: spawner start pid=(\d+)",
                              self.said(), re.MULTILINE)[1])
 
+    def _has_standby(self):
+        """Is nothing on trial any more?"""
+        os.kill(self.master(), signal.SIGUSR1)
+        found = re.findall(r"spawner_standby=(\d)", self.said())
+        return found and found[-1] == "1"
+
     def states(self, port, seconds=PATIENCE):
         """{role: state} of master, spawner, and the child of a held client
         that has been greeted; OSError when it is not."""
         master, spawner = self.master(), self.spawner()
+        wait_for(self._has_standby, seconds, "a spawner on standby")
         with connect(port, HOST, seconds) as sock:
             if sock.recv(100) != b"hi client\n":
                 raise ConnectionError("closed without a greeting")
             child = wait_for(lambda: only(
                 pid for pid in children(master)
-                if pid != spawner and exists(pid)), what="one client's child")
+                if pid != spawner and exists(pid) and
+                os.getpgid(pid) == spawner), what="one client's child")
             return {"master": state(master), "spawner": state(spawner),
                     "child": state(child)}
 

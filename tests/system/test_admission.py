@@ -452,11 +452,10 @@ class Counts(Admission):
     def test_never_served(self):
         """Who gets no child in time gives the place back."""
         daemon = self.serve(self.CAP, "timeouts = { session = 0.5; };")
-        spawner, = daemon.spawners()
-        limit(spawner, "nproc", 0)
+        daemon.limit_processes(0)
         for _ in range(4):
             self.passes(FIRST, b"out of resources, try again later\n").close()
-        limit(spawner, "nproc", 10000)
+        daemon.limit_processes(10000)
         self.change(daemon, self.CAP)
         self.is_whole(daemon)
 

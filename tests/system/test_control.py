@@ -438,7 +438,7 @@ class Reload(ControlCase):
     def test_asker_leaves_nothing(self):
         """No descriptor stays open (only root can see them)."""
         daemon = self.start()
-        before = len(descriptors(daemon.pid))
+        before = len(descriptors(daemon.settle().pid))
         for _ in range(20):
             self.dial(b"reload\n").close()
         self.good("reload", "-w", str(PATIENCE))
@@ -532,7 +532,7 @@ class Hostile(ControlCase):
     @needs_root
     def test_hundred_descriptors(self):
         """Few are open at a time (only root can see them)."""
-        before = len(descriptors(self.daemon_.pid))
+        before = len(descriptors(self.daemon_.settle().pid))
         silent = [self.connect_or_none() for _ in range(100)]
         self.status()
         self.assertLessEqual(len(descriptors(self.daemon_.pid)), before + 17)

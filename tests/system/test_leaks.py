@@ -92,13 +92,14 @@ class Leaks(Case):
                        self.listener("hold = true; limits = { max_clients = "
                                      '1; when_full = "refuse"; };',
                                      "refusing", self.refusing_port))),
-            "limits = { max_clients = 200; };", as_user=self.as_user)
+            "limits = { max_clients = 200; };",
+            as_user=self.as_user).settle()
 
     def state(self, daemon):
         """What must be as before: how many children there are (zombies too),
         and what master and spawner have open."""
         pids = children(daemon.pid)
-        state = [len(pids), daemon.spawners() == pids]
+        state = [len(pids), daemon.all_spawners() == pids]
         try:
             for pid in daemon.pid, *pids:
                 state.append(sorted(target.split(":")[0] for target in

@@ -73,10 +73,9 @@ class ReloadCase(Case):
 
     @staticmethod
     def settle(daemon):
-        """Waits until one spawner is left; returns its pid."""
-        return wait_for(lambda: [pid for pid in daemon.spawners()
-                                 if len(daemon.spawners()) == 1],
-                        what="one spawner")[0]
+        """Waits until one spawner serves and one is on standby; returns the
+        pid of the first."""
+        return daemon.settle().spawners()[0]
 
 
 class Good(ReloadCase):
@@ -435,7 +434,7 @@ class Slow(ReloadCase):
         reloads = daemon.lines("reload")
         daemon.signal(signal.SIGTERM)
         daemon.wait_line("stop")
-        wait_for(lambda: not daemon.spawners()[1:], what="end of trial")
+        wait_for(lambda: not daemon.all_spawners()[2:], what="end of trial")
         time.sleep(0.2)
         self.assertIsNone(listening(self.port))
         self.assertIsNone(listening(self.other_port))
@@ -449,12 +448,12 @@ class Slow(ReloadCase):
         is on trial for it; returns its pid."""
         for _ in range(20):
             daemon.reload(config)
-            first = self.settle(daemon)
+            known = set(daemon.settle().all_spawners())
             before = len(daemon.lines("reload"))
             daemon.write_config(self.with_greeting(NEW))
             daemon.signal(signal.SIGHUP)
             end = time.monotonic() + 5
-            while not (fresh := set(daemon.spawners()) - {first}):
+            while not (fresh := set(daemon.all_spawners()) - known):
                 self.assertLess(time.monotonic(), end, "no spawner")
             os.kill(min(fresh), signal.SIGSTOP)
             time.sleep(0.05)
@@ -472,6 +471,7 @@ class Bad(ReloadCase):
         self.daemon_ = self.start(
             self.configuration(self.main() + ", " + self.other()))
         self.held = self.hold(self.other_port)
+        self.daemon_.settle()
         self.before = self.state()
 
     def state(self):

@@ -10,7 +10,8 @@ import unittest
 
 from harness import (CTL, Case, StartCase, Strace, descriptors, limit,
                      needs_program, not_under_valgrind, run, strace_works)
-from test_verification import Started, sanitized
+from faking import Started
+from test_verification import sanitized
 
 EXIT_SYSTEM, EXIT_PRIVILEGE = 71, 77
 REFUSED = 1  # of forkgreetctl
@@ -76,6 +77,9 @@ HARMLESS = (
     (r"^newfstatat\(\d+<[^>]*/run>|, \"c\", |/run(/c)?\"|^listen\(\d+<socket>, 64\)|"
      r"^setsockopt\(.*SO_PASSCRED", "no control socket, and it is said"),
     (r"^fcntl\(\d+(<\w+>)?, F_GETFD", "a question"),
+    (r"^listen\(\d+, ", "a reload sets the backlog of a socket that it keeps, "
+     "when nothing may fail any more"),
+    (r"^newfstatat\(2<", "whether standard error is the journal: as it was"),
 )
 # Where strace cannot use a filter of its own, the number that it puts in a
 # call's place is one that the spawner's filter kills for; Start does it right.
@@ -91,6 +95,20 @@ OPENS = {"openat": r'"([^"]*)"', "pipe2": "(pipe)", "signalfd4": "(signal)",
          "timerfd_create": "(timer)", "socket": "(socket)",
          "memfd_create": "(memfd)", "epoll_create1": "(epoll)",
          "pidfd_open": "(pidfd)"}
+
+
+class Traced(Started):
+    """Started under strace, which injects something."""
+
+    def __init__(self, config, inject, more):
+        self.trace = tempfile.NamedTemporaryFile("r")
+        os.chmod(self.trace.name, 0o666)
+        super().__init__(config, ("strace", "-qq", *more, "-o",
+                                  self.trace.name, "-e", inject))
+
+    def end(self):
+        super().end()
+        self.trace.close()
 
 
 class Site:
@@ -134,8 +152,10 @@ def named(text, files):
 
 def find_sites(trace, marker=""):
     """The sites of the first process and of the others, each counted in its own
-    process, from the marker on; a site that also lies before it is none."""
-    first, loading = None, marker != ""
+    process, from the marker on; a site that also lies before it is none.  The
+    second pid page is that of the spawner on standby: what follows concerns
+    nobody who is being answered."""
+    first, loading, pages = None, marker != "", 0
     counts = collections.defaultdict(collections.Counter)
     files = collections.defaultdict(dict)
     before = collections.Counter()
@@ -143,6 +163,9 @@ def find_sites(trace, marker=""):
     for pid, text in whole_lines(trace):
         call = text.partition("(")[0]
         first = first or pid
+        pages += pid == first and 'memfd_create("forkgreet-pids"' in text
+        if pages > 1:
+            break
         if call not in CALLS:
             continue
         text = named(text, files[pid])
@@ -219,8 +242,7 @@ class Start(Faults):
     def begin(self, calls, inject=None):
         """Started; inject goes to the master only without calls."""
         more = ("--seccomp-bpf", "-f", "-e", f"trace={calls}") if calls else ()
-        return Started(self.config, inject or f"trace={calls}", False,
-                       more=more)
+        return Traced(self.config, inject or f"trace={calls}", more)
 
     def trace(self):
         """Of a start that nothing troubles."""
@@ -256,8 +278,8 @@ class Start(Faults):
         user."""
         for path in self.config, "/etc/passwd", "/etc/group":
             with self.subTest(path):
-                started = Started(self.config, "inject=read:error=EIO:when=1",
-                                  False, more=("-P", path))
+                started = Traced(self.config, "inject=read:error=EIO:when=1",
+                                 ("-P", path))
                 try:
                     self.assertFalse(started.serves)
                     self.assertEqual(started.process.returncode, EXIT_SYSTEM,
@@ -328,8 +350,8 @@ class Spawner(Faults):
         for number, why in (("KILL", "by signal 9"),
                             ("STOP", "trial client: not served in")):
             with self.subTest(number):
-                started = Started(config, f"inject=recvmsg:signal={number}:"
-                                  "when=1", False, more=("-f",))
+                started = Traced(config, f"inject=recvmsg:signal={number}:"
+                                 "when=1", ("-f",))
                 try:
                     self.assertFalse(started.serves)
                     self.assertEqual(started.process.returncode, EXIT_SYSTEM,
@@ -353,6 +375,7 @@ class Reload(Faults):
 
     def reload(self, *inject):
         """(the result of forkgreetctl reload, the trace)."""
+        self.running.settle()
         with tempfile.NamedTemporaryFile("r", errors="replace") as trace:
             with Strace(self.running.pid, *inject, follow=True,
                         output=trace.name):

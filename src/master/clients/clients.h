@@ -46,6 +46,7 @@ struct client {
 	int fd; /* our copy, kept until it is closed */
 	int pidfd; /* -1: none */
 	pid_t pid; /* 0: no child yet, or no more */
+	uint32_t group; /* that its child is in, groups.h */
 	uint32_t row; /* of struct counters */
 	uint8_t phase; /* enum client_phase; only clients_move() writes it */
 	uint8_t ending; /* enum client_ending */
@@ -56,7 +57,7 @@ struct client {
 	uint64_t who; /* its source, admit_source() */
 	/* From its session in the plan, when a spawner has it: */
 	uint32_t greeting_length; /* bytes it should get */
-	uint32_t send_ms, linger_ms;
+	uint32_t send_ms, linger_ms, cpu_s;
 	/* Of one that is being refused, else 0: */
 	uint32_t limit; /* the one that was reached, admit.h */
 	uint32_t retry_after; /* seconds, admit.h */

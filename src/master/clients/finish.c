@@ -78,7 +78,8 @@ client_log(struct service *service, const struct client *client,
 	    LOG_WORD("outcome", outcome_name(outcome)),
 	    LOG_NUMBER("bytes", bytes),
 	    LOG_SIGNED("duration_ms", (now - client->accepted) / CLOCK_MS),
-	    LOG_SIGNED("cpu_us", client->cpu_us));
+	    LOG_SIGNED("cpu_us", client->cpu_us),
+	    LOG_IF(bug, LOG_NUMBER("generation", client->generation)));
 }
 
 /*

@@ -13,6 +13,7 @@
 #include "master/clients/service.h"
 #include "master/config/conf.h"
 #include "master/generations/generation.h"
+#include "master/generations/spawners.h"
 #include "master/listeners/activation.h"
 #include "master/system/clock.h"
 #include "master/system/events.h"
@@ -114,7 +115,10 @@ serve_log_counters(const struct service *service)
 	    LOG_NUMBER("child_cpu_us", counters->cpu_us),
 	    LOG_NUMBER("accept_failures", counters->accept_failures),
 	    LOG_NUMBER("fork_failures", counters->fork_failures),
-	    LOG_NUMBER("spawner_starts", service->generation->starts),
+	    LOG_NUMBER("spawner_starts",
+		spawners_serving(service->generation->spawners)),
+	    LOG_NUMBER("spawner_standby",
+		service->generation->spawners->standby != -1),
 	    LOG_NUMBER("reloads_ok", counters->reloads_ok),
 	    LOG_NUMBER("reloads_failed", counters->reloads_failed),
 	    LOG_NUMBER("log_dropped", log_dropped()));

@@ -82,7 +82,8 @@ get_generation(const struct overview *overview, int64_t now)
 {
 	(void)now;
 	return value_number(
-	    (int64_t)overview->service->generation->spawners->generation);
+	    (int64_t)spawners_serving(
+		overview->service->generation->spawners));
 }
 
 static struct value

@@ -103,6 +103,8 @@ launch(int executable, int socket, int plan, int page)
 	if (pid == 0)
 		become(executable, socket, plan, page);
 	saved = errno;
+	if (pid > 0) /* EACCES: the child has done so, and exec'd */
+		setpgid(pid, pid);
 	oom_expose(false);
 	errno = saved;
 	return pid;

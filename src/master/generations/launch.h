@@ -14,9 +14,10 @@ int launch_open(const char **path, const char **why);
 
 /*
  * Runs the executable with the descriptors of shared/plan.h and nothing else:
- * no capabilities, default signals, a process group of its own (a terminal's
- * ^C is for the master).  Returns its pid, or -1 with errno.  A child that
- * cannot exec sends a struct plan_failure through socket.
+ * no capabilities, default signals, a process group of its own (groups.h; a
+ * terminal's ^C is for the master), in which it is when launch() returns.
+ * Returns its pid, or -1 with errno.  A child that cannot exec sends a struct
+ * plan_failure through socket.
  */
 pid_t launch(int executable, int socket, int plan, int page);
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "master/system/clock.h"
@@ -18,21 +19,42 @@ static bool adopts;
 static int64_t adopt_due = CLOCK_NEVER;
 static int64_t adopt_next; /* not before */
 
-int
-child_signal(pid_t pid, int signal)
+bool
+child_is_ours(pid_t pid)
 {
 	siginfo_t info;
 
 	/* For kill(2), 0 and below mean other processes. */
 	if (pid <= 0) {
 		errno = ECHILD;
-		return -1;
+		return false;
 	}
 	while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) ==
 	    -1)
 		if (errno != EINTR)
-			return -1;
-	return kill(pid, signal);
+			return false;
+	return true;
+}
+
+int
+child_signal(pid_t pid, int signal)
+{
+	return child_is_ours(pid) ? kill(pid, signal) : -1;
+}
+
+bool
+child_end(pid_t pid)
+{
+	const struct timespec nap = { 0, 1000000 };
+	int ms;
+
+	for (ms = 0; ms < CHILD_END_MS; ms++) {
+		child_signal(pid, SIGKILL);
+		if (waitpid(pid, NULL, WNOHANG) != 0)
+			return true;
+		nanosleep(&nap, NULL);
+	}
+	return false;
 }
 
 /* Any child that has ended, 0: none has, -1: there is no child at all. */

@@ -7,6 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* True when pid is a child of ours that has not been reaped; else errno says
+ * why not (ECHILD: it is none). */
+bool child_is_ours(pid_t pid);
+
 /*
  * Sends the signal to pid if that is a child of ours that has not been reaped,
  * and to nobody else.  A client's pid is what a spawner wrote to the pid page:
@@ -43,5 +47,9 @@ int64_t child_adopt_wakeup(void);
  */
 void child_adopt_step(int64_t now,
     bool (*is_ours)(const void *context, pid_t pid), const void *context);
+/* Kills and reaps it, but waits for that no longer than CHILD_END_MS.  True when
+ * it is gone. */
+#define CHILD_END_MS 1000
+bool child_end(pid_t pid);
 
 #endif

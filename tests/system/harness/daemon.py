@@ -5,7 +5,8 @@ import re
 import signal
 import subprocess
 
-from .kernel import children, command_line, pgid, proc_status
+from .kernel import (children, command_line, exists, limit, pgid,
+                     proc_status, serves_tcp)
 from .process import (DAEMON, IS_ROOT, SPAWNER_NAME, adopt_orphans,
                       become_user, command, die_with_parent, wait_for)
 
@@ -92,17 +93,53 @@ class Daemon:
         return self
 
     def spawners(self):
-        """Pids of its spawners: their own process group's leaders."""
+        """Pids of its spawners that have got clients: their own process
+        group's leaders, but neither on trial nor on standby."""
+        served = self._served()
+        return [pid for pid in self.all_spawners()
+                if not served or pid in served]
+
+    def all_spawners(self):
+        """The same, with those on trial and on standby."""
         return [pid for pid in children(self.pid)
                 if os.path.exists(f"/proc/{pid}") and
                 pgid(pid) == pid]
 
     def clients(self):
-        """Pids of its client children: in a spawner's process group, and
-        with its name, which a process that is not one yet has not."""
+        """Pids of its client children: in the process group of a spawner that
+        has got clients, and with its name, which a process that is not one
+        yet has not."""
+        served = self._served()
         return [pid for pid in children(self.pid)
                 if proc_status(pid).get("Name") == SPAWNER_NAME
-                and pgid(pid) not in (pid, None)]
+                and (group := pgid(pid)) not in (pid, None)
+                and (group in served if served else serves_tcp(pid))]
+
+    def _served(self):
+        """Pids of spawners that have got clients, as the log says; empty when
+        it is elsewhere."""
+        return {int(pid) for pid in re.findall(
+            r"spawner start pid=(\d+)", "\n".join(self.log()))}
+
+    def settle(self, seconds=20.0):
+        """Waits until nothing is on trial: a spawner serves and another one
+        is on standby; returns self."""
+        wait_for(lambda: self.counters()[None]["spawner_standby"] == 1 and
+                 len(self.spawners()) == 1, seconds, "a spawner on standby")
+        return self
+
+    def limit_processes(self, soft):
+        """No spawner of this daemon can have children, nor can the daemon
+        start another one; or they can again."""
+        if not soft:
+            self.settle()
+        limit(self.pid, "nproc", soft)
+        for pid in self.all_spawners():
+            try:
+                limit(pid, "nproc", soft)
+            except (KeyError, subprocess.CalledProcessError):
+                if exists(pid):
+                    raise  # else it was on trial, or has been replaced
 
     def counters(self):
         """Asks with SIGUSR1: {listener: {name: number}}; None: the daemon."""

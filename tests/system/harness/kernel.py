@@ -82,6 +82,22 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def serves_tcp(pid):
+    """False for a client child whose client is on no TCP socket, as a trial's;
+    True when that cannot be seen, as of one that has ended."""
+    try:
+        inode = os.readlink(f"/proc/{pid}/fd/0")[len("socket:["):-1]
+    except PermissionError:
+        return True
+    except OSError:
+        return bool(proc_status(pid))
+    for name in "tcp", "tcp6":
+        with open(f"/proc/net/{name}", encoding="ascii") as file:
+            if any(line.split()[9] == inode for line in list(file)[1:]):
+                return True
+    return False
+
+
 def limit(pid, name, soft):
     """prlimit(1): sets a soft limit of a process, as its own user: root in a
     container may have no CAP_SYS_RESOURCE."""
