@@ -1,4 +1,4 @@
-/* One greeting, from connect(2) to the end of the stream. */
+/* Fetching one greeting, from connect(2) to the end of the stream. */
 #ifndef CLIENT_FETCH_H
 #define CLIENT_FETCH_H
 
@@ -8,13 +8,13 @@
 #include "client/status.h"
 
 /*
- * Connects to the first of peers that lets us, writes what comes to standard
- * output as it comes, and ends with the server's end of stream; nothing is
- * sent.  Each peer gets an equal share of the time that is left, so that a
- * silent one leaves time for the next.  Closes standard output when all went
- * well, to see the errors that only close(2) tells.  Returns STATUS_OK, or
- * prints one line and returns another status; when no peer let us, both are
- * those of the first.
+ * Connects to the first of peers that accepts, writes what it sends to standard
+ * output as it arrives, and returns at the server's end of stream; nothing is
+ * sent.  Each peer gets an equal share of the time left, so that a silent one
+ * leaves time for the next.  On success standard output is closed, to catch the
+ * errors that only close(2) reports.  Returns STATUS_OK, or prints one line and
+ * returns another status; when no peer accepts, both are as connect_first() has
+ * them.
  */
 enum status fetch_greeting(
     const struct target *target, const struct peers *peers, int64_t deadline);

@@ -1,58 +1,45 @@
-/* The client: print the greeting of a server as it comes. */
+/* forkgreet: prints the greeting of a server as it arrives. */
 #include "config.h"
 
 #include <sys/un.h>
 
-#include <err.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "client/deadline.h"
+#include "client/connect.h"
 #include "client/fetch.h"
 #include "client/resolve.h"
 #include "client/status.h"
+#include "shared/arguments.h"
+#include "shared/deadline.h"
 #include "shared/number.h"
+#include "shared/output.h"
 
 #define DEFAULT_PORT 4444
-#define DEFAULT_WAIT_MS 10000
-#define WAIT_MS_MIN 1 /* poll(2) counts milliseconds */
-#define WAIT_MS_MAX 86400000 /* a day: longer is a slip of the hand */
 
 static const char help[] =
     "usage: forkgreet [-4|-6] [-p PORT] [-w SECONDS] "
-    "[HOST [PORT] | unix:PATH]\n"
-    "Print the greeting of a server, by default the one at 127.0.0.1 4444.\n"
+    "[HOST [PORT] | HOST:PORT | unix:PATH]\n"
+    "Print the greeting of a server, by default of the one at 127.0.0.1:4444.\n"
     "\n"
     "  -4, -6         use only IPv4, only IPv6\n"
     "  -p PORT        TCP port (4444)\n"
-    "  -w SECONDS     give up after so long in all, 0.001 to 86400 (10)\n"
+    "  -w SECONDS     time limit for everything, 0.001 to 86400 (10)\n"
     "  -h, --help     print this text\n"
     "  -V, --version  print the version\n"
     "\n"
     "exit status: 0 greeting received, 1 refused, 2 timed out, 3 reset or\n"
-    "ended without a greeting, 4 name or address not found, 64 usage, 71\n"
-    "system error\n";
+    "ended without a greeting, 4 name or address not found, 64 usage, 71 this\n"
+    "system failed\n";
 
 /* What the command line asks for. */
 struct options {
 	struct target target;
 	int64_t wait_ms;
-	const char *print; /* print this text and nothing else, unless NULL */
+	const char *print; /* if not NULL, print this text and nothing else */
 };
-
-/* Prints one line; value may be "".  Returns -1. */
-static int
-usage_error(const char *what, const char *value, const char *why)
-{
-	warnx("%s%s%s: %s (see forkgreet --help)", what,
-	    *value == '\0' ? "" : " ", value, why);
-	return -1;
-}
 
 static int
 set_port(struct target *target, const char *text)
@@ -60,19 +47,9 @@ set_port(struct target *target, const char *text)
 	int64_t port;
 
 	if (number_parse(text, 1, UINT16_MAX, &port) == -1)
-		return usage_error(
-		    "port", text, "not a number from 1 to 65535");
+		return arguments_error(
+		    "port", text, "expected a number from 1 to 65535");
 	target->port = (uint16_t)port;
-	return 0;
-}
-
-static int
-set_wait(struct options *options, const char *text)
-{
-	if (number_parse_seconds(
-		text, WAIT_MS_MIN, WAIT_MS_MAX, &options->wait_ms) == -1)
-		return usage_error(
-		    "-w", text, "not seconds from 0.001 to 86400");
 	return 0;
 }
 
@@ -80,80 +57,103 @@ static int
 set_family(struct target *target, int family)
 {
 	if (target->family != AF_UNSPEC && target->family != family)
-		return usage_error("-4 -6", "", "one at most");
+		return arguments_error("-4 -6", "", "expected one of them");
 	target->family = family;
 	return 0;
 }
 
-/* operand is "unix:" and path, which points into it. */
+/* operand is "unix:PATH"; path points into it. */
 static int
 set_path(struct target *target, const char *operand, const char *path)
 {
 	const size_t max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
 
 	if (target->family != AF_UNSPEC || target->port != 0)
-		return usage_error(
+		return arguments_error(
 		    operand, "", "takes neither -4, -6 nor a port");
 	if (*path == '\0' || strlen(path) > max)
-		return usage_error(
-		    operand, "", "the path must have 1 to 107 bytes");
+		return arguments_error(
+		    operand, "", "expected a path of 1 to 107 bytes");
 	target->path = path;
 	return 0;
 }
 
-/* Brackets mean an IPv6 address; they are cut off in place. */
+/* Cuts ":PORT" off, in place. */
 static int
-set_host(struct target *target, char *host)
+take_port(struct target *target, char *colon)
 {
-	size_t length = strlen(host);
+	if (target->port != 0)
+		return arguments_error("port", colon + 1, "given twice");
+	*colon = '\0';
+	return set_port(target, colon + 1);
+}
 
-	if (length >= 2 && *host == '[' && host[length - 1] == ']') {
-		host[length - 1] = '\0';
-		host++;
-		target->numeric = true;
-		if (target->family == AF_UNSPEC)
-			target->family = AF_INET6;
-	}
-	if (*host == '\0')
-		return usage_error("host", "", "empty");
-	target->host = host;
+/* "[ADDRESS]" or "[ADDRESS]:PORT", cut in place: brackets mean IPv6. */
+static int
+set_bracketed(struct target *target, char *host)
+{
+	char *end = strchr(host, ']');
+
+	if (end == NULL)
+		return arguments_error(host, "", "the ] is missing");
+	if (end[1] != '\0' && end[1] != ':')
+		return arguments_error(
+		    host, "", "expected nothing or :PORT after the ]");
+	if (end[1] == ':' && take_port(target, end + 1) == -1)
+		return -1;
+	*end = '\0';
+	target->host = host + 1;
+	target->numeric = true;
+	if (target->family == AF_UNSPEC)
+		target->family = AF_INET6;
 	return 0;
 }
 
-/* [HOST [PORT] | unix:PATH] */
+/* Two colons or more are an IPv6 address, one stands before a port. */
+static int
+set_host(struct target *target, char *host)
+{
+	char *colon = strchr(host, ':');
+
+	target->host = host;
+	if (*host == '[') {
+		if (set_bracketed(target, host) == -1)
+			return -1;
+	} else if (colon != NULL && colon == strrchr(host, ':')) {
+		if (take_port(target, colon) == -1)
+			return -1;
+	}
+	if (*target->host == '\0')
+		return arguments_error("host", "", "empty");
+	return 0;
+}
+
+/* [HOST [PORT] | HOST:PORT | unix:PATH] */
 static int
 take_operands(struct target *target, int count, char **operands)
 {
 	static const char prefix[] = "unix:";
 
 	if (count > 2)
-		return usage_error(operands[2], "", "one argument too many");
+		return arguments_error(
+		    operands[2], "", "one argument too many");
 	if (count == 2) {
 		if (target->port != 0)
-			return usage_error("port", operands[1], "given twice");
+			return arguments_error(
+			    "port", operands[1], "given twice");
 		if (set_port(target, operands[1]) == -1)
 			return -1;
 	}
-	if (count > 0 && strncmp(operands[0], prefix, strlen(prefix)) == 0)
+	if (count == 0)
+		target->host = target->family == AF_INET6 ? "::1" : "127.0.0.1";
+	else if (strncmp(operands[0], prefix, strlen(prefix)) == 0)
 		return set_path(
 		    target, operands[0], operands[0] + strlen(prefix));
+	else if (set_host(target, operands[0]) == -1)
+		return -1;
 	if (target->port == 0)
 		target->port = DEFAULT_PORT;
-	if (count > 0)
-		return set_host(target, operands[0]);
-	target->host = target->family == AF_INET6 ? "::1" : "127.0.0.1";
 	return 0;
-}
-
-/* getopt_long() knows the short option that was wrong, but of a long one only
- * where it stood. */
-static int
-option_error(char **argv, const char *why)
-{
-	const char shown[] = { '-', (char)optopt, '\0' };
-	const char *last = argv[optind - 1];
-
-	return usage_error(strncmp(last, "--", 2) == 0 ? last : shown, "", why);
 }
 
 static int
@@ -167,19 +167,15 @@ take_option(struct options *options, int option, char **argv)
 	case 'p':
 		return set_port(&options->target, optarg);
 	case 'w':
-		return set_wait(options, optarg);
+		return arguments_wait(optarg, &options->wait_ms);
 	case 'h':
 		options->print = help;
 		return 0;
 	case 'V':
 		options->print = "forkgreet " PACKAGE_VERSION "\n";
 		return 0;
-	case ':':
-		return option_error(argv, "needs a value");
 	default:
-		return option_error(argv,
-		    optopt == 'h' || optopt == 'V' ? "takes no value"
-						   : "no such option");
+		return arguments_option_error(argv, option);
 	}
 }
 
@@ -194,7 +190,7 @@ options_parse(struct options *options, int argc, char **argv)
 	int option;
 
 	memset(options, 0, sizeof(*options));
-	options->wait_ms = DEFAULT_WAIT_MS;
+	options->wait_ms = ARGUMENTS_WAIT_MS;
 	while ((option = getopt_long(argc, argv, ":46hp:Vw:", names, NULL)) !=
 	    -1) {
 		if (take_option(options, option, argv) == -1)
@@ -206,29 +202,16 @@ options_parse(struct options *options, int argc, char **argv)
 }
 
 static enum status
-print_text(const char *text)
+print_text(const char *text, int64_t deadline)
 {
-	if (fputs(text, stdout) == EOF || fclose(stdout) == EOF) {
-		warn("write standard output");
-		return STATUS_SYSTEM;
-	}
-	return STATUS_OK;
-}
+	int error;
 
-/*
- * Takes descriptors 0 to 2 when they are closed: otherwise the connection could
- * become "standard output" or "standard error", and get our own output.  Not
- * for writing, so that the greeting is not lost in silence.
- */
-static int
-take_standard_fds(void)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-		if (fcntl(fd, F_GETFD) == -1 &&
-		    open("/dev/null", O_RDONLY) != fd)
-			return -1;
-	}
-	return 0;
+	if (output_write(STDOUT_FILENO, text, strlen(text), deadline) == 0 &&
+	    close(STDOUT_FILENO) == 0)
+		return STATUS_OK;
+	error = errno;
+	output_error("write standard output: %s", connect_why(error));
+	return error == ETIMEDOUT ? STATUS_TIMEOUT : STATUS_SYSTEM;
 }
 
 int
@@ -237,18 +220,19 @@ main(int argc, char **argv)
 	struct options options;
 	struct peers peers;
 	enum status status;
-	int64_t deadline;
+	int64_t deadline = deadline_after(ARGUMENTS_WAIT_MS);
 
-	if (take_standard_fds() == -1) {
-		warn("open /dev/null");
+	deadline_interrupt(deadline);
+	if (output_prepare() == -1) {
+		output_error("open /dev/null: %s", strerror(errno));
 		return STATUS_SYSTEM;
 	}
-	signal(SIGPIPE, SIG_IGN);
 	if (options_parse(&options, argc, argv) == -1)
 		return STATUS_USAGE;
-	if (options.print != NULL)
-		return print_text(options.print);
 	deadline = deadline_after(options.wait_ms);
+	deadline_interrupt(deadline);
+	if (options.print != NULL)
+		return print_text(options.print, deadline);
 	status = resolve_target(&options.target, deadline, &peers);
 	if (status != STATUS_OK)
 		return status;

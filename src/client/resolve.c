@@ -1,4 +1,4 @@
-/* Find the addresses of a target within a deadline. */
+/* Finding the addresses of a target before a deadline. */
 #include "config.h"
 
 #include "client/resolve.h"
@@ -7,7 +7,6 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -17,9 +16,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/deadline.h"
+#include "shared/deadline.h"
+#include "shared/output.h"
 
-/* What the looking-up child writes to its pipe. */
+#define REAP_MS 1000 /* for a child that has been killed */
+
+/* What the child that looks up the name writes to its pipe. */
 struct reply {
 	int result; /* of getaddrinfo() */
 	int error; /* errno, when result is EAI_SYSTEM */
@@ -41,9 +43,9 @@ take_addresses(const struct addrinfo *ai, struct peers *peers)
 }
 
 /*
- * Not with AI_ADDRCONFIG: it does not count loopback addresses, so ::1 would
- * be "not found" on a machine that has no other IPv6 address.  An address
- * that cannot be reached fails at once, which is cheap.
+ * Without AI_ADDRCONFIG, which ignores loopback addresses: ::1 would be "not
+ * found" on a machine without another IPv6 address.  An address that cannot be
+ * reached fails at once, which is cheap.
  */
 static void
 look_up(const struct target *target, int flags, struct reply *reply)
@@ -56,12 +58,60 @@ look_up(const struct target *target, int flags, struct reply *reply)
 
 	memset(reply, 0, sizeof(*reply));
 	snprintf(port, sizeof(port), "%u", (unsigned)target->port);
+	errno = 0;
 	reply->result = getaddrinfo(target->host, port, &hints, &list);
-	reply->error = errno;
+	reply->error = reply->result == EAI_MEMORY ? ENOMEM : errno;
+	if (reply->result == EAI_MEMORY)
+		reply->result = EAI_SYSTEM;
 	if (reply->result != 0)
 		return;
 	take_addresses(list, &reply->peers);
 	freeaddrinfo(list);
+}
+
+static bool
+is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM ||
+	    error == ENOBUFS;
+}
+
+/* Tries what a look-up needs; returns 0, or the errno of a shortage. */
+static int
+shortage_find(void)
+{
+	int fd, error = 0;
+
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		error = errno;
+	else
+		close(fd);
+	if (is_shortage(error))
+		return error;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		error = errno;
+	else
+		close(fd);
+	return is_shortage(error) ? error : 0;
+}
+
+/* getaddrinfo() reports a name as unknown if it has no descriptor or memory to
+ * read the files that may know it. */
+static void
+look_for_shortage(struct reply *reply)
+{
+	int error = reply->error;
+
+	if (reply->result == 0 || reply->result == EAI_SYSTEM)
+		return;
+	if (!is_shortage(error))
+		error = shortage_find();
+	if (error == 0)
+		return;
+	reply->result = EAI_SYSTEM;
+	reply->error = error;
 }
 
 static _Noreturn void
@@ -71,6 +121,7 @@ child_run(const struct target *target, int fd)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	look_up(target, 0, &reply);
+	look_for_shortage(&reply);
 	_exit(write(fd, &reply, sizeof(reply)) != (ssize_t)sizeof(reply));
 }
 
@@ -96,7 +147,20 @@ read_reply(int fd, int64_t deadline, struct reply *reply)
 	return 0;
 }
 
-/* look_up() in a child, which a deadline can end.  Returns 0, or -1: errno. */
+/* Past the deadline EINTR comes (deadline_interrupt()): a child that a dead
+ * file server holds is left behind. */
+static void
+reap(pid_t pid)
+{
+	int64_t deadline = deadline_after(REAP_MS);
+
+	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR &&
+	    deadline_left(deadline) > 0)
+		;
+}
+
+/* look_up() in a child, which can be killed at the deadline.  Returns 0, or -1
+ * with errno. */
 static int
 look_up_name(const struct target *target, int64_t deadline, struct reply *reply)
 {
@@ -118,8 +182,7 @@ look_up_name(const struct target *target, int64_t deadline, struct reply *reply)
 		result = read_reply(fds[0], deadline, reply);
 		error = errno;
 		kill(pid, SIGKILL);
-		while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
-			;
+		reap(pid);
 		break;
 	}
 	close(fds[0]);
@@ -158,12 +221,11 @@ why(int error)
 static enum status
 resolve_failed(const char *host, int result, int error)
 {
-	warnx("look up %s: %s", host,
+	output_error("look up %s: %s", host,
 	    result == EAI_SYSTEM ? why(error) : gai_strerror(result));
 	if (result == EAI_SYSTEM && error == ETIMEDOUT)
 		return STATUS_TIMEOUT;
-	return result == EAI_SYSTEM || result == EAI_MEMORY ? STATUS_SYSTEM
-							    : STATUS_NOT_FOUND;
+	return result == EAI_SYSTEM ? STATUS_SYSTEM : STATUS_NOT_FOUND;
 }
 
 enum status
@@ -174,7 +236,7 @@ resolve_target(
 
 	if (target->path != NULL)
 		return resolve_path(target->path, peers);
-	/* What is numeric needs neither a child nor a name server. */
+	/* A numeric address needs neither a child nor a name server. */
 	look_up(target, AI_NUMERICHOST, &reply);
 	if (reply.result == EAI_NONAME && !target->numeric &&
 	    look_up_name(target, deadline, &reply) == -1)

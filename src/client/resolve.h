@@ -1,4 +1,4 @@
-/* From what the command line names to addresses that connect(2) takes. */
+/* From the target on the command line to addresses for connect(2). */
 #ifndef CLIENT_RESOLVE_H
 #define CLIENT_RESOLVE_H
 
@@ -10,11 +10,11 @@
 
 #include "client/status.h"
 
-/* More addresses of one name are left out: trying this many in turn already
- * gives each but a sixth of a second of the default time. */
+/* Further addresses of a name are ignored: with this many, each gets only a
+ * sixth of a second of the default time. */
 #define PEERS_MAX 64
 
-/* Where the greeting comes from, as the command line says it. */
+/* Where the greeting comes from, as given on the command line. */
 struct target {
 	const char *path; /* UNIX socket; NULL: host and port count */
 	const char *host; /* name or numeric address, without brackets */
@@ -29,7 +29,7 @@ struct peer {
 	socklen_t length;
 };
 
-/* Addresses in the order in which they are to be tried (RFC 6724). */
+/* Addresses in the order in which to try them (RFC 6724). */
 struct peers {
 	size_t count;
 	struct peer peer[PEERS_MAX];
@@ -37,9 +37,9 @@ struct peers {
 
 /*
  * Finds the addresses of target.  Names are looked up with getaddrinfo(3),
- * which knows no time limit, in a child process that is killed at the
- * deadline.  Returns STATUS_OK with one address or more, or prints one line
- * and returns another status.
+ * which has no time limit, in a child process that is killed at the deadline.
+ * Returns STATUS_OK with at least one address, or prints one line and returns
+ * another status.
  */
 enum status resolve_target(
     const struct target *target, int64_t deadline, struct peers *peers);

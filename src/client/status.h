@@ -1,4 +1,4 @@
-/* The exit statuses of forkgreet: what its man page promises. */
+/* The exit statuses of forkgreet, as in forkgreet(1). */
 #ifndef CLIENT_STATUS_H
 #define CLIENT_STATUS_H
 

@@ -1,4 +1,4 @@
-/* One question to the daemon, and its answer. */
+/* Sending one request to the daemon and reading its answer. */
 #include "config.h"
 
 #include "ctl/ask.h"
@@ -6,111 +6,125 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <err.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "shared/deadline.h"
 #include "shared/number.h"
 
-#define NS_PER_MS 1000000
-#define NS_PER_S INT64_C(1000000000)
 #define AGAIN_MS 20 /* between attempts while the daemon's queue is full */
 
 struct talk {
 	const char *path; /* for messages */
 	int fd;
-	int64_t deadline; /* nanoseconds of CLOCK_MONOTONIC */
+	int64_t deadline;
+	struct answer *answer;
 };
 
-static int64_t
-clock_now(void)
-{
-	struct timespec now;
+/* What a failed connect(2) means.  Any other error is this system's. */
+static const struct {
+	int error;
+	enum control_status status;
+} meanings[] = {
+	{ ENOENT, CONTROL_NOBODY }, /* no such socket */
+	{ ENOTDIR, CONTROL_NOBODY }, /* no such path */
+	{ ELOOP, CONTROL_NOBODY }, /* no such path */
+	{ ENAMETOOLONG, CONTROL_NOBODY }, /* no such path */
+	{ ECONNREFUSED, CONTROL_NOBODY }, /* no socket, or nobody listens */
+	{ ECONNRESET, CONTROL_NOBODY }, /* it has just ended */
+	{ EPROTOTYPE, CONTROL_NOBODY }, /* a datagram socket */
+	{ EACCES, CONTROL_DENIED }, /* mode of the socket or its directory */
+	{ EPERM, CONTROL_DENIED }, /* a security module */
+	{ ETIMEDOUT, CONTROL_TIMEOUT }, /* its queue stays full */
+};
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+static enum control_status
+connect_status(int error)
+{
+	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
+		if (meanings[i].error == error)
+			return meanings[i].status;
+	return CONTROL_SYSTEM;
 }
 
 static enum control_status
-fail(const struct talk *talk, const char *step)
+io_status(int error)
+{
+	return error == ETIMEDOUT ? CONTROL_TIMEOUT : CONTROL_SYSTEM;
+}
+
+static enum control_status
+fail(const struct talk *talk, const char *step,
+    enum control_status (*meaning)(int error))
 {
 	int error = errno;
 
-	warn("%s %s", step, talk->path);
-	switch (error) {
-	case ETIMEDOUT:
-		return CONTROL_TIMEOUT;
-	case EACCES:
-	case EPERM:
-		return CONTROL_DENIED;
-	case ENOMEM:
-	case ENFILE:
-	case EMFILE:
-		return CONTROL_SYSTEM;
-	default:
-		return CONTROL_NOBODY;
-	}
+	snprintf(talk->answer->why, ASK_WHY_MAX, "%s %s: %s", step, talk->path,
+	    error == ETIMEDOUT ? "timed out" : strerror(error));
+	return meaning(error);
 }
 
 static enum control_status
 fail_text(const struct talk *talk, const char *what)
 {
-	warnx("%s: %s", talk->path, what);
+	snprintf(talk->answer->why, ASK_WHY_MAX, "%s: %s", talk->path, what);
 	return CONTROL_NOBODY;
 }
 
-/* Waits for events, 0: for AGAIN_MS.  Returns 0, or -1 with ETIMEDOUT. */
+/* Returns 0, or -1 with ETIMEDOUT. */
 static int
-await(const struct talk *talk, short events)
+check_time(const struct talk *talk)
 {
-	struct pollfd pfd = { .fd = events == 0 ? -1 : talk->fd,
-		.events = events };
-	int64_t left;
-	int n;
-
-	do {
-		left =
-		    (talk->deadline - clock_now() + NS_PER_MS - 1) / NS_PER_MS;
-		if (left <= 0) {
-			errno = ETIMEDOUT;
-			return -1;
-		}
-		if (events == 0 && left > AGAIN_MS)
-			left = AGAIN_MS;
-		n = poll(&pfd, 1, (int)left);
-	} while (n == -1 && errno == EINTR);
-	if (n == -1)
-		return -1;
-	return 0;
+	if (deadline_left(talk->deadline) > 0)
+		return 0;
+	errno = ETIMEDOUT;
+	return -1;
 }
 
-/* A full queue is not waited for by the kernel: the socket does not block. */
 static int
-connect_to(struct talk *talk)
+socket_open(struct talk *talk)
+{
+	talk->fd =
+	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return talk->fd == -1 ? -1 : 0;
+}
+
+/* poll(2) cannot tell when a full queue has room. */
+static int
+connect_to(const struct talk *talk)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", talk->path);
-	talk->fd =
-	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (talk->fd == -1)
-		return -1;
 	while (connect(talk->fd, (struct sockaddr *)&address,
 		   sizeof(address)) == -1) {
 		if (errno != EAGAIN && errno != EINTR)
 			return -1;
-		if (await(talk, 0) == -1)
+		if (check_time(talk) == -1)
 			return -1;
+		(void)deadline_wait(deadline_after(AGAIN_MS), -1, 0);
 	}
 	return 0;
 }
 
-/* An answer may be there even if nobody reads the question. */
+/* After a call that failed with errno: returns 0 when it is to be called again,
+ * or -1. */
+static int
+await(const struct talk *talk, short events)
+{
+	if (errno == EINTR)
+		return 0;
+	if (errno != EAGAIN)
+		return -1;
+	return deadline_wait(talk->deadline, talk->fd, events);
+}
+
+/* There may be an answer even if nobody reads the request. */
 static int
 send_all(const struct talk *talk, const char *bytes)
 {
@@ -118,21 +132,22 @@ send_all(const struct talk *talk, const char *bytes)
 	ssize_t n;
 
 	while (left > 0) {
+		if (check_time(talk) == -1)
+			return -1;
 		n = send(talk->fd, bytes, left, MSG_NOSIGNAL);
-		if (n > 0) {
+		if (n >= 0) {
 			bytes += n;
 			left -= (size_t)n;
-		} else if (errno == EPIPE) {
+		} else if (errno == EPIPE || errno == ECONNRESET) {
 			return 0;
-		} else if (errno != EINTR &&
-		    (errno != EAGAIN || await(talk, POLLOUT) == -1)) {
+		} else if (await(talk, POLLOUT) == -1) {
 			return -1;
 		}
 	}
 	return 0;
 }
 
-/* Reads up to size bytes; fewer only when the stream ends before. */
+/* Reads size bytes; fewer only when the stream ends first. */
 static ssize_t
 read_some(const struct talk *talk, char *bytes, size_t size)
 {
@@ -140,19 +155,21 @@ read_some(const struct talk *talk, char *bytes, size_t size)
 	ssize_t n;
 
 	while (have < size) {
+		/* Even if there is always one more byte. */
+		if (check_time(talk) == -1)
+			return -1;
 		n = recv(talk->fd, bytes + have, size - have, 0);
 		if (n > 0)
 			have += (size_t)n;
 		else if (n == 0 || errno == ECONNRESET)
 			break;
-		else if (errno != EINTR &&
-		    (errno != EAGAIN || await(talk, POLLIN) == -1))
+		else if (await(talk, POLLIN) == -1)
 			return -1;
 	}
 	return (ssize_t)have;
 }
 
-/* "STATUS OUT ERR\n", byte by byte: what follows is not ours. */
+/* "STATUS OUT ERR\n", byte by byte: what follows belongs to the answer. */
 static ssize_t
 read_header(const struct talk *talk, char line[CONTROL_HEADER_MAX])
 {
@@ -181,15 +198,28 @@ take_number(char **line, int64_t max, int64_t *number)
 	return word == NULL ? -1 : number_parse(word, 0, max, number);
 }
 
+static bool
+is_status(int64_t number)
+{
+	static const enum control_status known[] = { CONTROL_OK,
+		CONTROL_REFUSED, CONTROL_USAGE, CONTROL_NOBODY, CONTROL_SYSTEM,
+		CONTROL_TIMEOUT, CONTROL_DENIED, CONTROL_CONFIG };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (number == (int64_t)known[i])
+			return true;
+	return false;
+}
+
 static int
 parse_header(char *line, struct answer *answer)
 {
 	int64_t status, out, error;
 
-	if (take_number(&line, 255, &status) == -1 ||
+	if (take_number(&line, UINT8_MAX, &status) == -1 ||
 	    take_number(&line, CONTROL_ANSWER_MAX, &out) == -1 ||
-	    take_number(&line, CONTROL_ANSWER_MAX, &error) == -1 ||
-	    line != NULL)
+	    take_number(&line, CONTROL_ANSWER_MAX - out, &error) == -1 ||
+	    line != NULL || !is_status(status))
 		return -1;
 	answer->status = (enum control_status)status;
 	answer->out_length = (size_t)out;
@@ -205,40 +235,41 @@ read_answer(const struct talk *talk, struct answer *answer)
 	size_t length;
 
 	if (n == -1 && errno != EPROTO)
-		return fail(talk, "read");
+		return fail(talk, "read", io_status);
 	if (n == 0)
 		return fail_text(talk, "closed without an answer");
 	if (n == -1 || parse_header(line, answer) == -1)
-		return fail_text(talk, "that is not forkgreetd's answer");
+		return fail_text(talk, "what answers there is not forkgreetd");
 	length = answer->out_length + answer->err_length;
 	answer->bytes = malloc(length + 1);
 	if (answer->bytes == NULL)
-		return fail(talk, "read");
+		return fail(talk, "read", io_status);
 	n = read_some(talk, answer->bytes, length);
 	if (n == -1)
-		return fail(talk, "read");
+		return fail(talk, "read", io_status);
 	if ((size_t)n < length)
-		return fail_text(talk, "closed in the middle of its answer");
+		return fail_text(talk, "closed before the end of its answer");
 	return CONTROL_OK;
 }
 
 enum control_status
-ask(const char *path, const char *request, int64_t wait_ms,
+ask(const char *path, const char *request, int64_t deadline,
     struct answer *answer)
 {
-	struct talk talk = { .path = path,
-		.fd = -1,
-		.deadline = clock_now() + wait_ms * NS_PER_MS };
+	struct talk talk = {
+		.path = path, .fd = -1, .deadline = deadline, .answer = answer
+	};
 	enum control_status status;
 
 	*answer = (struct answer){ .status = CONTROL_SYSTEM };
+	if (socket_open(&talk) == -1)
+		return fail(&talk, "connect", io_status);
 	if (connect_to(&talk) == -1)
-		status = fail(&talk, "connect");
+		status = fail(&talk, "connect", connect_status);
 	else if (send_all(&talk, request) == -1)
-		status = fail(&talk, "write");
+		status = fail(&talk, "write", io_status);
 	else
 		status = read_answer(&talk, answer);
-	if (talk.fd != -1)
-		close(talk.fd);
+	close(talk.fd);
 	return status;
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "master/config/conf.h"
+#include "master/clients/serve.h"
+#include "master/log_target.h"
 #include "master/server.h"
 
 struct candidate *
@@ -31,15 +33,18 @@ candidate_prepare(struct candidate *candidate,
 int
 candidate_try(struct candidate *candidate, struct server *server, int64_t now)
 {
-	if (service_prepare(&server->service, candidate->setup.conf) == -1) {
-		report_error(&candidate->report, "%s: counters: %s",
+	if (serve_prepare(&server->service, candidate->setup.conf) == -1) {
+		report_failure(&candidate->report, EXIT_SYSTEM,
+		    "%s: counters: %s",
 		    server->path, strerror(errno));
 		return -1;
 	}
 	if (generation_try(&server->generation, &candidate->setup.snapshot,
 		now) == 0)
 		return 0;
-	report_error(&candidate->report, "%s", server->spawners.failure);
+	report_failure(&candidate->report,
+	    generation_cause(&server->generation), "%s",
+	    generation_failure(&server->generation));
 	return -1;
 }
 
@@ -54,11 +59,12 @@ candidate_commit(struct candidate *candidate, struct server *server,
 	    watch_register(&server->service.watch, &candidate->setup.listeners,
 		&candidate->report) == -1)
 		return -1;
+	listeners_set_backlogs(&candidate->setup.listeners);
 	generation_commit(&server->generation, now);
 	server->running = candidate->setup;
 	candidate->setup = last;
-	service_configure(&server->service, now);
-	server_log_configure(server);
+	serve_configure(&server->service, now);
+	log_target_set(server->running.conf, server->foreground);
 	*added = listeners_difference(
 	    &server->running.listeners, &last.listeners);
 	*removed = listeners_difference(

@@ -28,9 +28,10 @@ first_failed(struct server *server)
 	struct report *report = &server->first->report;
 
 	if (report->errors == 0)
-		report_error(report, "%s", server->spawners.failure);
+		report_failure(report, generation_cause(&server->generation),
+		    "%s", generation_failure(&server->generation));
 	log_report(report);
-	fatal(EXIT_PRIVILEGE, "start: no client could be served");
+	fatal(report->cause, "start: no client could be served");
 }
 
 static void
@@ -58,7 +59,7 @@ first_passed(struct server *server, int64_t now)
 	if (candidate_commit(candidate, server, &added, &removed, now) == -1) {
 		generation_abandon(&server->generation);
 		log_report(&candidate->report);
-		fatal(EXIT_ADDRESS, "start: cannot listen");
+		fatal(candidate->report.cause, "start: cannot listen");
 	}
 	log_report(&candidate->report);
 	server->first = NULL;
@@ -66,8 +67,7 @@ first_passed(struct server *server, int64_t now)
 	server->overview.ready_at = clock_now();
 	server->service.is_open = server->control.is_open = true;
 	start_log(server);
-	notify_ready("serving %u listeners",
-	    (unsigned)server->running.conf->n_listeners);
+	notify_serving(server->running.conf->n_listeners);
 	log_terminal(false);
 	daemonize_ready(server->running.conf->log.target == CONF_LOG_STDERR);
 	candidate_free(candidate, server);

@@ -13,31 +13,37 @@
 #include "master/config/load.h"
 #include "master/config/reader.h"
 #include "master/config/schema.h"
+#include "master/config/verdict.h"
 #include "master/listeners/activation.h"
 #include "master/config/conf.h"
+#include "master/system/child.h"
 #include "master/control/control_file.h"
 #include "master/system/daemonize.h"
 #include "master/system/denylist.h"
 #include "master/system/executable.h"
 #include "master/system/file.h"
+#include "master/system/inherited.h"
 #include "master/generations/launch.h"
 #include "master/system/notify.h"
+#include "master/system/oom.h"
 #include "master/options.h"
 #include "master/system/pidfile.h"
 #include "master/system/privileges.h"
 #include "master/server.h"
 #include "master/system/report.h"
+#include "master/loop.h"
+#include "master/log_target.h"
 
 /* Opened before the drop: a checkout may be where only root gets to. */
 static int
 program_open(const char *name)
 {
-	const char *path;
-	int fd = executable_open(name, &path);
+	const char *path, *why;
+	int fd = executable_open(name, &path, &why);
 
 	if (fd == -1)
-		fatal(EXIT_SYSTEM, "start: open %s: %s", path,
-		    strerror(errno));
+		fatal(errno == 0 ? EXIT_PRIVILEGE : EXIT_SYSTEM,
+		    "start: open %s: %s", path, why);
 	return fd;
 }
 
@@ -45,7 +51,7 @@ _Noreturn static void
 configuration_refused(const struct report *report)
 {
 	log_report(report);
-	exit((int)report_status(report));
+	exit((int)report->cause);
 }
 
 static struct candidate *
@@ -62,29 +68,51 @@ configuration_load(int reader, const char *path)
 	return candidate;
 }
 
+/* An ordinary user cannot become another one, whatever the file says. */
+static void
+identity_doubt(const struct conf *conf, const char *path, struct report *report)
+{
+	const char *key = privileges_differ(schema_given(conf, "user") ?
+		conf_text(conf, conf->user) : NULL,
+	    schema_given(conf, "group") ? conf_text(conf, conf->group) : NULL);
+
+	if (geteuid() == 0)
+		report_warning(report, "%s: user: stays 0: this user namespace "
+		    "has no other user (user_namespaces(7))", path);
+	else if (key != NULL)
+		report_warning(report, "%s:%u: %s: ignored, not started as "
+		    "root: the daemon runs as user %u, group %u",
+		    path, (unsigned)schema_line(conf, key), key,
+		    (unsigned)geteuid(), (unsigned)getegid());
+}
+
 /* Whom to become; NULL when an ordinary user started us. */
 static const struct identity *
-identity_find(const struct conf *conf, const char *path)
+identity_find(const struct conf *conf, const char *path, struct report *report)
 {
 	static struct identity identity;
 	const char *user = conf_text(conf, conf->user);
 	const char *group = conf_text(conf, conf->group);
 	const char *key, *failed;
+	enum exit_status cause;
 	uint32_t line;
 
-	if (!privileges_are_root())
+	if (!privileges_are_root()) {
+		identity_doubt(conf, path, report);
 		return NULL;
+	}
 	failed = privileges_lookup(&identity, user, group, &key);
 	if (failed == NULL)
 		return &identity;
+	cause = cause_of(errno, EXIT_CONFIG);
 	line = schema_line(conf, key);
 	if (strcmp(key, "group") == 0)
 		user = group;
 	if (line == 0)
-		fatal(EXIT_CONFIG, "%s: %s: the default, \"%s\": %s", path,
-		    key, user, failed);
-	fatal(EXIT_CONFIG, "%s:%u: %s: \"%s\": %s", path, (unsigned)line, key,
-	    user, failed);
+		fatal(cause, "%s: %s: the default, \"%s\": %s", path, key,
+		    user, failed);
+	fatal(cause, "%s:%u: %s: \"%s\": %s", path, (unsigned)line, key, user,
+	    failed);
 }
 
 /* What a reload will have to read must be readable with the rights that it will
@@ -97,10 +125,11 @@ readable_check(const char *path, const struct identity *identity,
 	char *text;
 	size_t length;
 
-	if (file_read(path, CONF_FILE_MAX, &text, &length, &why) == 0)
+	if (file_read(path, CONF_FILE_MAX, FILE_OF_ROOT_OR_US, &text, &length,
+		&why) == 0)
 		free(text);
 	else
-		report_error(report,
+		report_failure(report, cause_of(errno, EXIT_CONFIG),
 		    "%s: as user %s: %s (a reload could not read it)", path,
 		    identity->user, why);
 }
@@ -143,13 +172,6 @@ configuration_dump(struct candidate *candidate)
 	return EXIT_SUCCESS;
 }
 
-static void
-pidfile_make(const struct conf *conf, bool foreground)
-{
-	if (!foreground || schema_given(conf, "pid_file"))
-		pidfile_take(conf_text(conf, conf->pid_file));
-}
-
 /* The bound sockets and the plan, made with the rights that we still have. */
 static void
 candidate_make(struct candidate *candidate, struct greeting *greetings,
@@ -157,10 +179,7 @@ candidate_make(struct candidate *candidate, struct greeting *greetings,
 {
 	if (candidate_prepare(candidate, greetings, server) == -1) {
 		log_report(&candidate->report);
-		if (candidate->report.cause == EXIT_PRIVILEGE)
-			fatal(EXIT_PRIVILEGE, "start: the sandbox's plan "
-			    "cannot be made");
-		fatal(EXIT_ADDRESS, "start: not all addresses can be bound");
+		fatal(candidate->report.cause, "start: cannot serve");
 	}
 	greetings_free(
 	    greetings, greetings_count(candidate->setup.conf));
@@ -197,13 +216,14 @@ main(int argc, char **argv)
 	struct greeting *greetings;
 	const struct identity *identity;
 
-	daemonize_tidy(activation_expect());
+	inherited_tidy(activation_expect(), argv);
 	options_parse(&options, argc, argv);
 	server.reader = program_open(READER_NAME);
 	candidate = configuration_load(server.reader, options.path);
 	if (options.mode == MODE_DUMP)
 		return configuration_dump(candidate);
-	identity = identity_find(candidate->setup.conf, options.path);
+	identity = identity_find(
+	    candidate->setup.conf, options.path, &candidate->report);
 	greetings = greetings_make(candidate, options.path, identity);
 	if (options.mode == MODE_TEST)
 		return configuration_test(candidate, greetings);
@@ -211,22 +231,27 @@ main(int argc, char **argv)
 	server.path = options.path;
 	server.as_root = identity != NULL;
 	server.foreground = options.foreground;
+	verdict_in_effect(candidate->setup.conf, server.foreground, server.as_root);
 	passed_take(candidate, options.path);
 	notify_init();
+	inherited_warn();
 	daemonize_leave();
 	if (!options.foreground)
 		daemonize_start();
-	server_block_signals();
-	pidfile_make(candidate->setup.conf, options.foreground);
+	child_adopt_init();
+	loop_block_signals();
+	pidfile_take(conf_text(
+	    candidate->setup.conf, candidate->setup.conf->pid_file));
 	candidate_make(candidate, greetings, &server);
-	server_log_open(candidate->setup.conf, options.foreground);
+	log_target_set(candidate->setup.conf, options.foreground);
 	server.control_socket = control_file_make(
 	    conf_text(candidate->setup.conf, candidate->setup.conf->control_socket),
 	    identity);
 	server.executable = program_open(LAUNCH_NAME);
+	oom_protect("/proc/self/oom_score_adj");
 	privileges_drop(identity);
 	if (candidate->setup.conf->sandbox == CONF_SANDBOX_REQUIRED)
 		denylist_enter();
-	server_run(&server, candidate);
+	loop_run(&server, candidate);
 	return EXIT_SUCCESS;
 }

@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <seccomp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,9 +65,22 @@ version_print(void)
 	leave();
 }
 
+/* What getopt(3) has said itself needs no more words: NULL. */
+_Noreturn static void wrong_usage(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
 _Noreturn static void
-wrong_usage(void)
+wrong_usage(const char *format, ...)
 {
+	va_list list;
+
+	if (format != NULL) {
+		fputs("forkgreetd: ", stderr);
+		va_start(list, format);
+		vfprintf(stderr, format, list);
+		va_end(list);
+		fputc('\n', stderr);
+	}
 	fputs(usage, stderr);
 	exit(EXIT_USAGE);
 }
@@ -89,6 +103,19 @@ absolute(const char *path)
 	return text;
 }
 
+/* -t or -T; only one, once. */
+static void
+mode_take(struct options *options, int option)
+{
+	enum mode mode = option == 't' ? MODE_TEST : MODE_DUMP;
+
+	if (options->mode == mode)
+		wrong_usage("-%c was given twice", option);
+	if (options->mode != MODE_SERVE)
+		wrong_usage("-t and -T exclude each other");
+	options->mode = mode;
+}
+
 static void
 option_take(struct options *options, int option)
 {
@@ -101,9 +128,7 @@ option_take(struct options *options, int option)
 		break;
 	case 't':
 	case 'T':
-		if (options->mode != MODE_SERVE)
-			wrong_usage();
-		options->mode = option == 't' ? MODE_TEST : MODE_DUMP;
+		mode_take(options, option);
 		break;
 	case 'V':
 		version_print();
@@ -111,7 +136,7 @@ option_take(struct options *options, int option)
 		fputs(usage, stdout);
 		leave();
 	default:
-		wrong_usage();
+		wrong_usage(NULL);
 	}
 }
 
@@ -124,13 +149,11 @@ options_parse(struct options *options, int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "c:ftTVh", long_options,
 		    NULL)) != -1)
 		option_take(options, option);
-	if (optind < argc) {
-		fprintf(stderr, "forkgreetd: unexpected argument: %s\n",
-		    argv[optind]);
-		wrong_usage();
-	}
+	if (optind < argc)
+		wrong_usage("unexpected argument: %s", argv[optind]);
 	if (options->foreground && options->mode != MODE_SERVE)
-		wrong_usage();
+		wrong_usage("-f and -%c exclude each other: nothing is served",
+		    options->mode == MODE_TEST ? 't' : 'T');
 	if (options->mode == MODE_SERVE)
 		options->path = absolute(options->path);
 }

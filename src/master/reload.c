@@ -14,6 +14,7 @@
 #include "master/config/greetings.h"
 #include "master/config/load.h"
 #include "master/config/verdict.h"
+#include "master/control/control_file.h"
 #include "master/server.h"
 #include "master/system/clock.h"
 #include "master/system/events.h"
@@ -50,11 +51,12 @@ give_up(struct server *server, int64_t now)
 	counters_tidy(&server->service.counters);
 	log_event(LOG_ERR, "reload", LOG_WORD("result", "failed"),
 	    LOG_NUMBER("errors", report->errors),
-	    LOG_NUMBER("generation", server->spawners.generation));
+	    LOG_NUMBER("generation", spawners_serving(&server->spawners)));
 	notify_ready("reload failed, the old configuration serves: %s",
-	    report->lines[0].text);
+	    report_first_error(report));
 	control_reloaded(&server->control,
-	    reload->is_sound ? CONTROL_REFUSED : CONTROL_CONFIG, report, now);
+	    report->cause == EXIT_CONFIG ? CONTROL_CONFIG : CONTROL_REFUSED,
+	    report, now);
 	finish(server);
 }
 
@@ -64,7 +66,8 @@ reload_failed(struct server *server, int64_t now)
 	struct report *report = &server->reload.candidate->report;
 
 	if (report->errors == 0)
-		report_error(report, "%s", server->spawners.failure);
+		report_failure(report, generation_cause(&server->generation),
+		    "%s", generation_failure(&server->generation));
 	give_up(server, now);
 }
 
@@ -87,10 +90,9 @@ reload_passed(struct server *server, int64_t now)
 		.added = added, .removed = removed,
 	};
 	log_event(LOG_NOTICE, "reload", LOG_WORD("result", "ok"),
-	    LOG_NUMBER("generation", server->spawners.generation),
+	    LOG_NUMBER("generation", spawners_serving(&server->spawners)),
 	    LOG_NUMBER("added", added), LOG_NUMBER("removed", removed));
-	notify_ready("serving %u listeners",
-	    (unsigned)server->running.conf->n_listeners);
+	notify_serving(server->running.conf->n_listeners);
 	control_reloaded(
 	    &server->control, CONTROL_OK, &candidate->report, now);
 	finish(server);
@@ -99,9 +101,13 @@ reload_passed(struct server *server, int64_t now)
 static void
 begin(struct server *server, int64_t now)
 {
+	const struct conf *conf = server->running.conf;
 	struct reload *reload = &server->reload;
 
 	reload->wanted = false;
+	control_relisten(&server->control,
+	    control_file_restore(server->control.fd,
+		conf_text(conf, conf->control_socket)));
 	control_reload_begun(&server->control);
 	reload->candidate = candidate_new();
 	if (reload->candidate == NULL) {
@@ -119,9 +125,8 @@ begin(struct server *server, int64_t now)
 	}
 	if (event_add(server->epoll, load_fd(reload->load), EVENT_CONF,
 		0) == -1) {
-		report_error(&reload->candidate->report, "epoll_ctl: %s",
-		    strerror(errno));
-		reload->is_sound = true;
+		report_failure(&reload->candidate->report, EXIT_SYSTEM,
+		    "epoll_ctl: %s", strerror(errno));
 		give_up(server, now);
 	}
 }
@@ -132,18 +137,17 @@ prepare(struct server *server, struct candidate *candidate)
 	struct greeting *greetings;
 	int result = -1;
 
+	verdict_in_effect(
+	    candidate->setup.conf, server->foreground, server->as_root);
 	verdict_reload(server->running.conf, candidate->setup.conf,
 	    server->path, &candidate->report);
 	greetings = greetings_load(
 	    candidate->setup.conf, server->path, &candidate->report);
 	if (greetings == NULL)
 		return -1;
-	if (candidate->report.errors == 0) {
-		server->reload.is_sound = true;
+	if (candidate->report.errors == 0)
 		result = candidate_prepare(candidate, greetings, server);
-	}
-	greetings_free(
-	    greetings, greetings_count(candidate->setup.conf));
+	greetings_free(greetings, greetings_count(candidate->setup.conf));
 	return result;
 }
 
@@ -189,7 +193,7 @@ reload_step(struct server *server, int64_t now)
 	if (reload->load != NULL)
 		parse(server, now);
 	if (reload->candidate == NULL || reload->load != NULL ||
-	    reload->on_trial || server->spawners.trial != -1)
+	    reload->on_trial || generation_is_trying(&server->generation))
 		return;
 	reload->on_trial = true;
 	if (candidate_try(reload->candidate, server, now) == -1)

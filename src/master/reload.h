@@ -3,26 +3,11 @@
 #ifndef MASTER_RELOAD_H
 #define MASTER_RELOAD_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-#include "master/control/status.h"
-
-struct candidate;
-struct load;
 struct server;
 
-/* Start with all zero. */
-struct reload {
-	bool wanted; /* SIGHUP came, and has not been looked at */
-	struct load *load; /* being parsed */
-	struct candidate *candidate; /* parsed; waiting for its trial, or on it */
-	bool on_trial;
-	bool is_sound; /* what is wrong now is not the configuration's text */
-	struct reload_result last;
-};
-
-/* Begins what is wanted, takes what the reader has said, starts the
+/* Begins what is wanted, reads what the parsing child has written, starts the
  * trial when there is room. */
 void reload_step(struct server *server, int64_t now);
 

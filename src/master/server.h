@@ -1,4 +1,5 @@
-/* The daemon at work: its parts, and the loop that drives them. */
+/* The daemon at work: its parts.  What is done with them stands in the other
+ * files of this folder, loop.c first. */
 #ifndef MASTER_SERVER_H
 #define MASTER_SERVER_H
 
@@ -11,13 +12,37 @@
 #include "master/generations/generation.h"
 #include "master/generations/setup.h"
 #include "master/generations/spawners.h"
-#include "master/reload.h"
-#include "master/stop.h"
 
 struct candidate;
+struct load;
+
+/* A reload under way, reload.h. */
+struct reload {
+	bool wanted; /* SIGHUP came, and has not been looked at */
+	struct load *load; /* being parsed */
+	struct candidate *candidate; /* parsed; waiting for its trial, or on it */
+	bool on_trial;
+	struct reload_result last;
+};
+
+/* Stages; each begins where the one before ended. */
+enum stop_stage {
+	STOP_NOT,
+	STOP_DRAIN, /* no new clients; the others may finish */
+	STOP_TERM, /* children got SIGTERM */
+	STOP_KILL, /* children got SIGKILL */
+};
+
+/* Stopping, stop.h. */
+struct stop {
+	enum stop_stage stage;
+	int64_t at; /* clock_now() of the next stage, CLOCK_NEVER */
+};
+
+#define STOP_NONE ((struct stop) { .at = CLOCK_NEVER })
 
 struct server {
-	/* Set before server_run(). */
+	/* Set before loop_run(). */
 	const char *path; /* of the configuration */
 	bool as_root; /* started by root: chooses defaults at reload */
 	bool foreground;
@@ -38,23 +63,5 @@ struct server {
 	struct reload reload;
 	struct stop stop;
 };
-
-/* From here on signals wait for server_run(); to be called before anybody can
- * know our pid. */
-void server_block_signals(void);
-
-/*
- * Serves until told to stop.  candidate is the configuration to begin with: its
- * sockets are bound, privileges are dropped.  Ends the process when the first
- * generation cannot be had.  Returns when all clients have ended or been ended.
- */
-void server_run(struct server *server, struct candidate *candidate);
-
-/* Sends the log to where conf says; in the foreground standard error is the
- * default. */
-void server_log_open(const struct conf *conf, bool foreground);
-
-/* The same, as the running setup says. */
-void server_log_configure(const struct server *server);
 
 #endif

@@ -6,6 +6,8 @@
 #include <signal.h>
 
 #include "master/config/conf.h"
+#include "master/clients/serve.h"
+#include "master/reload.h"
 #include "master/server.h"
 #include "master/system/clock.h"
 #include "master/system/log_event.h"
@@ -26,7 +28,7 @@ begin(struct server *server, int signal, int64_t now)
 	notify_stopping();
 	reload_cancel(server);
 	control_stop(&server->control, "reload: the daemon is stopping", now);
-	service_close(&server->service);
+	serve_close(&server->service);
 	server->overview.stopping = true;
 	server->stop.stage = STOP_DRAIN;
 	server->stop.at =
@@ -41,7 +43,7 @@ advance(struct server *server, int64_t now)
 
 	server->stop.stage = kill_now ? STOP_KILL : STOP_TERM;
 	server->stop.at = now + KILL_GRACE;
-	service_end(&server->service, kill_now ? SIGKILL : SIGTERM, now);
+	serve_end(&server->service, kill_now ? SIGKILL : SIGTERM, now);
 }
 
 void
@@ -71,7 +73,7 @@ stop_is_over(const struct server *server)
 
 	if (server->stop.stage == STOP_NOT)
 		return false;
-	if (service_is_idle(service))
+	if (serve_is_idle(service))
 		return true;
 	return server->stop.stage > STOP_DRAIN &&
 	    service->counters.live ==

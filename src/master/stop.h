@@ -7,22 +7,6 @@
 
 struct server;
 
-/* Stages; each begins where the one before ended. */
-enum stop_stage {
-	STOP_NOT,
-	STOP_DRAIN, /* no new clients; the others may finish */
-	STOP_TERM, /* children got SIGTERM */
-	STOP_KILL, /* children got SIGKILL */
-};
-
-/* Start with STOP_NONE. */
-struct stop {
-	enum stop_stage stage;
-	int64_t at; /* clock_now() of the next stage, CLOCK_NEVER */
-};
-
-#define STOP_NONE ((struct stop) { .at = CLOCK_NEVER })
-
 /* TERM, INT: begin, or hurry what has begun.  QUIT: now. */
 void stop_signal(struct server *server, int signal, int64_t now);
 

@@ -18,7 +18,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shared/descriptors.h"
 #include "shared/entries.h"
+#include "shared/userns.h"
 #include "shared/widened.h"
 
 #define NOBODY 65534 /* Debian's base-passwd: user nobody, group nogroup */
@@ -91,13 +93,15 @@ verify_nobody(void)
 
 /* Root may be behind another effective user (privileges_borrow()). */
 static const char *
-become_nobody(void)
+become_nobody(bool is_alone)
 {
 	uid_t real, effective, saved;
 
 	if (getresuid(&real, &effective, &saved) == -1)
 		return "getresuid";
 	if (real != 0 && effective != 0 && saved != 0)
+		return NULL;
+	if (is_alone) /* nobody is not there */
 		return NULL;
 	if (effective != 0 && setresuid((uid_t)-1, 0, (uid_t)-1) == -1)
 		return "setresuid";
@@ -243,11 +247,15 @@ load_filter(void)
 	const char *step;
 	int error;
 
-	if (context == NULL) { /* it does not say why */
-		errno = ENOSYS;
+	if (context == NULL) { /* it does not say why, but malloc(3) does */
+		errno = errno == ENOMEM ? ENOMEM : ENOSYS;
 		return "seccomp_init";
 	}
-	step = add_rules(context);
+	/* The kernel's errors, and not ECANCELED for all of them. */
+	step = failed(seccomp_attr_set(
+		   context, SCMP_FLTATR_API_SYSRAWRC, 1)) ?
+	    "seccomp_attr_set" :
+	    add_rules(context);
 	if (step == NULL &&
 	    failed(seccomp_rule_add(context, SCMP_ACT_ERRNO(KNOWN_ANSWER),
 		SCMP_SYS(getppid), 0)))
@@ -266,12 +274,16 @@ load_filter(void)
 const char *
 cage_enter(pid_t parent, unsigned seconds)
 {
+	bool is_alone = userns_has_one_user(); /* while files may be opened */
 	const char *step = NULL;
 
 	if (close_range(FIRST_CLOSED, ~0U, 0) == -1)
 		step = "close_range";
 	if (step == NULL)
-		step = become_nobody();
+		step = unless(descriptors_closed(FIRST_CLOSED, DESCRIPTORS_END),
+		    "close_range");
+	if (step == NULL)
+		step = become_nobody(is_alone);
 	if (step == NULL)
 		step = drop_capabilities();
 	if (step == NULL)

@@ -1,4 +1,4 @@
-/* Numeric addresses: parse, format, compare, mask. */
+/* Parsing, formatting, comparing and masking numeric addresses. */
 #include "config.h"
 
 #include "shared/addr.h"

@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 /*
- * An address.  No pointers and no padding that matters: it may be compared
- * field by field, copied, and sent between processes.
+ * An address.  It has no pointers: it may be compared field by field, copied,
+ * and sent between processes.
  */
 struct addr {
 	uint8_t family; /* AF_INET, AF_INET6, or AF_UNSPEC: no address */
@@ -27,17 +27,18 @@ struct addr {
 #define ADDR_PORT_TEXT_MAX (ADDR_TEXT_MAX + 2 + 1 + 5)
 
 /*
- * Parses a numeric address: dotted quad (four decimal parts, no leading
- * zeros) or RFC 4291 section 2.2 text.  Neither names, brackets, ports nor a
- * "%scope" are taken; port and scope become 0.  Returns 0, or -1 when the text
- * is not an address.
+ * Parses a numeric address: dotted quad (four decimal parts, no leading zeros)
+ * or the text of RFC 4291 section 2.2.  Names, brackets, ports and a "%scope"
+ * are not accepted; port and scope become 0.  Returns 0, or -1 when the text is
+ * not an address.
  */
 int addr_parse(struct addr *addr, const char *text);
 
 /*
- * Writes the address without its port to text, RFC 5952 form for IPv6, with
- * "%interface" when it has a scope (the index in digits when the interface is
- * gone).  Returns text, which has room for ADDR_TEXT_MAX bytes.
+ * Writes the address without its port to text, an IPv6 address in the form of
+ * RFC 5952, with "%interface" when it has a scope (the index in digits when the
+ * interface no longer exists).  Returns text, which has room for ADDR_TEXT_MAX
+ * bytes.
  */
 const char *addr_format(const struct addr *addr, char *text);
 
@@ -48,9 +49,9 @@ const char *addr_format(const struct addr *addr, char *text);
 const char *addr_format_port(const struct addr *addr, char *text);
 
 /*
- * Reads what accept(2) or getsockname(2) gave.  An IPv4-mapped IPv6 address
- * (RFC 4291 section 2.5.5.2) becomes the IPv4 address that it stands for.
- * A family other than IPv4 and IPv6 gives AF_UNSPEC.
+ * Converts what accept(2) or getsockname(2) returned.  An IPv4-mapped IPv6
+ * address (RFC 4291 section 2.5.5.2) becomes the IPv4 address that it stands
+ * for.  A family other than IPv4 and IPv6 becomes AF_UNSPEC.
  */
 void addr_from_sockaddr(
     struct addr *addr, const struct sockaddr_storage *storage);
@@ -63,14 +64,14 @@ socklen_t addr_to_sockaddr(
 bool addr_equal(const struct addr *a, const struct addr *b);
 
 /*
- * What many addresses have in common: clears the port, the scope and all bits
- * behind the first prefix ones.  prefix is at most 32 for IPv4 and 128 for
- * IPv6; AF_UNSPEC stays what it is.
+ * Reduces an address to its network: clears the port, the scope and all bits
+ * after the first prefix ones.  prefix is at most 32 for IPv4 and 128 for IPv6;
+ * AF_UNSPEC is left as it is.
  */
 void addr_mask(struct addr *addr, unsigned prefix);
 
-/* True when the address is of net's family and its first prefix bits are net's;
- * ports and scopes do not count. */
+/* True when the address is in the network: it has net's family and its first
+ * prefix bits; ports and scopes are ignored. */
 bool addr_is_in(
     const struct addr *addr, const struct addr *net, unsigned prefix);
 

@@ -1,10 +1,11 @@
-/* System calls that the filter must not let through. */
+/* What a child must not get through with. */
 #include "config.h"
 
 #include "shared/attempt.h"
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -18,15 +19,17 @@
 #endif
 
 /*
- * One of each kind that matters.  Where there is no filter they must do no harm:
- * they fail, or end with the child, which exits at once.
+ * One of each kind that matters.  Without a filter they must do no harm: they
+ * fail, or their effect ends with the child, which exits at once.  The first one
+ * is not the filter's, and is made without one too: it reads the page as a limit.
  */
 static const struct attempt attempts[] = {
+	{ "prlimit64 (the pid page)", SYS_prlimit64, { 0, RLIMIT_CPU } },
 	{ "getpid", SYS_getpid, { 0 } },
 	{ "openat", SYS_openat, { AT_FDCWD } }, /* no path: EFAULT */
 	{ "socket", SYS_socket, { AF_INET, SOCK_STREAM } },
 	{ "execve", SYS_execve, { 0 } }, /* no path: EFAULT */
-	{ "kill", SYS_kill, { 0, 0 } }, /* signal 0 is none */
+	{ "kill", SYS_kill, { 0, 0 } }, /* signal 0 is not sent */
 	{ "ptrace", SYS_ptrace, { 0 } }, /* PTRACE_TRACEME */
 	{ "mmap (executable)", MMAP,
 	    { 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,

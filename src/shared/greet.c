@@ -86,7 +86,7 @@ add_variable(struct compiler *compiler, size_t offset, size_t length)
 	return GREET_UNKNOWN;
 }
 
-/* Where the next variable starts; end when there is none. */
+/* Where the next variable starts, or end when there is none. */
 static const char *
 find_variable(const char *at, const char *end)
 {

@@ -8,9 +8,9 @@
 #include "shared/addr.h"
 
 /*
- * In the text of a message %{NAME} is a variable, and '%' before anything but
- * '{' is itself.  %{time} is RFC 3339 in UTC, %{time:FORMAT} what utc_format()
- * makes of FORMAT, which cannot hold a '}'.
+ * In the text of a message %{NAME} is a variable; a '%' that is not followed by
+ * '{' stands for itself.  %{time} is RFC 3339 in UTC, %{time:FORMAT} the result
+ * of utc_format() for FORMAT, which cannot contain a '}'.
  */
 enum greet_what {
 	GREET_LITERAL, /* bytes of the text */
@@ -23,7 +23,7 @@ enum greet_what {
 	GREET_ID,
 	GREET_CLIENTS,
 	GREET_TIME,
-	GREET_TIME_FORMAT, /* bytes of the text are the format */
+	GREET_TIME_FORMAT, /* length of the format */
 	GREET_UNIXTIME,
 	GREET_REASON,
 	GREET_LIMIT,
@@ -37,8 +37,7 @@ struct greet_segment {
 	uint32_t length;
 };
 
-/* What the variables stand for.  Of a text longer than GREET_WORD_MAX only the
- * start is shown. */
+/* The values of the variables.  Text longer than GREET_WORD_MAX is cut. */
 struct greet_values {
 	struct addr client;
 	struct addr server;
@@ -62,7 +61,7 @@ enum greet_error {
 	GREET_GOOD,
 	GREET_UNCLOSED, /* "%{" without "}" */
 	GREET_UNKNOWN, /* no variable of that name */
-	GREET_BAD_TIME, /* no format of a time */
+	GREET_BAD_TIME, /* not a format for a time */
 };
 
 /* What greet_compile() found. */
@@ -73,17 +72,17 @@ struct greet_size {
 };
 
 /*
- * Takes text (length bytes, below 4 GiB) apart and says what that needs.
- * Stores the segments in their order, but not more than room; none when
- * segments is NULL.  A segment holds at least one byte of the text.
+ * Splits text (length bytes, below 4 GiB) into segments and says in *size how
+ * many there are.  Stores the first room of them, none when segments is NULL.
+ * A segment covers at least one byte of the text.
  */
 enum greet_error greet_compile(const char *text, size_t length,
     struct greet_segment *segments, size_t room, struct greet_size *size);
 
 /*
  * Writes the message of n segments of text to out, which has room for
- * greet_size.longest bytes; no NUL.  Returns how many bytes that were.  What a
- * value holds is not looked at: a "%{" in it is two bytes.
+ * greet_size.longest bytes, without a NUL.  Returns the number of bytes.
+ * Values are not interpreted: a "%{" in one is just two bytes.
  */
 size_t greet_render(const struct greet_segment *segments, size_t n,
     const char *text, const struct greet_values *values, char *out);

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Reads digits at *text, moving it behind them; saturates at UINT64_MAX, which
- * is beyond any int64_t. */
+/* Reads digits at *text and advances it past them; saturates at UINT64_MAX,
+ * which is beyond any int64_t. */
 static int
 digits(const char **text, uint64_t *number)
 {

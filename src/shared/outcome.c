@@ -12,6 +12,7 @@ static const char *const names[OUTCOME_COUNT] = {
 	[OUTCOME_CLIENT_GONE] = "client_gone",
 	[OUTCOME_RESET] = "reset",
 	[OUTCOME_SEND_TIMEOUT] = "send_timeout",
+	[OUTCOME_PROBED] = "probed",
 	[OUTCOME_SESSION_TIMEOUT] = "session_timeout",
 	[OUTCOME_CPU_LIMIT] = "cpu_limit",
 	[OUTCOME_VIOLATION] = "violation",
@@ -23,6 +24,13 @@ const char *
 outcome_name(enum outcome outcome)
 {
 	return names[outcome];
+}
+
+bool
+outcome_is_ordinary(enum outcome outcome)
+{
+	return outcome == OUTCOME_GREETED || outcome == OUTCOME_CLIENT_GONE ||
+	    outcome == OUTCOME_RESET || outcome == OUTCOME_PROBED;
 }
 
 enum outcome

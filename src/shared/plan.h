@@ -1,5 +1,5 @@
-/* The plan: the sealed snapshot that one spawner works from, what travels with
- * each client, and where both lie. */
+/* The plan, which is the sealed snapshot that a spawner works from; the orders
+ * that come with each client; and the descriptors of both. */
 #ifndef SHARED_PLAN_H
 #define SHARED_PLAN_H
 
@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 /*
- * Descriptors that a spawner is exec'd with; everything else is closed.  0 is
- * free on purpose: recvmsg(2) then puts the client there, where its child, which
- * has RLIMIT_NOFILE 1, needs it.
+ * Descriptors that a spawner is exec'd with; all others are closed.  0 is free
+ * on purpose: recvmsg(2) then puts the client there, where its child, with
+ * RLIMIT_NOFILE 1, needs it.
  */
 enum {
 	SPAWNER_CLIENT = 0,
@@ -18,29 +18,33 @@ enum {
 	SPAWNER_PAGE = 5, /* memfd: the pid page; closed once mapped */
 };
 
+/* Clients that may be lingering at a time: connections without a process. */
+#define PLAN_LINGERING_MAX 4096
+
 /* Rows of the pid page: one for each client slot (30,000 clients, the most that
- * limits.max_clients may say, and one that is being refused), above them one
- * for each spawner's canary, and one for a diagnosis: a canary that the filter
- * killed cannot say why, so the same plan is tried once more with
+ * limits.max_clients may say, one that is being refused, and those that
+ * linger), above them one for the canary, and one for a diagnosis: a canary that
+ * the filter killed cannot say why, so the same plan is tried once more with
  * PLAN_SANDBOX_DIAGNOSE and a filter that traps.  Who is refused a call stores
  * its number, plus 1, in that row and exits; these children do have the page. */
-#define PLAN_CLIENT_SLOTS 30001
-#define PLAN_CANARY_SLOTS 8
-#define PLAN_REFUSED_SLOT (PLAN_CLIENT_SLOTS + PLAN_CANARY_SLOTS)
+#define PLAN_CLIENT_SLOTS (30001 + PLAN_LINGERING_MAX)
+#define PLAN_CANARY_SLOT PLAN_CLIENT_SLOTS
+#define PLAN_REFUSED_SLOT (PLAN_CANARY_SLOT + 1)
 #define PLAN_SLOTS (PLAN_REFUSED_SLOT + 1)
 
 /*
- * The pid page: int32_t[PLAN_SLOTS], shared by the master and all its spawners,
- * never by a client's child.  0: not cloned yet.  Above 0: the child's pid, which
+ * The pid page: int32_t[PLAN_SLOTS], one for each spawner, shared by it and the
+ * master, never by a client's child.  0: not cloned yet.  Above 0: the child's pid, which
  * the kernel stores before the child runs (CLONE_PARENT_SETTID).  Below 0: the
  * clone failed with that errno.
  */
 #define PLAN_PAGE_BYTES (PLAN_SLOTS * sizeof(int32_t))
 
 /* "fgplan" and a number that changes with the layout below. */
-#define PLAN_MAGIC UINT64_C(0x6667706c616e0001)
+#define PLAN_MAGIC UINT64_C(0x6667706c616e0002)
 
-/* What one listener's clients get, or those whom one of its rules lets in. */
+/* What the clients of a listener get, or those that one of its rules lets
+ * in. */
 struct plan_session {
 	uint32_t greeting_offset; /* from the start of the plan */
 	uint32_t greeting_length;
@@ -48,7 +52,7 @@ struct plan_session {
 	uint32_t send_ms; /* without progress in sending */
 	uint32_t linger_ms; /* for the client's end of stream; 0: none */
 	uint32_t cpu_s; /* RLIMIT_CPU */
-	uint32_t hold; /* 1: wait for the client's end, do not end first */
+	uint32_t hold; /* 1: wait for the client to end the stream first */
 	uint32_t unused;
 };
 
@@ -79,9 +83,9 @@ struct plan_order {
 /* Instead of a session: attempt n of shared/attempt.h, without a client. */
 #define PLAN_ATTEMPT UINT32_C(0x80000000)
 
-/* One message from a spawner that could not set itself up; it then exits. */
+/* The message of a spawner that cannot set itself up; it then exits. */
 struct plan_failure {
-	int32_t error; /* errno; 0: it went through, but is not in effect */
+	int32_t error; /* errno; 0: succeeded, but not in effect */
 	char step[60]; /* what it tried, NUL-terminated */
 };
 

@@ -38,14 +38,14 @@ static const char *const weekdays[] = { "Sunday", "Monday", "Tuesday",
 	"Wednesday", "Thursday", "Friday", "Saturday" };
 static const char *const halves[] = { "AM", "PM" };
 
-/* What stands behind the '%'. */
+/* What follows the '%'. */
 static const struct conversion {
 	char letter;
-	char fill; /* in front of a number */
+	char fill; /* padding before a number */
 	uint8_t field;
-	uint8_t width; /* of a number; of a name at most */
+	uint8_t width; /* of a number; the most of a name */
 	const char *const *names;
-	const char *format; /* what the letter stands for, NULL: a field */
+	const char *format; /* what the letter is short for; NULL: a field */
 } conversions[] = {
 	{ 'a', 0, WEEKDAY, 3, weekdays, NULL },
 	{ 'A', 0, WEEKDAY, 9, weekdays, NULL },
@@ -107,8 +107,8 @@ utc_measure(const char *format, size_t length)
 	return n;
 }
 
-/* Days since 1970 to year, month and day of the Gregorian calendar, counting
- * from 1 March of the year 0, so that the leap day ends a year. */
+/* Converts days since 1970 to year, month and day of the Gregorian calendar,
+ * counting from 1 March of the year 0, so that a leap day ends a year. */
 static void
 set_date(struct moment *moment, int64_t days)
 {

@@ -11,6 +11,7 @@
 #include <linux/seccomp.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -19,7 +20,7 @@
 #include "shared/landlock.h"
 #include "shared/plan.h"
 
-/* Spawner and children write no file, lock no memory and use a few pages of
+/* Spawner and children write no files, lock no memory and use a few pages of
  * stack.  NOFILE: the socket to the master is descriptor 3. */
 static const struct {
 	const char *name;
@@ -35,7 +36,8 @@ static const struct {
 };
 
 #ifdef WITH_SANITIZERS
-/* A crash must stay a signal, and no report can be written from the sandbox. */
+/* A crash must remain a signal, and no report can be written from the
+ * sandbox. */
 const char *__asan_default_options(void);
 const char *
 __asan_default_options(void)
@@ -45,7 +47,7 @@ __asan_default_options(void)
 }
 #endif
 
-/* errno 0 stands for: it went through, but is not in effect. */
+/* errno 0 means that the call succeeded but is not in effect. */
 static bool
 confirmed(bool in_effect)
 {
@@ -84,7 +86,7 @@ prctl_set(int set, int get, unsigned long value)
 	    confirmed(prctl(get, 0, 0, 0, 0) == (int)value);
 }
 
-/* What the master should have given up before the exec. */
+/* The master should have given up all of them before the exec. */
 static bool
 has_no_capability(void)
 {
@@ -98,6 +100,22 @@ has_no_capability(void)
 	return confirmed((set[0].permitted | set[0].effective |
 		set[0].inheritable | set[1].permitted | set[1].effective |
 		set[1].inheritable) == 0);
+}
+
+/* fork(2) of a C library blocks all for a moment; a client's child is ended by
+ * signals. */
+static bool
+no_signal_is_blocked(void)
+{
+	sigset_t blocked;
+	int number;
+
+	if (sigprocmask(SIG_BLOCK, NULL, &blocked) == -1)
+		return false;
+	for (number = 1; number < NSIG; number++)
+		if (sigismember(&blocked, number) == 1)
+			return confirmed(false);
+	return true;
 }
 
 static void
@@ -116,7 +134,7 @@ rules_for(struct landlock_rules *rules, int abi)
 		rules->scoped = LANDLOCK_SCOPE_ABI6;
 }
 
-/* No rule is added: what the domain handles is denied everywhere. */
+/* No rule is added: everything that the domain handles is denied everywhere. */
 static int
 landlock_enter(int abi)
 {
@@ -173,6 +191,8 @@ lockdown(const struct plan *plan)
 		failed = proof_of_limits();
 	if (failed != NULL)
 		return failed;
+	if (!no_signal_is_blocked())
+		return "sigprocmask";
 	if (filter_load(plan) == -1)
 		return "seccomp";
 	return NULL;

@@ -1,17 +1,14 @@
-/* forkgreet-spawner: clones one child for each client that the master hands
- * over. */
+/* forkgreet-spawner: maps its plan and its page, shuts itself in, serves
+ * orders. */
 #include "config.h"
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 
 #include <linux/filter.h>
 
 #include <errno.h>
-#include <sched.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,21 +17,11 @@
 #include "spawner/lockdown.h"
 #include "spawner/proof.h"
 #include "spawner/relro.h"
-#include "spawner/session.h"
-#include "shared/attempt.h"
+#include "spawner/serve.h"
+#include "shared/descriptors.h"
 #include "shared/plan.h"
 
-/* CLONE_PARENT: the child belongs to the master.  CLONE_PARENT_SETTID: its pid
- * is on the page before it runs. */
-#define CLONE_FLAGS (CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD)
-
-struct message {
-	struct plan_order order;
-	int fd; /* -1: none came */
-	int flags; /* of recvmsg(2) */
-};
-
-/* Tells the master why there will be no spawner, and exits. */
+/* Tells the master why this spawner cannot run, and exits. */
 _Noreturn static void
 fail(const char *step)
 {
@@ -45,7 +32,7 @@ fail(const char *step)
 	_exit(EXIT_FAILURE);
 }
 
-/* True when n rows of width bytes, from offset on, lie in the plan. */
+/* True when n rows of width bytes at offset are within the plan. */
 static int
 is_inside(const struct plan *plan, uint32_t offset, uint32_t n, size_t width)
 {
@@ -53,8 +40,8 @@ is_inside(const struct plan *plan, uint32_t offset, uint32_t n, size_t width)
 	    n * (uint64_t)width <= plan->size - offset;
 }
 
-/* Does all that the plan points at lie in it?  What a client is sent is never
- * anything else. */
+/* True when everything that the plan points to is within the plan: nothing else
+ * is ever sent to a client. */
 static int
 plan_is_whole(const struct plan *plan)
 {
@@ -93,8 +80,9 @@ plan_map(void)
 	return plan;
 }
 
-/* The children must not have the page: they could lie about each other.  In a
- * diagnosis there is but one, and no client. */
+/* The children must not have the page: they could lie about each other.  A trial
+ * child tries to read it (shared/attempt.h).  In a diagnosis there is only one
+ * child, and no client. */
 static int32_t *
 page_map(const struct plan *plan)
 {
@@ -113,91 +101,6 @@ page_map(const struct plan *plan)
 	return page;
 }
 
-/* Waits for the next client.  There is room for one descriptor, and the kernel
- * drops any other: CMSG_SPACE would round up to two.  Returns 0 when the master
- * wants no more. */
-static int
-receive(struct message *message)
-{
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct iovec part = { &message->order, sizeof(message->order) };
-	struct msghdr header = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = CMSG_LEN(sizeof(int)),
-	};
-	struct cmsghdr *rights;
-	long n;
-
-	do
-		n = syscall(SYS_recvmsg, SPAWNER_SOCKET, &header, 0);
-	while (n == -1 && errno == EINTR);
-	if (n != sizeof(message->order))
-		return 0;
-	message->flags = header.msg_flags;
-	message->fd = -1;
-	rights = CMSG_FIRSTHDR(&header);
-	if (rights != NULL && rights->cmsg_type == SCM_RIGHTS)
-		memcpy(&message->fd, CMSG_DATA(rights), sizeof(int));
-	return 1;
-}
-
-static void
-spawn(const struct plan *plan, int32_t *page, const struct plan_order *order)
-{
-	int32_t *pid = &page[order->slot];
-
-	switch (syscall(SYS_clone, CLONE_FLAGS, 0, pid, 0, 0)) {
-	case -1:
-		__atomic_store_n(pid, -errno, __ATOMIC_RELEASE);
-		break;
-	case 0:
-		call_close(SPAWNER_SOCKET);
-		if (order->session >= PLAN_ATTEMPT)
-			proof_attempt(plan, order->session - PLAN_ATTEMPT);
-		session_run(plan, &plan->session[order->session]);
-	default:
-		break;
-	}
-}
-
-static bool
-makes_sense(const struct plan *plan, const struct message *message)
-{
-	uint32_t session = message->order.session;
-
-	if ((message->flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
-		return false;
-	if (session >= PLAN_ATTEMPT)
-		return message->fd == -1 &&
-		    attempt_get(session - PLAN_ATTEMPT) != NULL;
-	return message->fd == SPAWNER_CLIENT && session < plan->n_sessions;
-}
-
-/* An order that makes no sense is the master's bug: it is answered, not
- * obeyed. */
-static void
-serve(const struct plan *plan, int32_t *page)
-{
-	struct message message;
-	uint32_t slot;
-
-	while (receive(&message)) {
-		slot = message.order.slot;
-		if (slot < PLAN_REFUSED_SLOT && makes_sense(plan, &message))
-			spawn(plan, page, &message.order);
-		else if (slot < PLAN_REFUSED_SLOT)
-			__atomic_store_n(
-			    &page[slot], -EPROTO, __ATOMIC_RELEASE);
-		if (message.fd >= 0)
-			call_close(message.fd);
-	}
-}
-
 int
 main(void)
 {
@@ -207,8 +110,13 @@ main(void)
 
 	plan = plan_map();
 	page = page_map(plan);
-	if (prctl(PR_SET_NAME, "forkgreet-spawn", 0, 0, 0) == -1 ||
-	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)
+	errno = 0;
+	if (!descriptors_closed(0, SPAWNER_SOCKET) ||
+	    !descriptors_closed(SPAWNER_SOCKET + 1, DESCRIPTORS_END))
+		fail("closing other descriptors");
+	if (prctl(PR_SET_NAME, "forkgreet-spawn", 0, 0, 0) == -1)
+		fail("prctl PR_SET_NAME");
+	if (!proof_of_death())
 		fail("prctl PR_SET_PDEATHSIG");
 	if (getppid() != plan->master)
 		return EXIT_FAILURE;

@@ -53,10 +53,14 @@ class Server:
         if self.group:
             self.group.enter()
 
+    def open_log(self):
+        """What becomes its standard error."""
+        return open(self.log_path, "ab")
+
     def start(self):
         """In its own process group; not in its own session, which the
         scheduler may treat as one competitor (sched_autogroup_enabled)."""
-        with open(self.log_path, "ab") as log:
+        with self.open_log() as log:
             try:
                 self.process = subprocess.Popen(
                     self.command, stdin=subprocess.DEVNULL,

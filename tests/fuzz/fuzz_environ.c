@@ -14,8 +14,6 @@
 ssize_t __wrap_sendto(int fd, const void *bytes, size_t length, int flags,
     const struct sockaddr *to, socklen_t to_length);
 int __wrap_socket(int domain, int type, int protocol);
-ssize_t __real_write(int fd, const void *bytes, size_t length);
-ssize_t __wrap_write(int fd, const void *bytes, size_t length);
 
 /* Each is a line of the input; what is not there is not set. */
 static struct variable {
@@ -34,7 +32,10 @@ static struct variable {
 enum { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, LISTEN_PID, LISTEN_FDS,
 	LISTEN_FDNAMES };
 #define SELF 7 /* for LISTEN_PID */
+#define SENT_MAX 8
 static unsigned sent;
+static char last[SENT_MAX][512]; /* what was sent */
+static bool is_full; /* the manager's socket */
 
 int
 __wrap_socket(int domain, int type, int protocol)
@@ -59,23 +60,37 @@ __wrap_sendto(int fd, const void *bytes, size_t length, int flags,
 	MUST(un->sun_path[0] == (*value == '@' ? '\0' : '/'));
 	MUST(memcmp(un->sun_path + 1, value + 1, path - 1) == 0);
 	MUST(memchr(bytes, '\0', length) == NULL);
-	sent++;
+	if (is_full) {
+		errno = EAGAIN;
+		return -1;
+	}
+	MUST(sent < SENT_MAX && length < sizeof(last[0]));
+	memcpy(last[sent], bytes, length);
+	last[sent++][length] = '\0';
 	return (ssize_t)length;
 }
 
-/* A line of the log has no bytes that a terminal would obey. */
-ssize_t
-__wrap_write(int fd, const void *bytes, size_t length)
+/* What was said while the manager's socket was full comes as soon as it is not,
+ * and again in this order. */
+static void
+try_full(void)
 {
-	const unsigned char *text = bytes;
-	size_t i;
+	int tries;
 
-	if (fd != STDERR_FILENO)
-		return __real_write(fd, bytes, length);
-	for (i = 0; i + 1 < length; i++)
-		MUST(text[i] >= ' ' && text[i] != 0x7f);
-	MUST(text[i] == '\n');
-	return (ssize_t)length;
+	sent = 0;
+	is_full = true;
+	notify_serving(2);
+	notify_reloading();
+	notify_serving(3);
+	for (tries = 0; tries < 9; tries++)
+		notify_alive(notify_wakeup());
+	MUST(sent == 0);
+	is_full = false;
+	notify_alive(notify_wakeup());
+	MUST(sent >= 2 && sent <= 3);
+	MUST(strncmp(last[0], "RELOADING=1\n", 12) == 0);
+	MUST(strcmp(last[1], "READY=1\nSTATUS=serving 3 listeners") == 0);
+	MUST(sent == 2 || strcmp(last[2], "WATCHDOG=1") == 0);
 }
 
 static void
@@ -86,9 +101,12 @@ try_notify(void)
 	address_length = 0;
 	alive_every = 0;
 	alive_at = CLOCK_NEVER;
+	reloading[0] = state[0] = '\0';
+	alive = false;
+	failures = BACKOFF_NONE;
 	sent = 0;
 	notify_init();
-	notify_ready("serving %u listeners", 1u);
+	notify_serving(1);
 	notify_reloading();
 	notify_stopping();
 	MUST(sent == (manager == -1 ? 0 : 3));
@@ -100,6 +118,8 @@ try_notify(void)
 		notify_alive(notify_wakeup());
 		MUST(sent == (manager == -1 ? 0 : 4));
 	}
+	if (manager != -1)
+		try_full();
 	/* Taken: no process that we start has it. */
 	MUST(getenv("NOTIFY_SOCKET") == NULL);
 	MUST(getenv("WATCHDOG_USEC") == NULL);

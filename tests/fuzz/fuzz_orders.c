@@ -17,9 +17,11 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "shared/descriptors.h"
 #include "shared/plan.h"
 
 static int fuzz_close(int fd);
+static bool fuzz_descriptors_closed(unsigned first, unsigned end);
 static _Noreturn void fuzz_exit(int status);
 static int fuzz_fstat(int fd, struct stat *st);
 static pid_t fuzz_getppid(void);
@@ -32,6 +34,7 @@ static long fuzz_syscall(long number, ...);
 
 /* The whole program, in a system of our own. */
 #define close fuzz_close
+#define descriptors_closed fuzz_descriptors_closed
 #define _exit fuzz_exit
 #define fstat fuzz_fstat
 #define getppid fuzz_getppid
@@ -43,6 +46,7 @@ static long fuzz_syscall(long number, ...);
 #define main spawner_main
 int spawner_main(void);
 #include "spawner/spawner.c"
+#include "spawner/serve.c"
 
 #define MASTER 7
 #define GREETINGS 32 /* bytes of all greetings in the plan */
@@ -226,6 +230,18 @@ relro_apply(void)
 	return 0;
 }
 
+bool
+proof_of_death(void)
+{
+	return true;
+}
+
+static bool
+fuzz_descriptors_closed(unsigned first, unsigned end)
+{
+	return first <= end;
+}
+
 const char *
 lockdown(const struct plan *plan)
 {
@@ -246,9 +262,10 @@ session_run(const struct plan *plan, const struct plan_session *session)
 
 /* The child makes the attempt. */
 void
-proof_attempt(const struct plan *plan, uint32_t index)
+proof_attempt(const struct plan *plan, const int32_t *mapped, uint32_t index)
 {
 	(void)plan;
+	MUST(mapped == page);
 	MUST(!client_open && !socket_open && attempt_get(index) != NULL);
 	longjmp(ended, 1);
 }

@@ -21,6 +21,8 @@
 #include "master/clients/accept.h"
 #include "master/clients/hand_over.h"
 #include "master/clients/service.h"
+#include "master/clients/reap.h"
+#include "master/clients/serve.h"
 #include "master/generations/generation.h"
 #include "master/generations/spawners.h"
 #include "master/generations/trial.h"
@@ -102,9 +104,11 @@ begin(void)
 	memset(row->ended, 0, sizeof(row->ended));
 	memset(&generation, 0, sizeof(generation));
 	service.accepting = service.forking = BACKOFF_NONE;
-	service.handed_at = CLOCK_NEVER;
+	service.handed_at = service.quiet_at = CLOCK_NEVER;
 	memset(&service.refusals, 0, sizeof(service.refusals));
 	service.is_open = true;
+	service.lingering_max = CLIENTS / 4;
+	service.counters.lingering = row->lingering = 0;
 	service.ending = 0;
 	memset(&service.reap, 0, sizeof(service.reap));
 	generation.spawners = &spawned;
@@ -125,7 +129,6 @@ finish(void)
 	struct client *client = service.clients.slots;
 	uint32_t i;
 
-	trial_abandon(&spawned);
 	spawners_kill(&spawned);
 	for (i = 0; i < service.clients.used; i++, client++) {
 		if (client->phase == CLIENT_FREE)
@@ -135,8 +138,7 @@ finish(void)
 			close(client->pidfd);
 	}
 	linger_clear(&service.linger);
-	munmap(spawned.page, PLAN_PAGE_BYTES);
-	close(spawned.page_fd);
+	spawners_free(&spawned);
 	close(service.epoll);
 	world_reset();
 }
@@ -165,7 +167,7 @@ check(void)
 	    phases[CLIENT_UNWATCHED]);
 	MUST(clients->n_heap ==
 	    phases[CLIENT_WATCHED] + phases[CLIENT_UNWATCHED] +
-		phases[CLIENT_CLOSING]);
+		phases[CLIENT_CLOSING] + phases[CLIENT_LINGERING]);
 }
 
 /* No spawner that is there no more is taken for one. */
@@ -175,11 +177,11 @@ reap_spawners(void)
 	const struct spawner *spawner = spawned.list;
 	const struct spawner *end = spawner + SPAWNERS_MAX;
 
-	spawners_reap(&spawned);
+	spawners_reap(&spawned, now);
+	strays_hint(&spawned);
 	for (; spawner < end; spawner++) {
 		MUST(spawner->n <= SPAWNER_IN_FLIGHT_MAX);
-		if (spawner->state == SPAWNER_CURRENT ||
-		    spawner->state == SPAWNER_RETIRED)
+		if (spawner->state >= SPAWNER_STANDBY)
 			MUST(spawner->pid <= 0 || world_is_child(spawner->pid));
 	}
 }
@@ -205,22 +207,25 @@ connect_client(struct input *input)
 	clients_move(clients, slot, CLIENT_WAITING);
 }
 
-/* A row of the page: of a client, or of a canary. */
+/* A row of some spawner's page: of a client, or of the canary.  NULL: no spawner
+ * is there. */
 static int32_t *
-row_of(uint8_t byte)
+row_of(uint8_t which, uint8_t byte)
 {
-	uint32_t slot = byte < 0xf0 ? byte % CLIENTS
-				    : PLAN_CLIENT_SLOTS + byte % SPAWNERS_MAX;
+	uint32_t slot = byte < 0xf0 ? byte % CLIENTS : PLAN_CANARY_SLOT;
+	int32_t *page = spawned.list[which % SPAWNERS_MAX].page;
 
-	return &spawned.page[slot];
+	return page == NULL ? NULL : &page[slot];
 }
 
 static void
 write_row(struct input *input)
 {
 	uint8_t head = input_byte(input);
-	int32_t *row = row_of(input_byte(input));
+	int32_t *row = row_of(head / 4, input_byte(input));
 
+	if (row == NULL)
+		return;
 	if (head % 4 == 0)
 		*row = (int32_t)input_long(input);
 	else if (head % 4 == 1)
@@ -231,24 +236,37 @@ write_row(struct input *input)
 		*row = WORLD_FIRST_PID + input_byte(input) % WORLD_PROCESSES;
 }
 
+/* The page of that spawner, NULL when the master has none for it any more. */
+static int32_t *
+page_of(pid_t pid)
+{
+	size_t i;
+
+	for (i = 0; i < SPAWNERS_MAX; i++)
+		if (spawned.list[i].pid == pid)
+			return spawned.list[i].page;
+	return NULL;
+}
+
 /* What an honest spawner does, so that clients get old. */
 static void
 obey(struct input *input)
 {
-	struct process *spawner =
-	    world_find(WORLD_FIRST_PID + input_byte(input) % WORLD_PROCESSES);
+	pid_t leader = WORLD_FIRST_PID + input_byte(input) % WORLD_PROCESSES;
+	struct process *spawner = world_find(leader);
+	int32_t *page = page_of(leader);
 	struct plan_order order;
 	pid_t pid;
 
-	if (spawner == NULL || spawner->socket == -1 ||
+	if (spawner == NULL || spawner->socket == -1 || page == NULL ||
 	    recv(spawner->socket, &order, sizeof(order), MSG_DONTWAIT) !=
 		sizeof(order))
 		return;
 	MUST(order.slot < PLAN_REFUSED_SLOT);
 	MUST(order.session == 0 ||
 	    attempt_get(order.session - PLAN_ATTEMPT) != NULL);
-	pid = world_fork(-1);
-	spawned.page[order.slot] = pid == -1 ? -EAGAIN : pid;
+	pid = world_fork(-1, leader);
+	page[order.slot] = pid == -1 ? -EAGAIN : pid;
 }
 
 /* Bytes on its socket, where only struct plan_failure is expected. */
@@ -268,11 +286,21 @@ say(struct input *input)
 	input->left -= length;
 }
 
+/* A child that nobody is told of. */
+static void
+untold(struct input *input)
+{
+	pid_t leader = WORLD_FIRST_PID + input_byte(input) % WORLD_PROCESSES;
+
+	if (page_of(leader) != NULL)
+		world_fork(-1, leader);
+}
+
 /* The canary gets the greeting, part of it, or something else. */
 static void
 greet_canary(struct input *input)
 {
-	struct spawners *spawners = &spawned;
+	struct spawner *spawner;
 	const struct process *process;
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
@@ -288,15 +316,16 @@ greet_canary(struct input *input)
 	char text[] = GREETING;
 	int fd;
 
-	if (spawners->trial == -1)
+	if (spawned.next.index == -1)
 		return;
-	process = world_find(spawners->list[spawners->trial].pid);
+	spawner = &spawned.list[spawned.next.index];
+	process = world_find(spawner->pid);
 	if (process == NULL || process->socket == -1 ||
 	    recvmsg(process->socket, &message, MSG_DONTWAIT) == -1)
 		return;
 	if (CMSG_FIRSTHDR(&message) == NULL) { /* an attempt, no canary */
-		spawners->page[spawners_canary_slot(spawners,
-		    &spawners->list[spawners->trial])] = world_fork(-1);
+		spawner->page[PLAN_CANARY_SLOT] =
+		    world_fork(-1, spawner->pid);
 		return;
 	}
 	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
@@ -307,8 +336,8 @@ greet_canary(struct input *input)
 	send(fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(fd);
 	if (wrong & 1)
-		spawners->page[spawners_canary_slot(spawners,
-		    &spawners->list[spawners->trial])] = world_fork(-1);
+		spawner->page[PLAN_CANARY_SLOT] =
+		    world_fork(-1, spawner->pid);
 }
 
 static void
@@ -378,7 +407,7 @@ stop(struct input *input)
 {
 	(void)input;
 	service.is_open = false;
-	service_end(&service, service.ending == 0 ? SIGTERM : SIGKILL,
+	serve_end(&service, service.ending == 0 ? SIGTERM : SIGKILL,
 	    clock_now());
 }
 
@@ -388,14 +417,14 @@ rotate(struct input *input)
 {
 	(void)input;
 	plan->sandbox = PLAN_SANDBOX_REQUIRED;
-	generation.rotate = true;
+	generation_crashed(&generation, spawners_serving(&spawned), now);
 }
 
 static void (*const steps[16])(struct input *) = {
 	connect_client, write_row, obey, say,
 	greet_canary, end_process, wait_a_while, hint,
 	child_ended, pidfd_ready, stop, rotate,
-	take_turn, take_turn, take_turn, take_turn,
+	untold, take_turn, take_turn, take_turn,
 };
 
 int

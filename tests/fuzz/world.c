@@ -17,6 +17,8 @@
 
 struct world world;
 
+pid_t __wrap_getpgid(pid_t pid);
+pid_t __wrap_getpgrp(void);
 int __wrap_kill(pid_t pid, int signal);
 int __wrap_pidfd_open(pid_t pid, unsigned flags);
 pid_t __wrap_launch(int executable, int socket, int plan, int page);
@@ -24,8 +26,6 @@ pid_t __wrap_wait4(
     pid_t pid, int *status, int flags, struct rusage *usage);
 pid_t __wrap_waitpid(pid_t pid, int *status, int flags);
 int __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int flags);
-ssize_t __real_write(int fd, const void *bytes, size_t length);
-ssize_t __wrap_write(int fd, const void *bytes, size_t length);
 
 void
 world_reset(void)
@@ -39,13 +39,15 @@ world_reset(void)
 }
 
 pid_t
-world_fork(int socket)
+world_fork(int socket, pid_t group)
 {
 	if (world.n == WORLD_PROCESSES) {
 		errno = EAGAIN;
 		return -1;
 	}
-	world.list[world.n] = (struct process) { .socket = socket };
+	world.list[world.n] = (struct process) { .socket = socket,
+		.group = group != 0 ? group :
+				      WORLD_FIRST_PID + (pid_t)world.n };
 	return WORLD_FIRST_PID + (pid_t)world.n++;
 }
 
@@ -77,13 +79,63 @@ world_end(struct process *process, int status)
 	process->socket = -1;
 }
 
+/* The first unreaped one of a group (0: of all) that has ended, or, should there
+ * be none, any; NULL: nobody is left there. */
+static struct process *
+first_of(pid_t group)
+{
+	struct process *process = world.list, *found = NULL;
+	const struct process *end = process + world.n;
+
+	for (; process < end; process++) {
+		if (process->state == PROCESS_REAPED ||
+		    (group != 0 && process->group != group))
+			continue;
+		if (process->state == PROCESS_ENDED)
+			return process;
+		found = process;
+	}
+	return found;
+}
+
+static pid_t
+pid_of(const struct process *process)
+{
+	return WORLD_FIRST_PID + (pid_t)(process - world.list);
+}
+
 /* ---------------------------------------------------- what the master calls */
+
+pid_t
+__wrap_getpgid(pid_t pid)
+{
+	if (world_is_child(pid))
+		return world_find(pid)->group;
+	errno = ESRCH;
+	return -1;
+}
+
+pid_t
+__wrap_getpgrp(void)
+{
+	return WORLD_OWN_GROUP;
+}
 
 int
 __wrap_kill(pid_t pid, int signal)
 {
-	MUST(world_is_child(pid));
-	world_end(world_find(pid), signal);
+	unsigned i;
+
+	if (pid > 0) {
+		MUST(world_is_child(pid));
+		world_end(world_find(pid), signal);
+		return 0;
+	}
+	MUST(pid < -1 && pid != -WORLD_OWN_GROUP);
+	MUST(first_of(-pid) != NULL); /* else the number may be a stranger's */
+	for (i = 0; i < world.n; i++)
+		if (world.list[i].group == -pid)
+			world_end(&world.list[i], signal);
 	return 0;
 }
 
@@ -99,7 +151,7 @@ pid_t
 __wrap_launch(int executable, int socket, int plan, int page)
 {
 	int copy = fcntl(socket, F_DUPFD_CLOEXEC, 0);
-	pid_t pid = world_fork(copy);
+	pid_t pid = world_fork(copy, 0);
 
 	(void)executable;
 	(void)plan;
@@ -112,12 +164,13 @@ __wrap_launch(int executable, int socket, int plan, int page)
 pid_t
 __wrap_wait4(pid_t pid, int *status, int flags, struct rusage *usage)
 {
-	struct process *process = world_find(pid);
+	struct process *process =
+	    pid > 0 ? world_find(pid) : first_of(-pid);
 
-	MUST(pid > 0); /* others mean any child, or a group */
+	MUST(pid > 0 || pid < -1); /* others mean any child, or our group */
 	if (usage != NULL)
 		memset(usage, 0, sizeof(*usage));
-	if (!world_is_child(pid)) {
+	if (process == NULL || process->state == PROCESS_REAPED) {
 		errno = ECHILD;
 		return -1;
 	}
@@ -128,7 +181,7 @@ __wrap_wait4(pid_t pid, int *status, int flags, struct rusage *usage)
 	process->state = PROCESS_REAPED;
 	if (status != NULL)
 		*status = process->status;
-	return pid;
+	return pid_of(process);
 }
 
 pid_t
@@ -140,26 +193,16 @@ __wrap_waitpid(pid_t pid, int *status, int flags)
 int
 __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int flags)
 {
-	MUST(type == P_PID && flags == (WEXITED | WNOHANG | WNOWAIT));
-	if (world_is_child((pid_t)id)) {
-		info->si_pid = 0;
+	const struct process *process = type == P_PID ?
+	    world_find((pid_t)id) :
+	    first_of(type == P_ALL ? 0 : (pid_t)id);
+
+	MUST(flags == (WEXITED | WNOHANG | WNOWAIT));
+	if (process != NULL && process->state != PROCESS_REAPED) {
+		info->si_pid =
+		    process->state == PROCESS_ENDED ? pid_of(process) : 0;
 		return 0;
 	}
 	errno = (pid_t)id <= 0 ? EINVAL : ECHILD;
 	return -1;
-}
-
-/* The log: a line has no bytes that a terminal would obey. */
-ssize_t
-__wrap_write(int fd, const void *bytes, size_t length)
-{
-	const unsigned char *text = bytes;
-	size_t i;
-
-	if (fd != STDERR_FILENO)
-		return __real_write(fd, bytes, length);
-	for (i = 0; i + 1 < length; i++)
-		MUST(text[i] >= ' ' && text[i] != 0x7f);
-	MUST(text[i] == '\n');
-	return (ssize_t)length;
 }

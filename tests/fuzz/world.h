@@ -1,6 +1,6 @@
 /* Processes that do not exist: kill(2), wait4(2) and their like reach these,
- * and no real one.  A signal to one that is not the master's child, or a wait
- * for ever, is a finding. */
+ * and no real one.  A signal to one that is not the master's child, to a group in
+ * which it has none, or a wait for ever, is a finding. */
 #ifndef FUZZ_WORLD_H
 #define FUZZ_WORLD_H
 
@@ -11,6 +11,7 @@
 
 #define WORLD_PROCESSES 64
 #define WORLD_FIRST_PID 100
+#define WORLD_OWN_GROUP 99 /* the master's */
 
 enum process_state { PROCESS_RUNS, PROCESS_ENDED, PROCESS_REAPED };
 
@@ -18,6 +19,7 @@ struct process {
 	enum process_state state;
 	int status; /* as wait(2) has it */
 	int socket; /* a spawner's end, -1: it is a client's child */
+	pid_t group; /* its spawner's pid */
 };
 
 struct world {
@@ -30,8 +32,9 @@ extern struct world world;
 /* Begins a new one, without processes. */
 void world_reset(void);
 
-/* A new child of the master: its pid, or -1 with EAGAIN. */
-pid_t world_fork(int socket);
+/* A new child of the master, in that group, 0: it leads one.  Its pid, or -1 with
+ * EAGAIN. */
+pid_t world_fork(int socket, pid_t group);
 
 /* NULL when there never was one. */
 struct process *world_find(pid_t pid);

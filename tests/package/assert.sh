@@ -21,10 +21,10 @@ group() { # NAME: ends the last one
 	group_failed=false
 }
 
-failed() { # TEXT: what was expected; the last output is shown
+failed() { # TEXT: what was expected; the end of the last output is shown
 	group_failed=true
 	echo "# $group_name: $1"
-	sed 's/^/#	/' "$last_output"
+	tail -n 60 "$last_output" | sed 's/^/#	/'
 }
 
 check() { # COMMAND...: succeeds

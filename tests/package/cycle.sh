@@ -54,6 +54,21 @@ newcomer() {
 	check_equal "$(stat -c %U:%a /run/forkgreet)" forkgreet:755
 }
 
+shipped_text() {
+	group "d13: a text in /etc/forkgreet is shipped, and served"
+	file_is /etc/forkgreet/notice.txt
+	check service reload
+	check serves "$(cat /etc/forkgreet/notice.txt)"
+	check_not serves ""
+	configure_with 's/hi client/good day/'
+	check service reload
+}
+
+file_is() { # PATH: what is served
+	configure_with "s|greeting = \"hi client.n\"|greeting_file = \"$1\"|"
+	check grep -q "$1" "$conf"
+}
+
 verbs() {
 	group "stop, start, restart"
 	before=$(daemon_pid)
@@ -176,6 +191,19 @@ leftovers() {
 	while read -r path; do
 		dpkg-query -S "$path" >/dev/null 2>&1 || echo "$path"
 	done | grep -v '^/var/lib/dpkg/\|^/var/cache/apt/' | tr '\n' ' '
+}
+
+port_taken_at_installation() {
+	group "d14: a port that is taken at installation: the daemon's own reason"
+	configure_with ''
+	check apt remove forkgreet
+	nc -l -k 127.0.0.1 4444 >/dev/null </dev/null &
+	holder=$!
+	check_soon nc -z 127.0.0.1 4444
+	check apt install "$package"
+	check_said '127\.0\.0\.1:4444: Address already in use'
+	kill "$holder"
+	wait "$holder" 2>/dev/null || :
 }
 
 missing_user() {

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 
-from harness import (HOST, Case, IS_ROOT, PATIENCE, close_with_reset, connect,
+from harness import (Case, HOST, PATIENCE, close_with_reset, connect,
                      free_port, is_held, limit, needs_program, needs_root,
                      read_all, run, wait_for)
 
@@ -42,12 +42,6 @@ def limits(text):
 
 class Admission(Case):
     """A daemon, and clients of many addresses."""
-
-    as_user = False
-
-    def setUp(self):
-        if self.as_user and not IS_ROOT:
-            self.skipTest("all tests run as an ordinary user")
 
     def serve(self, top="", more=HOLD):
         """A daemon with one listener."""
@@ -458,11 +452,10 @@ class Counts(Admission):
     def test_never_served(self):
         """Who gets no child in time gives the place back."""
         daemon = self.serve(self.CAP, "timeouts = { session = 0.5; };")
-        spawner, = daemon.spawners()
-        limit(spawner, "nproc", 0)
+        daemon.limit_processes(0)
         for _ in range(4):
             self.passes(FIRST, b"out of resources, try again later\n").close()
-        limit(spawner, "nproc", 10000)
+        daemon.limit_processes(10000)
         self.change(daemon, self.CAP)
         self.is_whole(daemon)
 

@@ -6,10 +6,12 @@ import os
 import random
 import re
 import select
+import shutil
 import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -201,6 +203,17 @@ class GreetingTest(ClientTest):
         server = self.serve(greet())
         self.check(["127.0.0.1", "-4", "-p", server.address[1], "-w", "2.5"],
                    0, GREETING)
+
+    def test_d11_host_and_port_in_one(self):
+        server = self.serve(greet())
+        self.check(["127.0.0.1:%d" % server.address[1]], 0, GREETING)
+        server = self.serve_ipv6(greet())
+        self.check(["[::1]:%d" % server.address[1]], 0, GREETING)
+
+    @needs_localhost
+    def test_d11_name_and_port_in_one(self):
+        server = self.serve(greet())
+        self.check(["localhost:%d" % server.address[1]], 0, GREETING)
 
     @needs_localhost
     def test_name(self):
@@ -606,7 +619,7 @@ class UsageTest(ClientTest):
     def test_ports(self):
         for text in "0", "65536", "-1", "", "http", "80x", " 80", "080", "+80":
             with self.subTest(text=text):
-                error = "port%s: not a number from 1 to 65535" % (
+                error = "port%s: expected a number from 1 to 65535" % (
                     text and " " + text)
                 self.check_usage(["-p", text], error)
                 self.check_usage(["--", "127.0.0.1", text], error)
@@ -615,8 +628,9 @@ class UsageTest(ClientTest):
         for text in ("0", "0.000", "0.0001", "86400.001", "86401", "-1", "",
                      "1s", ".5", "1.", "1,5", "99999999999999999999"):
             with self.subTest(text=text):
-                self.check_usage(["-w", text], "-w%s: not seconds from 0.001 "
-                                 "to 86400" % (text and " " + text))
+                self.check_usage(
+                    ["-w", text], "-w%s: expected seconds from 0.001 to 86400"
+                    % (text and " " + text))
 
     def test_seconds_allowed(self):
         for text in "2.5", "86400", "86399.999", "3":
@@ -639,8 +653,29 @@ class UsageTest(ClientTest):
                 (["--version=2"], "--version=2: takes no value"),
                 (["-p"], "-p: needs a value"),
                 (["-w"], "-w: needs a value"),
-                (["-4", "-6"], "-4 -6: one at most"),
-                (["-64"], "-4 -6: one at most")):
+                (["-4", "-6"], "-4 -6: expected one of them"),
+                (["-64"], "-4 -6: expected one of them")):
+            with self.subTest(arguments=arguments):
+                self.check_usage(arguments, error)
+
+    def test_d11_ports_in_conflict(self):
+        for arguments, error in (
+                (["a:1", "2"], "port 1: given twice"),
+                (["-p", "2", "a:1"], "port 1: given twice"),
+                (["[::1]:1", "1"], "port 1: given twice"),
+                (["-p", "1", "[::1]:2"], "port 2: given twice"),
+                (["a:"], "port: expected a number from 1 to 65535"),
+                (["[::1]:"], "port: expected a number from 1 to 65535"),
+                (["a:x"], "port x: expected a number from 1 to 65535"),
+                (["a:65536"], "port 65536: expected a number from 1 to 65535"),
+                (["[::1]:0"], "port 0: expected a number from 1 to 65535"),
+                ([":4444"], "host: empty"),
+                (["[]:4444"], "host: empty"),
+                (["[::1"], "[::1: the ] is missing"),
+                (["[::1]4444"],
+                 "[::1]4444: expected nothing or :PORT after the ]"),
+                (["unix:/x", "1"],
+                 "unix:/x: takes neither -4, -6 nor a port")):
             with self.subTest(arguments=arguments):
                 self.check_usage(arguments, error)
 
@@ -651,8 +686,8 @@ class UsageTest(ClientTest):
                 (["-p", "1", "a", "2"], "port 2: given twice"),
                 ([""], "host: empty"),
                 (["[]"], "host: empty"),
-                (["unix:"], "unix:: the path must have 1 to 107 bytes"),
-                ([long], long + ": the path must have 1 to 107 bytes"),
+                (["unix:"], "unix:: expected a path of 1 to 107 bytes"),
+                ([long], long + ": expected a path of 1 to 107 bytes"),
                 (["unix:/x", "1"],
                  "unix:/x: takes neither -4, -6 nor a port"),
                 (["-p", "1", "unix:/x"],
@@ -666,14 +701,16 @@ class UsageTest(ClientTest):
 class NamespaceTest(ClientTest):
     """Names and networks as this test wants them, in namespaces of its own."""
 
-    def unshare(self, flags, script, *arguments):
+    def unshare(self, flags, script, *arguments, under=()):
+        """The client, started by the words of under, in new namespaces where
+        script has run."""
         command = ["unshare", flags, "sh", "-c", script, "sh"]
         try:
             subprocess.run(command, check=True, stdin=subprocess.DEVNULL,
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         except (OSError, subprocess.CalledProcessError) as error:
             self.skipTest("unshare %s is not possible: %s" % (flags, error))
-        command += [CLIENT] + [str(each) for each in arguments]
+        command += [*under, CLIENT] + [str(each) for each in arguments]
         command[4] = script + 'exec "$@"'
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE,
@@ -720,6 +757,55 @@ class NamespaceTest(ClientTest):
         process = self.with_hosts(path, "[name.invalid]")
         self.finish(process, 4, b"",
                     "look up name.invalid: Name or service not known")
+
+    @unittest.skipUnless(shutil.which("strace"), "needs strace")
+    def test_b17_look_up_short_of_something(self):
+        """Not "no such name": the error's own name, and 71."""
+        path = self.hosts("127.0.0.1 name.invalid\n")
+        files = ["-P", path, "-P", "/etc/hosts", "-P", "/dev/null",
+                 "-P", "/etc/nsswitch.conf", "-P", "/etc/resolv.conf"]
+        for call, error, limits in (
+                ("openat", "EMFILE", files), ("openat", "ENFILE", files),
+                ("openat", "ENOMEM", files), ("pipe2", "EMFILE", []),
+                ("pipe2", "ENFILE", []), ("clone", "EAGAIN", []),
+                ("clone", "ENOMEM", [])):
+            with self.subTest(call=call, error=error):
+                process = self.unshare(
+                    "-rm", 'mount --bind "%s" /etc/hosts || exit; ' % path,
+                    "name.invalid", under=[
+                        "strace", "--seccomp-bpf", "-f", "-qq", "-o",
+                        "/dev/null", *limits, "-e", "trace=" + call, "-e",
+                        "inject=%s:error=%s" % (call, error)])
+                self.finish(process, 71, b"", "look up name.invalid: "
+                            + os.strerror(getattr(errno, error)))
+
+    def test_b17_local_ports_in_use(self):
+        """That is trouble here, and not "no such address"."""
+        script = """
+import socket, subprocess, sys
+with open("/proc/sys/net/ipv4/ip_local_port_range", "w") as file:
+    file.write("40000 40000")
+family = socket.AF_INET6 if ":" in sys.argv[2] else socket.AF_INET
+with socket.socket(family) as server, socket.socket(family) as client:
+    server.bind((sys.argv[2], 4444))
+    server.listen()
+    client.connect((sys.argv[2], 4444))
+    sys.exit(subprocess.call(sys.argv[1:3]))
+"""
+        for address, text in ("127.0.0.1", "127.0.0.1"), ("::1", "[::1]"):
+            with self.subTest(address):
+                process = self.unshare(
+                    "-rn", "ip link set lo up || exit; ", address,
+                    under=[sys.executable, "-c", script])
+                self.finish(process, 71, b"", "connect %s:4444: Cannot assign "
+                            "requested address" % text)
+
+    def test_no_ipv6(self):
+        process = self.unshare(
+            "-rn", "ip link set lo up || exit; echo 1 "
+            ">/proc/sys/net/ipv6/conf/all/disable_ipv6 || exit; ", "::1")
+        self.finish(process, 4, b"", "connect [::1]:4444: Cannot assign "
+                    "requested address")
 
     def test_first_refuses(self):
         port = unused(self, socket.AF_INET, "127.0.0.2")

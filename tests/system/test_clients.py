@@ -13,7 +13,7 @@ import signal
 import socket
 import time
 
-from harness import (Case, HOST, IS_ROOT, PATIENCE, close_with_reset, connect,
+from harness import (Case, HOST, PATIENCE, close_with_reset, connect,
                      cpu_seconds, exists, free_port, greet, identity, is_held,
                      kernel_sockets, not_under_valgrind, proc_status, read_all,
                      read_to_end, together, wait_for)
@@ -75,12 +75,6 @@ def flood(sock, seconds=15.0, piece=bytes(1 << 16)):
 class ClientCase(Case):
     """A daemon with several listeners, and clients of it."""
 
-    as_user = False
-
-    def setUp(self):
-        if self.as_user and not IS_ROOT:
-            self.skipTest("all tests run as an ordinary user")
-
     def file(self, content):
         """The path of a file that the daemon may read."""
         path = os.path.join(self.folder(), "greeting")
@@ -92,14 +86,14 @@ class ClientCase(Case):
         """The setting for a greeting of 1 MiB."""
         return f'greeting_file = "{self.file(LARGE)}"; '
 
-    def serve(self, top="", **listeners):
+    def serve(self, top="", preexec=None, **listeners):
         """Starts a daemon with a listener of each name and settings, and
         returns it; self.ports has the ports."""
         self.ports = {name: free_port() for name in listeners}
         return self.daemon(", ".join(
             self.listener(settings, name, self.ports[name])
             for name, settings in listeners.items()),
-            top, as_user=self.as_user)
+            top, as_user=self.as_user, preexec=preexec)
 
     def line(self, daemon, sock, seconds=10.0):
         """The client's line in the log, once it is there."""
@@ -528,15 +522,78 @@ class SeenOff(ClientCase):
         self.assert_ended(self.line(daemon, sock), "greeted")
         self.assert_balanced(daemon)
 
-    def test_counted(self):
-        """They count for limits.max_clients."""
-        daemon, sock = self.lingering(
-            top='limits = { max_clients = 1; when_full = "refuse"; };')
-        with connect(self.ports["main"], seconds=PATIENCE) as other:
-            self.assertTrue(read_all(other).startswith(b"busy"))
-        sock.shutdown(socket.SHUT_WR)
-        self.assert_ended(self.line(daemon, sock), "greeted")
+    def test_d8_no_place(self):
+        """They hold no place of limits.max_clients, nor of their source."""
+        daemon = self.serve(
+            'limits = { max_clients = 2; max_clients_per_source = 1; '
+            'when_full = "refuse"; }; timeouts = { linger = 20; };', main="")
+        socks = []
+        for n in range(1, 41):
+            socks.append(self.connect(self.ports["main"], seconds=PATIENCE))
+            self.assertEqual(read_all(socks[-1]), GREETING)
+            wait_for(lambda: daemon.counters()["main"]["lingering"] == n,
+                     what="one more that lingers")
+        row = daemon.counters()["main"]
+        self.assertEqual((row["live"], row["accepted"]), (40, 40))
+        for sock in socks:
+            sock.shutdown(socket.SHUT_WR)
+            self.assert_ended(self.line(daemon, sock), "greeted")
         self.assert_balanced(daemon)
+
+    def test_d8_bounded(self):
+        """There is a bound, by the descriptors; who has had everything goes
+        before who has not, as greeted, the older ones first."""
+        daemon = self.serve(
+            "limits = { max_clients = 8; }; timeouts = { linger = 20; };",
+            preexec=lambda: resource.setrlimit(
+                resource.RLIMIT_NOFILE, (400, 400)),
+            main="", large=self.large())
+        slow = self.connect(self.ports["large"], seconds=PATIENCE,
+                            receive_buffer=SMALL_BUFFER)
+        self.assertTrue(LARGE.startswith(slow.recv(1)))
+        wait_for(lambda: not daemon.clients(), what="end of the child")
+        socks = []
+        for _ in range(100):
+            socks.append(self.connect(self.ports["main"], seconds=PATIENCE))
+            self.assertEqual(read_all(socks[-1]), GREETING)
+            wait_for(lambda: not daemon.clients(), what="end of the child")
+        counters = daemon.counters()
+        most = counters[None]["lingering"]
+        self.assertIn(most, range(64, 90))
+        self.assertEqual(counters["large"]["lingering"], 1)
+        self.assertEqual(counters["main"]["ended_greeted"], 101 - most)
+        ended = daemon.lines("client")
+        self.assertEqual({(line["listener"], line["outcome"])
+                          for line in ended}, {("main", "greeted")})
+        # One whose acknowledgement came late may be taken for a later one.
+        ports = {line["sport"] for line in ended}
+        self.assertLess(sum(sport(sock) in ports for sock in socks[-60:]), 5)
+        self.assertTrue(read_all(slow) == LARGE[1:])
+
+    def test_d8_heaviest_source(self):
+        """When all have yet to take something, the source with most pays."""
+        daemon = self.serve(
+            "limits = { max_clients = 8; }; "
+            "timeouts = { linger = 20; send = 20; };",
+            preexec=lambda: resource.setrlimit(
+                resource.RLIMIT_NOFILE, (380, 380)), main=self.large())
+
+        def slow(source):
+            sock = self.connect(self.ports["main"], seconds=PATIENCE,
+                                source=source, receive_buffer=SMALL_BUFFER)
+            self.assertTrue(LARGE.startswith(sock.recv(1)))
+            wait_for(lambda: not daemon.clients(), what="end of the child")
+            return sock
+        light = [slow(f"127.0.2.{i}") for i in range(1, 6)]
+        heavy = [slow("127.0.3.1") for _ in range(80)]
+        ended = daemon.lines("client")
+        self.assertTrue(ended)
+        self.assertEqual({line["src"] for line in ended}, {"127.0.3.1"})
+        self.assertEqual({line["outcome"] for line in ended}, {"killed"})
+        self.assertEqual([line["sport"] for line in ended],
+                         [sport(sock) for sock in heavy[:len(ended)]])
+        for sock in light:
+            self.assertTrue(read_all(sock) == LARGE[1:])
 
     def test_session_timeout(self):
         """timeouts.session is their whole life."""
@@ -545,9 +602,11 @@ class SeenOff(ClientCase):
                           990, 1000)
 
     def test_reset(self):
-        """A reset is seen."""
+        """A reset is seen, of a client that has said something: without that,
+        and without an acknowledgement, it may be a port check."""
         daemon, sock = self.lingering()
         port = sport(sock)
+        sock.send(b"x")
         close_with_reset(sock)
         line, = daemon.wait_line("client", sport=port)
         self.assert_ended(line, "reset")
@@ -757,14 +816,45 @@ class Outcomes(ClientCase):
         return port
 
     def test_gone(self):
-        """Closed before anything was sent: client_gone, or reset."""
+        """Closed before anything was sent, after saying something:
+        client_gone, or reset."""
         daemon = self.serve(main="", large=self.large())
-        for act, outcome in ((lambda sock: None, "client_gone"),
-                             (close_with_reset, "reset")):
+        for act, outcome in ((lambda sock: sock.send(b"x"), "client_gone"),
+                             (lambda sock: (sock.send(b"x"),
+                                            close_with_reset(sock)),
+                              "reset")):
             port = self.before_accept(daemon, act)
             line = daemon.wait_line("client", sport=port, src=HOST)[0]
             self.assert_ended(line, outcome)
             self.assertEqual(line["bytes"], "0")
+
+    def test_d5_port_check(self):
+        """Closed or reset at once, without a word: probed, no error."""
+        daemon = self.serve(main="")
+        for act in (lambda sock: None), close_with_reset:
+            port = self.before_accept(daemon, act)
+            line = daemon.wait_line("client", sport=port, src=HOST)[0]
+            self.assert_ended(line, "probed")
+        for _ in range(50):
+            self.connect(self.ports["main"]).close()
+        wait_for(lambda: daemon.counters()["main"]["live"] == 0, what="rest")
+        row = daemon.counters()["main"]
+        self.assertEqual(row["ended_probed"] + row["ended_greeted"],
+                         row["accepted"])
+
+    def test_d5_errors_only(self):
+        """log.clients = "errors" has no line for what clients choose."""
+        errors = 'log = { clients = "errors"; }; '
+        daemon = self.serve("timeouts = { send = 1; };", main=errors,
+                            large=errors + self.large())
+        port = self.before_accept(daemon, lambda sock: None)
+        for act in lambda sock: sock.send(b"x"), close_with_reset:
+            port = self.before_accept(daemon, act)
+        stuck = self.connect(self.ports["large"], receive_buffer=SMALL_BUFFER)
+        line, = daemon.wait_line("client")
+        self.assertEqual((line["outcome"], line["sport"]),
+                         ("send_timeout", sport(stuck)))
+        self.assertEqual(daemon.counters()["main"]["accepted"], 3)
 
     def test_gone_halfway(self):
         """Closed when a part was there, after an end of stream or without."""
@@ -788,7 +878,7 @@ class Outcomes(ClientCase):
         _, pid = self.held(daemon, self.ports["main"])
         with open(f"/proc/{pid}/limits", encoding="ascii") as file:
             limits = file.read()
-        for row in (r"Max cpu time +3 +4 ", r"Max processes +0 +0 ",
+        for row in (r"Max cpu time +3 +3 ", r"Max processes +0 +0 ",
                     r"Max open files +1 +1 ", r"Max core file size +0 +0 "):
             self.assertRegex(limits, row)
 

@@ -127,7 +127,7 @@ class Status(ControlCase):
         wait_for(lambda: self.status()["live"] == 0, PATIENCE)
         row, = self.status()["listeners"]
         logged = daemon.counters()["main"]
-        flat = {"accepted": row["accepted"], "live": row["live"]}
+        flat = {name: row[name] for name in ("accepted", "live", "lingering")}
         for kind in "refused", "ended":
             for name, number in row[kind].items():
                 flat[f"{kind}_{name}"] = number
@@ -139,9 +139,9 @@ class Status(ControlCase):
         wait_for(lambda: self.status()["live"] == 0, PATIENCE)
         lines = self.good("status").splitlines()
         for line in ("sandbox     required", "generation  1",
-                     "clients     0 of 512", "reloads     0 ok, 0 failed",
+                     "clients     0 of 512, 0 lingering", "reloads     0 ok, 0 failed",
                      "log lines   0 dropped", "listener main",
-                     f"  address   {HOST}:{self.port}", "  live      0 of 512",
+                     f"  address   {HOST}:{self.port}", "  clients   0 of 512, 0 lingering",
                      "  accepted  1", "  refused   " + ", ".join(
                          f"{reason} 0" for reason in REFUSALS)):
             self.assertIn(line, lines)
@@ -189,7 +189,7 @@ class Status(ControlCase):
         self.assertEqual(status["removed"]["ended"]["greeted"], 1)
         self.assertIn("listeners that are no more\n", self.good("status"))
 
-    def test_while_stopping(self):
+    def test_b14_while_stopping(self):
         daemon = self.start(self.listener("hold = true;"),
                             "timeouts = { shutdown = 60; };")
         client = self.connect(self.port)
@@ -198,6 +198,11 @@ class Status(ControlCase):
         daemon.wait_line("stop")
         self.assertTrue(self.status()["stopping"])
         self.assertIn("is stopping", self.bad(1, "reload"))
+        result = self.ctl("-j", "reload")
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(json.loads(result.stdout), {
+            "result": "failed", "warnings": [],
+            "errors": ["reload: the daemon is stopping"]})
         client.close()
         self.assertEqual(daemon.wait(PATIENCE), 0)
 
@@ -345,6 +350,22 @@ class Reload(ControlCase):
         self.assertEqual((status, json.loads(out)["result"]), (0, "ok"))
         self.assertEqual(greet(self.port), NEW)
 
+    def test_d12_waiting_reloads_leave_room(self):
+        """However many wait for a reload, status is answered at once; one
+        beyond those that may wait is told so.  The first is kept running by a
+        file that takes a while to be parsed."""
+        daemon = self.start()
+        daemon.write_config(self.configuration() + "#\n" * 5000000)
+        waiting = [self.dial(b"reload\n") for _ in range(12)]
+        daemon.wait_line("control", 12, seconds=PATIENCE)
+        status, _, err = self.answer(self.dial(b"reload\n"))
+        self.assertEqual(status, 1)
+        self.assertIn("too many requests wait for one", err)
+        status, out, _ = self.answer(self.dial(b"status json\n"))
+        self.assertEqual((status, json.loads(out)["reloads"]["ok"]), (0, 0))
+        for peer in waiting:
+            self.assertEqual(self.answer(peer)[0], 0)
+
     def test_after_one_that_fails(self):
         """Nothing else wakes the loop for the one that was asked for
         meanwhile."""
@@ -417,7 +438,7 @@ class Reload(ControlCase):
     def test_asker_leaves_nothing(self):
         """No descriptor stays open (only root can see them)."""
         daemon = self.start()
-        before = len(descriptors(daemon.pid))
+        before = len(descriptors(daemon.settle().pid))
         for _ in range(20):
             self.dial(b"reload\n").close()
         self.good("reload", "-w", str(PATIENCE))
@@ -511,7 +532,7 @@ class Hostile(ControlCase):
     @needs_root
     def test_hundred_descriptors(self):
         """Few are open at a time (only root can see them)."""
-        before = len(descriptors(self.daemon_.pid))
+        before = len(descriptors(self.daemon_.settle().pid))
         silent = [self.connect_or_none() for _ in range(100)]
         self.status()
         self.assertLessEqual(len(descriptors(self.daemon_.pid)), before + 17)
@@ -672,6 +693,35 @@ class File(ControlCase):
         daemon = self.start()
         self.assertEqual(self.status()["pid"], daemon.pid)
 
+    @needs_root
+    def test_b13_stale_of_another_user(self):
+        """Which that user's daemon, or one that ran as root, left: replaced by
+        root's, and an ordinary user's says what it is."""
+        for owner in OTHER_USER, 0:
+            with self.subTest(owner), socket.socket(socket.AF_UNIX) as sock:
+                sock.bind(self.path)
+                os.chmod(self.path, 0o600)
+                os.chown(self.path, owner, owner)
+                sock.close()
+                if self.as_user:
+                    self.warns("another user's socket is there").stop()
+                    os.unlink(self.path)
+                    continue
+                daemon = self.start()
+                self.assertEqual(self.status()["pid"], daemon.pid)
+                self.assertEqual(daemon.stop(), 0)
+
+    @needs_root
+    def test_b13_alive_of_another_user(self):
+        """Nothing is taken from one that listens."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(self.path)
+            os.chmod(self.path, 0o600)
+            sock.listen()
+            self.warns("another user's socket is there" if self.as_user else
+                       "another daemon answers there").stop()
+            self.assertTrue(os.path.exists(self.path))
+
     def test_alive(self):
         """Another daemon's is left alone."""
         first = self.start()
@@ -692,6 +742,19 @@ class File(ControlCase):
         first = self.start(config=config)
         self.refused(75, "another instance is running", config=config)
         self.assertEqual(self.status()["pid"], first.pid)
+
+    def test_d12_removed(self):
+        """One that was removed comes back with a reload."""
+        daemon = self.start()
+        os.unlink(self.path)
+        daemon.reload()
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
+        self.good("status")
+        self.good("reload")
+        self.assertEqual(
+            sum("made again" in line for line in daemon.log()), 1)
+        self.assertEqual(daemon.stop(), 0)
+        self.assertFalse(os.path.exists(self.path))
 
     def test_not_ours_any_more(self):
         """What somebody has put there instead is not removed."""
@@ -902,17 +965,18 @@ class Impostor(unittest.TestCase):
 
     def test_nonsense(self):
         for reply in (b"\n", b"0\n", b"0 1\n", b"0 0 0 0\n", b"-1 0 0\n",
-                      b"256 0 0\n", b"0 4194305 0\n", b"x 0 0\n", b"0  0 0\n",
+                      b"256 0 0\n", b"2 0 0\n", b"0 4194305 0\n",
+                      b"0 4194304 1\n", b"0 1 4194304\n", b"x 0 0\n", b"0  0 0\n",
                       b"0 0 0x\n", b"HTTP/1.1 400 Bad Request\r\n\r\n",
                       b"1" * 100):
             with self.subTest(reply):
                 status, out, err = self.ask(reply)
                 self.assertEqual((status, out), (69, ""))
-                self.assertIn("not forkgreetd's answer", err)
+                self.assertIn("not forkgreetd", err)
 
     def test_cut_off(self):
         for reply, text in ((b"", "without an answer"),
-                            (b"0 5 0\nhi", "in the middle"),
+                            (b"0 5 0\nhi", "before the end"),
                             (b"0 5", "without an answer")):
             with self.subTest(reply):
                 status, out, err = self.ask(reply)

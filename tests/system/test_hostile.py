@@ -4,6 +4,7 @@ The daemon runs with tests/hostile/spawner: the real spawner, but what it clones
 does what its client says (tests/hostile/attack.h).
 """
 
+import collections
 import contextlib
 import ctypes
 import errno
@@ -11,6 +12,7 @@ import os
 import platform
 import re
 import resource
+import selectors
 import shutil
 import signal
 import socket
@@ -18,13 +20,17 @@ import struct
 import subprocess
 import threading
 import time
+import unittest
 
-from harness import (DAEMON, HOST, PATIENCE, PROGRAMS, Case, children, connect,
-                     exists, free_port, if_also_user, is_held, limits,
-                     needs_root, proc_status, wait_for)
+from harness import (DAEMON, HOST, IS_ROOT, PATIENCE, PROGRAMS, USER, Case,
+                     children, connect, die_with_parent, exists, free_port,
+                     if_also_user, is_held, limits, needs_root, proc_status,
+                     read_all, read_to_end, strace_works, wait_for)
+from test_faults import PidsGroup
 
 BUILD = os.path.abspath(os.environ.get("BUILDDIR", "."))
 HOSTILE = os.path.join(BUILD, "tests/hostile/spawner")
+LIAR = os.path.join(BUILD, "tests/hostile/liar")
 MARKER = b"forkgreet: test build with attacks"
 GREETING = b"hi client\n"
 
@@ -310,12 +316,13 @@ class HostileCase(Case):
     """Daemons whose clients command their children."""
 
     as_user = False
+    spawner = HOSTILE
 
     def program(self):
         """A copy of the daemon with the hostile spawner beside it; its
         path."""
         folder = self.folder()
-        shutil.copy(HOSTILE, os.path.join(folder, "forkgreet-spawner"))
+        shutil.copy(self.spawner, os.path.join(folder, "forkgreet-spawner"))
         shutil.copy(DAEMON, folder)
         shutil.copy(os.path.join(os.path.dirname(DAEMON),
                                  "forkgreet-reader"), folder)
@@ -488,7 +495,7 @@ class Allowed(HostileCase):
         daemon = self.start()
         with self.unharmed(daemon):
             puppet = self.puppet()
-            before = children(daemon.pid)
+            before = children(daemon.settle().pid)
             self.assertEqual(
                 puppet.ask(f"call {number('recvmsg')} 3 & 0"),
                 (-1, errno.EBADF))
@@ -711,9 +718,10 @@ class Deadlines(HostileCase):
     SILENT = re.compile(r"loop|call (close|shutdown) ")
     LOOPING = {  # what it says to the listener "busy", and its outcome
         "loops": (["loop"], "cpu_limit"),
-        "raises the soft limit and loops": (  # then SIGKILL at the hard one
-            [f"put {struct.pack('=QQ', CPU + 1, CPU + 1).hex()}",
-             f"call prlimit64 0 {resource.RLIMIT_CPU} & 0", "loop"], "killed"),
+        "lowers the soft limit and loops": (
+            [f"put {struct.pack('=QQ', CPU, CPU).hex()}",
+             f"call prlimit64 0 {resource.RLIMIT_CPU} & 0", "loop"],
+            "cpu_limit"),
     }
 
     def start_three(self):
@@ -763,7 +771,32 @@ class Deadlines(HostileCase):
         self.assertEqual(table["short"]["ended_session_timeout"],
                          len(self.STAYING))
         self.assertEqual((table["busy"]["ended_cpu_limit"],
-                          table["busy"]["ended_killed"]), (1, 1))
+                          table["busy"]["ended_killed"]), (2, 0))
+
+    def test_c9_no_child_gets_more_of_the_processor(self):
+        """The hard limit is timeouts.cpu: it cannot be raised, and who reaches
+        it ends with that outcome."""
+        daemon = self.start_three()
+        puppet = self.puppet(self.busy)
+        for soft, hard in ((self.CPU + 1, self.CPU + 1),
+                           (self.CPU, self.CPU + 1),
+                           (2 ** 64 - 1, 2 ** 64 - 1)):
+            self.assertEqual(puppet.ask(
+                f"put {struct.pack('=QQ', soft, hard).hex()}",
+                f"call {number('prlimit64')} 0 {resource.RLIMIT_CPU} & 0"),
+                (-1, errno.EPERM))
+        puppet.say("loop")
+        line = self.outcome(daemon, puppet)
+        self.assertEqual(line["outcome"], "cpu_limit")
+        self.assertLess(int(line["cpu_us"]), (self.CPU + 0.5) * 1000000)
+
+    def test_c9_a_kill_is_no_cpu_limit(self):
+        """By hand, of one that has used next to nothing."""
+        daemon = self.start_three()
+        puppet = self.puppet(self.busy)
+        pid, = wait_for(daemon.clients)
+        os.kill(pid, signal.SIGKILL)
+        self.assertEqual(self.outcome(daemon, puppet)["outcome"], "killed")
 
 
 # -------------------------------------------------------------------- the trial
@@ -800,6 +833,32 @@ class Trial(HostileCase):
                 self.assertIn(self.said(name), "\n".join(daemon.log()))
         self.assertEqual(daemon.spawners(), spawners)
 
+    def test_b11_a_failed_trial_leaves_both_spawners(self):
+        """The one that serves and the one on standby stay what they were."""
+        daemon = self.start()
+        before = daemon.settle().all_spawners()
+        for _ in range(3):
+            daemon.reload(self.configuration(self.listeners("trap")),
+                          "failed")
+        wait_for(lambda: daemon.all_spawners() == before, PATIENCE,
+                 "the end of those that were tried")
+        self.assertEqual(daemon.counters()[None]["spawner_starts"], 1)
+        self.assertEqual(daemon.counters()[None]["spawner_standby"], 1)
+
+    def test_b9_generation_is_the_one_that_serves(self):
+        """Not one that was only tried."""
+        daemon = self.start()
+        for _ in range(3):
+            line = daemon.reload(self.configuration(self.listeners("trap")),
+                                 "failed")
+            self.assertEqual(line["generation"], "1")
+        line = daemon.reload(
+            self.configuration(self.listener("hold = true;")))
+        self.assertEqual(line["generation"], "2")
+        self.assertEqual(
+            [line["generation"] for line in daemon.lines("spawner")
+             if "signal" not in line], ["1", "2"])
+
     def test_other_deaths(self):
         """Said too; there is nothing to name."""
         daemon = self.start()
@@ -817,6 +876,418 @@ class TrialAsUser(Trial):
     as_user = True
 
 
+# -------------------------------------------------------------- a storm of crashes
+
+def crash_on(port, at_a_time, seconds):
+    """A process that keeps so many connections there, each until it ends; its
+    pid.  It exits by itself."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        die_with_parent()
+        end = time.monotonic() + seconds
+        with selectors.DefaultSelector() as selector:
+            while (now := time.monotonic()) < end:
+                while len(selector.get_map()) < at_a_time:
+                    sock = socket.socket()
+                    sock.setblocking(False)
+                    sock.connect_ex((HOST, port))
+                    selector.register(sock, selectors.EVENT_READ)
+                for key, _ in selector.select(min(end - now, 0.1)):
+                    selector.unregister(key.fileobj)
+                    key.fileobj.close()
+    finally:
+        os._exit(0)
+
+
+def all_cpu_seconds(pid):
+    """What it and the children that it has reaped have used."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+class Storm(HostileCase):
+    """Every child of one listener crashes at once, as the clients want."""
+
+    AT_A_TIME = 64
+    SECONDS = 5
+    IN_FLIGHT = 64  # SPAWNER_IN_FLIGHT_MAX
+    SHARE = 0.3  # of one processor, for new generations
+    ROTATIONS = 20
+
+    def start_storm(self):
+        """A daemon with a listener whose children crash."""
+        self.crashing = free_port()
+        return self.daemon(", ".join((
+            self.listener("hold = true;"),
+            self.listener('hold = true; greeting = "canary: trap";',
+                          "crashing", self.crashing))),
+            as_user=self.as_user, program=self.program())
+
+    def waits(self, until):
+        """How long clients from another source waited, in seconds."""
+        waited = []
+        while not os.waitpid(until, os.WNOHANG)[0]:
+            begin = time.monotonic()
+            with connect(self.port, seconds=PATIENCE,
+                         source="127.0.0.2") as sock:
+                self.assertEqual(sock.recv(100), GREETING)
+            waited.append(time.monotonic() - begin)
+        return sorted(waited)
+
+    def cost(self, daemon):
+        """Seconds of a processor for one more generation, when nothing else
+        happens."""
+        before = all_cpu_seconds(daemon.pid)
+        for _ in range(self.ROTATIONS):
+            wait_for(lambda: len(daemon.all_spawners()) == 2, PATIENCE)
+            pid, = daemon.spawners()
+            os.kill(pid, signal.SIGKILL)
+            wait_for(lambda: daemon.spawners() not in ([], [pid]), PATIENCE)
+        return (all_cpu_seconds(daemon.pid) - before) / self.ROTATIONS
+
+    def test_c1_storm(self):
+        daemon = self.start_storm()
+        before = int(daemon.counters()[None]["spawner_starts"])
+        begin = time.monotonic()
+        with Sleeper() as sleeper:
+            waited = self.waits(crash_on(
+                self.crashing, self.AT_A_TIME, self.SECONDS))
+        seconds = time.monotonic() - begin
+        starts = int(daemon.counters()[None]["spawner_starts"]) - before
+        wait_for(lambda: daemon.counters()[None]["live"] == 0, PATIENCE,
+                 "rest")
+        tries = collections.Counter(
+            line["generation"] for line in daemon.lines("client")
+            if line["outcome"] == "crashed")
+        late = waited[len(waited) * 99 // 100]
+        cost = self.cost(daemon)
+        print(f"# {sum(tries.values())} crashes in {seconds:.1f} s, at most "
+              f"{max(tries.values())} in a generation of {len(tries)}; "
+              f"{starts} started, {cost * 1000:.1f} ms each; "
+              f"{len(waited)} others waited {late * 1000:.0f} ms (p99)",
+              flush=True)
+        self.assertGreater(sum(tries.values()), self.AT_A_TIME)
+        self.assertLessEqual(max(tries.values()),
+                             self.AT_A_TIME + self.IN_FLIGHT)
+        self.assertLess(late, 1 + sleeper.late)
+        self.assertLess(starts * cost / seconds, self.SHARE)
+        self.assert_balanced(daemon)
+
+    def test_c1_what_was_not_cloned_goes_to_the_next_one(self):
+        """Clients that the spawner had when a child of it crashed lose
+        nothing, and none of them is of its layout."""
+        daemon = self.start_storm()
+        victim = self.puppet()
+        pid, = wait_for(daemon.clients)
+        old, = daemon.spawners()
+        os.kill(old, signal.SIGSTOP)
+        socks = [self.connect(self.port) for _ in range(20)]
+        wait_for(lambda: daemon.counters()["main"]["accepted"] == 21)
+        os.kill(pid, signal.SIGSEGV)
+        self.assertEqual(self.outcome(daemon, victim)["generation"], "1")
+        for sock in socks:
+            self.assertEqual(sock.recv(100), GREETING)
+        self.assertNotIn(old, daemon.spawners())
+        self.assertEqual(members(old), [])
+        self.assertEqual(
+            [line for line in daemon.lines("spawner")
+             if line.get("reason") == "stuck"], [])
+        self.assertEqual(
+            len({os.getpgid(child) for child in daemon.clients()}), 1)
+
+
+# ------------------------------------------------------------ a spawner that lies
+
+class LiarCase(HostileCase):
+    """The first spawner lies (tests/hostile/liar.c); those after it are
+    honest."""
+
+    spawner = LIAR
+    REPLACED = 2.0  # seconds after the first client that it failed
+    GONE = 1.0  # seconds after its last known client, or after the stop
+
+    def setUp(self):
+        self.held_port, self.mode_port = free_port(), free_port()
+        self.stranger = subprocess.Popen(
+            ["sleep", "1000"], start_new_session=True,
+            preexec_fn=lambda: os.setresuid(USER, USER, USER)
+            if IS_ROOT else None)
+        self.addCleanup(self.stranger.wait)
+        self.addCleanup(self.stranger.kill)
+
+    def listeners(self, greeting):
+        """One that greets and ends, one that holds, one that says how to
+        lie."""
+        return ", ".join((
+            self.listener(),
+            self.listener("hold = true;", "held", self.held_port),
+            self.listener(f'greeting = "{greeting}";', "mode",
+                          self.mode_port)))
+
+    def lying(self, mode, **keywords):
+        """A daemon whose first spawner lies so; its pid."""
+        path = os.path.join(self.folder(), "lie")
+        with open(path, "w", encoding="ascii"):
+            pass
+        daemon = self.daemon(self.listeners(f"spawner: {mode} {path}"),
+                             as_user=self.as_user, program=self.program(),
+                             **keywords)
+        self.assertFalse(os.path.exists(path), "nobody lies")
+        liar, = daemon.spawners()
+        return daemon, liar
+
+    def greeted(self, port=None, seconds=PATIENCE):
+        """A client that has been greeted, whatever came with it."""
+        sock = self.connect(self.port if port is None else port,
+                            seconds=seconds)
+        got = b""
+        while GREETING not in got:
+            part = sock.recv(100)
+            self.assertTrue(part, f"not greeted: {got}")
+            got += part
+        return sock
+
+    def assert_replaced(self, daemon, liar, begin):
+        """Another spawner serves, soon enough, and the liar is gone."""
+        wait_for(lambda: liar not in daemon.spawners(), PATIENCE,
+                 "another spawner")
+        self.assertLess(time.monotonic() - begin, self.REPLACED +
+                        self.sleeper.late)
+        self.assertFalse(exists(liar))
+
+    def assert_gone(self, liar):
+        """Nobody is in its group, zombies included."""
+        begin = time.monotonic()
+        wait_for(lambda: not members(liar), PATIENCE, "end of its group")
+        self.assertLess(time.monotonic() - begin, self.GONE +
+                        self.sleeper.late)
+
+    def assert_sound(self, daemon):
+        """All counts are right, nobody else was hit, the next reload and the
+        stop succeed."""
+        self.greeted().close()
+        daemon.reload(self.configuration(self.listeners("honest")))
+        self.greeted().close()
+        wait_for(lambda: daemon.counters()[None]["live"] == 0, PATIENCE,
+                 "rest")
+        self.assert_balanced(daemon)
+        self.assertIsNone(self.stranger.poll())
+        leaders = daemon.settle().all_spawners()
+        wait_for(lambda: all(map(exists, children(daemon.pid))), PATIENCE,
+                 "no zombie")
+        self.assertEqual(daemon.stop(), 0)
+        for leader in leaders:
+            self.assertEqual(members(leader), [])
+
+    @contextlib.contextmanager
+    def watched(self):
+        """self.sleeper is how late this machine is meanwhile."""
+        with Sleeper() as self.sleeper:
+            yield
+
+
+def members(group):
+    """Pids of all that is in the process group, zombies too."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.getpgid(int(name)) == group:
+                found.append(int(name))
+        except ProcessLookupError:
+            pass
+    return found
+
+
+class Liar(LiarCase):
+    """What it says is believed only if it can be; who fails clients is
+    replaced."""
+
+    # It does not serve, or names a child that cannot be: no client is lost.
+    ROOM = 60  # processes, for a fork bomb
+    FAILING = ("again", "silent", "stuck", "exit", "own", "init", "master",
+               "group", "lowest", "highest")
+
+    def test_c3_failing_is_replaced(self):
+        for mode in self.FAILING:
+            with self.subTest(mode), self.watched():
+                daemon, liar = self.lying(mode)
+                begin = time.monotonic()
+                for sock in [self.connect(self.port, seconds=PATIENCE)
+                             for _ in range(5)]:
+                    self.assertEqual(read_all(sock), GREETING)
+                self.assert_replaced(daemon, liar, begin)
+                self.assert_gone(liar)
+                self.assert_sound(daemon)
+
+    def test_c3_slow_is_replaced(self):
+        """It serves one after the other, each within a second."""
+        with self.watched():
+            daemon, liar = self.lying("slow")
+            socks = [self.connect(self.port, seconds=PATIENCE)
+                     for _ in range(5)]
+            begin = time.monotonic()
+            self.assert_replaced(daemon, liar, begin)
+            for sock in socks:
+                self.assertEqual(read_all(sock), GREETING)
+            self.assert_gone(liar)
+            self.assert_sound(daemon)
+
+    def test_c3_another_clients_pid(self):
+        """That client stays what it was, and its slot too."""
+        with self.watched():
+            daemon, liar = self.lying("other")
+            held = self.greeted(self.held_port)
+            pid, = daemon.clients()
+            begin = time.monotonic()
+            self.greeted().close()
+            self.assert_replaced(daemon, liar, begin)
+            self.assertTrue(is_held(held))
+            self.assertEqual(
+                [line for line in daemon.lines("client")
+                 if line["listener"] == "held"], [])
+            held.close()
+            wait_for(lambda: not exists(pid), PATIENCE)
+            self.assert_gone(liar)
+            self.assert_sound(daemon)
+
+    def test_c3_reload_over_one_that_fails(self):
+        """It cannot veto what comes after it, nor forge its trial."""
+        with self.watched():
+            daemon, liar = self.lying("again")
+            sock = self.connect(self.port, seconds=PATIENCE)
+            daemon.reload(self.configuration(self.listeners("honest")))
+            self.assertEqual(read_all(sock), GREETING)
+            self.assert_gone(liar)
+            self.assert_sound(daemon)
+
+    def test_c4_its_children_end_with_it(self):
+        """Untold ones, and the one whose row named another: over a reload."""
+        for mode in "untold", "twice", "ghost":
+            with self.subTest(mode), self.watched():
+                daemon, liar = self.lying(mode)
+                socks = [self.connect(self.port, seconds=PATIENCE)
+                         for _ in range(5)]
+                wait_for(lambda: len(members(liar)) > 5, PATIENCE)
+                daemon.reload(self.configuration(self.listeners("honest")))
+                for sock in socks:
+                    sock.close()
+                wait_for(lambda: daemon.counters()[None]["live"] == 0,
+                         PATIENCE, "the end of its clients")
+                self.assert_gone(liar)
+                self.assert_sound(daemon)
+
+    def test_c4_its_children_end_with_the_daemon(self):
+        for mode in "untold", "twice", "ghost", "keep", "deaf":
+            with self.subTest(mode), self.watched():
+                daemon, liar = self.lying(mode)
+                socks = [self.connect(self.port, seconds=PATIENCE)
+                         for _ in range(5)]
+                wait_for(lambda: daemon.counters()["main"]["accepted"] == 5,
+                         PATIENCE)
+                for sock in socks:
+                    sock.close()
+                self.assertEqual(daemon.stop(), 0)
+                self.assert_gone(liar)
+                self.assertIsNone(self.stranger.poll())
+
+    def test_c4_a_client_of_a_retired_one_lives_on(self):
+        """Until its own end; the untold child beside it no longer than it."""
+        with self.watched():
+            daemon, liar = self.lying("twice")
+            held = self.greeted(self.held_port)
+            wait_for(lambda: len(members(liar)) == 3, PATIENCE)
+            daemon.reload(self.configuration(self.listeners("honest")))
+            wait_for(lambda: not exists(liar), PATIENCE)
+            self.assertTrue(members(liar))
+            self.assertEqual(daemon.counters()["held"]["live"], 1)
+            held.close()
+            self.assert_gone(liar)
+            self.assert_sound(daemon)
+
+    def test_c4_strays_are_reaped(self):
+        """Children that it did not tell of, and that have ended."""
+        with self.watched():
+            daemon, liar = self.lying("strays")
+            begin = time.monotonic()
+            self.greeted().close()
+            self.assert_replaced(daemon, liar, begin)
+            self.assert_gone(liar)
+            daemon.wait_line("spawner", reason="stray")
+            self.assert_sound(daemon)
+
+    def test_c4_fork_bomb(self):
+        """It leaves no process for anybody else.  Its own clients end with it,
+        as nothing less would make room."""
+        group = PidsGroup()
+        if group.path is None:
+            self.skipTest("no control group for processes can be made")
+        self.addCleanup(group.remove)
+        with self.watched():
+            daemon, liar = self.lying("bomb", preexec=group.enter)
+            wait_for(lambda: len(daemon.all_spawners()) == 2, PATIENCE)
+            group.limit(group.count() + self.ROOM)
+            self.greeted(self.held_port)
+            wait_for(lambda: len(members(liar)) > self.ROOM / 2, PATIENCE)
+            begin = time.monotonic()
+            for sock in [self.connect(self.port, seconds=PATIENCE)
+                         for _ in range(20)]:
+                self.assertIn(GREETING, read_to_end(sock)[0])
+            self.assert_replaced(daemon, liar, begin)
+            self.assert_gone(liar)
+            self.assertLess(time.monotonic() - begin, self.REPLACED +
+                            self.GONE + self.sleeper.late)
+            self.assert_sound(daemon)
+
+    def test_c4_deaf_is_killed(self):
+        """It does not go when it is dismissed."""
+        with self.watched():
+            daemon, liar = self.lying("deaf")
+            self.greeted().close()
+            begin = time.monotonic()
+            daemon.reload(self.configuration(self.listeners("honest")))
+            wait_for(lambda: not exists(liar), PATIENCE, "its end")
+            self.assertLess(time.monotonic() - begin,
+                            self.REPLACED + self.sleeper.late)
+            self.assert_gone(liar)
+            self.assert_sound(daemon)
+
+
+@if_also_user
+class LiarAsUser(Liar):
+    """The same, started by an ordinary user."""
+
+    as_user = True
+
+
+# ------------------------------------------------------------------ the pid page
+
+@unittest.skipUnless(strace_works(), "needs root and strace")
+class Page(Case):
+    """No child has the spawner's page."""
+
+    def test_c5_madvise_without_effect(self):
+        """The step goes through, but is not in effect: no start."""
+        for top in "", 'sandbox = "off";':
+            daemon = self.daemon(top=top, ready=False, wrapper=(
+                "strace", "-f", "-qq", "-o", "/dev/null", "-e",
+                "trace=madvise", "-e", "inject=madvise:retval=0"))
+            self.assertEqual(daemon.wait(PATIENCE), 77)
+            self.assertIn("spawner: madvise MADV_DONTFORK: not in effect",
+                          "\n".join(daemon.log()))
+
+    def test_c4_setpgid_without_effect(self):
+        """A spawner that leads no group, though both sides asked for it."""
+        daemon = self.daemon(ready=False, wrapper=(
+            "strace", "-f", "-qq", "-o", "/dev/null", "-e",
+            "trace=setpgid", "-e", "inject=setpgid:retval=0"))
+        self.assertEqual(daemon.wait(PATIENCE), 77)
+        self.assertIn("spawner: setpgid: not in effect",
+                      "\n".join(daemon.log()))
+
+
 # ----------------------------------------------------------------- what is built
 
 class Release(Case):
@@ -829,6 +1300,7 @@ class Release(Case):
 
     def test_programs(self):
         self.assertTrue(self.has_marker(HOSTILE))
+        self.assertTrue(self.has_marker(LIAR))
         for name in PROGRAMS:
             self.assertFalse(self.has_marker(os.path.join(BUILD, name)), name)
 

@@ -5,8 +5,8 @@ import signal
 import socket
 import time
 
-from harness import (Case, IS_ROOT, PATIENCE, connect, cpu_seconds, free_port,
-                     greet, is_held, proc_status, read_all, wait_for)
+from harness import (Case, PATIENCE, connect, cpu_seconds, free_port, greet,
+                     is_held, proc_status, read_all, wait_for)
 
 GREETING = b"hi client\n"
 BUSY = b"busy, try again later\n"
@@ -21,12 +21,6 @@ def limits(most, when_full=None):
 
 class LimitCase(Case):
     """A daemon that holds clients: a test decides how many there are."""
-
-    as_user = False
-
-    def setUp(self):
-        if self.as_user and not IS_ROOT:
-            self.skipTest("all tests run as an ordinary user")
 
     def serve(self, top="", **listeners):
         """Starts a daemon with a listener of each name and settings, and
@@ -260,6 +254,37 @@ class Refuse(LimitCase):
                          len(lines), 301)
         self.close(held)
         self.assert_rest(daemon, main=(302, 301))
+
+    def test_d7_each_offender_has_a_line(self):
+        """A line a second for each source, and 20 a second in all: the ring
+        forgets nobody early."""
+        daemon = self.serve(
+            main='rules = ( { from = "127.0.0.0/8"; action = "deny"; } );')
+        sources = [f"127.0.1.{i}" for i in range(1, 31)]
+        begin = time.monotonic()
+        for source in sources:
+            for _ in range(3):
+                with connect(self.ports["main"], source=source) as sock:
+                    read_all(sock)
+        took = time.monotonic() - begin
+        wait_for(lambda: daemon.counters()["main"]["refused_denied"] == 90,
+                 what="all refusals")
+        lines = daemon.lines("refused")
+        named = [line["src"] for line in lines]
+        self.assertEqual(named[:20], sources[:20])
+        for source in set(named):
+            self.assertLessEqual(named.count(source), took + 1)
+        self.assertLessEqual(len(lines), 20 * (int(took) + 1))
+        self.assertEqual(sum(int(line["suppressed"]) for line in lines[:20]),
+                         2 * 19)
+        time.sleep(1.05)
+        with connect(self.ports["main"], source=sources[0]) as sock:
+            read_all(sock)
+        wait_for(lambda: len(daemon.lines("refused")) > len(lines),
+                 what="a line after a second")
+        lines = daemon.lines("refused")
+        self.assertEqual(sum(int(line["suppressed"]) for line in lines) +
+                         len(lines), 91)
 
     def test_talks_first(self):
         """A refusal is whole and has a clean end, also for a client that has

@@ -1,169 +1,17 @@
-"""The log: standard error or syslog, and the daemon never waits for either."""
+"""The log: what may stand in a line, and the system's log server."""
 
-import fcntl
 import os
 import re
 import shutil
 import signal
 import socket
-import subprocess
 import time
 import unittest
 
-from harness import (BUILDDIR, Case, IS_ROOT, USER, descriptors, greet,
-                     identity, needs_root, not_under_valgrind, parse_line,
-                     wait_for)
-
-GREETING = b"hi client\n"
-# Far below what one second of waiting for a log would make of so many.
-MANY = 300
-QUICKLY = 10.0
-
-# A /dev of its own, in which "log" is the test's socket.
-PRIVATE_DEV = """
-set -e
-mount -t tmpfs -o mode=755 tmpfs /dev
-mknod -m 666 /dev/null c 1 3
-ln -s "$1" /dev/log
-shift
-exec "$@"
-"""
-
-
-def can_mount():
-    """True when a private /dev can be had."""
-    return IS_ROOT and subprocess.run(
-        ["unshare", "-m", "sh", "-c", PRIVATE_DEV, "sh", "/nowhere", "true"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        check=False).returncode == 0
-
-
-class StderrCase(Case):
-    """A daemon whose standard error is what the test says."""
-
-    as_user = False
-
-    def setUp(self):
-        if self.as_user and not IS_ROOT:
-            self.skipTest("all tests run as an ordinary user")
-
-    def start(self, stderr, config=None):
-        """Standard error becomes that descriptor (None: closed)."""
-        def preexec():
-            if stderr is None:
-                os.closerange(0, 3)
-            else:
-                os.dup2(stderr, 2)
-        daemon = self.daemon(config=config, ready=False, preexec=preexec,
-                             as_user=self.as_user)
-        wait_for(self.serves, 10, "service")
-        return daemon
-
-    def serves(self):
-        """True once a client is greeted."""
-        try:
-            return greet(self.port) == GREETING
-        except ConnectionRefusedError:
-            return False
-
-    def assert_quick(self, count=MANY):
-        """So many clients do not wait."""
-        begin = time.monotonic()
-        for _ in range(count):
-            self.assertEqual(greet(self.port), GREETING)
-        self.assertLess(time.monotonic() - begin, QUICKLY)
-
-
-def drain(reader):
-    """The lines that are in the pipe."""
-    text = b""
-    try:
-        while part := os.read(reader, 1 << 16):
-            text += part
-    except BlockingIOError:
-        pass
-    return text.decode().splitlines()
-
-
-class Stderr(StderrCase):
-    """Standard error that does not take lines."""
-
-    def pipe(self):
-        """A small pipe."""
-        reader, writer = os.pipe()
-        self.addCleanup(os.close, reader)
-        os.set_blocking(reader, False)
-        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 16384)
-        return reader, writer
-
-    def test_full_pipe(self):
-        """Lines are dropped, counted, and that is said later."""
-        reader, writer = self.pipe()
-        daemon = self.start(writer)
-        self.assert_quick()
-        wait_for(lambda: not daemon.clients(), what="rest")
-        before = drain(reader)
-        self.assertGreater(len(before), 5)
-        greet(self.port)
-        after = wait_for(lambda: drain(reader), what="lines")
-        wait_for(lambda: not daemon.clients(), what="rest")
-        after += drain(reader)
-        daemon.signal(signal.SIGUSR1)
-        lines = wait_for(lambda: drain(reader), what="counters")
-        dropped = int(re.fullmatch(r"forkgreetd: log dropped=(\d+)",
-                                   after[0]).group(1))
-        # The last of the others may have been seen off only now.
-        self.assertIn(len(after), (2, 3), after)
-        for line in after[1:]:
-            self.assertTrue(line.startswith("forkgreetd: client id="), after)
-        clients = sum(" client id=" in line for line in before + after)
-        row = parse_line(lines[0])
-        self.assertEqual(clients + dropped, int(row["ended_greeted"]))
-        self.assertIn(f"log_dropped={dropped}", lines[1])
-        os.close(writer)
-        self.assertEqual(daemon.stop(), 0)
-        self.assertTrue(all(line.startswith("forkgreetd: ")
-                            for line in before + after + lines))
-
-    def test_nobody_reads(self):
-        """The pipe's reader has gone: no SIGPIPE, no end."""
-        reader, writer = os.pipe()
-        daemon = self.start(writer)
-        os.close(reader)
-        os.close(writer)
-        self.assert_quick()
-        daemon.signal(signal.SIGUSR1)
-        self.assert_quick(3)
-        self.assertEqual(daemon.stop(), 0)
-
-    def test_device_full(self):
-        """Every write fails."""
-        with open("/dev/full", "wb") as full:
-            daemon = self.start(full.fileno())
-            self.assert_quick()
-            self.assertEqual(daemon.stop(), 0)
-
-    @needs_root
-    def test_closed(self):
-        """Started without descriptors 0 to 2: no client gets them."""
-        daemon = self.start(None)
-        with self.connect(self.port):
-            self.assert_quick()
-            self.assertEqual({descriptors(daemon.pid)[number]
-                              for number in range(3)}, {"/dev/null"})
-        daemon.write_config(self.configuration())
-        daemon.signal(signal.SIGHUP)
-        self.assert_quick()
-        self.assertEqual({descriptors(daemon.pid)[number]
-                          for number in range(3)}, {"/dev/null"})
-        self.assertEqual(daemon.stop(), 0)
-
-
-class StderrAsUser(Stderr):
-    """What may differ, started by an ordinary user."""
-
-    as_user = True
-    test_device_full = test_nobody_reads = None
+from harness import (BUILDDIR, Case, USER, descriptors, greet, identity,
+                     not_under_valgrind, parse_line, wait_for)
+from outputs import (PRIVATE_DEV, Server, StderrCase, StreamServer,
+                     can_mount)
 
 
 class Text(Case):
@@ -205,47 +53,11 @@ class Text(Case):
         self.assertIn(r"\x1b", text)
 
 
-class Server:
-    """A log server: reads datagrams into lines, or does not read."""
-
-    def __init__(self, path):
-        self.path = path
-        self.lines = []
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(path)
-        os.chmod(path, 0o666)
-
-    def read(self):
-        """Takes what has come; returns all lines so far."""
-        try:
-            while True:
-                self.lines.append(self.socket.recv(
-                    1 << 16, socket.MSG_DONTWAIT).decode())
-        except BlockingIOError:
-            return self.lines
-
-    def texts(self):
-        """All so far, without what stands before the colon."""
-        return [line.split(": ", 1)[1] for line in self.read()]
-
-    def wait(self, start, count=1, seconds=5.0):
-        """Waits for lines that start so; returns them as they came."""
-        def found():
-            some = [line for line in self.read()
-                    if line.split(": ", 1)[1].startswith(start)]
-            return some if len(some) >= count else None
-        return wait_for(found, seconds, f"{count} x {start}")
-
-    def close(self):
-        """Goes away, with its socket."""
-        self.socket.close()
-        os.unlink(self.path)
-
-
 @unittest.skipUnless(can_mount(), "needs root and a private /dev")
 class Syslog(StderrCase):
     """The system's log socket."""
 
+    SERVER = Server
     CLIENT = re.compile(
         r"<(\d+)>([A-Z][a-z]{2} [ 1-3]\d \d\d:\d\d:\d\d) "
         r"forkgreetd\[(\d+)\]: client id=\d+ .* outcome=greeted [^\n\0]*")
@@ -258,9 +70,17 @@ class Syslog(StderrCase):
 
     def serve(self):
         """A log server at /dev/log."""
-        self.server = Server(self.path)
+        self.server = self.SERVER(self.path)
         self.addCleanup(self.server.socket.close)
         return self.server
+
+    def wrapper(self):
+        """Gives what runs behind it a /dev of its own."""
+        command = ["unshare", "-m", "sh", "-c", PRIVATE_DEV, "sh", self.path]
+        if self.as_user:
+            command += ["setpriv", f"--reuid={USER}", f"--regid={USER}",
+                        "--clear-groups"]
+        return command
 
     def config(self, log="", listener=""):
         """Logs to syslog."""
@@ -269,10 +89,7 @@ class Syslog(StderrCase):
 
     def start(self, config=None, env=None, program=None, ready=True):
         """A daemon with a /dev of its own."""
-        wrapper = ["unshare", "-m", "sh", "-c", PRIVATE_DEV, "sh", self.path]
-        if self.as_user:
-            wrapper += ["setpriv", f"--reuid={USER}", f"--regid={USER}",
-                        "--clear-groups"]
+        wrapper = self.wrapper()
         if program is not None:
             wrapper += ["sh", "-c", f'shift; exec "{program}" "$@"', "sh"]
         daemon = self.daemon(config=config or self.config(), ready=False,
@@ -373,30 +190,78 @@ class Syslog(StderrCase):
         self.assert_quick(100)
         wait_for(lambda: not daemon.clients(), what="rest")
         server = self.serve()
-
-        def flows():
-            greet(self.port)
-            return any(text.startswith("client ")
-                       for text in server.texts())
-        wait_for(flows, 2, "lines")
+        self.wait_flows(server)
         first = server.texts()[0]
         self.assertRegex(first, r"^log dropped=\d+$")
         self.assertGreaterEqual(int(first.split("=")[1]), 100)
 
     def test_no_server(self):
         """The daemon starts and serves without; later its lines come."""
-        daemon = self.start()
-        self.assert_quick(50)
-        self.assertEqual(daemon.log(), [])
-        server = self.serve()
+        self.comes_later(self.start())
 
-        def flows():
-            greet(self.port)
-            return any(text.startswith("client ")
-                       for text in server.texts())
-        wait_for(flows, 2, "lines")
+    NO_SERVER = ("log: /dev/log: No such file or directory, lines are dropped "
+                 "until there is a log server")
+
+    def comes_later(self, daemon):
+        """It has started without a log server, which comes only now."""
+        self.assert_quick(50)
+        self.assertEqual(daemon.log(), [self.NO_SERVER])
+        server = self.serve()
+        self.wait_flows(server)
         self.assertRegex(server.texts()[0], r"^log dropped=\d+$")
         self.assertEqual(daemon.stop(), 0)
+
+    def test_b8_no_server_in_the_background(self):
+        """The same said on the terminal that it leaves, once."""
+        daemon = self.background(config=self.config(), wrapper=self.wrapper())
+        self.comes_later(daemon)
+        self.assertEqual(daemon.log(), [self.NO_SERVER])
+
+    def test_b8_reload_without_server(self):
+        """What cannot be said to syslog is said where lines went so far."""
+        daemon = self.start(self.config().replace('"syslog"', '"stderr"'))
+        daemon.write_config(self.config())
+        daemon.signal(signal.SIGHUP)
+        wait_for(lambda: daemon.log()[-1:] == [self.NO_SERVER], what="warning")
+
+    def test_b3_reload_to_stderr_in_the_background(self):
+        """It has none: refused, with file and line; nothing changes."""
+        server = self.serve()
+        daemon = self.background(config=self.config(), wrapper=self.wrapper())
+        server.wait("start ")
+        with open(daemon.config, encoding="ascii") as file:
+            good = file.read()
+        wrong = good.replace('"syslog"', '"stderr"').replace(
+            "target", "level = \"notice\"; target")
+        line = wrong.partition("target")[0].count("\n") + 1
+        daemon.write_config(wrong)
+        daemon.signal(signal.SIGHUP)
+        server.wait("reload result=failed errors=1")
+        self.assertIn(f'{daemon.config}:{line}: log.target: "stderr" cannot '
+                      "be set by a reload: it was given up when the daemon "
+                      "went to the background, restart it", server.texts())
+        greet(self.port)
+        server.wait("client ")
+        self.assertEqual(descriptors(daemon.pid)[2], "/dev/null")
+        daemon.write_config(good)
+        daemon.signal(signal.SIGHUP)
+        server.wait("reload result=ok")
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_b3_stderr_in_the_background(self):
+        """One that was started with it has it, and may come back to it."""
+        server = self.serve()
+        good = self.config()
+        daemon = self.background(config=good.replace('"syslog"', '"stderr"'),
+                                 wrapper=self.wrapper())
+        with open(daemon.config, encoding="ascii") as file:
+            to_stderr = file.read()
+        daemon.write_config(to_stderr.replace('"stderr"', '"syslog"'))
+        daemon.signal(signal.SIGHUP)
+        server.wait("reload result=ok")
+        daemon.reload(to_stderr)
+        self.assertEqual(daemon.stop(), 0)
+        daemon.wait_line("stopped")
 
     @not_under_valgrind("its wrapper runs one program")
     def test_errors_before_ready(self):
@@ -418,6 +283,51 @@ class Syslog(StderrCase):
         self.assertEqual(len(daemon.log()), 2, daemon.log())
         self.assertIn("spawner: ended with exit status 64", daemon.log()[0])
         self.assertEqual(server.texts()[1:], daemon.log())
+
+
+class SyslogStream(Syslog):
+    """A stream, as syslog(3) has it too."""
+
+    SERVER = StreamServer
+
+    def test_b8_slow_server(self):
+        """What does not fit is dropped, and no line is ever torn."""
+        server = self.serve()
+        daemon = self.start()
+        self.assert_quick(600)
+        wait_for(lambda: not daemon.clients(), what="rest")
+        server.read()
+        greet(self.port)
+        server.wait("log dropped=")
+        wait_for(lambda: not daemon.clients(), what="rest")
+        daemon.signal(signal.SIGUSR1)
+        server.wait("counters live=")
+        texts = server.texts()
+        dropped = int(server.wait("log dropped=")[0].rpartition("=")[2])
+        clients = server.wait("client ")
+        for line in clients:
+            self.assertTrue(self.CLIENT.fullmatch(line), line)
+        row, total = map(parse_line, texts[-2:])
+        self.assertEqual(int(total["log_dropped"]), dropped)
+        self.assertEqual(len(clients) + dropped, int(row["ended_greeted"]))
+
+    def test_b8_does_not_accept(self):
+        """Its backlog is full."""
+        server = self.serve()
+        server.socket.listen(0)
+        with socket.socket(socket.AF_UNIX) as other:
+            other.connect(self.path)
+            daemon = self.start()
+            self.assert_quick(50)
+            self.assertEqual(daemon.log(), [
+                self.NO_SERVER.replace("No such file or directory",
+                                       "Resource temporarily unavailable")])
+            self.assertEqual(daemon.stop(), 0)
+
+    # What differs is above.
+    test_slow_server = None
+    test_no_server = test_b8_no_server_in_the_background = None
+    test_b8_reload_without_server = test_errors_before_ready = None
 
 
 class SyslogAsUser(Syslog):

@@ -1,5 +1,6 @@
 """What the service manager is told (sd_notify(3))."""
 
+import contextlib
 import os
 import select
 import signal
@@ -10,7 +11,7 @@ import time
 from harness import (HOST, PATIENCE, StartCase, cpu_seconds, if_also_user,
                      needs_root, proc_status, wait_for)
 
-SERVING = b"READY=1\nSTATUS=serving 1 listeners"
+SERVING = b"READY=1\nSTATUS=serving 1 listener"
 
 
 class Manager:
@@ -33,6 +34,20 @@ class Manager:
         text, control, _, _ = self.sock.recvmsg(4096, 256)
         self.sender, _, _ = struct.unpack("iii", control[0][2])
         return text
+
+    @contextlib.contextmanager
+    def full(self):
+        """Its queue has no room until the context ends; what was in it is
+        read then."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+            other.setblocking(False)
+            other.connect(self.sock.getsockname())
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    other.send(b"x")
+            yield
+        while (text := self.sock.recv(4096, socket.MSG_PEEK)) == b"x":
+            self.sock.recv(4096)
 
     def has_more(self):
         """Is there one now?"""
@@ -107,7 +122,7 @@ class Ready(NotifyCase):
         self.start(", ".join(self.listener(name=f"name{i}", port=self.port + i)
                              for i in range(3)).replace(
                                  f'"{HOST}"', '"127.77.3.1"'))
-        self.expect(SERVING.replace(b"1 l", b"3 l"))
+        self.expect(SERVING.replace(b"1 listener", b"3 listeners"))
 
     def test_background(self):
         """By the daemon, not by the command that ends."""
@@ -159,7 +174,7 @@ class Reload(NotifyCase):
         self.daemon_ = self.start()
         self.expect(SERVING)
 
-    def fail(self, config, *texts):
+    def reload_fails(self, config, *texts):
         """A reload that must fail."""
         self.daemon_.reload(config, "failed")
         self.expect_reloading()
@@ -182,36 +197,55 @@ class Reload(NotifyCase):
         self.daemon_.reload(self.configuration(
             self.listener() + ", { port = 4444; address = \"127.77.3.2\"; }"))
         self.expect_reloading()
-        self.expect(SERVING.replace(b"1 l", b"2 l"))
+        self.expect(SERVING.replace(b"1 listener", b"2 listeners"))
 
     def test_wrong_configuration(self):
-        self.fail("\nnonsense = 1;\n",
-                  f"{self.daemon_.config}:2: nonsense: unknown key")
+        self.reload_fails(
+            "\nnonsense = 1;\n",
+            f"{self.daemon_.config}:2: nonsense: unknown key")
+
+    def test_b10_status_is_the_error(self):
+        """Not a warning that stands before it."""
+        with socket.create_server((HOST, 0)) as sock:
+            port = sock.getsockname()[1]
+            self.reload_fails(self.configuration(
+                self.listener() + "," + self.listener(name="x", port=port),
+                "limits = { burst = 5; };"),
+                f"bind {HOST}:{port}: Address already in use")
+        lines = [line for line in self.daemon_.log() if
+                 line.startswith(self.daemon_.config)]
+        self.assertEqual(len(lines), 2, lines)
+        self.assertIn(": limits.burst: does nothing while limits.rate is 0",
+                      lines[0])
 
     def test_no_configuration(self):
         os.unlink(self.daemon_.config)
-        self.fail(None, f"{self.daemon_.config}: No such file or directory")
+        self.reload_fails(
+            None, f"{self.daemon_.config}: No such file or directory")
 
     def test_no_greeting(self):
-        self.fail(self.configuration(self.listener('greeting_file = "/no";')),
-                  '"/no": No such file or directory')
+        self.reload_fails(
+            self.configuration(self.listener('greeting_file = "/no";')),
+            '"/no": No such file or directory')
 
     def test_address_in_use(self):
         with socket.create_server((HOST, 0)) as sock:
             port = sock.getsockname()[1]
-            self.fail(self.configuration(self.listener() + "," + self.listener(
-                name="other", port=port)),
+            self.reload_fails(
+                self.configuration(self.listener() + "," + self.listener(
+                    name="other", port=port)),
                 f"bind {HOST}:{port}: Address already in use")
 
     def test_restart_needed(self):
-        self.fail(self.configuration(top='sandbox = "off";'),
-                  'sandbox: "off" cannot be set by a reload')
+        self.reload_fails(
+            self.configuration(top='sandbox = "off";'),
+            'sandbox: "off" cannot be set by a reload')
 
     def test_status_is_one_line(self):
         """Nobody gets assignments of his own in."""
-        self.fail('nonsense = "x";\n"\nREADY=1\nSTOPPING=1\n"\n')
-        self.fail('pid_file = "a\nSTOPPING=1\n";\n')
-        self.fail(f'user = "{"x" * 400}";\n')
+        self.reload_fails('nonsense = "x";\n"\nREADY=1\nSTOPPING=1\n"\n')
+        self.reload_fails('pid_file = "a\nSTOPPING=1\n";\n')
+        self.reload_fails(f'user = "{"x" * 400}";\n')
 
     def test_many(self):
         """Each RELOADING has its READY, whatever comes when."""
@@ -286,6 +320,94 @@ class StopAsUser(Stop):
     """The same, started by an ordinary user."""
 
     as_user = True
+
+
+class Full(NotifyCase):
+    """The manager's socket has no room when something is to be said."""
+
+    def test_b7_ready(self):
+        with self.manager.full():
+            daemon = self.start()
+            daemon.wait_line("notify:")
+        self.expect(SERVING)
+        self.assertEqual(self.manager.sender, daemon.pid)
+        self.assertFalse(self.manager.has_more())
+        daemon.wait_line("notify:", 2)
+        self.assertEqual([line for line in daemon.log()
+                          if line.startswith("notify: ")],
+                         ["notify: Resource temporarily unavailable, paused "
+                          "until it works again", "notify: works again"])
+
+    def test_b7_reload(self):
+        """RELOADING, then READY: of the last reload, if there were more."""
+        daemon = self.start()
+        self.expect(SERVING)
+        with self.manager.full():
+            daemon.reload()
+            daemon.reload("nonsense = 1;\n", "failed")
+            between = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+            daemon.reload(self.configuration())
+        self.assertGreater(self.expect_reloading(), between)
+        self.expect(SERVING)
+        self.assertFalse(self.manager.has_more())
+
+    def test_b7_room_for_one(self):
+        """RELOADING was sent, READY had no room."""
+        daemon = self.start()
+        self.expect(SERVING)
+        with self.manager.full():
+            self.manager.sock.recv(4096)
+            daemon.reload("nonsense = 1;\n", "failed")
+        self.expect_reloading()
+        self.expect_failure("unknown key")
+        self.assertFalse(self.manager.has_more())
+
+    def test_b7_stopping(self):
+        """Nothing but that is said then."""
+        daemon = self.start(self.listener("hold = true;"),
+                            "timeouts = { shutdown = 60; };")
+        self.expect(SERVING)
+        client = self.connect(self.port, seconds=PATIENCE)
+        self.assertEqual(client.recv(100), b"hi client\n")
+        with self.manager.full():
+            daemon.reload()
+            daemon.signal(signal.SIGTERM)
+            daemon.wait_line("stop")
+        self.expect(b"STOPPING=1\nSTATUS=stopping")
+        client.close()
+        self.assertEqual(daemon.wait(PATIENCE), 0)
+        self.assertFalse(self.manager.has_more())
+
+    def test_b7_stopped(self):
+        """The last try is at the very end; it does not wait."""
+        daemon = self.start()
+        self.expect(SERVING)
+        with self.manager.full():
+            daemon.signal(signal.SIGTERM)
+            self.assertEqual(daemon.wait(PATIENCE), 0)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+                self.manager.sock.recv(4096)
+                other.sendto(b"end", self.manager.sock.getsockname())
+        self.expect(b"end")
+
+    def test_b7_watchdog(self):
+        """Not at the next half interval only, which could be too late."""
+        self.manager.variable["WATCHDOG_USEC"] = "20000000"
+        daemon = self.start()
+        self.expect(SERVING)
+        begin = time.monotonic()
+        with self.manager.full():
+            daemon.wait_line("notify:", seconds=PATIENCE)
+        self.expect(b"WATCHDOG=1")
+        self.assertLess(time.monotonic() - begin, 19)
+
+
+@if_also_user
+class FullAsUser(Full):
+    """The same, started by an ordinary user."""
+
+    as_user = True
+    test_b7_watchdog = None
 
 
 class Watchdog(NotifyCase):
@@ -414,9 +536,20 @@ class Garbage(StartCase):
         self.check("\x1b[2J\n", "NOTIFY_SOCKET: not a socket address: "
                    r"\x1b[2J\x0a")
 
+    def test_b15_c1_controls(self):
+        """Those of 0x80 to 0x9f, and the same as UTF-8; other text stays."""
+        self.check(os.fsdecode(b"\x9b2J"), "NOTIFY_SOCKET: not a socket "
+                   r"address: \x9b2J")
+        self.check("\x9b2J\x85", "NOTIFY_SOCKET: not a socket address: "
+                   r"\xc2\x9b2J\xc2\x85")
+        self.check("gr\xfc\xdfe \u20ac", "NOTIFY_SOCKET: not a socket "
+                   "address: gr\xfc\xdfe \u20ac")
+
     def test_nobody_there(self):
-        self.check("/nonexistent/notify", "notify: No such file or directory")
-        self.check("@forkgreet-nobody", "notify: Connection refused")
+        for address, why in (("/nonexistent/notify",
+                              "No such file or directory"),
+                             ("@forkgreet-nobody", "Connection refused")):
+            self.check(address, f"notify: {why}, paused until it works again")
 
     def test_of_another_kind(self):
         path = os.path.join(self.folder(), "stream")
@@ -424,20 +557,19 @@ class Garbage(StartCase):
             sock.bind(path)
             sock.listen()
             os.chmod(path, 0o777)
-            self.check(path, "notify: Protocol wrong type for socket")
+            self.check(path, "notify: Protocol wrong type for socket, paused "
+                       "until it works again")
 
     def test_does_not_read(self):
         """The daemon does not wait for it."""
         manager = Manager(os.path.join(self.folder(), "notify"))
-        with manager.sock, socket.socket(socket.AF_UNIX,
-                                         socket.SOCK_DGRAM) as other:
-            other.setblocking(False)
-            other.connect(manager.sock.getsockname())
-            with self.assertRaises(BlockingIOError):
-                while True:
-                    other.send(b"x")
-            self.check(manager.sock.getsockname(),
-                       "notify: Resource temporarily unavailable")
+        with manager.sock, manager.full():
+            self.check(manager.sock.getsockname(), "notify: Resource "
+                       "temporarily unavailable, paused until it works again")
+            while manager.sock.recv(4096) == b"x" and manager.has_more():
+                pass
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+                other.sendto(b"end", manager.sock.getsockname())
 
 
 @if_also_user

@@ -65,6 +65,21 @@ class Usage(StartCase):
         for arguments in ("-t", "-T"), ("-T", "-t"), ("-f", "-t"), ("-T", "-f"):
             self.check_usage(*arguments)
 
+    def test_b14_the_cause_is_named(self):
+        for arguments, cause in (
+                (("-t", "-t"), "-t was given twice"),
+                (("-T", "--dump"), "-T was given twice"),
+                (("-t", "-T"), "-t and -T exclude each other"),
+                (("--dump", "--test"), "-t and -T exclude each other"),
+                (("-t", "-f"), "-f and -t exclude each other: nothing is "
+                 "served"),
+                (("-f", "-T"), "-f and -T exclude each other: nothing is "
+                 "served")):
+            with self.subTest(arguments):
+                self.assertEqual(
+                    self.check_usage(*arguments).splitlines()[0],
+                    f"forkgreetd: {cause}")
+
     def test_full_output(self):
         path = self.file(self.configuration())
         for arguments in ("-V",), ("-h",), ("-T", "-c", path):

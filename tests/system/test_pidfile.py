@@ -7,10 +7,10 @@ import signal
 import socket
 import stat
 import subprocess
-import unittest
 
 from harness import (DAEMON, HOST, IS_ROOT, PATIENCE, StartCase, USER,
-                     adopt_orphans, become_user, free_port,
+                     adopt_orphans, become_user, children, descriptors,
+                     free_port,
                      if_also_user, instances, needs_root,
                      not_under_valgrind, wait_for)
 
@@ -24,11 +24,13 @@ def read(path):
         return None
 
 
-def write(path, text):
+def write(path, text, owner=None):
+    """Makes a file, of that user."""
     with open(path, "w", encoding="latin-1") as file:
         file.write(text)
+    os.chmod(path, 0o644)
     if IS_ROOT:
-        os.chown(path, USER, USER)
+        os.chown(path, *(owner or (0, 0)))
 
 
 def is_locked(path):
@@ -41,6 +43,13 @@ def is_locked(path):
     return False
 
 
+def flags(pid, fd):
+    """Of open(2), of another process's descriptor."""
+    with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as file:
+        return int(next(line.split()[1] for line in file
+                        if line.startswith("flags:")), 8)
+
+
 class PidFileCase(StartCase):
     """Tests with a PID file in a folder that the daemon may write."""
 
@@ -49,6 +58,10 @@ class PidFileCase(StartCase):
 
     def top(self):
         return f'pid_file = "{self.path}";'
+
+    def write(self, path, text):
+        """A file of the user that starts the daemon."""
+        write(path, text, (USER, USER) if self.as_user else None)
 
     def start(self, listeners=None, top=None, **more):
         return super().start(listeners, self.top() if top is None else top,
@@ -103,11 +116,11 @@ class Written(PidFileCase):
         self.greets(self.port)
 
     def test_stale(self):
-        """What it says does not count: here the pid of somebody who lives, and
-        more text than ours."""
-        for text in f"{os.getpid()}\n", "x" * 10000, "\0":
-            with self.subTest(text[:9]):
-                write(self.path, text)
+        """Which pid it names does not count: here that of somebody who lives,
+        and a longer one than ours."""
+        for text in f"{os.getpid()}\n", "4194304123\n", "1", "":
+            with self.subTest(text):
+                self.write(self.path, text)
                 daemon = self.start()
                 self.assertEqual(read(self.path), f"{daemon.pid}\n")
                 self.assertEqual(daemon.stop(), 0)
@@ -122,15 +135,35 @@ class Written(PidFileCase):
 
     @needs_root
     def test_end_where_only_root_may_remove(self):
-        """As in /run: the file stays, without a pid."""
+        """As in /run: the file stays as it is, and the lock is gone."""
         if self.as_user:
             self.skipTest("an ordinary user cannot make it there")
         os.chown(os.path.dirname(self.path), 0, 0)
         for _ in range(2):
             daemon = self.start()
             self.assertEqual(read(self.path), f"{daemon.pid}\n")
+            self.assertTrue(is_locked(self.path))
             self.assertEqual(daemon.stop(), 0)
-            self.assertEqual(read(self.path), "")
+            self.assertEqual(read(self.path), f"{daemon.pid}\n")
+            self.assertFalse(is_locked(self.path))
+
+    def test_c6_no_descriptor_can_write_it(self):
+        """Master, spawner and child: the first has it, to read, and locked."""
+        daemon = self.start(self.listener("hold = true;"))
+        with self.connect(self.port, seconds=PATIENCE) as client:
+            self.assertEqual(client.recv(100), b"hi client\n")
+            found = [(pid, flags(pid, fd))
+                     for pid in (daemon.pid, *children(daemon.pid))
+                     for fd, target in descriptors(pid).items()
+                     if target == self.path]
+        self.assertEqual([(pid, mode & os.O_ACCMODE) for pid, mode in found],
+                         [(daemon.pid, os.O_RDONLY)])
+        with open("/proc/locks", encoding="ascii") as file:
+            locks = [line.split() for line in file]
+        inode = str(os.stat(self.path).st_ino)
+        self.assertEqual(
+            [words[3] for words in locks if words[4] == str(daemon.pid)
+             and words[5].rsplit(":", 1)[1] == inode], ["READ"])
 
     def test_end_of_a_start_that_fails(self):
         with socket.create_server((HOST, 0)) as sock:
@@ -190,7 +223,7 @@ class Locked(PidFileCase):
 
     def test_locked_by_somebody_else(self):
         with open(self.path, "w", encoding="ascii") as file:
-            if IS_ROOT:
+            if IS_ROOT and self.as_user:
                 os.chown(self.path, USER, USER)
             fcntl.lockf(file, fcntl.LOCK_EX)
             self.refused(75, "locked: another instance is running, pid "
@@ -250,7 +283,7 @@ class BeforeTheLock(PidFileCase):
             return False
         return link == self.path
 
-    def start_to_lock(self):
+    def start_to_lock(self, times=1):
         """A daemon that is about to lock the file, and stopped."""
         def traced():
             if self.libc.ptrace(self.TRACEME, 0, None, None) == -1:
@@ -270,9 +303,26 @@ class BeforeTheLock(PidFileCase):
             self.assertTrue(os.WIFSTOPPED(status), daemon.log())
             number = os.WSTOPSIG(status)
             if number == signal.SIGTRAP | 0x80:
-                if self.is_lock(pid):
+                times -= self.is_lock(pid)
+                if times == 0:
                     return daemon
                 number = 0
+
+    def test_c6_overtaken(self):
+        """Between its two locks another one had the file, and has it still or
+        has no writable descriptor either."""
+        for kind in fcntl.LOCK_EX, fcntl.LOCK_SH:
+            with self.subTest(kind):
+                daemon = self.start_to_lock(2)
+                self.assertEqual(read(self.path), f"{daemon.pid}\n")
+                self.write(self.path, f"{os.getpid()}\n")
+                with open(self.path, "r+b") as file:
+                    fcntl.lockf(file, kind | fcntl.LOCK_NB)
+                    self.ptrace(self.DETACH, daemon.pid)
+                    self.assertEqual(daemon.wait(PATIENCE), 75)
+                self.assertEqual(read(self.path), f"{os.getpid()}\n")
+                self.assertIn("another instance is running, pid "
+                              f"{os.getpid()}", "\n".join(daemon.log()))
 
     def test_removed(self):
         """The other one ended, and took the file with it."""
@@ -286,7 +336,7 @@ class BeforeTheLock(PidFileCase):
         """And a third one was faster."""
         daemon = self.start_to_lock()
         os.unlink(self.path)
-        write(self.path, "another's\n")
+        self.write(self.path, "another's\n")
         with open(self.path, "r+b") as file:
             fcntl.lockf(file, fcntl.LOCK_EX)
             self.ptrace(self.DETACH, daemon.pid)
@@ -307,17 +357,16 @@ class Unusable(PidFileCase):
     """What cannot be a PID file ends the start, and stays as it was.  All of it
     is the test's own: a daemon that is wrong, as root, takes it away."""
 
-    def check(self, why, path=None):
+    def check(self, why, path=None, step="open: "):
         path = self.path if path is None else path
-        self.refused(71, f"forkgreetd: {path}: open: {why}\n",
-                     config=self.configuration(top=f'pid_file = "{path}";'))
+        self.refused(78, f"forkgreetd: {path}: {step}{why}\n", config=self.configuration(top=f'pid_file = "{path}";'))
 
     def test_link(self):
         target = self.path + ".target"
         os.symlink(target, self.path)
         for text in None, "precious":
             if text is not None:
-                write(target, text)
+                self.write(target, text)
             self.check("Too many levels of symbolic links (it must not be a "
                        "link)")
             self.assertEqual(read(target), text)
@@ -355,7 +404,7 @@ class Unusable(PidFileCase):
 
     def test_no_folder(self):
         self.check("No such file or directory", self.path + "/no/pid")
-        write(self.path, "")
+        self.write(self.path, "")
         self.check("Not a directory", self.path + "/pid")
 
     def test_folder_that_takes_no_files(self):
@@ -364,6 +413,33 @@ class Unusable(PidFileCase):
             return
         os.chmod(os.path.dirname(self.path), 0o555)
         self.check("Permission denied")
+
+    def test_c6_no_pid_file(self):
+        """A key that names another file by mistake costs nothing."""
+        for text in ("precious", "x" * 10000, "\0", "12x\n", "1\n2\n", " 1",
+                     "\n", "1" * 11, "-1\n"):
+            with self.subTest(text[:9]):
+                self.write(self.path, text)
+                self.check("holds something else than a pid: not overwritten",
+                           step="")
+                self.assertEqual(read(self.path), text)
+
+    def test_c6_others_may_write_it(self):
+        self.write(self.path, "1\n")
+        for mode in 0o664, 0o646:
+            os.chmod(self.path, mode)
+            self.check("others than its owner can write it (mode "
+                       f"{mode:04o}): chmod go-w it", step="")
+        self.assertEqual(read(self.path), "1\n")
+
+    @needs_root
+    def test_c6_of_another_user(self):
+        """One that the daemon, or anybody, could change."""
+        if self.as_user:
+            self.skipTest("an ordinary user cannot open it")
+        write(self.path, "1\n", (USER, USER))
+        self.check(f"belongs to user {USER}, who could write any pid into it: "
+                   "remove it", step="")
 
     def test_file_of_somebody_else(self):
         if IS_ROOT and not self.as_user:

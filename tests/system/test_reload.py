@@ -10,7 +10,7 @@ import socket
 import time
 
 from harness import (Case, HOST, IS_ROOT, Load, children, descriptors, exists,
-                     free_port, greet, identity, is_held, limit,
+                     free_port, greet, group_members, is_held, limit,
                      needs_program, needs_root, not_under_valgrind, read_all,
                      wait_for)
 
@@ -40,26 +40,11 @@ def mappings(pid, name):
         return sum(name in line for line in file)
 
 
-def members(pids, group):
-    """Those of the processes that are in the group."""
-    found = []
-    for pid in pids:
-        try:
-            if os.getpgid(pid) == group:
-                found.append(pid)
-        except ProcessLookupError:
-            pass
-    return found
-
-
 class ReloadCase(Case):
     """What the tests of reloads share."""
 
-    as_user = False
-
     def setUp(self):
-        if self.as_user and not IS_ROOT:
-            self.skipTest("all tests run as an ordinary user")
+        super().setUp()
         self.other_port = free_port()
 
     def with_greeting(self, greeting, more="", top=""):
@@ -88,10 +73,9 @@ class ReloadCase(Case):
 
     @staticmethod
     def settle(daemon):
-        """Waits until one spawner is left; returns its pid."""
-        return wait_for(lambda: [pid for pid in daemon.spawners()
-                                 if len(daemon.spawners()) == 1],
-                        what="one spawner")[0]
+        """Waits until one spawner serves and one is on standby; returns the
+        pid of the first."""
+        return daemon.settle().spawners()[0]
 
 
 class Good(ReloadCase):
@@ -391,7 +375,8 @@ class Slow(ReloadCase):
         with Load(self.port, (OLD, NEW), threads=2) as load:
             load.wait_more(10)
             daemon.signal(signal.SIGHUP)
-            parser = wait_for(lambda: members(children(daemon.pid), group),
+            parser = wait_for(lambda: group_members(
+                group, children(daemon.pid)),
                               what="parser")[0]
             os.kill(parser, signal.SIGSTOP)
             time.sleep(1)
@@ -449,7 +434,7 @@ class Slow(ReloadCase):
         reloads = daemon.lines("reload")
         daemon.signal(signal.SIGTERM)
         daemon.wait_line("stop")
-        wait_for(lambda: not daemon.spawners()[1:], what="end of trial")
+        wait_for(lambda: not daemon.all_spawners()[2:], what="end of trial")
         time.sleep(0.2)
         self.assertIsNone(listening(self.port))
         self.assertIsNone(listening(self.other_port))
@@ -463,12 +448,12 @@ class Slow(ReloadCase):
         is on trial for it; returns its pid."""
         for _ in range(20):
             daemon.reload(config)
-            first = self.settle(daemon)
+            known = set(daemon.settle().all_spawners())
             before = len(daemon.lines("reload"))
             daemon.write_config(self.with_greeting(NEW))
             daemon.signal(signal.SIGHUP)
             end = time.monotonic() + 5
-            while not (fresh := set(daemon.spawners()) - {first}):
+            while not (fresh := set(daemon.all_spawners()) - known):
                 self.assertLess(time.monotonic(), end, "no spawner")
             os.kill(min(fresh), signal.SIGSTOP)
             time.sleep(0.05)
@@ -486,6 +471,7 @@ class Bad(ReloadCase):
         self.daemon_ = self.start(
             self.configuration(self.main() + ", " + self.other()))
         self.held = self.hold(self.other_port)
+        self.daemon_.settle()
         self.before = self.state()
 
     def state(self):
@@ -622,12 +608,22 @@ class Bad(ReloadCase):
                 self.daemon_.write_config(self.configuration(listeners, top))
                 self.refused(self.at_line(2 + IS_ROOT) + top.split()[0] +
                              ".*until a restart")
-        for key in ("user", "group") if IS_ROOT else ():
+        for key in ("user", "group") if IS_ROOT and not self.as_user else ():
             text = self.configuration(listeners).replace(
                 f'{key} = "no', f'{key} = "daemon-no')
             with self.subTest(key):
                 self.daemon_.write_config(text)
                 self.refused(self.at_line(1) + key + ".*until a restart")
+        self.recovers()
+
+    def test_b12_pid_file_in_the_foreground(self):
+        """None is in effect, so the default of a daemon that root starts in the
+        background is another one."""
+        listeners = self.main(NEW) + ", " + self.other()
+        top = 'pid_file = "/run/forkgreet.pid";'
+        self.daemon_.write_config(self.configuration(listeners, top))
+        self.refused(self.at_line(2 + IS_ROOT) + 'pid_file: '
+                     '"/run/forkgreet.pid" cannot be set by a reload, .*""')
         self.recovers()
 
     @needs_program("prlimit")

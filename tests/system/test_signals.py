@@ -146,11 +146,13 @@ class Stop(SignalCase):
         # A leak checker would want a process of its own at the end.
         daemon = self.start(shutdown=0.2,
                             env={"ASAN_OPTIONS": "detect_leaks=0"})
-        spawner, = daemon.spawners()
-        os.kill(spawner, signal.SIGSTOP)
+        spawners = daemon.settle().all_spawners()
+        for spawner in spawners:
+            os.kill(spawner, signal.SIGSTOP)
         waiting = self.wait_for_child(daemon, 3)
         limit(daemon.pid, "nproc", 0)
-        os.kill(spawner, signal.SIGKILL)
+        for spawner in spawners:
+            os.kill(spawner, signal.SIGKILL)
         begin = self.send(daemon, signal.SIGTERM)
         self.assert_ended(daemon, begin, 0.2, 5)
         self.assertFalse(any(map(is_held, waiting)))
@@ -238,6 +240,12 @@ class Others(SignalCase):
             self.assertEqual(table[None]["sent_bytes"], len(GREETING))
         self.assert_balanced(daemon)
 
+    def test_d12_counters_at_any_level(self):
+        """USR1 is asked for: log.level does not hide what it says."""
+        daemon = self.daemon(config=self.configuration().replace(
+            'target = "stderr";', 'target = "stderr"; level = "notice";'))
+        self.assertEqual(set(daemon.counters()), {"main", None})
+
     def test_blocked_and_ignored(self):
         """It makes no difference whether they were at the start."""
         def preexec():
@@ -270,8 +278,8 @@ class Others(SignalCase):
             fcntl.ioctl(line, termios.TIOCSCTTY, 0)
         daemon = self.start(preexec=preexec)
         held = self.hold()
-        before = sorted(children(daemon.pid))
-        self.assertEqual(len(before), 2)
+        before = sorted(children(daemon.settle().pid))
+        self.assertEqual(len(before), 3)
         os.write(terminal, b"\x03")
         daemon.wait_line("stop", signal="INT")
         self.assert_refused()

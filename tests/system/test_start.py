@@ -4,8 +4,10 @@ the spawner's program."""
 import ctypes
 import errno
 import fcntl
+import grp
 import os
 import pty
+import pwd
 import re
 import resource
 import select
@@ -15,10 +17,10 @@ import socket
 import subprocess
 import tempfile
 import termios
-import unittest
+import threading
 
 from harness import (BUILDDIR, Background, Daemon, HOST, IS_ROOT, PATIENCE,
-                     StartCase, USER, connect, descriptors, free_port, greet,
+                     StartCase, USER, children, connect, descriptors, free_port, greet,
                      if_also_user, limits, needs_program, needs_root,
                      proc_status, read_all, run, wait_for)
 
@@ -26,6 +28,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 SPAWNER = "forkgreet-spawner"
 ABSENT = "203.0.113.77"  # RFC 5737: nobody has it
 CLONE_NEWNET = 0x40000000
+CLONE_NEWUSER = 0x10000000
 NOTHING = "0000000000000000"  # as /proc/PID/status shows an empty set
 BIND_SERVICE = "0000000000000400"
 
@@ -191,14 +194,14 @@ class Addresses(StartCase):
         self.assertEqual(
             len([line for line in daemon.log() if warning in line]), 1)
 
-    def test_low_port_is_refused(self):
+    def test_b2_low_port_is_refused(self):
         if unprivileged_ports() <= 81:
             self.skipTest("anybody may bind port 81 here")
         without = ("setpriv", "--bounding-set", "-net_bind_service")
         if not self.as_user and IS_ROOT and not shutil.which("setpriv"):
             self.skipTest("needs setpriv")
         self.refused(
-            69, "FILE:LINE: bind 127.77.2.1:81: Permission denied (ports "
+            77, "FILE:LINE: bind 127.77.2.1:81: Permission denied (ports "
             "below 1024 need CAP_NET_BIND_SERVICE)",
             config=self.configuration(group("low", '"127.77.2.1"', 81)),
             wrapper=without if IS_ROOT and not self.as_user else ())
@@ -411,7 +414,7 @@ class Privileges(StartCase):
                 self.assertEqual(found[name], ("0", "0"), name)
         self.assertEqual(client["Max open files"], ("1", "1"))
         self.assertEqual(client["Max processes"], ("0", "0"))
-        self.assertEqual(client["Max cpu time"], ("7", "8"))
+        self.assertEqual(client["Max cpu time"], ("7", "7"))
         self.assertEqual(limits(spawner)["Max open files"], ("4", "4"))
 
     def test_sandbox_off(self):
@@ -558,6 +561,135 @@ class Identity(StartCase):
 
 
 @needs_root
+class Ignored(StartCase):
+    """user and group where there is nobody to become."""
+
+    as_user = True
+
+    def warnings(self, daemon):
+        return [line.removeprefix(daemon.config) for line in daemon.log()
+                if "ignored, not started as root" in line]
+
+    def conf(self, more):
+        """With nothing else above the listeners."""
+        return (f'log = {{ target = "stderr"; }};\n{more}\n'
+                f'control_socket = "";\nlisteners = ( {self.listener()} );\n')
+
+    def own(self):
+        """The names of who starts the daemon."""
+        uid, gid = (USER, USER) if IS_ROOT else (os.getuid(), os.getgid())
+        return pwd.getpwuid(uid).pw_name, grp.getgrgid(gid).gr_name
+
+    def test_d3_warned_of(self):
+        """Once, by the key that differs; -t says it too."""
+        user, group = self.own()
+        for more, key in ((f'user = "games"; group = "{group}";', "user"),
+                          ('user = "no-such-user";', "user"),
+                          (f'user = "{user}"; group = "games";', "group"),
+                          ('group = "no-such-group";', "group")):
+            with self.subTest(more):
+                daemon = self.daemon(config=self.conf(more), as_user=True)
+                uid = USER if IS_ROOT else os.getuid()
+                gid = USER if IS_ROOT else os.getgid()
+                want = (f":2: {key}: ignored, not started as root: the daemon "
+                        f"runs as user {uid}, group {gid}")
+                self.assertEqual(self.warnings(daemon), [want])
+                result = self.run_with(daemon.config, "-t")
+                self.assertEqual((result.returncode, result.stderr), (
+                    0, f"forkgreetd: {daemon.config}{want}\n"))
+                daemon.end()
+
+    def test_d3_not_warned_of(self):
+        """What does not differ, or is a default."""
+        user, group = self.own()
+        for more in "", f'user = "{user}"; group = "{group}";':
+            daemon = self.daemon(config=self.conf(more), as_user=True)
+            self.assertEqual(self.warnings(daemon), [])
+            daemon.end()
+
+    def test_b12_reload_compares_what_is_in_effect(self):
+        """Nobody becomes anybody: another name changes nothing."""
+        daemon = self.daemon(config=self.conf('user = "games";'), as_user=True)
+        daemon.reload(self.conf('user = "daemon"; group = "daemon";'))
+        self.greets(self.port)
+
+
+class OneUser(StartCase):
+    """A user namespace that has one user, as "unshare -r" makes it."""
+
+    UNSHARE = ("unshare", "-r")
+
+    def setUp(self):
+        found = run("-r", "true", program=shutil.which("unshare"),
+                    as_user=self.as_user)
+        if found.returncode != 0:
+            self.skipTest(f"unshare -r: {found.stderr}")
+
+    def test_d9_ordinary_user(self):
+        """Who is called root there: serves as what it is, and says so."""
+        if not self.as_user:
+            self.skipTest("root is root outside too")
+        daemon = self.start(self.listener("hold = true;"),
+                            wrapper=self.UNSHARE)
+        self.assertIn(f"{daemon.config}: user: stays 0: this user namespace "
+                      "has no other user (user_namespaces(7))", daemon.log())
+        with connect(self.port, seconds=PATIENCE) as sock:
+            self.assertEqual(sock.recv(100), b"hi client\n")
+            for pid in (daemon.pid, *daemon.all_spawners()):
+                status = proc_status(pid)
+                self.assertEqual(status["Uid"].split(), [str(
+                    USER if IS_ROOT else os.getuid())] * 4)
+                self.assertEqual(status["CapEff"], NOTHING)
+                self.assertEqual(status["NoNewPrivs"], "1")
+        daemon.reload(self.configuration())
+        self.greets(self.port)
+        self.assertEqual(daemon.stop(), 0)
+
+    @needs_root
+    def test_d9_root(self):
+        """Whom RLIMIT_NPROC does not bind: both reasons are said."""
+        if self.as_user:
+            self.skipTest("an ordinary user is bound")
+        self.refused(77, "user: stays 0: this user namespace has no other user",
+                     "spawner: client child: RLIMIT_NPROC: not in effect",
+                     wrapper=self.UNSHARE)
+
+    @needs_root
+    def test_d9_user_that_is_not_mapped(self):
+        """There are others, but not that one."""
+        if self.as_user:
+            self.skipTest("an ordinary user may map one only")
+        asked, go = os.pipe(), os.pipe()
+
+        def before():
+            if libc.unshare(CLONE_NEWUSER) == -1:
+                os._exit(99)
+            os.write(asked[1], str(os.getpid()).encode())
+            os.read(go[0], 1)
+
+        def give_users():
+            pid = int(os.read(asked[0], 20))
+            for name in "uid_map", "gid_map":
+                with open(f"/proc/{pid}/{name}", "w",
+                          encoding="ascii") as file:
+                    file.write("0 0 100")
+            os.write(go[1], b"!")
+        thread = threading.Thread(target=give_users)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.refused(
+            77, "set", ": Invalid argument", preexec=before)
+        for number in asked + go:
+            os.close(number)
+
+
+@if_also_user
+class OneUserAsUser(OneUser):
+    """The same, started by an ordinary user."""
+
+    as_user = True
+
+
 class Files(StartCase):
     """What root could read, but the daemon not again."""
 
@@ -640,7 +772,9 @@ class Inherited(StartCase):
             self.assertEqual(read_all(sock), b"")
         client_line(daemon, outcome="session_timeout")
         status = proc_status(daemon.pid)
-        self.assertEqual(status["SigIgn"], f"{1 << 12:016x}")  # SIGPIPE
+        ignores = sum(1 << number - 1 for number in (
+            signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTTOU))
+        self.assertEqual(status["SigIgn"], f"{ignores:016x}")
         waits_for = sum(1 << number - 1 for number in (
             signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1,
             signal.SIGTERM, signal.SIGCHLD))
@@ -661,9 +795,9 @@ class Inherited(StartCase):
                     found = descriptors(daemon.pid)
                     for number in closed:
                         self.assertEqual(found[number], "/dev/null")
-                    (spawner,) = daemon.spawners()
-                    wait_for(lambda: list(descriptors(spawner)) == [3],
-                             PATIENCE, "only the master's socket")
+                    wait_for(lambda: [list(descriptors(spawner)) for spawner
+                                      in daemon.all_spawners()] == [[3], [3]],
+                             PATIENCE, "only the master's sockets")
                 self.assertEqual(daemon.stop(), 0)
 
     def test_closed_descriptors_and_a_bad_start(self):

@@ -1,284 +1,458 @@
-"""Giving up rights is verified: a step that fails, or that says it went through
-and had no effect, ends the start (exit status 77, the step named), and later
-never makes the running daemon's sandbox weaker."""
+"""Each step of each set-up is verified: a call that fails, or that says it went
+through and had no effect, ends the start (77 for privileges and sandbox, the
+step named), or a row here says why it does no harm.  The calls are found by
+tracing a start."""
 
 import os
+import random
 import re
-import subprocess
+import shutil
 import tempfile
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
-from harness import (Case, DAEMON, HOST, PATIENCE, Strace, USER,
-                     become_user, children, connect, die_with_parent, greet,
-                     if_also_user, limits, needs_program, needs_root,
-                     parse_line, proc_status, strace_works, wait_for)
+from faking import FAKE, Started, calls_of, differences, settled
+from harness import (Case, PATIENCE, Strace, USER, free_port, greet,
+                     needs_program, parse_line, strace_works, wait_for)
 from programs import Build
 
-CALLS = ("setgroups", "setresgid", "setresuid", "capset", "prctl", "seccomp",
-         "landlock_restrict_self", "prlimit64", "setitimer")
-EFFECTS = ("retval=0", "error=EPERM")
-STRENGTH = ("Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd",
-            "CapAmb", "NoNewPrivs", "Seccomp", "Seccomp_filters")
+# ----------------------------------------------------------------- the tables
+# Rows are (role, call): what matches the call's shape from its start, or all of
+# it.  Roles: loader (before main()), master, reader, launch (a spawner before
+# its exec), spawner, proof (its child that tries the limits), child (a
+# client's).
+
+# Calls that return a value, by kind, with what a wrong one does.
+VALUES = {
+    "brk|mmap2?|mremap|getrandom|set_tid_address": "memory: a wrong address "
+    "ends the process; the random bytes are the C library's",
+    "open|openat|socket|socketpair|pipe2|dup|memfd_create|epoll_create1|"
+    "timerfd_create|signalfd4|pidfd_open|accept4|landlock_create_ruleset|"
+    r"fcntl\(\w+, F_(DUPFD|GETF|GET_SEALS)": "descriptors: the next call on a "
+    "wrong one fails",
+    "read|pread64|write|pwrite64|recvfrom|recvmsg|sendto|sendmsg|readlink|"
+    "getdents64|lseek": "bytes: what is short or wrong is refused as such",
+    "fstat|newfstatat|statx|stat|access|faccessat2?|getcwd|uname|getsockname|"
+    "getsockopt|sysinfo|sched_getaffinity|statfs|fstatfs": "what there is: a "
+    "wrong answer refuses what is good, or gives a number that only advises",
+    "get(res|e)?[ug]id|getgroups|getp?pid|getpgrp|getpgid|gettid|capget|"
+    r"getitimer|prctl\(PR_(GET_|CAPBSET_READ|CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET)|"
+    r"prlimit64\(\w+, \w+, NULL|getrlimit|rt_sigpending|rt_sigaction\(\w+, NULL|"
+    r"rt_sigprocmask\(\w+, NULL|seccomp\(SECCOMP_GET_|getpriority|"
+    r"sched_getscheduler|keyctl|personality\(P": "the questions of the verification: a wrong answer refuses a good start, or "
+    "hides one fault",
+    "fork|vfork|clone3?|wait4|waitid|getpgrp": "processes: one that is not "
+    "there is waited for, with a bound",
+    "poll|ppoll|epoll_wait|epoll_pwait": "events: told again",
+}
+# Tried because they must fail.
+ATTEMPTS = "kill|connect|bind|open|openat|dup|fork|execve|setresuid|" \
+    "seccomp|ptrace|clone3?|unshare|socket"
+# The result is the effect itself.
+RESULTS = ("dup2", "dup3", "umask")
+
+# What the message names, where it is not the call.
+STEPS = (
+    (r"prlimit64\(\w+, (RLIMIT_\w+)", r"\1"),
+    (r"prctl\((PR_SET_\w+)", r"\1"),
+    (r"prctl\(PR_CAP|cap[sg]et", "capset|capabilit"),
+    (r"setresgid|setresuid", "setres|sete"),
+    ("rt_sig", "signals|sigprocmask"),
+    ("close", "clos"),
+    ("seccomp", "seccomp"),
+    (r"dup2", "RLIMIT_NOFILE|dup2|clos|short"),
+)
+
+# Starts that end, but not as a question of privileges and sandbox.
+ENDS = {
+    ("master", r"setresuid\(-1, 0, -1\)"): (77, "setgroups"),  # which it needs
+    ("master", r"bind\("): (69, "bind "),
+    ("master", r"(close_range|rt_sig|umask)"): (71, "start: "),
+    ("master", r"epoll_ctl"): (  # after the bound of what is waited for
+        (71, 77, 78), "parser|reader|trial client: not served"),
+    ("reader", r"dup2"): ((71, 78), "parser|reader"),
+    ("launch", r"dup2"): ((71, 77), "spawner"),
+    ("spawner", r"close\(0\)"): (77, "trial client: "),
+    ("master", r"fcntl\(\d, F_ADD_SEALS"): (77, "the plan"),
+}
+
+# What does no harm, with what may differ: (role, key) of states().
+MASTER_FDS = {("master", "descriptors")}
+HARMLESS = {
+    ("loader", "mprotect"): (
+        "the C library's own; that the daemon is linked so is in "
+        "test_hardening", {("master", "maps")}),
+    ("loader", "close|munmap|set_robust_list|rseq|prlimit64|sigaltstack"):
+        ("a C library's start", set()),
+    ("master", r"close\("): (
+        "a descriptor more in the master, none in what it starts", MASTER_FDS),
+    ("reader", r"close\(\d+\)"): ("close_range(2) closes it next", set()),
+    ("master", r"munmap|madvise"): (
+        "memory that is mapped for longer", {("master", "maps")}),
+    ("master", r"dup2\((N|\d), 0\)"): (
+        "standard input is never read", MASTER_FDS),
+    ("master", r"listen"): ("listened again once it is found lost", set()),
+    ("master", r"chdir"): (
+        "a directory that cannot be unmounted; no path of the daemon's is "
+        "relative", {(role, "cwd") for role in
+                     ("master", "spawner", "child")}),
+    ("master", r"rt_sigaction\(SIG(PIPE)?, {sa_handler=SIG_DFL"):
+        ("nobody had set it", set()),
+    ("master", r"fcntl\(\d, F_SETFL, O_RDONLY\|O_NONBLOCK\)"):
+        ("read when there is something only", set()),
+    ("master", r"timerfd_settime"):
+        ("a bound for a reader that hangs, which bounds itself", set()),
+    ("master", r"epoll_ctl"): (
+        "what is told by one event is told by another: a reader's end by its "
+        "pipe, a spawner's by SIGCHLD; or see DEAF", set()),
+    ("master", r"setsockopt\(\d, SOL_SOCKET, SO_REUSEADDR"):
+        ("bind(2) fails sooner", set()),
+    ("master|reader|launch", r"prctl\(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR"):
+        ("none is in the set, as is asked", set()),
+    ("master|reader", r"prctl\(PR_SET_DUMPABLE|capset"):
+        ("done by the change of user already, as is asked", set()),
+    ("reader", r"rt_sig"): (
+        "none is set or blocked by the master that can prolong its life: "
+        "RLIMIT_CPU's hard limit kills", set()),
+    ("reader|launch", r"set_robust_list|rseq"):
+        ("a C library's fork(2)", set()),
+    ("reader", r"munmap"): ("it ends", set()),
+    ("launch", r"setpgid"): (
+        "the master does it too, and asks", set()),
+    ("master", r"clock_get"): (
+        "what a trial took of a processor: a spawner is started sooner after "
+        "another one", set()),
+    ("master", r"ftruncate"): (
+        "of the standby's page: its trial fails, and is repeated", set()),
+    ("launch", r"close_range\(6"): (
+        "the master has none that survives exec; the spawner asks", set()),
+    ("launch", r"capset"): ("an ordinary user has none", set()),
+    ("launch", r"rt_sigaction\(SIG(ALRM|XCPU|KILL)?, {sa_handler=SIG_DFL"):
+        ("has no handler and is not ignored in the master", set()),
+    ("spawner", r"prctl\(PR_SET_NAME"): ("its name", {("spawner", "Name"),
+                                                      ("child", "Name")}),
+    ("spawner", r"prctl\(PR_SET_NO_NEW_PRIVS"):
+        ("the master's survives exec, as is asked", set()),
+    ("spawner|proof", r"rt_sigprocmask\(SIG_(BLOCK|SETMASK), ~\["):
+        ("a C library's fork(2); the mask is asked before the filter", set()),
+    ("proof", r"rt_sigprocmask"): ("it ends", set()),
+    ("child", r"close\(3\)"): (
+        "its way back to the spawner; that close(2) works is asked in the "
+        "spawner (close(4), close(5))", {("child", "descriptors")}),
+    ("child", r"prctl\(PR_SET_PDEATHSIG|setitimer"):
+        ("proved by the same call in \"proof\"", set()),
+    ("child", r"prlimit64"): (
+        "proved by the same call in \"proof\"", {("child", "limits")}),
+}
+# The same call, faked in role proof, must end the start.
+PROVED = r"prctl\(PR_SET_PDEATHSIG|setitimer|prlimit64\(\w+, (RLIMIT_\w+)"
+
+# A listener that serves nobody (the log's line): there is no call that asks for
+# this.
+DEAF = {
+    ("master", r"epoll_ctl"): "",
+    ("master", r"listen"): "lost listener=main",
+}
+
+# What nobody notices yet.  Once somebody does, the row fails and goes.
+OPEN = {
+    ("reader", r"close_range"): "C5: its filter allows write(2) to any",
+}
+
+# The fault is set up by root, but not made by its processes.
+AS_USER = (shutil.which("setpriv"), "--reuid", str(USER), "--regid", str(USER),
+           "--clear-groups")
 EXIT_PRIVILEGE = 77
-OTHER_GROUP = 4242  # one of root's, to be given up
+STATUSES = (69, 71, 75, 77, 78)
+WHOLE = os.environ.get("VERIFICATION") == "whole"
+SEED = int(os.environ.get("SEED") or random.randrange(1 << 32))
+SAMPLE = 30
 
 
-def strength(pid):
-    """What the kernel says of the process's rights."""
-    status = proc_status(pid)
-    # Not dumpable: then its files there are root's, proc(5).
-    owner = os.stat(f"/proc/{pid}/environ").st_uid
-    return {"environ": owner, **{key: status.get(key) for key in STRENGTH}}
+def row_of(table, call):
+    """The row that the call is in, or None."""
+    for (roles, pattern), row in table.items():
+        if call.role in roles.split("|") and re.match(pattern, call.shape):
+            return row
+    return None
 
 
-def places(trace):
-    """Which calls of a process to spoil, from strace's output: for each kind of
-    call (a prctl of one operation is one) the first and the last.  Counted for
-    each process on its own, as strace does."""
-    seen = {}
-    for line in trace.splitlines():
-        match = re.match(r"(\d+ +)?\w+\((\w*)(?:, (PR_CAP_AMBIENT\w+|RLIMIT_\w+))?",
-                         line)
+def is_value(call):
+    """A call that returns more than success."""
+    return any(re.match(rf"(?:{pattern})(?![a-z0-9_])", call.shape)
+               for pattern in VALUES)
+
+
+def step_of(call):
+    """How a message may name what failed."""
+    for pattern, name in STEPS:
+        match = re.match(pattern, call.shape)
         if match:
-            seen.setdefault(match[1], []).append((match[2], match[3]))
-    numbers = set()
-    for kinds in seen.values():
-        for kind in set(kinds):
-            numbers.add(kinds.index(kind) + 1)
-            numbers.add(len(kinds) - kinds[::-1].index(kind))
-    return sorted(numbers)
-
-
-class Started:
-    """forkgreetd under strace: it refuses, or it serves."""
-
-    def __init__(self, config, inject, as_user, more=("-f",), wrapper=(),
-                 arguments=("-f",)):
-        self.output = tempfile.TemporaryFile("w+")
-        self.trace = tempfile.NamedTemporaryFile("r")
-        os.chmod(self.trace.name, 0o666)
-
-        def before():
-            if as_user:
-                become_user()
-            elif not wrapper:
-                os.setgroups([0, OTHER_GROUP])
-            die_with_parent()
-        self.process = subprocess.Popen(
-            [*wrapper, "strace", "-qq", *more, "-o", self.trace.name, "-e",
-             inject, DAEMON, *arguments, "-c", config],
-            stdin=subprocess.DEVNULL,
-            stdout=self.output, stderr=self.output, preexec_fn=before)
-        try:
-            wait_for(self._decided, PATIENCE, f"the end of {inject}")
-        except AssertionError:
-            self.end()
-            raise
-        self.serves = self.process.poll() is None
-
-    def _decided(self):
-        return (self.process.poll() is not None
-                or "\nforkgreetd: start version=" in "\n" + self.said())
-
-    def said(self):
-        """Its standard error so far."""
-        self.output.seek(0)
-        return self.output.read()
-
-    def pid_in(self, line):
-        """What its first line that starts so says."""
-        rest = self.said().partition(f"forkgreetd: {line} ")[2]
-        return int(parse_line(rest.partition("\n")[0])["pid"])
-
-    def pids(self):
-        """Of the master and its spawner."""
-        return self.pid_in("start"), self.pid_in("spawner start")
-
-    def end(self):
-        """Whatever state it is in: afterwards it is gone.  Its children die
-        with it."""
-        for pid in children(self.process.pid):
-            try:
-                os.kill(pid, 9)
-            except ProcessLookupError:
-                pass
-        self.process.wait(PATIENCE)
-        self.trace.close()
-        self.output.close()
+            return match.expand(name)
+    return call.name
 
 
 sanitized = "fsanitize" in Build(os.environ.get("BUILDDIR", ".")).variable(
     "SAN_CFLAGS")
 
 
-@unittest.skipIf(sanitized, "a sanitizer's own start does not bear these faults")
-@unittest.skipUnless(strace_works(), "needs root and strace")
-class Start(Case):
-    """From the exec to the first client."""
+class StartCase(Case):
+    """Starts of one user."""
 
-    as_user = False
-    wrapper = ()
-    needless = ()  # calls by which this user has nothing to give up
+    before = ()  # a command that the start is behind
 
-    def setUp(self):
-        self.config = self.write("required")
-
-    def write(self, sandbox):
-        """A configuration file; its path."""
-        path = os.path.join(self.folder(), sandbox + ".conf")
+    def configure(self, sandbox="required"):
+        """A configuration of its own; its path and port."""
+        port = free_port()
+        path = os.path.join(self.folder(), "forkgreet.conf")
         with open(path, "w", encoding="ascii") as file:
             file.write(self.configuration(
-                self.listener("hold = true;"), f'sandbox = "{sandbox}";'))
+                self.listener("hold = true;", port=port),
+                f'sandbox = "{sandbox}";'))
         os.chmod(path, 0o644)
-        return path
+        return path, port
 
-    def begin(self, inject, config=None, **keywords):
-        """Started."""
-        return Started(config or self.config, inject, self.as_user,
-                       wrapper=self.wrapper, **keywords)
+    def begin(self, *wrapper, sandbox="required"):
+        """Started, and its port."""
+        path, port = self.configure(sandbox)
+        return Started(path, wrapper, self.before), port
 
-    def rights(self, started):
-        """Of master, spawner and a client child."""
-        master, spawner = started.pids()
-        with connect(self.port, HOST, PATIENCE) as sock:
-            self.assertEqual(sock.recv(100), b"hi client\n")
-            (child,) = (
-                pid for pid in children(master) if pid != spawner and
-                proc_status(pid).get("State", "Z")[0] != "Z")
-            return [strength(pid) for pid in (master, spawner, child)] + [
-                limits(pid) for pid in (spawner, child)]
-
-    def refused(self, started, what):
-        """The start failed as it must."""
-        said = started.said()
-        self.assertEqual(started.process.returncode, EXIT_PRIVILEGE,
-                         f"{what}: {said}")
+    def lines_are_ours(self, said):
+        """Nothing but messages of the daemon."""
         for line in said.splitlines():
-            self.assertTrue(line.startswith("forkgreetd: "), said)
+            self.assertTrue(line == "faked" or
+                            line.startswith("forkgreetd: "), said)
 
-    def calls(self, **keywords):
-        """Those that this user's start makes, and where to spoil them."""
-        found = {}
-        for call in CALLS:
-            started = self.begin(f"trace={call}", **keywords)
+
+@unittest.skipIf(sanitized, "a sanitizer's own start does not bear these faults")
+@unittest.skipUnless(strace_works(), "needs root and strace")
+class Sweep(StartCase):
+    """Each call of a start and its first client, one at a time."""
+
+    sample = None  # of the calls; None: all
+    least = 65  # starts that end, of all
+
+    def setUp(self):
+        super().setUp()
+        print(f"# SEED={SEED}")
+        self.calls = self.trace()
+        started, port = self.begin(shutil.which("env"))
+        try:
+            self.whole = settled(started, port)
+        finally:
+            started.end()
+
+    def trace(self):
+        """The calls of a start, and of one client."""
+        with tempfile.NamedTemporaryFile("r") as trace:
+            os.chmod(trace.name, 0o666)
+            started, port = self.begin("strace", "-qq", "-f", "-o", trace.name)
             try:
-                with open(started.trace.name, encoding="ascii") as file:
-                    found[call] = places(file.read())
+                started.states(port)
             finally:
                 started.end()
-        self.assertTrue(any(found.values()))
-        return {call: numbers for call, numbers in found.items() if numbers}
+            return list(calls_of(trace.read()))
 
-    def faults(self, **keywords):
-        """Each of these calls once, in each way."""
-        return [f"{call}:{effect}:when={number}"
-                for call, numbers in self.calls(**keywords).items()
-                for number in numbers for effect in EFFECTS]
+    def steps(self):
+        """Calls whose only result is success: the first of each shape in each
+        role."""
+        found = {}
+        for call in self.calls:
+            if call.result == "0" or call.name in RESULTS:
+                if not is_value(call) and not call.name.startswith("exec"):
+                    found.setdefault((call.role, call.shape), call)
+        return list(found.values())
+
+    def chosen(self, steps, sample):
+        """All, or a sample."""
+        if WHOLE or sample is None or sample >= len(steps):
+            return steps
+        return random.Random(SEED).sample(steps, sample)
+
+    def try_all(self, steps, result, judge):
+        """judge(call, started, port) for each with that result, some at a
+        time; fails for the problems that it returns."""
+        def attempt(call):
+            value = (int(call.result, 8 if call.name == "umask" else 10)
+                     if result == 0 else result)
+            started, port = self.begin(
+                FAKE, str(call.process), call.name, str(call.count),
+                str(value))
+            try:
+                return judge(call, started, port)
+            finally:
+                started.end()
+        with ThreadPoolExecutor(4) as pool:
+            for call, problem in zip(steps, pool.map(attempt, steps)):
+                with self.subTest(str(call)):
+                    self.assertIsNone(problem)
+
+    def test_no_unknown_call(self):
+        """Each call of the start is in a table, or is faked."""
+        known = {call.name for call in self.steps()}
+        unknown = {str(call) for call in self.calls
+                   if call.name not in known and not is_value(call)
+                   and not re.fullmatch(ATTEMPTS, call.name)
+                   and call.name not in ("execveat", "exit_group")
+                   and call.role != "loader"}
+        self.assertEqual(unknown, set())
+
+    def test_roles(self):
+        """The trace has them all."""
+        self.assertEqual(
+            {call.role for call in self.steps()},
+            {"loader", "master", "reader", "launch", "spawner", "proof",
+             "child"})
+
+    def test_c5_each_step_is_verified(self):
+        """Success without an effect."""
+        steps = self.steps()
+        self.refused = set()
+        self.try_all(self.chosen(steps, self.sample), 0, self.judge)
+        if WHOLE or self.sample is None:
+            self.assertGreater(len(self.refused), self.least)
+            self.all_are_proved(steps)
+
+    def all_are_proved(self, steps):
+        """What a client's child does not ask, its proof does."""
+        for call in steps:
+            match = re.match(PROVED, call.shape)
+            if call.role == "child" and match:
+                self.assertTrue(any(
+                    shape.startswith(match[0]) for role, shape in self.refused
+                    if role == "proof"), call)
+
+    def judge(self, call, started, port):
+        """What is wrong with what came of the fake, None: nothing."""
+        problem = self.problem(call, started, port)
+        if row_of(OPEN, call) is not None:
+            return None if problem else "is noticed now: its row of OPEN goes"
+        return problem
+
+    def problem(self, call, started, port):
+        """The same without regard to what is open."""
+        if not started.serves:
+            return self.problem_of_end(call, started)
+        deaf, row = row_of(DEAF, call), row_of(HARMLESS, call)
+        try:
+            found = differences(
+                self.whole, started, port, row[1] if row else (),
+                PATIENCE if deaf is None else 0.5)
+        except OSError as error:
+            if deaf is None:
+                return f"serves, and not: {error}"
+            wait_for(lambda: deaf in started.said(), PATIENCE, deaf)
+            return None
+        if not started.faked():
+            return "the call was not made"
+        if row is None:
+            return f"nobody notices, and {found or 'no difference'}"
+        return str(found) if found else None
+
+    def problem_of_end(self, call, started):
+        """It did not start."""
+        said, status = started.said(), started.process.returncode
+        if call.role == "loader":
+            return None
+        wanted, step = row_of(ENDS, call) or (EXIT_PRIVILEGE, step_of(call))
+        wanted = wanted if isinstance(wanted, tuple) else (wanted,)
+        if status not in wanted:
+            return f"status {status}, expected {wanted}: {said}"
+        if not re.search(step, said):
+            return f"does not name {step}: {said}"
+        self.lines_are_ours(said)
+        self.refused.add((call.role, call.shape))
+        return None
+
+    def test_each_step_fails(self):
+        """An error: the start ends with a status of the contract, or nothing
+        is weaker."""
+        steps = [call for call in self.steps() if call.role != "loader"]
+        self.try_all(self.chosen(steps, SAMPLE), -1, self.judge_failure)
+
+    def judge_failure(self, call, started, port):
+        """What is wrong, None: nothing."""
+        if not started.serves:
+            self.lines_are_ours(started.said())
+            status = started.process.returncode
+            return None if status in STATUSES else f"status {status}"
+        row = row_of(HARMLESS, call)
+        try:
+            found = differences(self.whole, started, port,
+                                row[1] if row else (), 1)
+        except OSError as error:
+            return (None if call.role == "child" or row_of(DEAF, call)
+                    is not None else f"serves, and not: {error}")
+        return str(found) if found else None
+
+
+@needs_program("setpriv")
+class SweepAsUser(Sweep):
+    """The same, started by an ordinary user."""
+
+    before = AS_USER
+    sample = SAMPLE
+    least = 50
+
+
+@needs_program("setpriv")
+class SweepWithAmbient(Sweep):
+    """As a unit with User= and too many ambient capabilities starts it."""
+
+    before = (*AS_USER, "--inh-caps", "+net_bind_service,+kill",
+              "--ambient-caps", "+net_bind_service,+kill")
+    sample = SAMPLE
+    least = 50
+
+
+@unittest.skipIf(sanitized, "a sanitizer's own start does not bear these faults")
+@unittest.skipUnless(strace_works(), "needs root and strace")
+class Start(StartCase):
+    """Faults of a kind of call, in all processes at once."""
+
+    CALLS = ("setgroups", "setresgid", "setresuid", "capset", "prctl",
+             "seccomp", "landlock_restrict_self", "prlimit64", "setitimer")
+    needless = ()
+    STEPS = {"capset": "capset|capabilities", "prlimit64": "RLIMIT_",
+             "prctl": "prctl|PR_|capabilit"}
+
+    def begin(self, *strace, sandbox="required"):
+        """Started, by strace with these arguments."""
+        path, _ = self.configure(sandbox)
+        return Started(path, (*self.before, "strace", "-qq", "-f", "-o",
+                              "/dev/null", *strace))
+
+    def refused(self, call, *strace):
+        """The start fails with 77 and names the call."""
+        started = self.begin(*strace)
+        try:
+            self.assertFalse(started.serves, started.said())
+            self.assertEqual(started.process.returncode, EXIT_PRIVILEGE,
+                             started.said())
+            self.lines_are_ours(started.said())
+            self.assertRegex(started.said(), self.STEPS.get(call, call))
+        finally:
+            started.end()
 
     def test_all_at_once(self):
         """Not one of these calls works, in no process: said by name."""
-        for call in self.calls().keys() - self.needless:
-            for effect in EFFECTS:
-                what = f"{call}:{effect}"
-                with self.subTest(what):
-                    started = self.begin(f"inject={what}")
-                    try:
-                        self.assertFalse(started.serves, started.said())
-                        self.refused(started, what)
-                        self.assertRegex(started.said(), self.step(call))
-                    finally:
-                        started.end()
-
-    @staticmethod
-    def step(call):
-        """How the message names what failed."""
-        return {"capset": "capset|capabilities", "prlimit64": "RLIMIT_",
-                "prctl": "prctl|PR_|capabilit", "seccomp": "seccomp"}.get(
-                    call, call)
-
-    def test_master(self):
-        """Each one alone, in the master: no start, or nothing is weaker."""
-        started = self.begin("trace=none")
-        try:
-            whole = self.rights(started)
-        finally:
-            started.end()
-        refusals = 0
-        for what in self.faults(more=()):
-            with self.subTest(what):
-                started = self.begin(f"inject={what}", more=())
-                try:
-                    if started.serves:
-                        self.assertNotRegex(what, "^set.*:retval=0")
-                        self.assertEqual(self.rights(started), whole)
-                    else:
-                        refusals += 1
-                        self.refused(started, what)
-                        self.assertRegex(started.said(),
-                                         "privileges: |sandbox: master: "
-                                         "|: seccomp_")
-                finally:
-                    started.end()
-        self.assertGreater(refusals, 5)
-
-    def test_parser(self):
-        """The same in the reader, which is all that -T has."""
-        dump = {"more": ("-f",), "arguments": ("-T",)}
-        refusals = 0
-        for what in self.faults(**dump):
-            with self.subTest(what):
-                started = self.begin(f"inject={what}", **dump)
-                try:
-                    self.assertFalse(started.serves)
-                    if started.process.returncode == 0:
-                        self.harmless(what, started)
-                        continue
-                    refusals += 1
-                    self.refused(started, what)
-                    self.assertIn("confining the reader: ", started.said())
-                finally:
-                    started.end()
-        self.assertGreater(refusals, 5)
-
-    # Questions; the attempt to get root back; what others have done before.
-    HARMLESS = (r"PR_CAPBSET_READ|PR_CAP_AMBIENT_IS_SET|SECCOMP_GET_|"
-                r"seccomp\(\w+, \w+, NULL|prlimit64\(0, \w+, NULL|PR_GET_|"
-                r"setresuid\(-1, 0, -1\)|PR_SET_NO_NEW_PRIVS")
-    # As an ordinary user has nothing to give up, and root's change of user
-    # makes the process undumpable.
-    HARMLESS_HERE = "PR_SET_DUMPABLE|PR_CAP_AMBIENT_CLEAR_ALL|capset"
-
-    def harmless(self, what, started):
-        """What was spoilt can be."""
-        begun = {}  # by pid: strace breaks lines when processes take turns
-        with open(started.trace.name, encoding="ascii") as file:
-            for line in file:
-                pid = line.split()[0]
-                if " <unfinished" in line:
-                    begun[pid] = line.split(" <unfinished")[0]
-                    continue
-                if "resumed>" in line:
-                    line = begun.pop(pid, "") + line.split("resumed>")[1]
-                if "(INJECTED)" in line:
-                    self.assertRegex(
-                        line, self.HARMLESS + "|" + self.HARMLESS_HERE, what)
+        for call in self.CALLS:
+            if call in self.needless:
+                continue
+            for effect in "retval=0", "error=EPERM":
+                with self.subTest(f"{call}:{effect}"):
+                    self.refused(call, "-e", f"inject={call}:{effect}")
 
     def test_behind_another_filter(self):
         """A filter is on already (strace's own)."""
         for call in "seccomp", "landlock_restrict_self":
-            started = self.begin(f"inject={call}:retval=0", more=(
-                "-f", "--seccomp-bpf", "-e", f"trace={call}"))
-            try:
-                self.assertFalse(started.serves)
-                self.refused(started, call)
-                self.assertRegex(started.said(), self.step(call))
-            finally:
-                started.end()
+            self.refused(call, "--seccomp-bpf", "-e", f"trace={call}", "-e",
+                         f"inject={call}:retval=0")
 
     def test_off(self):
         """The only way around."""
-        started = self.begin("inject=landlock_restrict_self:error=ENOSYS",
-                             config=self.write("off"))
+        started = self.begin(
+            "-e", "inject=landlock_restrict_self:error=ENOSYS", sandbox="off")
         try:
             self.assertTrue(started.serves, started.said())
             self.assertIn(" sandbox=off ", started.said())
@@ -286,24 +460,12 @@ class Start(Case):
             started.end()
 
 
-@if_also_user
-class StartAsUser(Start):
-    """The same, started by an ordinary user."""
-
-    as_user = True
-    needless = {"capset"}
-    HARMLESS_HERE = "PR_CAP_AMBIENT_CLEAR_ALL|capset"
-
-
 @needs_program("setpriv")
-@needs_root
-class StartWithAmbient(Start):
-    """As a unit with User= and too many ambient capabilities starts it."""
+class StartAsUser(Start):
+    """The same, started by an ordinary user, who has nothing to give up."""
 
-    wrapper = ("setpriv", "--reuid", str(USER), "--regid", str(USER),
-               "--clear-groups", "--inh-caps", "+net_bind_service,+kill",
-               "--ambient-caps", "+net_bind_service,+kill")
-    test_behind_another_filter = test_off = test_parser = None
+    before = AS_USER
+    needless = ("setgroups", "setresgid", "setresuid", "capset")
 
 
 @unittest.skipUnless(strace_works(), "needs root and strace")
@@ -325,67 +487,26 @@ class Running(Case):
         self.assertEqual(daemon.spawners(), spawners)
         self.assertEqual(greet(self.port), b"hi client\n")
 
-    def rights(self, daemon):
-        """Of the spawner and a child."""
-        with connect(self.port, HOST, PATIENCE) as sock:
-            self.assertEqual(sock.recv(100), b"hi client\n")
-            (spawner,) = wait_for(lambda: len(daemon.spawners()) == 1
-                                  and daemon.spawners(), PATIENCE)
-            (child,) = wait_for(lambda: len(daemon.clients()) == 1
-                                and daemon.clients(), PATIENCE)
-            found = [of(pid) for of in (strength, limits)
-                     for pid in (spawner, child)]
-        wait_for(lambda: not daemon.clients(), PATIENCE)
-        return found
-
     def respawn(self, daemon):
-        """Kills the spawner.  True: there is another; False: it has been
-        said why not."""
+        """Kills the spawner and the one on standby.  True: there is another;
+        False: it has been said why not."""
+        serving, = daemon.settle().spawners()
+        killed = {serving, *daemon.all_spawners()}
         before = len(daemon.log())
-        os.kill(daemon.spawners()[0], 9)
+        for pid in killed - {serving}:
+            os.kill(pid, 9)
+        os.kill(serving, 9)
 
         def decided():
             fresh = daemon.log()[before:]
-            if any(line.startswith("spawner start ") for line in fresh):
+            if any(line.startswith("spawner start ") and
+                   int(parse_line(line)["pid"]) not in killed
+                   for line in fresh):
                 return "started"
             if any(line.startswith("spawner failed ") for line in fresh):
                 return "failed"
             return None
         return wait_for(decided, PATIENCE) == "started"
-
-    def places_of_respawn(self, daemon, call):
-        """Where to spoil the call while a spawner starts."""
-        with tempfile.NamedTemporaryFile("r") as trace:
-            with Strace(daemon.pid, f"trace={call}", follow=True,
-                        output=trace.name):
-                self.assertTrue(self.respawn(daemon))
-            return places(trace.read())
-
-    def test_respawn(self):
-        """Each one alone, in the spawner and its children: it does not count,
-        or nothing is weaker."""
-        daemon = self.start()
-        whole = self.rights(daemon)
-        refusals = 0
-        calls = ("capset", "prctl", "prlimit64", "setitimer", "seccomp",
-                 "landlock_restrict_self")
-        faults = [f"{call}:{effect}:when={number}" for call in calls
-                  for number in self.places_of_respawn(daemon, call)
-                  for effect in EFFECTS]
-        daemon.end()
-        for what in faults:
-            with self.subTest(what):
-                daemon = self.start()
-                with Strace(daemon.pid, f"inject={what}", follow=True):
-                    started = self.respawn(daemon)
-                refusals += not started
-                self.assertEqual(self.rights(daemon), whole)
-                daemon.end()
-        self.assertGreater(refusals, 20)
-
-    def start(self):
-        """A daemon that holds its clients."""
-        return self.daemon(self.listener("hold = true;"))
 
     def test_nobody_is_served(self):
         """By a spawner that is not proved; those who wait are once there is

@@ -189,6 +189,34 @@ confs_must_refuse(const char *text, unsigned line, const char *key, ...)
 	fail_msg("expected %s... and more", start);
 }
 
+void
+confs_must_refuse_all(const struct confs_slip *slips, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		confs_must_refuse(slips[i].text, slips[i].line, slips[i].key,
+		    slips[i].value, slips[i].why, NULL);
+}
+
+void
+confs_must_load_all(const char *const *texts, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		free(confs_must_load(texts[i]));
+}
+
+const char *
+confs_listener(const char *keys)
+{
+	static char text[512];
+
+	snprintf(text, sizeof(text), "listeners = (\n{ %s } );\n", keys);
+	return text;
+}
+
 char *
 confs_dump(const struct conf *conf)
 {

@@ -40,6 +40,22 @@ struct conf *confs_must_load(const char *text);
  * KEY: ", with all of the NULL-ended parts behind it. */
 void confs_must_refuse(const char *text, unsigned line, const char *key, ...);
 
+/* What a text is refused for: the arguments of confs_must_refuse(). */
+struct confs_slip {
+	const char *text;
+	unsigned line;
+	const char *key;
+	const char *value;
+	const char *why;
+};
+
+/* The same for each of them. */
+void confs_must_refuse_all(const struct confs_slip *slips, size_t n);
+void confs_must_load_all(const char *const *texts, size_t n);
+
+/* The text "listeners = (\n{ KEYS } );", in a static buffer. */
+const char *confs_listener(const char *keys);
+
 /* The dump as a string, to be freed. */
 char *confs_dump(const struct conf *conf);
 

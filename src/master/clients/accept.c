@@ -204,5 +204,5 @@ int64_t
 accept_wakeup(const struct service *service)
 {
 	return clock_earlier(
-	    service->accepting.until, full_wakeup(&service->full));
+	    service->accepting.until, full_wakeup(service));
 }

@@ -154,6 +154,15 @@ key_of(const struct admit_listener *listener, const struct addr *peer)
 	    listener->row);
 }
 
+uint64_t
+admit_source(const struct admit *admit, uint32_t listener,
+    const struct addr *peer)
+{
+	struct source_key key = key_of(&admit->listeners[listener], peer);
+
+	return sources_hash(&admit->sources, &key);
+}
+
 static bool
 has_nets(const struct admit *admit, struct conf_nets nets,
     const struct addr *peer)
@@ -165,6 +174,12 @@ has_nets(const struct admit *admit, struct conf_nets nets,
 		if (network_has(net, peer))
 			return true;
 	return false;
+}
+
+bool
+admit_is_quiet(const struct admit *admit, const struct addr *peer)
+{
+	return has_nets(admit, admit->conf->quiet, peer);
 }
 
 /* Does the listener's source of that address have a limit? */

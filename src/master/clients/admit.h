@@ -61,6 +61,15 @@ void admit_free(struct admit *admit);
 void admit_configure(struct admit *admit, const struct conf *conf,
     const uint32_t *rows, int64_t now);
 
+/* A number for what the address is to the listener's limits per source: the
+ * same for two clients of one source, whether they are counted or not, and
+ * nobody outside can have two sources share one. */
+uint64_t admit_source(const struct admit *admit, uint32_t listener,
+    const struct addr *peer);
+
+/* True when the address is one of log.quiet. */
+bool admit_is_quiet(const struct admit *admit, const struct addr *peer);
+
 /* Counts a living client of the listener (its index in the configuration),
  * whatever the limits say now.  Returns its source. */
 uint32_t admit_restore(struct admit *admit, uint32_t listener,

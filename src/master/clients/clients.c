@@ -138,28 +138,50 @@ clients_next_due(const struct clients *clients)
 /* Where a client of that phase is found, apart from its slot. */
 static const struct {
 	bool list; /* in clients->list[phase] */
+	bool ordered; /* by their ids there, else who came last is last */
 	bool deadline; /* in the heap */
 } places[CLIENT_PHASES] = {
-	[CLIENT_WAITING] = { .list = true },
+	[CLIENT_WAITING] = { .list = true, .ordered = true },
 	[CLIENT_YOUNG] = { .list = true },
 	[CLIENT_WATCHED] = { .deadline = true },
 	[CLIENT_UNWATCHED] = { .list = true, .deadline = true },
-	[CLIENT_CLOSING] = { .deadline = true },
+	[CLIENT_CLOSING] = { .list = true, .deadline = true },
+	[CLIENT_LINGERING] = { .list = true, .deadline = true },
 };
 
+/* Puts it before another one, CLIENT_NONE: at the end. */
 static void
-list_push(struct clients *clients, struct client_list *list, uint32_t slot)
+list_insert(struct clients *clients, struct client_list *list, uint32_t slot,
+    uint32_t before)
 {
 	struct client *client = &clients->slots[slot];
 
-	client->next = CLIENT_NONE;
-	client->prev = list->tail;
-	if (list->tail == CLIENT_NONE)
+	client->next = before;
+	client->prev = before == CLIENT_NONE ? list->tail :
+					       clients->slots[before].prev;
+	if (client->prev == CLIENT_NONE)
 		list->head = slot;
 	else
-		clients->slots[list->tail].next = slot;
-	list->tail = slot;
+		clients->slots[client->prev].next = slot;
+	if (before == CLIENT_NONE)
+		list->tail = slot;
+	else
+		clients->slots[before].prev = slot;
 	list->count++;
+}
+
+/* The first one with a higher id, CLIENT_NONE: there is none. */
+static uint32_t
+list_place(const struct clients *clients, const struct client_list *list,
+    uint64_t id)
+{
+	uint32_t slot = list->head;
+
+	if (list->tail == CLIENT_NONE || clients->slots[list->tail].id < id)
+		return CLIENT_NONE;
+	while (clients->slots[slot].id < id)
+		slot = clients->slots[slot].next;
+	return slot;
 }
 
 static void
@@ -189,7 +211,9 @@ clients_move(struct clients *clients, uint32_t slot, enum client_phase phase)
 		heap_remove(clients, slot);
 	client->phase = (uint8_t)phase;
 	if (places[phase].list)
-		list_push(clients, &clients->list[phase], slot);
+		list_insert(clients, &clients->list[phase], slot,
+		    places[phase].ordered ? list_place(clients,
+			&clients->list[phase], client->id) : CLIENT_NONE);
 	if (places[phase].deadline)
 		heap_add(clients, slot);
 }
@@ -208,6 +232,18 @@ clients_hint(struct clients *clients, uint32_t slot)
 	pid_t pid = clients->slots[slot].pid;
 
 	clients->hints[(uint32_t)pid % CLIENT_HINTS] = slot;
+}
+
+bool
+clients_have(const struct clients *clients, pid_t pid)
+{
+	uint32_t slot;
+
+	for (slot = 0; slot < clients->used; slot++)
+		if (clients->slots[slot].phase >= CLIENT_YOUNG &&
+		    clients->slots[slot].pid == pid)
+			return true;
+	return false;
 }
 
 uint32_t

@@ -22,7 +22,9 @@ enum client_phase {
 	CLIENT_YOUNG, /* it has a child, asked after by wait4(pid) in turn */
 	CLIENT_WATCHED, /* its child is old, and watched by pidfd */
 	CLIENT_UNWATCHED, /* old too: there is no descriptor for that */
-	CLIENT_CLOSING, /* its child has ended; close.h */
+	CLIENT_CLOSING, /* its child has ended, and it has yet to take something;
+			 * close.h */
+	CLIENT_LINGERING, /* it has everything, and has yet to close */
 	CLIENT_PHASES
 };
 
@@ -44,15 +46,18 @@ struct client {
 	int fd; /* our copy, kept until it is closed */
 	int pidfd; /* -1: none */
 	pid_t pid; /* 0: no child yet, or no more */
+	uint32_t group; /* that its child is in, groups.h */
 	uint32_t row; /* of struct counters */
 	uint8_t phase; /* enum client_phase; only clients_move() writes it */
 	uint8_t ending; /* enum client_ending */
 	uint8_t log; /* enum conf_log_clients */
+	bool quiet; /* of log.quiet */
 	uint32_t session; /* of the running plan, until a spawner has it */
 	uint32_t source; /* of struct admit; ADMIT_NO_SOURCE: not counted */
+	uint64_t who; /* its source, admit_source() */
 	/* From its session in the plan, when a spawner has it: */
 	uint32_t greeting_length; /* bytes it should get */
-	uint32_t send_ms, linger_ms;
+	uint32_t send_ms, linger_ms, cpu_s;
 	/* Of one that is being refused, else 0: */
 	uint32_t limit; /* the one that was reached, admit.h */
 	uint32_t retry_after; /* seconds, admit.h */
@@ -102,6 +107,14 @@ void clients_free(struct clients *clients);
  * CLIENT_NONE when all are used. */
 uint32_t clients_add(struct clients *clients);
 
+/* True when the client is a connection only, in CLIENT_CLOSING or
+ * CLIENT_LINGERING: it holds no place of limits.max_clients. */
+static inline bool
+client_lingers(const struct client *client)
+{
+	return client->phase >= CLIENT_CLOSING;
+}
+
 /* Gives the slot back, whatever its phase. */
 void clients_remove(struct clients *clients, uint32_t slot);
 
@@ -116,6 +129,9 @@ void clients_move(
 
 /* Notes that the slot's child is client->pid. */
 void clients_hint(struct clients *clients, uint32_t slot);
+
+/* Has any slot that child?  Looks at all of them. */
+bool clients_have(const struct clients *clients, pid_t pid);
 
 /* The slot whose child has that pid, as far as is known; else CLIENT_NONE. */
 uint32_t clients_find(const struct clients *clients, pid_t pid);

@@ -1,4 +1,4 @@
-/* Seeing clients off. */
+/* Closes connections, so that what was sent arrives. */
 #include "config.h"
 
 #include "master/clients/close.h"
@@ -17,6 +17,7 @@
 #include "master/clients/drain.h"
 #include "master/system/events.h"
 #include "master/clients/finish.h"
+#include "master/clients/place.h"
 #include "master/clients/service.h"
 
 /* A client may say this much that nobody reads before we stop reading it:
@@ -87,6 +88,24 @@ view_fail(struct view *view, int error)
 	    error == ECONNRESET ? OUTCOME_RESET : OUTCOME_CLIENT_GONE;
 }
 
+/* Bytes of the greeting that are not acknowledged. */
+static uint64_t
+unsent_of(const struct client *client, const struct tcp_info *info)
+{
+	return info->tcpi_bytes_acked < client->greeting_length ?
+	    client->greeting_length - info->tcpi_bytes_acked : 0;
+}
+
+bool
+close_is_done(const struct client *client)
+{
+	struct tcp_info info = { 0 };
+	socklen_t length = sizeof(info);
+
+	getsockopt(client->fd, IPPROTO_TCP, TCP_INFO, &info, &length);
+	return unsent_of(client, &info) == 0;
+}
+
 static struct view
 view_of(struct client *client)
 {
@@ -100,9 +119,7 @@ view_of(struct client *client)
 	else if (more == 0)
 		client->closing.ended = true;
 	getsockopt(client->fd, IPPROTO_TCP, TCP_INFO, &view.info, &length);
-	if (view.info.tcpi_bytes_acked < client->greeting_length)
-		view.unsent =
-		    client->greeting_length - view.info.tcpi_bytes_acked;
+	view.unsent = unsent_of(client, &view.info);
 	if (!view.failed && view.unsent > 0 &&
 	    view.info.tcpi_state == STATE_CLOSE)
 		view_fail(&view, client->closing.ended ? EPIPE : ECONNRESET);
@@ -164,12 +181,17 @@ judge(struct client *client, const struct view *view, int64_t now,
 
 /* Until the deadline, or until the client says something. */
 static void
-wait_for(struct service *service, uint32_t slot, int64_t next)
+wait_for(struct service *service, uint32_t slot, uint64_t unsent, int64_t next)
 {
 	struct client *client = &service->clients.slots[slot];
 
+	if (!client_lingers(client)) {
+		place_release(service, client);
+		counters_linger(&service->counters, client->row);
+	}
 	client->deadline = clock_earlier(next, client->expires);
-	clients_move(&service->clients, slot, CLIENT_CLOSING);
+	clients_move(&service->clients, slot,
+	    unsent > 0 ? CLIENT_CLOSING : CLIENT_LINGERING);
 }
 
 void
@@ -194,7 +216,7 @@ close_look(struct service *service, uint32_t slot, int64_t now)
 		end(service, slot, OUTCOME_GREETED, &view, now);
 		return;
 	}
-	wait_for(service, slot, next);
+	wait_for(service, slot, view.unsent, next);
 }
 
 void

@@ -112,8 +112,22 @@ counters_end(struct counters *counters, size_t row, enum outcome how)
 	counters->live--;
 }
 
-/* accepted, live, then a field for each reason and each outcome. */
-#define ROW_FIELDS (3 + REFUSAL_COUNT + OUTCOME_COUNT)
+void
+counters_linger(struct counters *counters, size_t row)
+{
+	counters->rows[row].lingering++;
+	counters->lingering++;
+}
+
+void
+counters_unlinger(struct counters *counters, size_t row)
+{
+	counters->rows[row].lingering--;
+	counters->lingering--;
+}
+
+/* listener, accepted, live, lingering, then a field for each reason and each outcome. */
+#define ROW_FIELDS (4 + REFUSAL_COUNT + OUTCOME_COUNT)
 #define ROW_KEY_MAX 40
 
 static void
@@ -124,8 +138,9 @@ row_log(const struct counters_row *row, const char *name)
 		LOG_WORD("listener", name),
 		LOG_NUMBER("accepted", row->accepted),
 		LOG_NUMBER("live", row->live),
+		LOG_NUMBER("lingering", row->lingering),
 	};
-	size_t n = 3, i;
+	size_t n = 4, i;
 
 	for (i = 0; i < REFUSAL_COUNT; i++, n++) {
 		snprintf(keys[n], ROW_KEY_MAX, "refused_%s",
@@ -137,7 +152,7 @@ row_log(const struct counters_row *row, const char *name)
 		    outcome_name((enum outcome)i));
 		fields[n] = LOG_NUMBER(keys[n], row->ended[i]);
 	}
-	log_event_write(LOG_INFO, "counters", fields, n);
+	log_event_write(LOG_INFO | LOG_ASKED, "counters", fields, n);
 }
 
 void

@@ -16,6 +16,8 @@ struct counters_row {
 	char name[COUNTERS_NAME_MAX + 1];
 	int session; /* index in the running configuration, -1: not in it */
 	uint32_t live; /* accepted, and neither refused nor ended yet */
+	uint32_t lingering; /* of those: connections without a process */
+	uint64_t quiet, quiet_greeted; /* since the last line, quiet.h */
 	uint64_t accepted;
 	uint64_t refused[REFUSAL_COUNT];
 	uint64_t ended[OUTCOME_COUNT];
@@ -27,6 +29,7 @@ struct counters {
 	size_t n_rows;
 	struct counters_row gone; /* sum of listeners that are no more */
 	uint32_t live; /* of all listeners */
+	uint32_t lingering;
 	uint64_t sent_bytes;
 	uint64_t cpu_us; /* of children that have ended */
 	uint64_t accept_failures;
@@ -57,6 +60,10 @@ void counters_tidy(struct counters *counters);
 void counters_accept(struct counters *counters, size_t row);
 void counters_refuse(struct counters *counters, size_t row, enum refusal why);
 void counters_end(struct counters *counters, size_t row, enum outcome how);
+
+/* A live client of the row begins to linger, or does so no more. */
+void counters_linger(struct counters *counters, size_t row);
+void counters_unlinger(struct counters *counters, size_t row);
 
 /* Logs a line for each listener. */
 void counters_log(const struct counters *counters);

@@ -13,8 +13,10 @@
 
 #include "master/system/clock.h"
 #include "master/config/conf.h"
+#include "master/clients/drain.h"
 #include "master/clients/fields.h"
-#include "master/clients/gate.h"
+#include "master/clients/place.h"
+#include "master/clients/quiet.h"
 #include "master/clients/service.h"
 
 /* What the client acknowledged; the end of stream counts one in TCP_INFO. */
@@ -26,22 +28,58 @@ bytes_of(const struct client *client, const struct tcp_info *info)
 	    info->tcpi_bytes_acked;
 }
 
+/* True when the client has never sent a byte; its end of stream counts one in
+ * TCP_INFO. */
+static bool
+is_silent(const struct client *client, const struct tcp_info *info)
+{
+	uint64_t said = client->closing.bytes;
+
+	drain(client->fd, &said);
+	return said == 0 && info->tcpi_bytes_received <= 1;
+}
+
+/* A client that went without a word, and acknowledged nothing, is a port
+ * check. */
+static enum outcome
+refine(const struct client *client, enum outcome outcome, uint64_t bytes,
+    const struct tcp_info *info)
+{
+	if ((outcome == OUTCOME_CLIENT_GONE || outcome == OUTCOME_RESET) &&
+	    bytes == 0 && is_silent(client, info))
+		return OUTCOME_PROBED;
+	return outcome;
+}
+
+/* True when log.clients of its listener wants a line. */
+static bool
+is_logged(const struct client *client, enum outcome outcome)
+{
+	return client->log == CONF_CLIENTS_ALL ||
+	    (client->log == CONF_CLIENTS_ERRORS &&
+		!outcome_is_ordinary(outcome));
+}
+
 static void
-client_log(const struct service *service, const struct client *client,
-    enum outcome outcome, uint64_t bytes, int64_t duration)
+client_log(struct service *service, const struct client *client,
+    enum outcome outcome, uint64_t bytes, int64_t now)
 {
 	struct fields fields;
 	bool bug = outcome == OUTCOME_VIOLATION || outcome == OUTCOME_CRASHED;
 
-	if (client->log == CONF_CLIENTS_NONE ||
-	    (client->log == CONF_CLIENTS_ERRORS && outcome == OUTCOME_GREETED))
+	if (!is_logged(client, outcome))
 		return;
+	if (client->quiet && outcome_is_ordinary(outcome)) {
+		quiet_count(service, client, outcome, now);
+		return;
+	}
 	log_event(bug ? LOG_ERR : LOG_INFO, "client",
 	    CLIENT_FIELDS(service, client, &fields),
 	    LOG_WORD("outcome", outcome_name(outcome)),
 	    LOG_NUMBER("bytes", bytes),
-	    LOG_SIGNED("duration_ms", duration / CLOCK_MS),
-	    LOG_SIGNED("cpu_us", client->cpu_us));
+	    LOG_SIGNED("duration_ms", (now - client->accepted) / CLOCK_MS),
+	    LOG_SIGNED("cpu_us", client->cpu_us),
+	    LOG_IF(bug, LOG_NUMBER("generation", client->generation)));
 }
 
 /*
@@ -66,11 +104,14 @@ finish(struct service *service, uint32_t slot, enum outcome outcome,
 	struct client *client = &service->clients.slots[slot];
 	uint64_t bytes = bytes_of(client, info);
 
+	outcome = refine(client, outcome, bytes, info);
 	connection_close(client->fd, info, outcome);
 	service->counters.sent_bytes += bytes;
 	service->counters.cpu_us += (uint64_t)client->cpu_us;
-	gate_release(service, client);
+	place_release(service, client);
+	if (client_lingers(client))
+		counters_unlinger(&service->counters, client->row);
 	counters_end(&service->counters, client->row, outcome);
-	client_log(service, client, outcome, bytes, now - client->accepted);
+	client_log(service, client, outcome, bytes, now);
 	clients_remove(&service->clients, slot);
 }

@@ -33,31 +33,43 @@ full_note(struct service *service, const struct listener *listener,
 	const struct counters_row *row = &service->counters.rows[listener->row];
 
 	if (limits == &service->setup->conf->limits)
-		begin(service, "-", service->counters.live,
+		begin(service, "-", service_places(service),
 		    limits->max_clients);
 	else
-		begin(service, row->name, row->live, limits->max_clients);
+		begin(service, row->name, row->live - row->lingering,
+		    limits->max_clients);
+}
+
+/* True when so many clients are within the margin below max_clients. */
+static bool
+is_close(uint32_t clients, const struct conf_limits *limits)
+{
+	return clients > limits->max_clients * FULL_OVER_NUMERATOR /
+	    FULL_OVER_DENOMINATOR;
 }
 
 /* True when no listener is at its limit any more, by a margin. */
 static bool
 has_room(const struct service *service)
 {
-	const struct counters *counters = &service->counters;
+	const struct counters_row *row = service->counters.rows;
+	const struct counters_row *end = row + service->counters.n_rows;
 	const struct conf *conf = service->setup->conf;
-	size_t i;
 
-	if (counters->live > conf->limits.max_clients * FULL_OVER_NUMERATOR /
-		FULL_OVER_DENOMINATOR)
+	if (is_close(service_places(service), &conf->limits))
 		return false;
-	for (i = 0; i < counters->n_rows; i++)
-		if (counters->rows[i].session != -1 &&
-		    counters->rows[i].live >
-			conf->listener[counters->rows[i].session]
-				.limits.max_clients *
-			    FULL_OVER_NUMERATOR / FULL_OVER_DENOMINATOR)
+	for (; row < end; row++)
+		if (row->session != -1 &&
+		    is_close(row->live - row->lingering,
+			&conf->listener[row->session].limits))
 			return false;
 	return true;
+}
+
+int64_t
+full_wakeup(const struct service *service)
+{
+	return service->full.said ? service->full.over_at : CLOCK_NEVER;
 }
 
 void
@@ -72,6 +84,6 @@ full_step(struct service *service, int64_t now)
 	} else if (now >= service->full.over_at) {
 		service->full.said = false;
 		log_event(LOG_WARNING, "full ended",
-		    LOG_NUMBER("clients", service->counters.live));
+		    LOG_NUMBER("clients", service_places(service)));
 	}
 }

@@ -2,19 +2,11 @@
 #ifndef MASTER_FULL_H
 #define MASTER_FULL_H
 
-#include <stdbool.h>
 #include <stdint.h>
-
-#include "master/system/clock.h"
 
 struct conf_limits;
 struct listener;
 struct service;
-
-struct full {
-	bool said;
-	int64_t over_at; /* clock_now() when to say that it is over */
-};
 
 /* The limits, the daemon's or that listener's, are reached: says so, unless it
  * has been said. */
@@ -22,11 +14,7 @@ void full_note(struct service *service, const struct listener *listener,
     const struct conf_limits *limits);
 
 /* clock_now() at which full_step() has something to say, CLOCK_NEVER. */
-static inline int64_t
-full_wakeup(const struct full *full)
-{
-	return full->said ? full->over_at : CLOCK_NEVER;
-}
+int64_t full_wakeup(const struct service *service);
 
 /* Says that it is over, once it has been for some time; sets over_at. */
 void full_step(struct service *service, int64_t now);

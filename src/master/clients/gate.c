@@ -17,6 +17,8 @@ restore(struct service *service, struct client *client, int64_t now)
 	client->source = ADMIT_NO_SOURCE;
 	if (group == -1)
 		return; /* its listener has gone: nobody competes with it */
+	if (client_lingers(client))
+		return; /* it holds no place */
 	client->source =
 	    admit_restore(&service->admit, (uint32_t)group, &client->peer, now);
 	client->session =
@@ -41,8 +43,11 @@ gate_configure(struct service *service, int64_t now)
 const struct conf_limits *
 gate_full(const struct service *service, const struct listener *listener)
 {
-	return admit_full(&service->admit, listener->group, service->counters.live,
-	    service->counters.rows[listener->row].live);
+	const struct counters_row *row =
+	    &service->counters.rows[listener->row];
+
+	return admit_full(&service->admit, listener->group,
+	    service_places(service), row->live - row->lingering);
 }
 
 /* What its rule has for it to read. */
@@ -66,6 +71,8 @@ gate_pass(struct service *service, uint32_t slot, const struct conf_limits *full
 	struct admit_verdict verdict = admit_decide(
 	    &service->admit, group, &client->peer, full, now);
 
+	client->who = admit_source(&service->admit, group, &client->peer);
+	client->quiet = admit_is_quiet(&service->admit, &client->peer);
 	client->session = verdict.session;
 	client->source = verdict.source;
 	client->limit = verdict.limit;
@@ -76,15 +83,4 @@ gate_pass(struct service *service, uint32_t slot, const struct conf_limits *full
 		take_text(service, client, &verdict);
 	refuse(service, slot, verdict.reason, now);
 	return false;
-}
-
-void
-gate_release(struct service *service, struct client *client)
-{
-	int group = service->counters.rows[client->row].session;
-
-	if (group != -1)
-		admit_release(
-		    &service->admit, (uint32_t)group, client->source);
-	client->source = ADMIT_NO_SOURCE;
 }

@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct client;
 struct conf_limits;
 struct listener;
 struct service;
@@ -26,8 +25,5 @@ const struct conf_limits *gate_full(
  */
 bool gate_pass(struct service *service, uint32_t slot,
     const struct conf_limits *full, int64_t now);
-
-/* The client ends: it counts no more for its source. */
-void gate_release(struct service *service, struct client *client);
 
 #endif

@@ -37,12 +37,13 @@ hand_over(struct service *service, uint32_t slot, int64_t now)
 	client->greeting_length = session->greeting_length;
 	client->send_ms = session->send_ms;
 	client->linger_ms = session->linger_ms;
-	client->generation = spawners_generation(spawners);
+	client->cpu_s = session->cpu_s;
+	client->generation = spawners_serving(spawners);
 	service->handed_at = clock_earlier(service->handed_at, now + LOOK);
 	return true;
 }
 
-/* It has no child, and waits again. */
+/* It has no child, and waits again, before those who came later. */
 static void
 take_back(struct service *service, const struct handed *handed, int64_t now)
 {
@@ -56,8 +57,11 @@ take_back(struct service *service, const struct handed *handed, int64_t now)
 static void
 take_child(struct service *service, const struct handed *handed)
 {
+	struct client *client = &service->clients.slots[handed->slot];
+
 	backoff_succeed(&service->forking, "clone");
-	service->clients.slots[handed->slot].pid = handed->pid;
+	client->pid = handed->pid;
+	client->group = handed->group;
 	clients_hint(&service->clients, handed->slot);
 	clients_move(&service->clients, handed->slot, CLIENT_YOUNG);
 	if (service->ending != 0) /* the others got theirs */

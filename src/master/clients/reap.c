@@ -21,8 +21,10 @@
 #include "master/system/child.h"
 #include "master/system/clock.h"
 #include "master/clients/close.h"
+#include "master/clients/evict.h"
 #include "master/system/events.h"
 #include "master/generations/generation.h"
+#include "master/generations/spawners.h"
 #include "master/clients/finish.h"
 #include "master/clients/service.h"
 
@@ -38,6 +40,11 @@
 /* The child's own timer goes first; then we send TERM, then KILL. */
 #define DEADLINE_GRACE (250 * CLOCK_MS)
 #define TERM_GRACE (500 * CLOCK_MS)
+/* At RLIMIT_CPU, soft and hard the same, the kernel sends SIGKILL.  It counts
+ * ticks for that, but without what a hypervisor took for us: of each second it
+ * may tell us of less.  One that serves uses a thousandth of that, so that
+ * whoever else kills it is not taken for the kernel. */
+#define CPU_ACCOUNTED (250 * CLOCK_MS)
 
 /* --------------------------------------------------------------- what it was */
 
@@ -48,15 +55,10 @@ outcome_of(const struct client *client, int status)
 
 	if (outcome == OUTCOME_KILLED && client->ending == ENDING_DEADLINE)
 		return OUTCOME_SESSION_TIMEOUT;
+	if (status == SIGKILL && client->ending == ENDING_NOT &&
+	    client->cpu_us >= client->cpu_s * CPU_ACCOUNTED)
+		return OUTCOME_CPU_LIMIT;
 	return outcome;
-}
-
-static int64_t
-cpu_of(const struct rusage *usage)
-{
-	return (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) *
-	    CLOCK_SECOND +
-	    usage->ru_utime.tv_usec + usage->ru_stime.tv_usec;
 }
 
 /* Its child has ended: what that means for the client. */
@@ -73,9 +75,11 @@ ended(struct service *service, uint32_t slot, int status, int64_t now)
 	client->pidfd = -1;
 	client->pid = 0;
 	if (outcome == OUTCOME_VIOLATION || outcome == OUTCOME_CRASHED)
-		generation_crashed(service->generation, client->generation);
+		generation_crashed(
+		    service->generation, client->generation, now);
 	if (outcome == OUTCOME_GREETED) {
 		close_begin(service, slot, now);
+		evict_surplus(service, now);
 		return;
 	}
 	getsockopt(client->fd, IPPROTO_TCP, TCP_INFO, &info, &length);
@@ -89,11 +93,11 @@ try_reap(struct service *service, uint32_t slot, int64_t now)
 	struct client *client = &service->clients.slots[slot];
 	struct rusage usage = { 0 };
 	int status = SIGKILL; /* as if killed, should it not be ours */
-	pid_t pid = wait4(client->pid, &status, WNOHANG, &usage);
 
-	if (pid == 0 || (pid == -1 && errno == EINTR))
+	if (groups_reap(&service->generation->spawners->groups, client->group,
+		client->pid, &status, &usage) == 0)
 		return false;
-	client->cpu_us = cpu_of(&usage);
+	client->cpu_us = clock_cpu(&usage);
 	ended(service, slot, status, now);
 	return true;
 }
@@ -117,7 +121,7 @@ reap_child(struct service *service, uint32_t slot, int64_t now)
 
 	if (phase == CLIENT_WATCHED)
 		try_reap(service, slot, now);
-	else if (phase == CLIENT_CLOSING)
+	else if (phase >= CLIENT_CLOSING)
 		close_look(service, slot, now);
 }
 
@@ -129,7 +133,7 @@ static bool
 is_to_spare(const struct service *service, int fd)
 {
 	int64_t wanted = service->setup->conf->limits.max_clients -
-	    service->counters.live + RESOURCES_OTHER_FILES;
+	    service_places(service) + RESOURCES_OTHER_FILES;
 	struct rlimit limit;
 
 	return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
@@ -223,7 +227,7 @@ overdue(struct service *service, uint32_t slot, int64_t now)
 	struct client *client = &service->clients.slots[slot];
 	bool first = client->ending == ENDING_NOT;
 
-	if (client->phase == CLIENT_CLOSING) {
+	if (client_lingers(client)) {
 		close_look(service, slot, now);
 		return;
 	}
@@ -265,7 +269,7 @@ reap_signal_all(struct service *service, int signal, int64_t now)
 	uint32_t slot;
 
 	for (slot = 0; slot < service->clients.used; slot++)
-		if (service->clients.slots[slot].phase == CLIENT_CLOSING)
+		if (client_lingers(&service->clients.slots[slot]))
 			close_cut(service, slot, now);
 		else if (service->clients.slots[slot].pid > 0)
 			reap_signal(service, slot, signal);

@@ -4,18 +4,9 @@
 
 #include <sys/types.h>
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct service;
-
-/* Start with all zero. */
-struct reap {
-	bool children_ended; /* SIGCHLD came since the last step */
-	int64_t next_pass; /* over the young clients, at the latest */
-	uint32_t unasked; /* unwatched clients whose child may have ended */
-	int64_t asked; /* clock_now() when some of them were asked after */
-};
 
 /*
  * Asks after the children of young clients in turn, by pid; bounded.  Those that

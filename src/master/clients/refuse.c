@@ -10,25 +10,44 @@
 #include "master/system/clock.h"
 #include "master/config/conf.h"
 #include "master/clients/fields.h"
-#include "master/clients/gate.h"
+#include "master/clients/place.h"
 #include "master/clients/service.h"
 
-#define REFUSED_LOG_INTERVAL CLOCK_SECOND
+#define LINE_INTERVAL CLOCK_SECOND
+
+bool
+refuse_log_pass(struct refuse_log *log, uint64_t who, int64_t now)
+{
+	size_t i;
+
+	if (log->line[log->oldest].until > now)
+		return false;
+	for (i = 0; i < REFUSE_LINES; i++)
+		if (log->line[i].until > now && log->line[i].who == who)
+			return false;
+	log->line[log->oldest].until = now + LINE_INTERVAL;
+	log->line[log->oldest].who = who;
+	log->oldest = (log->oldest + 1) % REFUSE_LINES;
+	return true;
+}
 
 static void
 refused_log(struct service *service, const struct client *client,
     enum refusal why, int64_t now)
 {
+	struct refuse_log *log = &service->refusals;
 	struct fields fields;
-	uint64_t suppressed;
 
-	if (client->log == CONF_CLIENTS_NONE ||
-	    !log_limit_pass(&service->refusals, now, REFUSED_LOG_INTERVAL,
-		&suppressed))
+	if (client->log == CONF_CLIENTS_NONE)
 		return;
+	if (!refuse_log_pass(log, client->who, now)) {
+		log->suppressed++;
+		return;
+	}
 	log_event(LOG_INFO, "refused", CLIENT_FIELDS(service, client, &fields),
 	    LOG_WORD("reason", refusal_name(why)),
-	    LOG_NUMBER("suppressed", suppressed));
+	    LOG_NUMBER("suppressed", log->suppressed));
+	log->suppressed = 0;
 }
 
 /* The listener's text for that reason. */
@@ -74,7 +93,7 @@ refuse(struct service *service, uint32_t slot, enum refusal why, int64_t now)
 {
 	struct client *client = &service->clients.slots[slot];
 
-	gate_release(service, client);
+	place_release(service, client);
 	counters_refuse(&service->counters, client->row, why);
 	tell(service, client, why);
 	linger_add(&service->linger, client->fd, now);

@@ -1,5 +1,6 @@
-/* What serving clients takes: the table of clients, and all that is consulted
- * between accept and close. */
+/* The state of serving clients: the table of clients, and all that is consulted
+ * between accept and close.  What is done with it stands in the other files of
+ * this folder. */
 #ifndef MASTER_CLIENTS_SERVICE_H
 #define MASTER_CLIENTS_SERVICE_H
 
@@ -9,15 +10,40 @@
 #include "master/clients/admit.h"
 #include "master/clients/clients.h"
 #include "master/clients/counters.h"
-#include "master/clients/full.h"
 #include "master/clients/linger.h"
-#include "master/clients/reap.h"
 #include "master/generations/setup.h"
 #include "master/listeners/watch.h"
 #include "master/system/backoff.h"
-#include "master/system/log.h"
 
 struct generation;
+
+/* Has it been said that max_clients is reached?  full.h. */
+struct full {
+	bool said;
+	int64_t over_at; /* clock_now() when to say that it is over */
+};
+
+/* What reap.h knows beside the table of clients. */
+struct reap {
+	bool children_ended; /* SIGCHLD came since the last step */
+	int64_t next_pass; /* over the young clients, at the latest */
+	uint32_t unasked; /* unwatched clients whose child may have ended */
+	int64_t asked; /* clock_now() when some of them were asked after */
+};
+
+/* A line for each refused client would be a flood of lines; one a second would
+ * hide all offenders but one.  So each source has a line a second, and there are
+ * so many a second in all: */
+#define REFUSE_LINES 20
+
+struct refuse_log {
+	struct {
+		int64_t until; /* clock_now(): no other of this source before */
+		uint64_t who; /* admit_source() */
+	} line[REFUSE_LINES]; /* the last ones, a ring */
+	uint32_t oldest;
+	uint64_t suppressed; /* refused clients since the last line */
+};
 
 struct service {
 	int epoll;
@@ -37,38 +63,17 @@ struct service {
 	int64_t handed_at; /* clock_now() of the next look at clients that
 			    * spawners have; CLOCK_NEVER: they have none */
 	struct full full; /* has it been said that max_clients is reached? */
-	struct log_limit refusals;
+	struct refuse_log refusals;
+	int64_t quiet_at; /* clock_now() of the next quiet lines, CLOCK_NEVER */
+	uint32_t lingering_max; /* clients that may linger at a time, evict.h */
 };
 
-/*
- * Makes an empty service, closed, of setup and generation, which are the
- * caller's; events go to epoll.  Returns NULL, or what failed (static text) with
- * errno.
- */
-const char *service_init(struct service *service, int epoll,
-    struct setup *setup, struct generation *generation);
-
-/* Makes room for a candidate's listeners in the counters.  Returns 0, or -1 with
- * errno; nothing has changed for the running ones. */
-int service_prepare(struct service *service, const struct conf *conf);
-
-/* service->setup has just been replaced: polls its listeners, and counts clients
- * who live by its limits. */
-void service_configure(struct service *service, int64_t now);
-
-/* No client is accepted any more, and nobody listens. */
-void service_close(struct service *service);
-
-/* Sends the signal to the children of all clients, now and as they come;
- * clients that have no child any more are closed. */
-void service_end(struct service *service, int signal, int64_t now);
-
-/* Clients whose end is yet to come, refused ones included. */
-bool service_is_idle(const struct service *service);
-
-/* Logs all counters: a line for each listener, and one for the daemon. */
-void service_log_counters(const struct service *service);
-
-void service_free(struct service *service);
+/* Places of limits.max_clients that are taken: each by a client that has, or
+ * waits for, a process. */
+static inline uint32_t
+service_places(const struct service *service)
+{
+	return service->counters.live - service->counters.lingering;
+}
 
 #endif

@@ -52,11 +52,16 @@ source_key(const struct addr *addr, unsigned prefix, uint32_t listener)
 	return key;
 }
 
+uint64_t
+sources_hash(const struct sources *sources, const struct source_key *key)
+{
+	return siphash(sources->hash_key, key, sizeof(*key));
+}
+
 static uint32_t *
 head_of(const struct sources *sources, const struct source_key *key)
 {
-	return &sources->heads[siphash(sources->hash_key, key, sizeof(*key)) %
-	    SOURCES_MAX];
+	return &sources->heads[sources_hash(sources, key) % SOURCES_MAX];
 }
 
 uint32_t

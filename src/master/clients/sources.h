@@ -58,6 +58,10 @@ void sources_free(struct sources *sources);
 struct source_key source_key(
     const struct addr *addr, unsigned prefix, uint32_t listener);
 
+/* A number that nobody outside can predict, the same for the same key. */
+uint64_t sources_hash(
+    const struct sources *sources, const struct source_key *key);
+
 /* The row of that key, or SOURCES_NONE. */
 uint32_t sources_find(
     const struct sources *sources, const struct source_key *key);

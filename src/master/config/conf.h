@@ -139,6 +139,7 @@ struct conf {
 	struct conf_log log;
 	struct conf_limits limits;
 	struct conf_nets exempt; /* limits.exempt */
+	struct conf_nets quiet; /* log.quiet */
 	struct conf_timeouts timeouts;
 	struct conf_refusals refusals;
 	int64_t sandbox; /* enum conf_sandbox */

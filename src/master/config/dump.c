@@ -9,7 +9,7 @@
 #include "master/config/address.h"
 #include "master/config/network.h"
 #include "master/config/schema.h"
-#include "shared/utf8.h"
+#include "shared/escape.h"
 
 /* Bytes of a string in a line: so many; or from so many on, up to a newline. A
  * byte then takes at most 4.4 in the file, and CONF_TEXTS_MAX fit. */
@@ -60,8 +60,8 @@ put_string(const struct dump *dump, struct conf_text place)
 
 	fputc('"', dump->out);
 	while (at < end) {
-		n = utf8_length(at);
-		if (n > 0)
+		n = escape_shown(at, (size_t)(end - at));
+		if (n > 1)
 			fwrite(at, 1, n, dump->out);
 		else
 			put_escaped(dump->out, (unsigned char)*at);

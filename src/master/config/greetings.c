@@ -3,6 +3,7 @@
 
 #include "master/config/greetings.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,7 +76,7 @@ convert(struct greeting *greeting, const struct conf_listener *listener)
 	return 0;
 }
 
-/* Makes one; on failure *why says why, and the file is to blame. */
+/* Makes one; on failure *why says why, and errno as file_read() has it. */
 static int
 load_greeting(struct greeting *greeting, const struct conf *conf,
     const struct conf_listener *listener, const char **why)
@@ -83,9 +84,10 @@ load_greeting(struct greeting *greeting, const struct conf *conf,
 	*why = "out of memory";
 	if (listener->greeting_file.length > 0) {
 		if (file_read(conf_text(conf, listener->greeting_file),
-			CONF_GREETING_MAX, &greeting->bytes, &greeting->length,
-			why) == -1)
+			CONF_GREETING_MAX, FILE_OF_ANYBODY, &greeting->bytes,
+			&greeting->length, why) == -1)
 			return -1;
+		*why = "out of memory";
 	} else if (copy_text(greeting, conf, listener->greeting) == -1) {
 		return -1;
 	}
@@ -99,12 +101,13 @@ report_greeting(const struct conf *conf, size_t i, const char *path,
 	const struct conf_listener *listener = &conf->listener[i];
 
 	if (listener->greeting_file.length > 0)
-		report_error(report,
+		report_failure(report, cause_of(errno, EXIT_CONFIG),
 		    "%s:%u: listeners[%zu].greeting_file: \"%s\": %s", path,
 		    (unsigned)listener->greeting_file_line, i,
 		    conf_text(conf, listener->greeting_file), why);
 	else
-		report_error(report, "%s:%u: listeners[%zu].greeting: %s", path,
+		report_failure(report, EXIT_SYSTEM,
+		    "%s:%u: listeners[%zu].greeting: %s", path,
 		    (unsigned)listener->line, i, why);
 }
 
@@ -122,7 +125,7 @@ load_rules(struct greeting **next, const struct conf *conf,
 			continue;
 		if (copy_text(*next, conf, rule->greeting) == -1 ||
 		    convert(*next, listener) == -1)
-			report_error(report,
+			report_failure(report, EXIT_SYSTEM,
 			    "%s:%u: listeners[%td].rules[%td].greeting: out of "
 			    "memory",
 			    path, (unsigned)rule->greeting_line,
@@ -152,7 +155,8 @@ greetings_load(
 
 	greetings = calloc(n, sizeof(*greetings));
 	if (greetings == NULL) {
-		report_error(report, "%s: greetings: out of memory", path);
+		report_failure(report, EXIT_SYSTEM,
+		    "%s: greetings: out of memory", path);
 		return NULL;
 	}
 	for (i = 0; i < conf->n_listeners; i++)

@@ -23,6 +23,7 @@
 #include "master/config/settings.h"
 #include "master/system/child.h"
 #include "master/system/file.h"
+#include "master/system/privileges.h"
 #include "master/system/report.h"
 
 /* The reader's own timer is first. */
@@ -107,8 +108,12 @@ load_start(int reader, const char *path, bool as_root, struct report *report)
 		    strerror(errno));
 		return NULL;
 	}
-	if (file_read(path, CONF_FILE_MAX, &text, &length, &why) == -1) {
-		report_error(report, "%s: %s", path, why);
+	/* Root reads it again as whom it will become. */
+	if (file_read(path, CONF_FILE_MAX,
+		privileges_are_root() ? FILE_OF_ANYBODY : FILE_OF_ROOT_OR_US,
+		&text, &length, &why) == -1) {
+		report_failure(report, cause_of(errno, EXIT_CONFIG), "%s: %s",
+		    path, why);
 		load_end(load);
 		return NULL;
 	}
@@ -131,6 +136,12 @@ int
 load_fd(const struct load *load)
 {
 	return load->poll;
+}
+
+pid_t
+load_child(const struct load *load)
+{
+	return load->child;
 }
 
 /* ------------------------------------------------------------ going on */
@@ -223,9 +234,11 @@ report_death(const struct load *load, int status, struct report *report)
 		    "%s: the reader was killed by its sandbox (SIGSYS): it "
 		    "tried a system call that parsing does not need",
 		    path);
-	else
-		report_error(report, "%s: the reader died of signal %d (%s)",
-		    path, signal, strsignal(signal));
+	else /* the kernel, out of memory, kills */
+		report_failure(report,
+		    signal == SIGKILL ? EXIT_SYSTEM : EXIT_CONFIG,
+		    "%s: the reader died of signal %d (%s)", path, signal,
+		    strsignal(signal));
 }
 
 /* It has not begun to read, and has said why. */
@@ -234,13 +247,13 @@ report_failed(const struct load *load, int code, struct report *report)
 {
 	struct entries entries;
 
-	report->cause = code == READER_UNCONFINED ? EXIT_PRIVILEGE
-						  : EXIT_SYSTEM;
 	entries_parse(&entries, load->bytes, load->length, load->path, report);
 	entries_free(&entries);
 	if (report->errors == 0)
 		report_error(report, "%s: the reader gave up (exit status %d)",
 		    load->path, code);
+	report->cause = code == READER_UNCONFINED ? EXIT_PRIVILEGE
+						  : EXIT_SYSTEM;
 }
 
 /* The reader has ended: what it said counts if it ended well. */

@@ -4,6 +4,8 @@
 #ifndef MASTER_LOAD_H
 #define MASTER_LOAD_H
 
+#include <sys/types.h>
+
 #include <stdbool.h>
 
 struct conf;
@@ -26,6 +28,9 @@ struct load *load_start(
 /* The descriptor that becomes readable when load_continue() has work; the load
  * owns it. */
 int load_fd(const struct load *load);
+
+/* The reader's pid, -1: it has been reaped. */
+pid_t load_child(const struct load *load);
 
 /*
  * Reads what the reader has said, without blocking.  LOAD_MORE: call again when

@@ -22,10 +22,10 @@
 #define FILES_PER_CLIENT_WANTED 2
 #define FILES_PER_ADDRESS 2 /* a reload binds new ones before the old go */
 
-/* The master; the spawner, and the next one with its trial client or the one
- * that looks for the reason of its end; the child that reads a configuration.
- */
-#define OTHER_PROCESSES 5
+/* The master; the spawner; a configuration's next one with its trial client, or
+ * the one that looks for the reason of its end; the standby with its own, or
+ * the child that reads a configuration. */
+#define OTHER_PROCESSES 6
 /* The kernel keeps the first ones: RESERVED_PIDS in its kernel/pid.c. */
 #define RESERVED_PIDS 300
 

@@ -12,6 +12,7 @@
 #include "master/config/address.h"
 #include "master/config/network.h"
 #include "master/config/schema.h"
+#include "master/system/daemonize.h"
 #include "master/system/report.h"
 
 /* ------------------------------------------------ beside each other */
@@ -275,6 +276,38 @@ has_changed(const struct conf *running, const struct conf *fresh,
 		   conf_text(fresh, schema_text(key, SCHEMA_TOP, fresh))) != 0;
 }
 
+/* Every text has its NUL. */
+static void
+clear(struct conf_text *text)
+{
+	text->offset += text->length;
+	text->length = 0;
+}
+
+void
+verdict_in_effect(struct conf *conf, bool foreground, bool as_root)
+{
+	if (foreground && !schema_given(conf, "pid_file"))
+		clear(&conf->pid_file);
+	if (as_root)
+		return;
+	clear(&conf->user);
+	clear(&conf->group);
+}
+
+/* A daemon that logged elsewhere when it went to the background has none. */
+static void
+check_stderr(
+    const struct conf *fresh, const char *path, struct report *report)
+{
+	if (fresh->log.target == CONF_LOG_STDERR && !daemonize_has_stderr())
+		report_error(report,
+		    "%s:%u: log.target: \"stderr\" cannot be set by a reload: "
+		    "it was given up when the daemon went to the background, "
+		    "restart it",
+		    path, (unsigned)schema_line(fresh, "log.target"));
+}
+
 void
 verdict_reload(const struct conf *running, const struct conf *fresh,
     const char *path, struct report *report)
@@ -295,4 +328,5 @@ verdict_reload(const struct conf *running, const struct conf *fresh,
 		    format_key(fresh, key, after),
 		    format_key(running, key, before));
 	}
+	check_stderr(fresh, path, report);
 }

@@ -18,8 +18,16 @@ void verdict_find(
     const struct conf *conf, const char *path, struct report *report);
 
 /*
+ * Sets what is not in effect in a daemon that was started like this one to "":
+ * pid_file in the foreground, unless the file has it; user and group, unless
+ * root started it.
+ */
+void verdict_in_effect(struct conf *conf, bool foreground, bool as_root);
+
+/*
  * Compares the keys that need a restart (user, group, pid_file, control_socket,
- * sandbox) and reports an error, with path and line, for each that differs.
+ * sandbox) and reports an error, with path and line, for each that differs, and
+ * for a log.target that this daemon has given up.
  */
 void verdict_reload(const struct conf *running, const struct conf *fresh,
     const char *path, struct report *report);

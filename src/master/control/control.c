@@ -14,7 +14,7 @@
 #include "master/system/clock.h"
 #include "master/system/events.h"
 #include "master/control/reload_text.h"
-#include "master/control/status.h"
+#include "master/control/verbs.h"
 #include "master/system/log_event.h"
 
 #define ACCEPTS_MAX 4 /* a turn; more wait for the next */
@@ -32,6 +32,20 @@ control_init(struct control *control, int epoll, int fd,
 	if (fd == -1)
 		return 0;
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &quiet);
+}
+
+void
+control_relisten(struct control *control, int fd)
+{
+	struct epoll_event quiet = event_make(0, EVENT_CONTROL, 0);
+
+	if (fd == control->fd)
+		return;
+	control->fd = fd;
+	control->watched = control->knocked = false;
+	if (epoll_ctl(control->epoll, EPOLL_CTL_ADD, fd, &quiet) == -1)
+		log_line(LOG_WARNING, "control socket: epoll_ctl: %s",
+		    strerror(errno));
 }
 
 /* A child that has just been forked may have the descriptor too, so its closing
@@ -106,29 +120,33 @@ refuse(struct control *control, struct control_peer *peer,
 	answer(control, peer, status, "", text, now);
 }
 
-/* ----------------------------------------------------------------------- verbs */
-
-static void
-verb_status(struct control *control, struct control_peer *peer, int64_t now)
+/* NULL, or why no more requests for a reload are taken. */
+static const char *
+reload_refusal(const struct control *control)
 {
-	char *text = status_text(control->overview, peer->json, now);
+	const struct control_peer *peer = control->peers;
+	int waiting = 0;
 
-	answer(control, peer, CONTROL_OK, text, "", now);
-	free(text);
+	for (; peer < control->peers + CONTROL_PEERS_MAX; peer++)
+		waiting += peer->state == CONTROL_WAITING;
+	if (control->closed_why == NULL && waiting >= CONTROL_WAITING_MAX)
+		return "reload: too many requests wait for one";
+	return control->closed_why;
 }
 
 /* One that has begun has read its file already. */
 static void
-verb_reload(struct control *control, struct control_peer *peer, int64_t now)
+reload_want(struct control *control, struct control_peer *peer, int64_t now)
 {
-	if (control->closed_why != NULL) {
-		refuse(control, peer, CONTROL_REFUSED, control->closed_why,
-		    now);
+	const char *refusal = reload_refusal(control);
+
+	if (refusal != NULL) {
+		refuse(control, peer, CONTROL_REFUSED, refusal, now);
 		return;
 	}
 	log_event(LOG_INFO, "control", LOG_WORD("verb", "reload"),
 	    LOG_SIGNED("uid", (int)peer->who.uid),
-	    LOG_SIGNED("pid", peer->who.pid));
+	    LOG_SIGNED("pid", (int)peer->who.pid));
 	control->reload_wanted = true;
 	peer->state = CONTROL_WAITING;
 	peer->deadline = CLOCK_NEVER;
@@ -136,36 +154,23 @@ verb_reload(struct control *control, struct control_peer *peer, int64_t now)
 	peer_watch(control, peer, 0); /* its end is told all the same */
 }
 
-static const struct verb {
-	const char *name;
-	void (*run)(
-	    struct control *control, struct control_peer *peer, int64_t now);
-} verbs[] = {
-	{ "status", verb_status },
-	{ "reload", verb_reload },
-};
-
-/* length bytes of request are one line, with a NUL in place of its newline. */
+/* length bytes of the peer's request are one line, with a NUL in place of its
+ * newline. */
 static void
-request_take(struct control *control, struct control_peer *peer,
-    const char *request, size_t length, int64_t now)
+request_take(struct control *control, struct control_peer *peer, size_t length,
+    int64_t now)
 {
-	const struct verb *verb = verbs;
-	const struct verb *end = verbs + sizeof(verbs) / sizeof(verbs[0]);
-	const char *option;
+	struct verb_result result;
 
-	for (; verb < end && strlen(request) == length; verb++) {
-		if (strncmp(request, verb->name, strlen(verb->name)) != 0)
-			continue;
-		option = request + strlen(verb->name);
-		peer->json = strcmp(option, " json") == 0;
-		if (*option != '\0' && !peer->json)
-			continue;
-		verb->run(control, peer, now);
-		return;
-	}
-	refuse(control, peer, CONTROL_USAGE,
-	    "control: unknown request, known are status and reload", now);
+	verbs_run(&result, peer->request, length, control->overview, now);
+	peer->json = result.json;
+	if (result.refusal != NULL)
+		refuse(control, peer, CONTROL_USAGE, result.refusal, now);
+	else if (result.reload)
+		reload_want(control, peer, now);
+	else
+		answer(control, peer, CONTROL_OK, result.text, "", now);
+	free(result.text);
 }
 
 static void
@@ -185,7 +190,7 @@ peer_read(struct control *control, struct control_peer *peer, int64_t now)
 	newline = memchr(peer->request, '\n', peer->have);
 	if (newline != NULL) {
 		*newline = '\0';
-		request_take(control, peer, peer->request,
+		request_take(control, peer,
 		    (size_t)(newline - peer->request), now);
 	} else if (peer->have == sizeof(peer->request)) {
 		refuse(control, peer, CONTROL_USAGE, "control: request too long",

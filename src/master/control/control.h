@@ -18,6 +18,8 @@ struct report;
 /* Connections at a time.  One more takes the place of the one that has been
  * silent longest, or waits until there is a place. */
 #define CONTROL_PEERS_MAX 16
+/* So many of them may wait for a reload, so that status is still answered. */
+#define CONTROL_WAITING_MAX (CONTROL_PEERS_MAX - 4)
 /* A request must be there, and an answer taken, within this. */
 #define CONTROL_SECONDS 5
 
@@ -62,6 +64,9 @@ struct control {
  * caller's.  Returns what epoll_ctl(2) returns. */
 int control_init(struct control *control, int epoll, int fd,
     const struct overview *overview);
+
+/* Listens at fd instead, a new socket in the place of one that is closed. */
+void control_relisten(struct control *control, int fd);
 
 /* The peer with that index is readable, writable, or gone. */
 void control_peer_event(

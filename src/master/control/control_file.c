@@ -100,26 +100,52 @@ address_of(const char *path)
 	return address;
 }
 
-/* Does a daemon listen at path?  A full queue says so too. */
-static bool
-is_alive(const char *path)
+/* Returns 0 when nobody listens at path, or -1.  A full queue is somebody. */
+static int
+ask(const char *path, const char **why)
 {
 	struct sockaddr_un address = address_of(path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool alive;
+	int result = -1, saved;
 
 	if (fd == -1)
-		return true;
-	alive =
-	    connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
-	    errno != ECONNREFUSED;
+		return -1;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
+	    errno == EAGAIN)
+		*why = "another daemon answers there";
+	else if (errno == EACCES)
+		*why = "another user's socket is there, and whether anybody "
+		       "listens cannot be asked";
+	else if (errno == ECONNREFUSED)
+		result = 0;
+	saved = errno;
 	close(fd);
-	return alive;
+	errno = saved;
+	return result;
+}
+
+/* ask(), as root if we can: one that another user left may be asked by nobody
+ * else. */
+static int
+ask_as_root(
+    const char *path, const struct identity *identity, const char **why)
+{
+	int result, saved;
+
+	if (identity != NULL)
+		privileges_return();
+	result = ask(path, why);
+	saved = errno;
+	if (identity != NULL)
+		privileges_borrow(identity);
+	errno = saved;
+	return result;
 }
 
 /* Removes what a dead daemon left behind. */
 static int
-make_room(const char *path, const char **why)
+make_room(
+    const char *path, const struct identity *identity, const char **why)
 {
 	struct stat st;
 
@@ -129,10 +155,8 @@ make_room(const char *path, const char **why)
 		*why = "there is something else than a socket";
 		return -1;
 	}
-	if (is_alive(path)) {
-		*why = "another daemon answers there";
+	if (ask_as_root(path, identity, why) == -1)
 		return -1;
-	}
 	return unlinkat(ours.directory, ours.name, 0);
 }
 
@@ -185,13 +209,36 @@ make(const char *path, const char *directory, const struct identity *identity,
 		privileges_borrow(identity);
 	fd = -1;
 	if (directory_check(ours.directory, why) == 0 &&
-	    make_room(path, why) == 0)
+	    make_room(path, identity, why) == 0)
 		fd = bind_file(path);
 	saved = errno;
 	if (identity != NULL)
 		privileges_return();
 	errno = saved;
 	return fd;
+}
+
+int
+control_file_restore(int fd, const char *path)
+{
+	struct stat st;
+	int fresh;
+
+	if (fd == -1 ||
+	    fstatat(ours.directory, ours.name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    errno != ENOENT)
+		return fd;
+	fresh = bind_file(path);
+	if (fresh == -1) {
+		log_line(LOG_WARNING,
+		    "control_socket: %s: was removed, and cannot be made "
+		    "again: %s", path, strerror(errno));
+		return fd;
+	}
+	close(fd);
+	log_line(LOG_NOTICE, "control_socket: %s: was removed, made again",
+	    path);
+	return fresh;
 }
 
 int

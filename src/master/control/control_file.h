@@ -17,4 +17,12 @@ struct identity;
  */
 int control_file_make(const char *path, const struct identity *identity);
 
+/*
+ * Makes the socket at path anew when its file has been removed; fd is the one
+ * that control_file_make() or this function returned.  Returns a new descriptor,
+ * and fd is closed; or fd, when the file is there, is another one now, or cannot
+ * be made, of which a warning is logged.
+ */
+int control_file_restore(int fd, const char *path);
+
 #endif

@@ -58,11 +58,11 @@ put_row(FILE *out, const struct service *service, const struct counters_row *row
 	    row->session == -1 ? " (removed by a reload)" : "");
 	if (row->session != -1)
 		put_addresses(out, service, (uint32_t)row->session);
-	fprintf(out, "  live      %" PRIu32, row->live);
+	fprintf(out, "  clients   %" PRIu32, row->live - row->lingering);
 	if (row->session != -1)
 		fprintf(out, " of %" PRId64,
 		    conf->listener[row->session].limits.max_clients);
-	fputc('\n', out);
+	fprintf(out, ", %" PRIu32 " lingering\n", row->lingering);
 	put_counters(out, row);
 }
 
@@ -142,7 +142,8 @@ listing_json(FILE *out, const struct service *service)
 			    service->setup->conf->listener[row->session]
 				.limits.max_clients);
 		}
-		fprintf(out, "\"live\": %" PRIu32 ", ", row->live);
+		fprintf(out, "\"live\": %" PRIu32 ", \"lingering\": %" PRIu32
+		    ", ", row->live, row->lingering);
 		put_json_counters(out, row);
 		between = ", ";
 	}

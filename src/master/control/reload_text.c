@@ -43,7 +43,8 @@ reload_text(const struct overview *overview, const struct report *report,
 		    "{\"result\": \"%s\", \"generation\": %" PRIu64
 		    ", \"added\": %" PRIu64 ", \"removed\": %" PRIu64,
 		    status == CONTROL_OK ? "ok" : "failed",
-		    overview->service->generation->spawners->generation,
+		    spawners_serving(
+			overview->service->generation->spawners),
 		    last->added, last->removed);
 		put_json_lines(writer.file, report, false);
 		put_json_lines(writer.file, report, true);

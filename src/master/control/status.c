@@ -82,7 +82,8 @@ get_generation(const struct overview *overview, int64_t now)
 {
 	(void)now;
 	return value_number(
-	    (int64_t)overview->service->generation->spawners->generation);
+	    (int64_t)spawners_serving(
+		overview->service->generation->spawners));
 }
 
 static struct value
@@ -90,6 +91,20 @@ get_live(const struct overview *overview, int64_t now)
 {
 	(void)now;
 	return value_number(overview->service->counters.live);
+}
+
+static struct value
+get_places(const struct overview *overview, int64_t now)
+{
+	(void)now;
+	return value_number(service_places(overview->service));
+}
+
+static struct value
+get_lingering(const struct overview *overview, int64_t now)
+{
+	(void)now;
+	return value_number(overview->service->counters.lingering);
 }
 
 static struct value
@@ -111,7 +126,8 @@ get_log_dropped(const struct overview *overview, int64_t now)
 /* The daemon's fields, in the order in which they are shown. */
 static const struct field {
 	const char *key; /* in JSON; NULL: not there */
-	const char *before, *after; /* for people: what is put round it */
+	const char *before, *after; /* for people: what is put round it; NULL:
+				     * not shown */
 	bool is_flag; /* a boolean: for people its words, or nothing */
 	struct value (*get)(const struct overview *overview, int64_t now);
 } fields[] = {
@@ -122,8 +138,10 @@ static const struct field {
 	{ "sandbox", "\nsandbox     ", "", false, get_sandbox },
 	{ NULL, ": clients are not confined", "", true, get_unconfined },
 	{ "generation", "\ngeneration  ", "", false, get_generation },
-	{ "live", "\nclients     ", "", false, get_live },
+	{ NULL, "\nclients     ", "", false, get_places },
 	{ "max_clients", " of ", "", false, get_max_clients },
+	{ "live", NULL, NULL, false, get_live },
+	{ "lingering", ", ", " lingering", false, get_lingering },
 	{ "log_dropped", "\nlog lines   ", " dropped", false,
 	    get_log_dropped },
 };
@@ -133,7 +151,7 @@ static const struct field {
 static void
 put_people(FILE *out, const struct field *field, const struct value *value)
 {
-	if (field->is_flag && value->number == 0)
+	if (field->before == NULL || (field->is_flag && value->number == 0))
 		return;
 	fputs(field->before, out);
 	if (value->text != NULL)

@@ -161,12 +161,14 @@ sandbox_compile(struct sock_filter *code, size_t *length)
 	scmp_filter_ctx context = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	const char *step;
 
-	if (context == NULL) { /* it does not say why */
-		errno = ENOSYS;
+	if (context == NULL) { /* it does not say why, but malloc(3) does */
+		errno = errno == ENOMEM ? ENOMEM : ENOSYS;
 		return "seccomp_init";
 	}
-	/* The library's default would end the thread only. */
-	if (failed(seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH,
+	/* The kernel's errors, and not ECANCELED for all of them; and the
+	 * library's default would end the thread only. */
+	if (failed(seccomp_attr_set(context, SCMP_FLTATR_API_SYSRAWRC, 1)) ||
+	    failed(seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH,
 		SCMP_ACT_KILL_PROCESS)))
 		step = "seccomp_attr_set";
 	else

@@ -3,138 +3,102 @@
 
 #include "master/generations/generation.h"
 
-#include <inttypes.h>
-
 #include "master/generations/spawners.h"
+#include "master/generations/strays.h"
 #include "master/generations/trial.h"
 #include "master/system/clock.h"
-#include "master/system/log_event.h"
-
-#define RETRY_FIRST (100 * CLOCK_MS)
-#define RETRY_LONGEST (500 * CLOCK_MS)
-#define FAILURES_LOG_INTERVAL (10 * CLOCK_SECOND)
-
-static int
-start(struct generation *generation, const struct snapshot *snapshot,
-    bool is_candidate, int64_t now)
-{
-	generation->is_candidate = is_candidate;
-	generation->starts++;
-	return trial_start(generation->spawners, snapshot, now);
-}
 
 int
 generation_try(struct generation *generation, const struct snapshot *snapshot,
     int64_t now)
 {
-	return start(generation, snapshot, true, now);
+	struct spawners *spawners = generation->spawners;
+
+	return trial_start(spawners, &spawners->candidate, snapshot, now);
+}
+
+const char *
+generation_failure(const struct generation *generation)
+{
+	return generation->spawners->candidate.failure;
+}
+
+enum exit_status
+generation_cause(const struct generation *generation)
+{
+	return generation->spawners->candidate.cause;
+}
+
+bool
+generation_is_trying(const struct generation *generation)
+{
+	return generation->spawners->candidate.index != -1;
 }
 
 void
 generation_commit(struct generation *generation, int64_t now)
 {
-	spawners_promote(generation->spawners, now);
-	generation->is_candidate = false;
-	generation->retry_at = generation->delay = 0;
-	generation->rotate = false;
+	struct spawners *spawners = generation->spawners;
+
+	spawners_promote(spawners, &spawners->candidate, now);
 }
 
 void
 generation_abandon(struct generation *generation)
 {
-	trial_abandon(generation->spawners);
-	generation->is_candidate = false;
+	trial_abandon(
+	    generation->spawners, &generation->spawners->candidate);
 }
 
 void
-generation_crashed(struct generation *generation, uint64_t number)
+generation_crashed(
+    struct generation *generation, uint64_t number, int64_t now)
 {
-	if (generation->spawners->current != -1 &&
-	    spawners_generation(generation->spawners) == number)
-		generation->rotate = true;
-}
-
-/* The running setup has no spawner, or no new one, for now. */
-static enum generation_event
-starved(struct generation *generation, int64_t now)
-{
-	uint64_t suppressed;
-
-	generation->delay =
-	    generation->delay == 0 ? RETRY_FIRST : generation->delay * 2;
-	if (generation->delay > RETRY_LONGEST)
-		generation->delay = RETRY_LONGEST;
-	generation->retry_at = now + generation->delay;
-	if (log_limit_pass(&generation->failures, now, FAILURES_LOG_INTERVAL,
-		&suppressed))
-		log_event(LOG_ERR, "spawner failed",
-		    LOG_NUMBER("suppressed", suppressed),
-		    LOG_QUOTED("error", generation->spawners->failure));
-	return GENERATION_STARVED;
+	spawners_use_up(generation->spawners, number, now);
 }
 
 static enum generation_event
 judge(struct generation *generation, int64_t now)
 {
-	switch (trial_check(generation->spawners, now)) {
+	struct spawners *spawners = generation->spawners;
+
+	switch (trial_check(spawners, &spawners->candidate, now)) {
 	case TRIAL_RUNNING:
 		break;
 	case TRIAL_PASSED:
-		if (generation->is_candidate)
-			return GENERATION_PASSED;
-		generation_commit(generation, now);
-		break;
+		return GENERATION_PASSED;
 	case TRIAL_FAILED:
-		if (!generation->is_candidate)
-			return starved(generation, now);
-		generation->is_candidate = false;
 		return GENERATION_FAILED;
 	}
 	return GENERATION_QUIET;
-}
-
-/* Should a spawner be started for the running setup? */
-static bool
-is_needed(const struct generation *generation, int64_t now)
-{
-	if (now < generation->retry_at)
-		return false;
-	return generation->spawners->current == -1 ||
-	    (generation->rotate && now >= generation->rotate_at);
 }
 
 enum generation_event
 generation_step(struct generation *generation, const struct snapshot *running,
     int64_t now)
 {
-	const struct spawners *spawners = generation->spawners;
+	enum generation_event event = GENERATION_QUIET;
 
-	if (spawners->trial != -1)
-		return judge(generation, now);
-	if (running == NULL || !is_needed(generation, now))
-		return GENERATION_QUIET;
-	if (spawners->current != -1)
-		log_event(LOG_WARNING, "spawner rotates",
-		    LOG_NUMBER("generation", spawners_generation(spawners)),
-		    LOG_WORD("reason", "crash"));
-	generation->rotate_at = now + GENERATION_ROTATION_MS * CLOCK_MS;
-	if (start(generation, running, false, now) == -1)
-		return starved(generation, now);
-	return GENERATION_QUIET;
+	strays_step(generation->spawners, now);
+	if (running != NULL &&
+	    standby_step(&generation->standby, generation->spawners, running,
+		now) == STANDBY_FAILED)
+		event = GENERATION_STARVED;
+	return generation_is_trying(generation) ? judge(generation, now) :
+						  event;
 }
 
 int64_t
 generation_wakeup(const struct generation *generation)
 {
 	const struct spawners *spawners = generation->spawners;
+	int64_t when = clock_earlier(
+	    standby_wakeup(&generation->standby, spawners),
+	    clock_earlier(strays_wakeup(spawners),
+		groups_wakeup(&spawners->groups)));
 
-	if (spawners->trial != -1)
-		return spawners->list[spawners->trial].deadline;
-	if (spawners->current == -1)
-		return generation->retry_at;
-	if (!generation->rotate)
-		return CLOCK_NEVER;
-	return generation->rotate_at > generation->retry_at ?
-	    generation->rotate_at :
-	    generation->retry_at;
+	if (!generation_is_trying(generation))
+		return when;
+	return clock_earlier(
+	    when, spawners->list[spawners->candidate.index].deadline);
 }

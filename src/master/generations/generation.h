@@ -6,19 +6,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "master/system/log.h"
+#include "master/generations/standby.h"
+#include "master/system/cause.h"
 
 struct snapshot;
 struct spawners;
-
-/* At most one rotation in this time, see generation_crashed(). */
-#define GENERATION_ROTATION_MS 250
 
 enum generation_event {
 	GENERATION_QUIET, /* nothing to tell */
 	GENERATION_PASSED, /* the candidate may be committed: then
 			    * generation_commit() or generation_abandon() */
-	GENERATION_FAILED, /* the candidate; spawners->failure says why */
+	GENERATION_FAILED, /* the candidate; generation_failure() says why */
 	GENERATION_STARVED, /* no spawner could be had for the running setup:
 			     * what can be spared should be freed */
 };
@@ -26,22 +24,23 @@ enum generation_event {
 /* Start with all zero but spawners. */
 struct generation {
 	struct spawners *spawners;
-	bool is_candidate; /* what is on trial is not the running setup */
-	int64_t retry_at; /* a spawner that does not start is not hurried */
-	int64_t delay;
-	struct log_limit failures;
-	bool rotate; /* a child of the current generation crashed */
-	int64_t rotate_at; /* not before */
-	uint64_t starts; /* spawners started since the daemon began */
+	struct standby standby;
 };
 
 /*
- * Puts a candidate's plan on trial; nothing else may be on trial.  snapshot must
+ * Puts a candidate's plan on trial; no other candidate may be.  snapshot must
  * stay until the trial's end is told by generation_step().  Returns 0, or -1
- * with spawners->failure.
+ * with generation_failure().
  */
 int generation_try(struct generation *generation,
     const struct snapshot *snapshot, int64_t now);
+
+/* Why the last candidate failed, and the exit status for that. */
+const char *generation_failure(const struct generation *generation);
+enum exit_status generation_cause(const struct generation *generation);
+
+/* True while a candidate is on trial. */
+bool generation_is_trying(const struct generation *generation);
 
 /* The candidate that has passed becomes current; the last one is retired. */
 void generation_commit(struct generation *generation, int64_t now);
@@ -52,15 +51,15 @@ void generation_abandon(struct generation *generation);
 /*
  * A child of the generation of that number crashed, or was killed by the
  * sandbox.  All children of one spawner have its memory layout and its stack
- * canary, which could be guessed from client to client: the next generation has
- * others.  One generation is started for that in GENERATION_ROTATION_MS at most,
- * and none for a child of an earlier generation.
+ * canary, which could be guessed from client to client: that spawner is killed
+ * at once, and the next ones have others.
  */
-void generation_crashed(struct generation *generation, uint64_t number);
+void generation_crashed(
+    struct generation *generation, uint64_t number, int64_t now);
 
 /*
- * Does what is due: judges the trial, or starts a spawner for running, the plan
- * that is served (NULL: none yet), because there is none or a child crashed.
+ * Does what is due: judges the candidate's trial, and keeps a spawner in service
+ * and the next one ready for running, the plan that is served (NULL: none yet).
  */
 enum generation_event generation_step(struct generation *generation,
     const struct snapshot *running, int64_t now);

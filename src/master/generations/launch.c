@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "master/system/executable.h"
@@ -21,7 +22,8 @@ fail(int socket, const char *step)
 {
 	struct plan_failure failure = { .error = errno };
 
-	snprintf(failure.step, sizeof(failure.step), "%s of " LAUNCH_NAME, step);
+	snprintf(failure.step, sizeof(failure.step), "%s%s", step,
+	    strcmp(step, "exec") == 0 ? " of " LAUNCH_NAME : "");
 	send(socket, &failure, sizeof(failure), MSG_NOSIGNAL);
 	_exit(1);
 }

@@ -19,13 +19,11 @@ setup_prepare(struct setup *setup, const struct setup *running,
 	const char *failed =
 	    snapshot_make(&setup->snapshot, setup->conf, greetings);
 
-	if (failed != NULL)
-		report->cause = EXIT_PRIVILEGE;
 	if (failed == NULL && messages_make(&setup->messages, setup->conf) == -1)
 		failed = "refusals";
 	if (failed != NULL) {
-		report_error(report, "%s: %s: %s", path, failed,
-		    strerror(errno));
+		report_failure(report, cause_of(errno, EXIT_PRIVILEGE),
+		    "%s: %s: %s", path, failed, strerror(errno));
 		return -1;
 	}
 	resources_check(setup->conf, "", path, report);

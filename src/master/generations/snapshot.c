@@ -111,8 +111,11 @@ snapshot_seal(const struct plan *plan)
 		return -1;
 	errno = ENOSPC; /* of a short write */
 	if (write(fd, plan, plan->size) == (ssize_t)plan->size &&
-	    fcntl(fd, F_ADD_SEALS, SEALS) == 0)
-		return fd;
+	    fcntl(fd, F_ADD_SEALS, SEALS) == 0) {
+		errno = EPERM; /* they went through, but are not there */
+		if (fcntl(fd, F_GET_SEALS) == SEALS)
+			return fd;
+	}
 	close(fd);
 	return -1;
 }

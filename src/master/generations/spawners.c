@@ -9,47 +9,25 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "master/generations/strays.h"
 #include "master/system/child.h"
 #include "master/system/clock.h"
-#include "master/generations/launch.h"
-#include "master/system/log.h"
+#include "master/system/log_event.h"
 
 #define ERRNO_MAX 4095 /* the kernel's MAX_ERRNO */
 
-static const struct spawner nothing = { .pidfd = -1, .socket = -1,
-	.canary = -1 };
+static const struct spawner nothing = { .pid = -1, .pidfd = -1, .socket = -1,
+	.group = GROUP_NONE, .page_fd = -1, .canary = -1 };
 
-static bool
-is_spawner(const struct spawners *spawners, int32_t pid)
+bool
+spawners_know(const struct spawners *spawners, pid_t pid)
 {
-	size_t i;
-
-	for (i = 0; i < SPAWNERS_MAX; i++)
-		if (spawners->list[i].state != SPAWNER_FREE &&
-		    spawners->list[i].pid == pid)
-			return true;
-	return false;
-}
-
-/* Not believed: one that says what it cannot be is a clone that failed. */
-int32_t
-spawners_page(const struct spawners *spawners, uint32_t slot)
-{
-	int32_t row = __atomic_load_n(&spawners->page[slot], __ATOMIC_ACQUIRE);
-
-	if (row < -ERRNO_MAX || (row > 0 && is_spawner(spawners, row)))
-		return -EPROTO;
-	return row;
-}
-
-uint32_t
-spawners_canary_slot(const struct spawners *spawners, const struct spawner *spawner)
-{
-	return PLAN_CLIENT_SLOTS + (uint32_t)(spawner - spawners->list);
+	return groups_is_known(&spawners->groups, pid) ||
+	    groups_find(&spawners->groups, getpgid(pid)) != GROUP_NONE;
 }
 
 const char *
@@ -58,17 +36,15 @@ spawners_init(struct spawners *spawners, int epoll, int executable)
 	size_t i;
 
 	*spawners = (struct spawners) { .epoll = epoll,
-		.executable = executable, .current = -1, .trial = -1 };
+		.executable = executable, .current = -1, .standby = -1,
+		.failing = SPAWNER_FAILING_MS * CLOCK_MS,
+		.candidate.index = -1, .next.index = -1 };
 	for (i = 0; i < SPAWNERS_MAX; i++)
 		spawners->list[i] = nothing;
-	spawners->page_fd = memfd_create("forkgreet-pids", MFD_CLOEXEC);
-	if (spawners->page_fd == -1 ||
-	    ftruncate(spawners->page_fd, PLAN_PAGE_BYTES) == -1)
-		return "memfd_create of the pid page";
-	spawners->page = mmap(NULL, PLAN_PAGE_BYTES, PROT_READ | PROT_WRITE,
-	    MAP_SHARED, spawners->page_fd, 0);
-	return spawners->page == MAP_FAILED ? "mmap of the pid page" : NULL;
+	return groups_init(&spawners->groups) == -1 ? "table of groups" : NULL;
 }
+
+/* ------------------------------------------------------------------- one spawner */
 
 static void
 close_fd(int *fd)
@@ -78,24 +54,42 @@ close_fd(int *fd)
 	*fd = -1;
 }
 
-void
-spawners_forget(struct spawners *spawners, struct spawner *spawner)
+int
+spawners_page_make(struct spawner *spawner)
 {
-	int index = (int)(spawner - spawners->list);
+	void *page;
 
-	close_fd(&spawner->pidfd);
-	close_fd(&spawner->socket);
-	close_fd(&spawner->canary);
-	*spawner = nothing;
-	if (spawners->current == index)
-		spawners->current = -1;
-	if (spawners->trial == index)
-		spawners->trial = -1;
+	spawner->page_fd = memfd_create("forkgreet-pids", MFD_CLOEXEC);
+	if (spawner->page_fd == -1 ||
+	    ftruncate(spawner->page_fd, PLAN_PAGE_BYTES) == -1)
+		return -1;
+	errno = 0; /* its first use would be the end of us */
+	if (lseek(spawner->page_fd, 0, SEEK_END) != (off_t)PLAN_PAGE_BYTES)
+		return -1;
+	page = mmap(NULL, PLAN_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+	    spawner->page_fd, 0);
+	if (page == MAP_FAILED)
+		return -1;
+	spawner->page = page;
+	return 0;
+}
+
+/* Not believed: what says what it cannot be is a clone that failed. */
+int32_t
+spawners_row(const struct spawners *spawners, const struct spawner *spawner,
+    uint32_t slot)
+{
+	int32_t row = __atomic_load_n(&spawner->page[slot], __ATOMIC_ACQUIRE);
+
+	if (row > 0 ? !groups_believe(&spawners->groups, spawner->group, row)
+		    : row < -ERRNO_MAX)
+		return -EPROTO;
+	return row;
 }
 
 int
-spawners_order(struct spawners *spawners, const struct spawner *spawner,
-    uint32_t slot, uint32_t session, int fd)
+spawners_order(const struct spawner *spawner, uint32_t slot, uint32_t session,
+    int fd)
 {
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
@@ -117,192 +111,65 @@ spawners_order(struct spawners *spawners, const struct spawner *spawner,
 	memcpy(CMSG_DATA(rights), &fd, sizeof(int));
 	if (fd == -1)
 		message.msg_controllen = 0;
-	__atomic_store_n(&spawners->page[slot], 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&spawner->page[slot], 0, __ATOMIC_RELEASE);
 	if (sendmsg(spawner->socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
 	    -1)
 		return -1;
 	return 0;
 }
 
-void
-spawners_end(struct spawner *spawner)
-{
-	if (spawner->pid > 0) {
-		child_signal(spawner->pid, SIGKILL);
-		waitpid(spawner->pid, NULL, 0);
-	}
-}
-
-void
-spawners_promote(struct spawners *spawners, int64_t now)
-{
-	spawners_retire(spawners, now);
-	spawners->current = spawners->trial;
-	spawners->trial = -1;
-	spawners->list[spawners->current].state = SPAWNER_CURRENT;
-	log_line(LOG_INFO, "spawner start pid=%d generation=%llu",
-	    (int)spawners->list[spawners->current].pid,
-	    (unsigned long long)spawners->list[spawners->current].generation);
-}
-
-/* --------------------------------------------------------------- the hand-over */
-
-uint64_t
-spawners_generation(const struct spawners *spawners)
-{
-	return spawners->list[spawners->current].generation;
-}
-
-bool
-spawners_can_take(const struct spawners *spawners)
-{
-	return spawners->current != -1 &&
-	    spawners->list[spawners->current].n < SPAWNER_IN_FLIGHT_MAX;
-}
-
-int
-spawners_hand_over(struct spawners *spawners, uint32_t slot, int fd,
-    uint32_t session, int64_t now)
-{
-	struct spawner *spawner = &spawners->list[spawners->current];
-
-	if (spawners_order(spawners, spawner, slot, session, fd) == -1)
-		return -1;
-	if (spawner->n == 0)
-		spawner->progress = now;
-	spawner->in_flight[(spawner->first + spawner->n++) %
-	    SPAWNER_IN_FLIGHT_MAX] = slot;
-	return 0;
-}
-
-bool
-spawners_are_busy(const struct spawners *spawners)
-{
-	size_t i;
-
-	for (i = 0; i < SPAWNERS_MAX; i++)
-		if (spawners->list[i].n > 0 ||
-		    spawners->list[i].state == SPAWNER_RETIRED)
-			return true;
-	return false;
-}
-
-/* Kills one that has had a client, or its dismissal, for too long: stopped, or
- * starved. */
+/* Closes its descriptors and frees its entry; its group is the caller's. */
 static void
-check_stuck(struct spawner *spawner, int64_t now)
+forget(struct spawners *spawners, struct spawner *spawner)
 {
-	if (spawner->pid > 0 &&
-	    now - spawner->progress > SPAWNER_STUCK_MS * CLOCK_MS) {
-		log_line(LOG_ERR,
-		    "spawner stuck pid=%d generation=%llu in_flight=%u",
-		    (int)spawner->pid, (unsigned long long)spawner->generation,
-		    (unsigned)spawner->n);
-		spawner->progress = now;
-		child_signal(spawner->pid, SIGKILL);
-	}
-}
+	int index = (int)(spawner - spawners->list);
 
-void
-spawners_excuse(struct spawners *spawners, int64_t now)
-{
-	size_t i;
-
-	for (i = 0; i < SPAWNERS_MAX; i++)
-		spawners->list[i].progress = now;
-}
-
-/* The spawner's oldest client, if it has been decided. */
-static bool
-take_oldest(struct spawners *spawners, struct spawner *spawner, int64_t now,
-    struct handed *handed)
-{
-	uint32_t slot = spawner->in_flight[spawner->first];
-	int32_t pid = spawners_page(spawners, slot);
-
-	if (pid == 0 && spawner->pid != -1) {
-		check_stuck(spawner, now);
-		return false;
-	}
-	handed->slot = slot;
-	handed->pid = pid > 0 ? pid : 0;
-	handed->error = pid < 0 ? -pid : 0;
-	spawner->first = (spawner->first + 1) % SPAWNER_IN_FLIGHT_MAX;
-	spawner->n--;
-	spawner->progress = now;
-	return true;
-}
-
-bool
-spawners_next(struct spawners *spawners, int64_t now, struct handed *handed)
-{
-	struct spawner *spawner = spawners->list;
-	struct spawner *end = spawner + SPAWNERS_MAX;
-
-	for (; spawner < end; spawner++) {
-		if (spawner->n > 0 &&
-		    take_oldest(spawners, spawner, now, handed))
-			return true;
-		if (spawner->state != SPAWNER_RETIRED || spawner->n > 0)
-			continue;
-		if (spawner->pid == -1)
-			spawners_forget(spawners, spawner);
-		else
-			check_stuck(spawner, now);
-	}
-	return false;
-}
-
-/* --------------------------------------------------------------------- the end */
-
-static void
-died(struct spawners *spawners, struct spawner *spawner, int status)
-{
-	bool expected = spawner->state == SPAWNER_RETIRED &&
-	    WIFEXITED(status) && WEXITSTATUS(status) == 0;
-
-	log_line(expected ? LOG_DEBUG : LOG_ERR,
-	    "spawner end pid=%d generation=%llu %s=%d in_flight=%u",
-	    (int)spawner->pid, (unsigned long long)spawner->generation,
-	    WIFSIGNALED(status) ? "signal" : "status",
-	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-	    (unsigned)spawner->n);
-	spawner->pid = -1;
-	spawner->state = SPAWNER_RETIRED;
 	close_fd(&spawner->pidfd);
 	close_fd(&spawner->socket);
-	if (spawners->current == spawner - spawners->list)
+	close_fd(&spawner->canary);
+	close_fd(&spawner->page_fd);
+	if (spawner->page != NULL)
+		munmap(spawner->page, PLAN_PAGE_BYTES);
+	*spawner = nothing;
+	if (spawners->current == index)
 		spawners->current = -1;
-}
-
-/* True when it has ended, or is not our child any more: a row of the page that
- * named it before it was there had it reaped as a client. */
-static bool
-has_ended(const struct spawner *spawner, int *status)
-{
-	pid_t pid = waitpid(spawner->pid, status, WNOHANG);
-
-	if (pid == -1 && errno == ECHILD)
-		*status = SIGKILL; /* as if killed */
-	return pid == spawner->pid || (pid == -1 && errno == ECHILD);
+	if (spawners->standby == index)
+		spawners->standby = -1;
+	if (spawners->candidate.index == index)
+		spawners->candidate.index = -1;
+	if (spawners->next.index == index)
+		spawners->next.index = -1;
 }
 
 void
-spawners_reap(struct spawners *spawners)
+spawners_end(struct spawners *spawners, struct spawner *spawner)
 {
-	struct spawner *spawner = spawners->list;
-	struct spawner *end = spawner + SPAWNERS_MAX;
-	int status;
+	uint32_t group = spawner->group;
 
-	for (; spawner < end; spawner++)
-		if (spawner->state != SPAWNER_FREE &&
-		    spawner->state != SPAWNER_TRIAL && spawner->pid > 0 &&
-		    has_ended(spawner, &status))
-			died(spawners, spawner, status);
+	forget(spawners, spawner);
+	if (group != GROUP_NONE)
+		groups_end(&spawners->groups, group);
 }
 
+static int
+index_of(const struct spawners *spawners, const struct spawner *spawner)
+{
+	return (int)(spawner - spawners->list);
+}
+
+/* ------------------------------------------------------------------ its career */
+
 void
-spawners_retire(struct spawners *spawners, int64_t now)
+spawners_stand_by(struct spawners *spawners, struct trial *trial)
+{
+	spawners->standby = trial->index;
+	trial->index = -1;
+	spawners->list[spawners->standby].state = SPAWNER_STANDBY;
+}
+
+/* Closes the current one's socket: it clones what it has, then ends. */
+static void
+retire(struct spawners *spawners, int64_t now)
 {
 	struct spawner *spawner;
 
@@ -315,25 +182,185 @@ spawners_retire(struct spawners *spawners, int64_t now)
 	spawners->current = -1;
 }
 
+static void
+make_current(struct spawners *spawners, int index, int64_t now)
+{
+	struct spawner *spawner = &spawners->list[index];
+
+	retire(spawners, now);
+	spawners->current = index;
+	spawner->generation = ++spawners->generation;
+	spawner->state = SPAWNER_CURRENT;
+	log_event(LOG_INFO, "spawner start",
+	    LOG_SIGNED("pid", spawner->pid),
+	    LOG_NUMBER("generation", spawner->generation));
+}
+
 void
-spawners_kill(struct spawners *spawners)
+spawners_promote(struct spawners *spawners, struct trial *trial, int64_t now)
+{
+	int index = trial->index;
+
+	trial->index = -1;
+	if (spawners->next.index != -1)
+		spawners_end(spawners, &spawners->list[spawners->next.index]);
+	if (spawners->standby != -1)
+		spawners_end(spawners, &spawners->list[spawners->standby]);
+	make_current(spawners, index, now);
+}
+
+void
+spawners_succeed(struct spawners *spawners, int64_t now)
+{
+	int index = spawners->standby;
+
+	if (index == -1 || spawners->current != -1)
+		return;
+	spawners->standby = -1;
+	make_current(spawners, index, now);
+}
+
+uint64_t
+spawners_serving(const struct spawners *spawners)
+{
+	return spawners->generation;
+}
+
+/* Kills it.  Its rows count once it is dead, its clients are others' then. */
+static void
+doom(struct spawners *spawners, struct spawner *spawner, int64_t now)
+{
+	child_signal(spawner->pid, SIGKILL);
+	close_fd(&spawner->socket);
+	spawner->doomed = true;
+	spawner->state = SPAWNER_RETIRED;
+	spawner->progress = now;
+	if (spawners->current == index_of(spawners, spawner))
+		spawners->current = -1;
+	if (spawners->standby == index_of(spawners, spawner))
+		spawners->standby = -1;
+	spawners_succeed(spawners, now);
+}
+
+bool
+spawners_use_up(struct spawners *spawners, uint64_t generation, int64_t now)
 {
 	struct spawner *spawner = spawners->list;
 	struct spawner *end = spawner + SPAWNERS_MAX;
 
 	for (; spawner < end; spawner++) {
-		if (spawner->state == SPAWNER_FREE ||
-		    spawner->state == SPAWNER_TRIAL)
+		if (spawner->state < SPAWNER_STANDBY || spawner->pid <= 0 ||
+		    spawner->doomed || spawner->generation != generation)
 			continue;
-		spawners_end(spawner);
-		spawners_forget(spawners, spawner);
+		log_event(LOG_WARNING, "spawner rotates",
+		    LOG_NUMBER("generation", generation),
+		    LOG_WORD("reason", "crash"));
+		doom(spawners, spawner, now);
+		return true;
 	}
+	return false;
+}
+
+void
+spawners_convict(struct spawners *spawners, struct spawner *spawner,
+    const char *reason, int64_t now)
+{
+	if (spawner->state < SPAWNER_STANDBY || spawner->pid <= 0)
+		return;
+	log_event(LOG_ERR, "spawner replaced",
+	    LOG_SIGNED("pid", spawner->pid),
+	    LOG_NUMBER("generation", spawner->generation),
+	    LOG_NUMBER("in_flight", spawner->n), LOG_WORD("reason", reason));
+	doom(spawners, spawner, now);
+}
+
+void
+spawners_dismiss(struct spawners *spawners, struct spawner *spawner)
+{
+	uint32_t group = spawner->group;
+
+	forget(spawners, spawner);
+	groups_close(&spawners->groups, group);
+}
+
+/* --------------------------------------------------------------------- the end */
+
+static void
+died(struct spawners *spawners, struct spawner *spawner, int status)
+{
+	bool expected = spawner->state == SPAWNER_RETIRED &&
+	    (spawner->doomed ||
+		(WIFEXITED(status) && WEXITSTATUS(status) == 0));
+
+	log_event(expected ? LOG_DEBUG : LOG_ERR, "spawner end",
+	    LOG_SIGNED("pid", spawner->pid),
+	    LOG_NUMBER("generation", spawner->generation),
+	    LOG_IF(WIFSIGNALED(status),
+		LOG_SIGNED("signal", WTERMSIG(status))),
+	    LOG_IF(WIFEXITED(status),
+		LOG_SIGNED("status", WEXITSTATUS(status))),
+	    LOG_NUMBER("in_flight", spawner->n));
+	spawner->pid = -1;
+	spawner->state = SPAWNER_RETIRED;
+	close_fd(&spawner->pidfd);
+	close_fd(&spawner->socket);
+	if (spawners->current == index_of(spawners, spawner))
+		spawners->current = -1;
+	if (spawners->standby == index_of(spawners, spawner))
+		spawners->standby = -1;
+}
+
+/* True when it has ended, or is not our child any more. */
+static bool
+has_ended(const struct spawner *spawner, int *status)
+{
+	pid_t pid = waitpid(spawner->pid, status, WNOHANG);
+
+	if (pid == -1 && errno == ECHILD)
+		*status = SIGKILL; /* as if killed */
+	return pid == spawner->pid || (pid == -1 && errno == ECHILD);
+}
+
+void
+spawners_reap(struct spawners *spawners, int64_t now)
+{
+	struct spawner *spawner = spawners->list;
+	struct spawner *last = spawner + SPAWNERS_MAX;
+	int status;
+
+	for (; spawner < last; spawner++)
+		if (spawner->state >= SPAWNER_STANDBY && spawner->pid > 0 &&
+		    has_ended(spawner, &status))
+			died(spawners, spawner, status);
+	spawners_succeed(spawners, now);
+	groups_step(&spawners->groups, now);
+}
+
+void
+spawners_kill(struct spawners *spawners)
+{
+	const struct timespec nap = { 0, 1000000 };
+	struct groups *groups = &spawners->groups;
+	struct spawner *spawner = spawners->list;
+	struct spawner *last = spawner + SPAWNERS_MAX;
+	int64_t until = clock_now() + SPAWNERS_END_MS * CLOCK_MS;
+
+	for (; spawner < last; spawner++)
+		if (spawner->state != SPAWNER_FREE)
+			spawners_end(spawners, spawner);
+	groups_end_all(groups);
+	while (groups_wakeup(groups) != CLOCK_NEVER && clock_now() < until) {
+		nanosleep(&nap, NULL);
+		groups_step(groups, clock_now());
+	}
+	if (groups_wakeup(groups) != CLOCK_NEVER)
+		log_event(LOG_ERR, "spawner left",
+		    LOG_NUMBER("waited_ms", SPAWNERS_END_MS));
 }
 
 void
 spawners_free(struct spawners *spawners)
 {
-	munmap(spawners->page, PLAN_PAGE_BYTES);
-	close_fd(&spawners->page_fd);
+	groups_free(&spawners->groups);
 	close_fd(&spawners->executable);
 }

@@ -3,7 +3,7 @@
 
 #include "master/generations/trial.h"
 
-#include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -12,134 +12,58 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "master/system/child.h"
-#include "master/system/clock.h"
+#include "master/generations/canary.h"
 #include "master/generations/diagnose.h"
-#include "master/system/events.h"
-#include "master/generations/launch.h"
 #include "master/generations/snapshot.h"
 #include "master/generations/spawners.h"
+#include "master/system/clock.h"
 #include "shared/attempt.h"
 #include "shared/outcome.h"
 
-/* One that is dead takes no order, but trial_check() finds out why. */
-static int
-order(struct spawners *spawners, struct spawner *spawner, uint32_t session,
-    int fd)
-{
-	int result = spawners_order(spawners, spawner,
-	    spawners_canary_slot(spawners, spawner), session, fd);
-
-	return result == -1 && (errno == EPIPE || errno == ECONNRESET) ?
-	    0 :
-	    result;
-}
-
-/* Connects the canary and hands it over as the first client. */
-static int
-canary_start(struct spawners *spawners, struct spawner *spawner)
-{
-	int ends[2], result;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == -1)
-		return -1;
-	result = order(spawners, spawner, 0, ends[1]);
-	close(ends[1]);
-	spawner->canary = ends[0];
-	return result;
-}
-
-static int
-process_start(struct spawners *spawners, struct spawner *spawner, int plan_fd)
-{
-	int ends[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == -1)
-		return -1;
-	spawner->socket = ends[0];
-	spawner->pid = launch(
-	    spawners->executable, ends[1], plan_fd, spawners->page_fd);
-	close(ends[1]);
-	if (spawner->pid == -1)
-		return -1;
-	spawner->pidfd = pidfd_open(spawner->pid, 0);
-	return spawner->pidfd == -1 ? -1 : 0;
-}
-
-static int
-watch(const struct spawners *spawners, const struct spawner *spawner)
-{
-	uint32_t index = (uint32_t)(spawner - spawners->list);
-	int epoll = spawners->epoll;
-
-	return event_add(epoll, spawner->pidfd, EVENT_SPAWNER, index) == -1 ||
-		event_add(epoll, spawner->socket, EVENT_SPAWNER, index) ==
-		    -1 ||
-		event_add(epoll, spawner->canary, EVENT_SPAWNER, index) == -1 ?
-	    -1 :
-	    0;
-}
-
-static int
-free_index(const struct spawners *spawners)
-{
-	int i;
-
-	for (i = 0; i < SPAWNERS_MAX; i++)
-		if (spawners->list[i].state == SPAWNER_FREE)
-			return i;
-	return -1;
-}
-
-/* Takes a free place, starts a spawner there, and its canary.  NULL: failed, see
- * spawners->failure. */
-static struct spawner *
-begin(struct spawners *spawners, int plan_fd, int64_t now)
-{
-	struct spawner *spawner;
-	int index = free_index(spawners);
-
-	if (index == -1) {
-		snprintf(spawners->failure, sizeof(spawners->failure),
-		    "%d earlier spawners have not ended yet", SPAWNERS_MAX);
-		return NULL;
-	}
-	spawner = &spawners->list[index];
-	spawner->state = SPAWNER_TRIAL;
-	spawner->generation = ++spawners->generation;
-	spawner->deadline = now + SPAWNER_TRIAL_MS * CLOCK_MS;
-	spawners->trial = index;
-	if (process_start(spawners, spawner, plan_fd) == 0 &&
-	    canary_start(spawners, spawner) == 0 &&
-	    watch(spawners, spawner) == 0)
-		return spawner;
-	snprintf(spawners->failure, sizeof(spawners->failure),
-	    "starting the spawner: %s", strerror(errno));
-	trial_abandon(spawners);
-	return NULL;
-}
+/* Who looks that late at a deadline was away itself. */
+#define AWAY (100 * CLOCK_MS)
 
 int
-trial_start(struct spawners *spawners, const struct snapshot *snapshot,
-    int64_t now)
+trial_start(struct spawners *spawners, struct trial *trial,
+    const struct snapshot *snapshot, int64_t now)
 {
-	spawners->plan = snapshot->plan;
-	return begin(spawners, snapshot->fd, now) == NULL ? -1 : 0;
+	struct spawner *spawner;
+
+	trial->plan = snapshot->plan;
+	spawner = canary_begin(spawners, trial, snapshot->fd);
+	if (spawner == NULL)
+		return -1;
+	spawner->deadline = now + SPAWNER_TRIAL_MS * CLOCK_MS;
+	return 0;
 }
 
-static enum trial __attribute__((format(printf, 2, 3)))
-trial_fail(struct spawners *spawners, const char *format, ...)
+static enum trial_result __attribute__((format(printf, 4, 5)))
+trial_fail(struct spawners *spawners, struct trial *trial,
+    enum exit_status cause, const char *format, ...)
 {
 	va_list args;
 
+	trial->cause = cause;
 	va_start(args, format);
-	vsnprintf(
-	    spawners->failure, sizeof(spawners->failure), format, args);
+	vsnprintf(trial->failure, sizeof(trial->failure), format, args);
 	va_end(args);
-	trial_abandon(spawners);
+	trial_abandon(spawners, trial);
 	return TRIAL_FAILED;
+}
+
+/* Reaps the canary's or an attempt's child, if it has ended. */
+static bool
+child_ended(struct spawner *spawner, pid_t pid, int *status)
+{
+	struct rusage usage;
+
+	if (pid <= 0 || wait4(pid, status, WNOHANG, &usage) != pid)
+		return false;
+	spawner->cpu_us += clock_cpu(&usage);
+	return true;
 }
 
 static void
@@ -151,10 +75,10 @@ canary_close(struct spawner *spawner)
 
 /* Reads what the canary got so far.  False when it is not the greeting. */
 static bool
-canary_read(const struct spawners *spawners, struct spawner *spawner)
+canary_read(const struct trial *trial, struct spawner *spawner)
 {
-	const struct plan_session *session = &spawners->plan->session[0];
-	const char *want = (const char *)spawners->plan +
+	const struct plan_session *session = &trial->plan->session[0];
+	const char *want = (const char *)trial->plan +
 	    session->greeting_offset;
 	char got[16 << 10];
 	ssize_t n;
@@ -176,20 +100,19 @@ canary_read(const struct spawners *spawners, struct spawner *spawner)
 /* ------------------------------------------------------------- killed by SIGSYS */
 
 /* The trial has failed by a system call: tries once more, to name it. */
-static enum trial
-diagnosis_start(struct spawners *spawners, int64_t now)
+static enum trial_result
+diagnosis_start(struct spawners *spawners, struct trial *trial)
 {
-	char failure[sizeof(spawners->failure)];
+	char failure[sizeof(trial->failure)];
 	struct spawner *spawner;
-	int fd = diagnose_plan(spawners->plan);
+	int fd = diagnose_plan(trial->plan);
 
-	memcpy(failure, spawners->failure, sizeof(failure));
-	trial_abandon(spawners);
-	spawners->page[PLAN_REFUSED_SLOT] = 0;
-	spawner = fd == -1 ? NULL : begin(spawners, fd, now);
+	memcpy(failure, trial->failure, sizeof(failure));
+	trial_abandon(spawners, trial);
+	spawner = fd == -1 ? NULL : canary_begin(spawners, trial, fd);
 	if (fd != -1)
 		close(fd);
-	memcpy(spawners->failure, failure, sizeof(failure));
+	memcpy(trial->failure, failure, sizeof(failure));
 	if (spawner == NULL)
 		return TRIAL_FAILED;
 	spawner->diagnosed = true;
@@ -197,33 +120,35 @@ diagnosis_start(struct spawners *spawners, int64_t now)
 }
 
 /* It has ended, or had its time. */
-static enum trial
-diagnosis_end(struct spawners *spawners)
+static enum trial_result
+diagnosis_end(struct spawners *spawners, struct trial *trial)
 {
-	diagnose_explain(spawners->failure, sizeof(spawners->failure),
+	const struct spawner *spawner = &spawners->list[trial->index];
+
+	diagnose_explain(trial->failure, sizeof(trial->failure),
 	    __atomic_load_n(
-		&spawners->page[PLAN_REFUSED_SLOT], __ATOMIC_ACQUIRE));
-	trial_abandon(spawners);
+		&spawner->page[PLAN_REFUSED_SLOT], __ATOMIC_ACQUIRE));
+	trial_abandon(spawners, trial);
 	return TRIAL_FAILED;
 }
 
-static enum trial
-diagnosis_check(
-    struct spawners *spawners, struct spawner *spawner, int64_t now)
+static enum trial_result
+diagnosis_check(struct spawners *spawners, struct trial *trial,
+    struct spawner *spawner, int64_t now)
 {
-	int32_t pid = spawners_page(
-	    spawners, spawners_canary_slot(spawners, spawner));
+	int32_t pid = spawners_row(spawners, spawner, PLAN_CANARY_SLOT);
+	int status;
 
 	if (spawner->canary != -1)
-		canary_read(spawners, spawner);
-	if (pid > 0 && waitpid(pid, NULL, WNOHANG) == pid)
-		return diagnosis_end(spawners);
+		canary_read(trial, spawner);
+	if (child_ended(spawner, pid, &status))
+		return diagnosis_end(spawners, trial);
 	if (waitpid(spawner->pid, NULL, WNOHANG) == spawner->pid) {
 		spawner->pid = -1;
-		return diagnosis_end(spawners);
+		return diagnosis_end(spawners, trial);
 	}
 	return now < spawner->deadline ? TRIAL_RUNNING :
-					 diagnosis_end(spawners);
+					 diagnosis_end(spawners, trial);
 }
 
 /* ----------------------------------------------------------------- its judgement */
@@ -245,124 +170,185 @@ failure_read(const struct spawner *spawner, struct plan_failure *failure)
 	return true;
 }
 
-/* Starts the next attempt that the filter must not let through. */
-static enum trial
-attempt_next(struct spawners *spawners, struct spawner *spawner)
+/* What the trial took of a processor, without our own part. */
+static int64_t
+cpu_of(const struct spawner *spawner)
+{
+	struct timespec used = { 0, 0 };
+	clockid_t clock;
+
+	if (clock_getcpuclockid(spawner->pid, &clock) == 0)
+		clock_gettime(clock, &used);
+	return spawner->cpu_us + used.tv_sec * CLOCK_SECOND +
+	    used.tv_nsec / 1000;
+}
+
+/* Starts the next attempt; without a sandbox only those that need none. */
+static enum trial_result
+attempt_next(
+    struct spawners *spawners, struct trial *trial, struct spawner *spawner)
 {
 	uint32_t next = spawner->attempts;
 
-	if (!spawners->plan->sandbox || attempt_get(next) == NULL)
+	if (attempt_get(next) == NULL ||
+	    (!trial->plan->sandbox && next != ATTEMPT_PAGE)) {
+		trial->cpu_us = cpu_of(spawner);
 		return TRIAL_PASSED;
-	if (order(spawners, spawner, PLAN_ATTEMPT + next, -1) == -1)
-		return trial_fail(spawners, "spawner: order: %s",
+	}
+	if (canary_order(spawner, PLAN_ATTEMPT + next, -1) == -1)
+		return trial_fail(spawners, trial, EXIT_SYSTEM,
+		    "spawner: order: %s",
 		    strerror(errno));
 	spawner->attempts = next + 1;
 	return TRIAL_RUNNING;
 }
 
-/* The child that made the last attempt has ended with status. */
-static enum trial
-attempt_judge(struct spawners *spawners, struct spawner *spawner, int status)
+/* SIGSYS is the filter's, and a child says so when it cannot limit itself; what
+ * else ends one is the system's fault, or somebody's kill(1). */
+static enum exit_status
+death_cause(int status)
 {
-	const char *name = attempt_get(spawner->attempts - 1)->name;
+	bool unconfined = WIFSIGNALED(status) ?
+	    WTERMSIG(status) == SIGSYS :
+	    WEXITSTATUS(status) == PROLOGUE_EXIT_FAILED;
 
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
-		return attempt_next(spawners, spawner);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == ATTEMPT_EXIT_ALLOWED)
-		return trial_fail(spawners,
-		    "spawner: seccomp: not in effect, a child got through "
-		    "with %s", name);
-	return trial_fail(spawners, "trial of %s: ended with %s %d", name,
-	    WIFSIGNALED(status) ? "signal" : "exit status",
-	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	return unconfined ? EXIT_PRIVILEGE : EXIT_SYSTEM;
+}
+
+/* The attempt was not its child's end: that is how it must be for the page. */
+static enum trial_result
+attempt_exited(struct spawners *spawners, struct trial *trial,
+    struct spawner *spawner, int code)
+{
+	const struct attempt *attempt = attempt_get(spawner->attempts - 1);
+	bool page = spawner->attempts - 1 == ATTEMPT_PAGE;
+
+	if (page && code == ATTEMPT_EXIT_FAULT)
+		return attempt_next(spawners, trial, spawner);
+	if (code == ATTEMPT_EXIT_ALLOWED)
+		return trial_fail(spawners, trial, EXIT_PRIVILEGE,
+		    "spawner: %s: not in effect, a child got through with %s",
+		    page ? "madvise MADV_DONTFORK" : "seccomp",
+		    attempt->name);
+	return trial_fail(spawners, trial,
+	    code == PROLOGUE_EXIT_FAILED ? EXIT_PRIVILEGE : EXIT_SYSTEM,
+	    "trial of %s: ended with exit status %d", attempt->name, code);
+}
+
+/* The child that made the last attempt has ended with status. */
+static enum trial_result
+attempt_judge(struct spawners *spawners, struct trial *trial,
+    struct spawner *spawner, int status)
+{
+	const struct attempt *attempt = attempt_get(spawner->attempts - 1);
+
+	if (!WIFSIGNALED(status))
+		return attempt_exited(
+		    spawners, trial, spawner, WEXITSTATUS(status));
+	if (WTERMSIG(status) == SIGSYS &&
+	    spawner->attempts - 1 != ATTEMPT_PAGE)
+		return attempt_next(spawners, trial, spawner);
+	return trial_fail(spawners, trial, death_cause(status),
+	    "trial of %s: ended with signal %d",
+	    attempt->name, WTERMSIG(status));
 }
 
 /* A signal was the end of who. */
-static enum trial
-died(struct spawners *spawners, const char *who, int status)
+static enum trial_result
+died(struct spawners *spawners, struct trial *trial, const char *who,
+    int status)
 {
-	snprintf(spawners->failure, sizeof(spawners->failure),
+	trial->cause = death_cause(status);
+	snprintf(trial->failure, sizeof(trial->failure),
 	    "%s: %s by signal %d (%s)", who,
 	    outcome_name(outcome_of_status(status)), WTERMSIG(status),
 	    strsignal(WTERMSIG(status)));
 	if (WTERMSIG(status) == SIGSYS)
-		return diagnosis_start(spawners, clock_now());
-	trial_abandon(spawners);
+		return diagnosis_start(spawners, trial);
+	trial_abandon(spawners, trial);
 	return TRIAL_FAILED;
 }
 
 /* The canary's child has ended with status. */
-static enum trial
-canary_judge(struct spawners *spawners, struct spawner *spawner, int status)
+static enum trial_result
+canary_judge(struct spawners *spawners, struct trial *trial,
+    struct spawner *spawner, int status)
 {
 	if (WIFSIGNALED(status))
-		return died(spawners, "trial client", status);
-	if (spawner->canary != -1 && !canary_read(spawners, spawner))
-		return trial_fail(spawners, "trial client: wrong greeting");
+		return died(spawners, trial, "trial client", status);
+	if (spawner->canary != -1 && !canary_read(trial, spawner))
+		return trial_fail(spawners, trial, EXIT_SYSTEM,
+		    "trial client: wrong greeting");
 	if (WEXITSTATUS(status) != OUTCOME_GREETED || spawner->canary != -1)
-		return trial_fail(spawners,
+		return trial_fail(spawners, trial, death_cause(status),
 		    "trial client: not greeted, exit status %d",
 		    WEXITSTATUS(status));
-	return attempt_next(spawners, spawner);
+	return attempt_next(spawners, trial, spawner);
 }
 
 /* The spawner has ended: only now all that it said is there to be read. */
-static enum trial
-trial_ended(struct spawners *spawners, struct spawner *spawner, int status)
+static enum trial_result
+trial_ended(struct spawners *spawners, struct trial *trial,
+    struct spawner *spawner, int status)
 {
 	struct plan_failure failure;
 
 	spawner->pid = -1; /* reaped */
 	if (failure_read(spawner, &failure))
-		return trial_fail(spawners, "spawner: %s: %s", failure.step,
+		return trial_fail(spawners, trial,
+		    cause_of(failure.error, EXIT_PRIVILEGE), "spawner: %s: %s",
+		    failure.step,
 		    failure.error == 0 ? "not in effect" :
 					 strerror(failure.error));
 	if (WIFSIGNALED(status))
-		return died(spawners, "spawner", status);
-	return trial_fail(spawners, "spawner: ended with exit status %d",
-	    WEXITSTATUS(status));
+		return died(spawners, trial, "spawner", status);
+	/* It is not ours: it would have said why. */
+	return trial_fail(spawners, trial, EXIT_PRIVILEGE,
+	    "spawner: ended with exit status %d", WEXITSTATUS(status));
 }
 
-enum trial
-trial_check(struct spawners *spawners, int64_t now)
+/* Who looks that late was away itself: the spawner gets its time. */
+static bool
+is_over(struct spawner *spawner, int64_t now)
 {
-	struct spawner *spawner = &spawners->list[spawners->trial];
-	int32_t pid = spawners_page(
-	    spawners, spawners_canary_slot(spawners, spawner));
+	if (now - spawner->deadline < AWAY)
+		return now >= spawner->deadline;
+	spawner->deadline = now + SPAWNER_TRIAL_MS * CLOCK_MS;
+	return false;
+}
+
+enum trial_result
+trial_check(struct spawners *spawners, struct trial *trial, int64_t now)
+{
+	struct spawner *spawner = &spawners->list[trial->index];
+	int32_t pid = spawners_row(spawners, spawner, PLAN_CANARY_SLOT);
 	int status;
 
 	if (spawner->diagnosed)
-		return diagnosis_check(spawners, spawner, now);
-	if (spawner->canary != -1 && !canary_read(spawners, spawner))
-		return trial_fail(spawners, "trial client: wrong greeting");
+		return diagnosis_check(spawners, trial, spawner, now);
+	if (spawner->canary != -1 && !canary_read(trial, spawner))
+		return trial_fail(spawners, trial, EXIT_SYSTEM,
+		    "trial client: wrong greeting");
 	if (pid < 0)
-		return trial_fail(
-		    spawners, "trial client: clone: %s", strerror(-pid));
-	if (pid > 0 && waitpid(pid, &status, WNOHANG) == pid)
+		return trial_fail(spawners, trial,
+		    cause_of(-pid, EXIT_PRIVILEGE), "trial client: clone: %s",
+		    strerror(-pid));
+	if (child_ended(spawner, pid, &status))
 		return spawner->attempts == 0 ?
-		    canary_judge(spawners, spawner, status) :
-		    attempt_judge(spawners, spawner, status);
+		    canary_judge(spawners, trial, spawner, status) :
+		    attempt_judge(spawners, trial, spawner, status);
 	if (waitpid(spawner->pid, &status, WNOHANG) == spawner->pid)
-		return trial_ended(spawners, spawner, status);
-	if (now >= spawner->deadline)
-		return trial_fail(spawners, "trial client: not served in %d s",
+		return trial_ended(spawners, trial, spawner, status);
+	if (is_over(spawner, now))
+		return trial_fail(spawners, trial, EXIT_SYSTEM,
+		    "trial client: not served in %d s",
 		    SPAWNER_TRIAL_MS / 1000);
 	return TRIAL_RUNNING;
 }
 
 void
-trial_abandon(struct spawners *spawners)
+trial_abandon(struct spawners *spawners, struct trial *trial)
 {
-	struct spawner *spawner;
-	int32_t pid;
-
-	if (spawners->trial == -1)
-		return;
-	spawner = &spawners->list[spawners->trial];
-	spawners_end(spawner);
-	pid = spawners_page(spawners, spawners_canary_slot(spawners, spawner));
-	if (child_signal(pid, SIGKILL) == 0)
-		waitpid(pid, NULL, 0);
-	spawners_forget(spawners, spawner);
+	if (trial->index != -1)
+		spawners_end(spawners, &spawners->list[trial->index]);
 }
-

@@ -1,4 +1,4 @@
-/* Sockets that a service manager has bound for us. */
+/* Taking over sockets that a service manager has bound. */
 #include "config.h"
 
 #include "master/listeners/activation.h"
@@ -19,10 +19,10 @@ static struct passed *list;
 static size_t n_list;
 
 static int
-wrong(char *why, const char *name, const char *value, const char *allowed)
+wrong(char *why, const char *name, const char *value, const char *expected)
 {
-	snprintf(why, ACTIVATION_WHY_MAX, "%s: \"%.40s\" is not %s", name,
-	    value, allowed);
+	snprintf(why, ACTIVATION_WHY_MAX, "%s: \"%.40s\": expected %s",
+	    name, value, expected);
 	return -1;
 }
 
@@ -46,7 +46,7 @@ activation_parse(
 		return 0;
 	if (number_parse(variables->pid, 1, INT32_MAX, &pid) == -1)
 		return wrong(why, "LISTEN_PID", variables->pid,
-		    "the number of a process");
+		    "a process ID");
 	if (pid != self)
 		return 0;
 	if (number_parse(variables->fds, 0, ACTIVATION_MAX, &n) == -1)
@@ -58,8 +58,8 @@ activation_parse(
 	if (names == n)
 		return (int)n;
 	snprintf(why, ACTIVATION_WHY_MAX,
-	    "LISTEN_FDNAMES: \"%.40s\" has %d names, allowed are as many as "
-	    "LISTEN_FDS says, %d",
+	    "LISTEN_FDNAMES: \"%.40s\" has %d names, expected %d, as in "
+	    "LISTEN_FDS",
 	    variables->names, (int)names, (int)n);
 	return -1;
 }
@@ -81,7 +81,7 @@ activation_expect(void)
 	return n > 0 ? (unsigned)n : 0;
 }
 
-/* Cuts the next name off *names, which may be NULL. */
+/* Takes the next name from *names, which may be NULL. */
 static void
 take_name(struct passed *passed, const char **names)
 {
@@ -130,7 +130,8 @@ check(int fd)
 	return NULL;
 }
 
-/* Fills in what the socket says.  NULL, or what is wrong. */
+/* Fills in the socket's address.  NULL, or what is wrong; errno is 0 when that is
+ * the socket itself. */
 static const char *
 take(struct passed *passed)
 {
@@ -139,6 +140,7 @@ take(struct passed *passed)
 	const char *why = check(passed->fd);
 	int flags;
 
+	errno = 0;
 	if (why != NULL)
 		return why;
 	flags = fcntl(passed->fd, F_GETFL);
@@ -158,7 +160,7 @@ activation_adopt(void)
 	struct activation_variables variables = environment();
 	char why[ACTIVATION_WHY_MAX];
 	const char *problem;
-	bool bad = false;
+	enum exit_status bad = 0;
 	int i, n = activation_parse(&variables, getpid(), why);
 
 	if (n == -1)
@@ -173,14 +175,14 @@ activation_adopt(void)
 		problem = take(&list[i]);
 		if (problem == NULL)
 			continue;
-		bad = true;
+		bad = cause_of(errno, EXIT_CONFIG);
 		log_line(LOG_ERR,
-		    "LISTEN_FDS: descriptor %d (\"%s\"): %s, expected is a "
+		    "LISTEN_FDS: descriptor %d (\"%s\"): %s, expected a "
 		    "listening TCP socket",
 		    list[i].fd, list[i].name, problem);
 	}
-	if (bad)
-		exit(EXIT_CONFIG);
+	if (bad != 0)
+		exit((int)bad);
 	n_list = (size_t)n;
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");

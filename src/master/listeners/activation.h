@@ -1,5 +1,5 @@
-/* Sockets that a service manager has bound for us: the protocol of
- * sd_listen_fds(3), $LISTEN_PID, $LISTEN_FDS and $LISTEN_FDNAMES. */
+/* Taking over sockets that a service manager has bound: the protocol of
+ * sd_listen_fds(3) with $LISTEN_PID, $LISTEN_FDS and $LISTEN_FDNAMES. */
 #ifndef MASTER_ACTIVATION_H
 #define MASTER_ACTIVATION_H
 
@@ -24,7 +24,7 @@ struct passed {
 	bool v6only;
 };
 
-/* What the environment says; NULL: not set. */
+/* Values of the environment variables; NULL when not set. */
 struct activation_variables {
 	const char *pid;
 	const char *fds;
@@ -32,28 +32,28 @@ struct activation_variables {
 };
 
 /*
- * Returns how many descriptors, from ACTIVATION_FIRST on, were passed to the
- * process self: 0 when the variables are not there or for another process.
- * Returns -1 when they are for us and wrong; why, which has room for
- * ACTIVATION_WHY_MAX bytes, then names the variable, its value and what is
- * allowed.
+ * Returns how many descriptors, starting at ACTIVATION_FIRST, were passed to
+ * the process self: 0 when the variables are not set or are for another
+ * process.  Returns -1 when they are for us and wrong; why, which has room for
+ * ACTIVATION_WHY_MAX bytes, then has the variable, its value and what was
+ * expected.
  */
 int activation_parse(
     const struct activation_variables *variables, pid_t self, char *why);
 
-/* activation_parse() of the environment; what is wrong counts as 0. */
+/* activation_parse() for the environment; wrong values count as 0. */
 unsigned activation_expect(void);
 
 /*
- * Takes the descriptors, which are then CLOEXEC and O_NONBLOCK, and removes the
+ * Takes the descriptors, makes them CLOEXEC and O_NONBLOCK, and removes the
  * variables.  To be called by the process that was started.  Ends it with
  * EXIT_CONFIG when the variables are wrong or a descriptor is not a listening
- * TCP socket, which its name and number tell.
+ * TCP socket, naming it and its number.
  */
 void activation_adopt(void);
 
 /* The sockets, *n of them.  They stay open until activation_close(), so that a
- * reload can use one that the reload before did not. */
+ * reload can use one that the previous configuration did not. */
 const struct passed *activation_list(size_t *n);
 
 /* True when fd is one of them. */

@@ -1,4 +1,4 @@
-/* Which listener gets which of the sockets that were passed to us. */
+/* Assigning the sockets that were passed to the listeners. */
 #include "config.h"
 
 #include "master/listeners/adopt.h"
@@ -9,7 +9,7 @@
 #include "master/listeners/activation.h"
 #include "master/config/address.h"
 #include "master/config/conf.h"
-#include "master/listeners/listeners.h"
+#include "master/listeners/listener.h"
 #include "master/system/report.h"
 
 #define SHOWN_MAX 4 /* listeners in a message, 150 bytes each at most */
@@ -43,7 +43,8 @@ name_of(const struct conf *conf, const struct listener *listener)
 	return conf_text(conf, conf->listener[listener->group].name);
 }
 
-/* path names the configuration, line the address there (0: a default). */
+/* path is the configuration's, line that of the address in it (0: a
+ * default). */
 static void
 warn_difference(const struct listener *listener, const struct passed *passed,
     const char *where, struct report *report)
@@ -52,16 +53,16 @@ warn_difference(const struct listener *listener, const struct passed *passed,
 
 	if (!addr_equal(&listener->addr, &passed->addr))
 		report_warning(report,
-		    "%s: %s: descriptor %d (\"%s\") was passed for it, which "
-		    "has %s: that counts",
+		    "%s: %s: descriptor %d (\"%s\") was passed for it and "
+		    "has %s, which is used",
 		    where, addr_format_port(&listener->addr, wanted),
 		    passed->fd, passed->name,
 		    addr_format_port(&passed->addr, got));
 	else if (passed->addr.family == AF_INET6 &&
 	    addr_is_any(&passed->addr) && passed->v6only != listener->v6only)
 		report_warning(report,
-		    "%s: %s: descriptor %d (\"%s\") was passed for it, which "
-		    "has v6only = %s: that counts",
+		    "%s: %s: descriptor %d (\"%s\") was passed for it and "
+		    "has v6only = %s, which is used",
 		    where, addr_format_port(&listener->addr, wanted),
 		    passed->fd, passed->name,
 		    passed->v6only ? "true" : "false");
@@ -75,8 +76,8 @@ give(struct listener *listener, const struct passed *passed)
 	listener->listening = true;
 }
 
-/* The free entry that the socket belongs to, by its address, or by its name
- * alone; NULL: none. */
+/* The free entry that the socket belongs to by its address, or only by its
+ * name; NULL when there is none. */
 static struct listener *
 entry_for(const struct passed *passed, const struct listeners *fresh,
     const struct conf *conf, bool by_name_alone)
@@ -145,31 +146,26 @@ format_expected(
 		snprintf(text + used, EXPECTED_MAX - used, ", ...");
 }
 
-void
+int
 adopt_report_rest(const struct listeners *fresh, const struct conf *conf,
-    bool as_error, struct report *report)
+    struct report *report)
 {
 	char address[ADDR_PORT_TEXT_MAX], expected[EXPECTED_MAX];
 	size_t n;
 	const struct passed *passed = activation_list(&n);
 	const struct passed *end = passed + n;
+	int result = 0;
 
 	format_expected(fresh, conf, expected);
 	for (; passed < end; passed++) {
 		if (is_used(fresh, passed->fd))
 			continue;
 		addr_format_port(&passed->addr, address);
-		if (as_error)
-			report_error(report,
-			    "LISTEN_FDS: descriptor %d (\"%s\", %s): no "
-			    "listener has that name or address, expected is "
-			    "one of %s",
-			    passed->fd, passed->name, address, expected);
-		else
-			report_warning(report,
-			    "LISTEN_FDS: descriptor %d (\"%s\", %s): no "
-			    "listener has that name or address any more; the "
-			    "service manager keeps it open",
-			    passed->fd, passed->name, address);
+		report_error(report,
+		    "LISTEN_FDS: descriptor %d (\"%s\", %s): no listener has "
+		    "that name or address, expected one of %s",
+		    passed->fd, passed->name, address, expected);
+		result = -1;
 	}
+	return result;
 }

@@ -21,6 +21,8 @@
 #include "master/system/report.h"
 #include "shared/number.h"
 
+/* One that was passed to us is none of these: whose it is adopt() says, from the
+ * configuration alone, so that a reload and a restart agree. */
 static const struct listener *
 find_same(const struct listeners *in, const struct listener *like)
 {
@@ -28,27 +30,51 @@ find_same(const struct listeners *in, const struct listener *like)
 
 	for (i = 0; i < in->n; i++)
 		if (in->list[i].fd != -1 &&
+		    !activation_owns(in->list[i].fd) &&
 		    in->list[i].v6only == like->v6only &&
 		    addr_equal(&in->list[i].addr, &like->addr))
 			return &in->list[i];
 	return NULL;
 }
 
-bool
-listeners_have(const struct listeners *listeners, int fd)
+/* The entry with that descriptor, NULL: none has it. */
+static const struct listener *
+find_fd(const struct listeners *listeners, int fd)
 {
 	size_t i;
 
 	for (i = 0; listeners != NULL && i < listeners->n; i++)
 		if (listeners->list[i].fd == fd)
-			return true;
-	return false;
+			return &listeners->list[i];
+	return NULL;
+}
+
+bool
+listeners_have(const struct listeners *listeners, int fd)
+{
+	return find_fd(listeners, fd) != NULL;
 }
 
 static int
 option_set(int fd, int level, int option, int value)
 {
 	return setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+/* listen(2) takes any port of all addresses for a socket that is not. */
+static bool
+is_bound(int fd, const struct addr *addr)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+	struct addr found;
+
+	if (getsockname(fd, (struct sockaddr *)&address, &length) == -1)
+		return false;
+	addr_from_sockaddr(&found, &address);
+	found.scope = addr->scope; /* the kernel has one for fe80::/10 only */
+	errno = EADDRNOTAVAIL;
+	return addr_equal(&found, addr);
 }
 
 /* Opens and binds listener->fd.  Returns 0, or -1 with errno. */
@@ -67,7 +93,8 @@ bind_new(struct listener *listener)
 	    (listener->addr.family != AF_INET6 ||
 		option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, listener->v6only) ==
 		    0) &&
-	    bind(fd, (struct sockaddr *)&address, length) == 0) {
+	    bind(fd, (struct sockaddr *)&address, length) == 0 &&
+	    is_bound(fd, &listener->addr)) {
 		listener->fd = fd;
 		return 0;
 	}
@@ -139,9 +166,9 @@ address_bind(struct listener *listener, const struct conf_address *address,
 		    path, (unsigned)address->line, text, strerror(errno));
 		return 0;
 	}
-	report_error(report, "%s:%u: bind %s: %s%s", path,
-	    (unsigned)address->line, text, strerror(errno),
-	    hint_for(errno, running));
+	report_failure(report, cause_of(errno, EXIT_ADDRESS),
+	    "%s:%u: bind %s: %s%s", path, (unsigned)address->line, text,
+	    strerror(errno), hint_for(errno, running));
 	return -1;
 }
 
@@ -150,9 +177,19 @@ take_running(struct listener *listener, const struct listeners *running)
 {
 	const struct listener *same = find_same(running, listener);
 
-	if (same == NULL)
+	if (same != NULL)
+		listener->fd = same->fd;
+}
+
+/* What the running set knows of the socket, whoever had it there. */
+static void
+inherit(struct listener *listener, const struct listeners *running)
+{
+	const struct listener *same = find_fd(running, listener->fd);
+
+	listener->inherited = listener->fd != -1 && same != NULL;
+	if (!listener->inherited)
 		return;
-	listener->fd = same->fd;
 	listener->bound = same->bound;
 	listener->listening = same->listening;
 	listener->muted = same->muted;
@@ -189,10 +226,8 @@ entries_make(struct listeners *fresh, const struct listeners *running,
 		take_running(listener, running);
 	}
 	adopt(fresh, conf, path, report);
-	/* One that was passed may have gone from one listener to another. */
 	for (i = 0; i < fresh->n; i++)
-		fresh->list[i].inherited = fresh->list[i].fd != -1 &&
-		    listeners_have(running, fresh->list[i].fd);
+		inherit(&fresh->list[i], running);
 	return 0;
 }
 
@@ -235,19 +270,22 @@ listeners_bind(struct listeners *fresh, const struct listeners *running,
 
 	if (entries_make(fresh, running, conf, path, report) == -1 ||
 	    privileges_bind(true) == -1) {
-		report_error(report, "%s: bind: %s", path, strerror(errno));
+		report_failure(report, cause_of(errno, EXIT_PRIVILEGE),
+		    "%s: bind: %s", path, strerror(errno));
 		listeners_close(fresh, running);
 		return -1;
 	}
-	adopt_report_rest(fresh, conf, false, report);
-	result = entries_bind(fresh, running, conf, path, report);
+	result = adopt_report_rest(fresh, conf, report);
+	if (entries_bind(fresh, running, conf, path, report) == -1)
+		result = -1;
 	if (privileges_bind(false) == -1) {
-		report_error(report, "capset: %s", strerror(errno));
+		report_failure(report, cause_of(errno, EXIT_PRIVILEGE),
+		    "capset: %s", strerror(errno));
 		result = -1;
 	}
 	if (result == 0 && !any_is_bound(fresh)) {
-		report_error(report, "%s: bind: no address could be bound",
-		    path);
+		report_failure(report, EXIT_ADDRESS,
+		    "%s: bind: no address could be bound", path);
 		result = -1;
 	}
 	if (result == -1)
@@ -262,15 +300,16 @@ listeners_check_passed(
 	static const struct listeners none;
 	struct report unsaid = { 0 }; /* listeners_bind() says it */
 	struct listeners fresh;
-	size_t errors = report->errors;
+	int result;
 
 	if (entries_make(&fresh, &none, conf, path, &unsaid) == -1) {
-		report_error(report, "%s: %s", path, strerror(errno));
+		report_failure(
+		    report, EXIT_SYSTEM, "%s: %s", path, strerror(errno));
 		return -1;
 	}
-	adopt_report_rest(&fresh, conf, true, report);
+	result = adopt_report_rest(&fresh, conf, report);
 	listeners_close(&fresh, NULL);
-	return report->errors == errors ? 0 : -1;
+	return result;
 }
 
 int
@@ -282,10 +321,11 @@ listeners_listen(struct listeners *listeners, struct report *report)
 
 	for (i = 0; i < listeners->n; i++) {
 		listener = &listeners->list[i];
-		if (listener->fd == -1)
+		if (listener->fd == -1 || listener->inherited)
 			continue;
 		if (listen(listener->fd, listener->backlog) == -1) {
-			report_error(report, "listen %s: %s",
+			report_failure(report, cause_of(errno, EXIT_ADDRESS),
+			    "listen %s: %s",
 			    addr_format_port(&listener->addr, text),
 			    strerror(errno));
 			return -1;
@@ -293,6 +333,16 @@ listeners_listen(struct listeners *listeners, struct report *report)
 		listener->listening = true;
 	}
 	return 0;
+}
+
+void
+listeners_set_backlogs(const struct listeners *listeners)
+{
+	const struct listener *listener = listeners->list;
+
+	for (; listener < listeners->list + listeners->n; listener++)
+		if (listener->fd != -1 && listener->inherited)
+			listen(listener->fd, listener->backlog);
 }
 
 void

@@ -32,7 +32,8 @@ watch_register(const struct watch *watch, const struct listeners *fresh,
 		if (fresh->list[i].fd != -1 && !fresh->list[i].inherited &&
 		    epoll_ctl(watch->epoll, EPOLL_CTL_ADD, fresh->list[i].fd,
 			&quiet) == -1) {
-			report_error(report, "epoll_ctl: %s", strerror(errno));
+			report_failure(report, EXIT_SYSTEM, "epoll_ctl: %s",
+			    strerror(errno));
 			return -1;
 		}
 	return 0;

@@ -1,4 +1,4 @@
-/* Waiting for a resource that has run out. */
+/* Backing off from a resource that has run out. */
 #include "config.h"
 
 #include "master/system/backoff.h"

@@ -1,5 +1,5 @@
-/* Waiting for a resource that has run out: longer and longer, without spinning
- * and without filling the log. */
+/* Backing off from a resource that has run out, for longer and longer, without
+ * spinning and without filling the log. */
 #ifndef MASTER_BACKOFF_H
 #define MASTER_BACKOFF_H
 
@@ -8,15 +8,15 @@
 
 #include "master/system/clock.h"
 
-/* Recovery must take less than a second from when the resource is back. */
+/* Service must resume within a second after the resource is back. */
 #define BACKOFF_FIRST_MS 20
 #define BACKOFF_LONGEST_MS 500
-/* A condition that comes and goes is said this often at most. */
+/* A condition that comes and goes is logged at most this often. */
 #define BACKOFF_LOG_SECONDS 10
 
 /* Start with BACKOFF_NONE. */
 struct backoff {
-	int64_t until; /* clock_now() of the next try; CLOCK_NEVER: no pause */
+	int64_t until; /* clock_now() of the next attempt; CLOCK_NEVER: none */
 	int64_t delay; /* microseconds */
 	int64_t log_next;
 	bool said;
@@ -24,12 +24,12 @@ struct backoff {
 
 #define BACKOFF_NONE ((struct backoff) { .until = CLOCK_NEVER })
 
-/* what failed with error: no further try before backoff->until.  Says so in a
+/* what has failed with error: no further attempt before backoff->until.  Logs a
  * warning. */
 void backoff_fail(
     struct backoff *backoff, const char *what, int error, int64_t now);
 
-/* what worked. */
+/* what has succeeded. */
 void backoff_succeed(struct backoff *backoff, const char *what);
 
 /*
@@ -39,7 +39,7 @@ void backoff_succeed(struct backoff *backoff, const char *what);
  */
 void backoff_step(struct backoff *backoff, int64_t now);
 
-/* True while there should be no try. */
+/* True while there should be no attempt. */
 static inline bool
 backoff_waits(const struct backoff *backoff)
 {

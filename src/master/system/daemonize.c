@@ -3,38 +3,21 @@
 
 #include "master/system/daemonize.h"
 
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "master/system/log.h"
-#include "master/system/signals.h"
+#include "master/system/log_stderr.h"
 
 static int status_pipe = -1;
+static bool has_stderr = true;
+static int null = -1; /* /dev/null, for when the daemon serves */
 
-void
-daemonize_tidy(unsigned passed)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR | O_NOCTTY);
-	while (fd != -1 && fd <= STDERR_FILENO);
-	if (fd == -1)
-		_exit(EXIT_SYSTEM);
-	close(fd); /* it may be where one of those passed is not */
-	close_range(STDERR_FILENO + 1 + passed, ~0u, 0);
-	signals_default();
-	signal(SIGPIPE, SIG_IGN);
-	umask(022);
-}
-
-/* fatal()'s last word, to the process that waits. */
+/* Tells the waiting process the status that fatal() ends with. */
 static void
 tell(int status)
 {
@@ -44,7 +27,8 @@ tell(int status)
 		return;
 }
 
-/* The process that was started: exits as the daemon says. */
+/* The process that was started: exits with the status that the daemon
+ * reports. */
 _Noreturn static void
 wait_for_daemon(int fd)
 {
@@ -82,7 +66,7 @@ daemonize_start(void)
 	log_on_fatal(tell);
 	if (setsid() == -1)
 		fatal(EXIT_SYSTEM, "setsid: %s", strerror(errno));
-	/* Not a session leader: no terminal can become ours. */
+	/* Not a session leader, so no terminal can become ours. */
 	switch (fork()) {
 	case -1:
 		fatal(EXIT_SYSTEM, "fork: %s", strerror(errno));
@@ -98,25 +82,32 @@ daemonize_leave(void)
 {
 	if (chdir("/") == -1)
 		fatal(EXIT_SYSTEM, "chdir /: %s", strerror(errno));
+	null = open("/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (null == -1)
+		fatal(EXIT_SYSTEM, "/dev/null: %s", strerror(errno));
 }
 
 void
 daemonize_ready(bool keep_stderr)
 {
-	int null = open("/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);
-
 	log_on_fatal(NULL);
-	if (null != -1) {
-		dup2(null, STDIN_FILENO);
-		if (status_pipe != -1)
-			dup2(null, STDOUT_FILENO);
-		if (status_pipe != -1 && !keep_stderr)
-			dup2(null, STDERR_FILENO);
-		close(null);
-	}
+	dup2(null, STDIN_FILENO);
+	if (status_pipe != -1)
+		dup2(null, STDOUT_FILENO);
+	if (status_pipe != -1 && !keep_stderr)
+		has_stderr = dup2(null, STDERR_FILENO) == -1;
+	close(null);
+	null = -1;
+	log_stderr_open();
 	if (status_pipe == -1)
 		return;
 	tell(0);
 	close(status_pipe);
 	status_pipe = -1;
+}
+
+bool
+daemonize_has_stderr(void)
+{
+	return has_stderr;
 }

@@ -1,16 +1,8 @@
-/* Going to the background, so that the command which started us knows how it
- * went. */
+/* Going to the background; the command that was started reports how it went. */
 #ifndef MASTER_DAEMONIZE_H
 #define MASTER_DAEMONIZE_H
 
 #include <stdbool.h>
-
-/*
- * Makes descriptors 0 to 2 exist (/dev/null where they were closed), closes all
- * others but so many behind these, resets signal dispositions and mask, and sets the umask: whatever we
- * were started with.
- */
-void daemonize_tidy(unsigned passed);
 
 /*
  * Returns in a grandchild, in a session of its own.  The process that was
@@ -19,14 +11,19 @@ void daemonize_tidy(unsigned passed);
  */
 void daemonize_start(void);
 
-/* Changes to "/", so that no file system is kept from being unmounted. */
+/* Changes to "/", so that other file systems can be unmounted, and opens what
+ * daemonize_ready() needs. */
 void daemonize_leave(void);
 
 /*
- * The daemon serves: lets the waiting process exit and turns descriptors 0 to
- * 2 to /dev/null (2 stays when keep_stderr).  Without daemonize_start() only
- * descriptor 0 is turned.
+ * The daemon serves: lets the waiting process exit and redirects descriptors 0
+ * to 2 to /dev/null (but not 2 with keep_stderr).  Without daemonize_start()
+ * only descriptor 0 is redirected.
  */
 void daemonize_ready(bool keep_stderr);
+
+/* False once daemonize_ready() has turned descriptor 2 to /dev/null: from then
+ * on nothing that is written there is seen by anybody. */
+bool daemonize_has_stderr(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* What the loop's epoll descriptor tells it. */
+/* The events of the loop's epoll descriptor. */
 #ifndef MASTER_EVENTS_H
 #define MASTER_EVENTS_H
 
@@ -11,8 +11,8 @@ enum event_kind {
 	EVENT_LISTENER, /* index into listeners.list */
 	EVENT_SPAWNER, /* any descriptor of the spawner with that index */
 	EVENT_CLIENT, /* the child in that slot has ended, or its client speaks */
-	EVENT_CONF, /* the reader of the configuration has spoken */
-	EVENT_CONTROL, /* somebody connects to the control socket */
+	EVENT_CONF, /* the reader of the configuration has written */
+	EVENT_CONTROL, /* a connection to the control socket */
 	EVENT_CONTROL_PEER, /* the connection with that index */
 	EVENT_LINGER, /* the refused client with that index */
 };

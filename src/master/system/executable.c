@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "master/system/file.h"
+#include "master/system/oom.h"
 #include "master/system/privileges.h"
 #include "master/system/signals.h"
 
@@ -21,7 +23,7 @@
 #define NAME_ROOM 32
 
 int
-executable_open(const char *name, const char **path)
+executable_open(const char *name, const char **path, const char **why)
 {
 	static char beside[PATH_MAX + NAME_ROOM];
 	ssize_t n = readlink("/proc/self/exe", beside, PATH_MAX);
@@ -36,7 +38,7 @@ executable_open(const char *name, const char **path)
 		snprintf(beside, sizeof(beside), "%s/%s", PKGLIBEXECDIR, name);
 	else
 		snprintf(slash, NAME_ROOM, "/%s", name);
-	return open(beside, O_RDONLY | O_CLOEXEC);
+	return file_open_program(beside, why);
 }
 
 static int
@@ -64,6 +66,17 @@ place(const struct executable *executable, int *fd)
 	return true;
 }
 
+/* All others: below the first now, above the last at the exec. */
+static bool
+close_others(const struct executable *executable)
+{
+	unsigned first = (unsigned)executable->first;
+	unsigned end = first + (unsigned)executable->n_fds;
+
+	return (first == 0 || close_range(0, first - 1, 0) == 0) &&
+	    close_range(end, ~0u, CLOSE_RANGE_CLOEXEC) == 0;
+}
+
 _Noreturn static void
 become(const struct executable *executable)
 {
@@ -74,11 +87,13 @@ become(const struct executable *executable)
 
 	if (!place(executable, &fd))
 		executable->fail(executable->fds[0], "dup2");
-	else if (executable->first > 0 &&
-	    close_range(0, (unsigned)executable->first - 1, 0) == -1)
+	if (!close_others(executable))
 		executable->fail(executable->first, "close_range");
-	signals_default();
-	if (executable->own_group && setpgid(0, 0) == -1)
+	if (signals_default() == -1)
+		executable->fail(executable->first, "signals");
+	errno = 0;
+	if (executable->own_group &&
+	    (setpgid(0, 0) == -1 || getpgrp() != getpid()))
 		executable->fail(executable->first, "setpgid");
 	if (!executable->keeps_rights && privileges_none() == -1)
 		executable->fail(executable->first, "capabilities");
@@ -90,9 +105,17 @@ become(const struct executable *executable)
 pid_t
 executable_run(const struct executable *executable)
 {
-	pid_t pid = fork();
+	pid_t pid;
+	int saved;
 
+	oom_expose(true);
+	pid = fork();
 	if (pid == 0)
 		become(executable);
+	saved = errno;
+	if (pid > 0 && executable->own_group)
+		setpgid(pid, pid); /* EACCES: the child has done so, and exec'd */
+	oom_expose(false);
+	errno = saved;
 	return pid;
 }

@@ -1,4 +1,4 @@
-/* A number that the kernel shows in a file of its own. */
+/* Reading a number that the kernel shows in a file. */
 #include "config.h"
 
 #include "master/system/kernel_number.h"

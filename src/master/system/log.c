@@ -3,89 +3,53 @@
 
 #include "master/system/log.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <errno.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "master/system/clock.h"
+#include "master/system/log_stderr.h"
+#include "master/system/log_syslog.h"
 #include "master/system/report.h"
-
-#define SYSLOG_SOCKET "/dev/log" /* _PATH_LOG of every libc on Linux */
-#define RECONNECT_INTERVAL (250 * CLOCK_MS)
+#include "shared/escape.h"
 
 static struct {
 	bool to_syslog;
 	bool terminal;
 	int facility;
 	int level;
-	int socket; /* -1: not connected */
-	int64_t reconnect_at;
 	uint64_t dropped;
-	uint64_t dropped_said; /* of those, already told */
+	uint64_t dropped_said; /* of those, already reported */
 	void (*on_fatal)(int status);
-} state = { .terminal = true, .facility = LOG_DAEMON, .level = LOG_INFO,
-	.socket = -1 };
-
-static void
-disconnect(void)
-{
-	if (state.socket != -1)
-		close(state.socket);
-	state.socket = -1;
-}
-
-static bool
-reconnect(void)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX,
-		.sun_path = SYSLOG_SOCKET };
-	int64_t now = clock_now();
-
-	if (state.socket != -1)
-		return true;
-	if (now < state.reconnect_at)
-		return false;
-	state.reconnect_at = now + RECONNECT_INTERVAL;
-	state.socket = socket(
-	    AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (state.socket == -1)
-		return false;
-	if (connect(state.socket, (struct sockaddr *)&address,
-		sizeof(address)) == -1)
-		disconnect();
-	return state.socket != -1;
-}
+} state = { .terminal = true, .facility = LOG_DAEMON, .level = LOG_INFO };
 
 void
 log_open(bool to_syslog, int facility, int level)
 {
+	log_stderr_open();
+	if (!to_syslog)
+		state.dropped += log_syslog_close();
+	else if (!state.to_syslog && !log_syslog_connect())
+		log_line(LOG_WARNING, "log: %s: %m, lines are dropped until "
+		    "there is a log server", LOG_SYSLOG_SOCKET);
 	state.to_syslog = to_syslog;
 	state.facility = facility;
 	state.level = level;
-	state.reconnect_at = 0;
-	disconnect();
-	if (to_syslog)
-		reconnect();
 }
 
 void
 log_close(void)
 {
-	disconnect();
+	log_syslog_close();
 }
 
 void
 log_terminal(bool on)
 {
 	state.terminal = on;
+	if (!on)
+		log_stderr_serving();
 }
 
 uint64_t
@@ -100,95 +64,22 @@ log_on_fatal(void (*notify)(int status))
 	state.on_fatal = notify;
 }
 
-/* "Nov 22 16:21:07 ", in local time as syslog(3) does; made once a second. */
-static const char *
-timestamp(void)
-{
-	static char text[32];
-	static time_t made = -1;
-	time_t now = time(NULL);
-	struct tm tm;
-
-	if (now != made && localtime_r(&now, &tm) != NULL) {
-		strftime(text, sizeof(text), "%b %e %H:%M:%S ", &tm);
-		made = now;
-	}
-	return text;
-}
-
-/* The log daemon was restarted: its old socket answers ECONNREFUSED. */
-static bool
-must_reconnect(int error)
-{
-	return error == ECONNREFUSED || error == ECONNRESET ||
-	    error == ENOTCONN || error == EPIPE || error == EDESTADDRREQ;
-}
-
-static bool
-put_syslog(int priority, const char *text)
-{
-	char line[LOG_LINE_MAX + 96];
-	int length, tries;
-
-	length = snprintf(line, sizeof(line), "<%d>%sforkgreetd[%d]: %s",
-	    state.facility | priority, timestamp(), (int)getpid(), text);
-	for (tries = 0; tries < 2 && reconnect(); tries++) {
-		if (send(state.socket, line, (size_t)length, MSG_NOSIGNAL) !=
-		    -1)
-			return true;
-		if (!must_reconnect(errno))
-			return false;
-		disconnect();
-	}
-	return false;
-}
-
-/* Poll says that a pipe or socket takes PIPE_BUF bytes at once; O_NONBLOCK would
- * change the descriptor for everybody who shares it. */
-static bool
-put_stderr(const char *text)
-{
-	char line[LOG_LINE_MAX + 16];
-	struct pollfd fd = { STDERR_FILENO, POLLOUT, 0 };
-	int length;
-
-	length = snprintf(line, sizeof(line), "forkgreetd: %s\n", text);
-	return poll(&fd, 1, 0) == 1 &&
-	    write(STDERR_FILENO, line, (size_t)length) == length;
-}
-
-static bool
+/* Returns how many lines were lost. */
+static unsigned
 put_target(int priority, const char *text)
 {
-	return state.to_syslog ? put_syslog(priority, text) : put_stderr(text);
+	if (state.to_syslog)
+		return log_syslog_put(state.facility | priority, text);
+	return log_stderr_put(priority, text) ? 0 : 1;
 }
 
-static bool
+static unsigned
 put(int priority, const char *text)
 {
+	priority = LOG_PRI(priority);
 	if (state.terminal && state.to_syslog && priority <= LOG_WARNING)
-		put_stderr(text);
+		log_stderr_put(priority, text);
 	return put_target(priority, text);
-}
-
-/* Copies text to line, control bytes as \xNN. */
-static void
-escape(char *line, size_t size, const char *text)
-{
-	static const char hex[] = "0123456789abcdef";
-	size_t n = 0;
-
-	for (; *text != '\0' && n + 5 < size; text++) {
-		if ((unsigned char)*text >= ' ' && *text != 0x7f) {
-			line[n++] = *text;
-			continue;
-		}
-		line[n++] = '\\';
-		line[n++] = 'x';
-		line[n++] = hex[(unsigned char)*text >> 4];
-		line[n++] = hex[(unsigned char)*text & 15];
-	}
-	line[n] = '\0';
 }
 
 static void
@@ -199,7 +90,7 @@ say_dropped(void)
 
 	snprintf(text, sizeof(text), "log dropped=%llu",
 	    (unsigned long long)lost);
-	if (put_target(LOG_WARNING, text))
+	if (put_target(LOG_WARNING, text) == 0)
 		state.dropped_said += lost;
 }
 
@@ -212,17 +103,16 @@ vlog(int priority, const char *format, va_list args)
 	char raw[LOG_LINE_MAX], line[LOG_LINE_MAX];
 
 	vsnprintf(raw, sizeof(raw), format, args);
-	escape(line, sizeof(line), raw);
+	escape_text(line, sizeof(line), raw, strlen(raw), "");
 	if (state.dropped != state.dropped_said)
 		say_dropped();
-	if (!put(priority, line))
-		state.dropped++;
+	state.dropped += put(priority, line);
 }
 
 bool
 log_wants(int priority)
 {
-	return priority <= state.level;
+	return (priority & LOG_ASKED) != 0 || priority <= state.level;
 }
 
 void

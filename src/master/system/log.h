@@ -7,35 +7,34 @@
 
 #include <syslog.h>
 
-#include "master/system/exit_status.h"
+#include "master/system/cause.h"
+#include "master/system/output.h"
 
-/* Longer lines are cut.  Below PIPE_BUF (4096): a pipe takes it whole or not
- * at all. */
-#define LOG_LINE_MAX 1024
+#define LOG_LINE_MAX OUTPUT_TEXT_MAX /* longer lines are cut */
 
 /* Priorities are those of syslog(3), LOG_ERR to LOG_DEBUG. */
 
 /*
- * Chooses where lines go from now on: the system's log socket (/dev/log, RFC
- * 3164 form, facility as LOG_DAEMON) or standard error.  Lines above level are
- * left out.  A log socket that is not there is tried again with later lines,
- * at most four times a second.
+ * Chooses where lines go from now on: the system's log socket (log_syslog.h,
+ * facility as LOG_DAEMON) or standard error (log_stderr.h).  Lines above level
+ * are left out.  A log socket that is not there is said where lines went until
+ * now, and tried again with later lines, at most four times a second.
  */
 void log_open(bool to_syslog, int facility, int level);
 
-/* The daemon's end; a line that still comes connects again. */
+/* Closes the log at the daemon's end; a later line connects again. */
 void log_close(void);
 
 /*
- * While the terminal is on (it is at first) warnings and errors go to standard
- * error too.  Off: when the daemon serves.
+ * While the terminal is on, as it is at first, warnings and errors go to
+ * standard error too.  It is switched off when the daemon serves.
  */
 void log_terminal(bool on);
 
 /*
- * Writes one line.  Control bytes are escaped as \xNN.  A line that the log does
- * not take at once is dropped and counted; how many is said in a line of its
- * own once the log takes lines again.  Keeps errno.
+ * Writes one line.  Control bytes are escaped (shared/escape.h).  A line that
+ * the log does not take at once is dropped and counted; how many is said in a
+ * line of its own once the log takes lines again.  Keeps errno.
  */
 void log_line(int priority, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -45,6 +44,10 @@ struct report;
 /* Writes all lines of the report, errors at LOG_ERR, warnings at LOG_WARNING. */
 void log_report(const struct report *report);
 
+/* With a priority: the operator has asked for this line, so that log.level does
+ * not matter. */
+#define LOG_ASKED 0x1000
+
 /* True when a line of that priority would be written. */
 bool log_wants(int priority);
 
@@ -52,23 +55,24 @@ bool log_wants(int priority);
 uint64_t log_dropped(void);
 
 /*
- * Start-up only: writes the line at LOG_ERR and ends the process with status.
+ * During start-up only: writes the line at LOG_ERR and ends the process with
+ * status.
  */
 _Noreturn void fatal(enum exit_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * One that fatal() calls with the status before it exits, so that the process
- * which waits for us (daemonize.h) knows.
+ * Sets a function that fatal() calls with the status before it exits, so that
+ * it reaches the waiting process (daemonize.h).
  */
 void log_on_fatal(void (*notify)(int status));
 
 /* ------------------------------------------------ lines that would repeat */
 
 /*
- * Hysteresis for a condition that may come and go often: the first occurrence
- * is logged, further ones within the interval are counted and said with the
- * next one that is logged.  Start with all zero.
+ * A limit for lines about a condition that may come and go often: the first
+ * occurrence is logged; further ones within the interval are counted, and the
+ * next line that is logged says how many.  Start with all zero.
  */
 struct log_limit {
 	int64_t next; /* clock_now() from which a line may be logged */
@@ -76,8 +80,8 @@ struct log_limit {
 };
 
 /*
- * True when a line may be logged now, *suppressed being how many were not since
- * the last.  interval in microseconds.
+ * True when a line may be logged now; *suppressed is then how many were not
+ * since the last one.  interval is in microseconds.
  */
 bool log_limit_pass(struct log_limit *limit, int64_t now, int64_t interval,
     uint64_t *suppressed);

@@ -6,18 +6,19 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "master/system/backoff.h"
 #include "master/system/clock.h"
 #include "master/system/log.h"
 #include "shared/number.h"
-
-#define FAILURES_LOG_INTERVAL CLOCK_SECOND
 
 static int manager = -1;
 static struct sockaddr_un address;
@@ -25,6 +26,11 @@ static socklen_t address_length;
 static int64_t alive_every; /* microseconds; 0: there is no watchdog */
 /* clock_now() of the next WATCHDOG=1; there is none before READY=1. */
 static int64_t alive_at;
+/* What is still to be told, "": nothing; in this order. */
+static char reloading[64]; /* RELOADING=1 */
+static char state[300]; /* what we are now: READY=1 or STOPPING=1 */
+static bool alive; /* WATCHDOG=1 */
+static struct backoff failures = { .until = CLOCK_NEVER };
 
 static void
 socket_init(const char *path)
@@ -88,71 +94,121 @@ notify_init(void)
 	unsetenv("WATCHDOG_PID");
 }
 
-/* The watchdog would say it again and again. */
-static void
-tell(const char *text)
+static bool
+tell(const char *text, int64_t now)
 {
-	static struct log_limit failures;
-	uint64_t suppressed;
+	if (sendto(manager, text, strlen(text), MSG_NOSIGNAL,
+		(struct sockaddr *)&address, address_length) == -1) {
+		backoff_fail(&failures, "notify", errno, now);
+		return false;
+	}
+	backoff_succeed(&failures, "notify");
+	return true;
+}
 
-	if (manager != -1 &&
-	    sendto(manager, text, strlen(text), MSG_NOSIGNAL,
-		(struct sockaddr *)&address, address_length) == -1 &&
-	    log_limit_pass(&failures, clock_now(), FAILURES_LOG_INTERVAL,
-		&suppressed))
-		log_line(LOG_WARNING, "notify: %m");
+static bool
+is_pending(void)
+{
+	return reloading[0] != '\0' || state[0] != '\0' || alive;
+}
+
+/* What cannot be told now stays for later. */
+static void
+tell_pending(int64_t now)
+{
+	if (manager == -1)
+		return;
+	if (reloading[0] != '\0') {
+		if (!tell(reloading, now))
+			return;
+		reloading[0] = '\0';
+	}
+	if (state[0] != '\0') {
+		if (!tell(state, now))
+			return;
+		state[0] = '\0';
+	}
+	if (alive && tell("WATCHDOG=1", now))
+		alive = false;
+}
+
+static void
+tell_unless_waiting(int64_t now)
+{
+	if (is_pending() && !backoff_waits(&failures))
+		tell_pending(now);
 }
 
 void
 notify_ready(const char *format, ...)
 {
-	char status[256], text[300];
+	int64_t now = clock_now();
+	char status[256];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(status, sizeof(status), format, args);
 	va_end(args);
-	snprintf(text, sizeof(text), "READY=1\nSTATUS=%s", status);
-	tell(text);
+	snprintf(state, sizeof(state), "READY=1\nSTATUS=%s", status);
+	tell_unless_waiting(now);
 	if (alive_at == CLOCK_NEVER)
-		alive_at = clock_now() + alive_every;
+		alive_at = now + alive_every;
 }
 
 void
+notify_serving(unsigned listeners)
+{
+	notify_ready("serving %u listener%s", listeners,
+	    listeners == 1 ? "" : "s");
+}
+
+/* A READY=1 that is still to be told is of before this. */
+void
 notify_reloading(void)
 {
-	char text[96];
+	int64_t now = clock_now();
 
-	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld",
-	    (long long)clock_now());
-	tell(text);
+	snprintf(reloading, sizeof(reloading), "RELOADING=1\nMONOTONIC_USEC=%lld",
+	    (long long)now);
+	state[0] = '\0';
+	tell_unless_waiting(now);
 }
 
 void
 notify_stopping(void)
 {
-	tell("STOPPING=1\nSTATUS=stopping");
+	reloading[0] = '\0';
+	snprintf(state, sizeof(state), "STOPPING=1\nSTATUS=stopping");
+	tell_unless_waiting(clock_now());
 }
 
 void
 notify_end(void)
 {
-	if (manager != -1)
-		close(manager);
+	if (manager == -1)
+		return;
+	tell_pending(clock_now());
+	close(manager);
 	manager = -1;
 }
 
 void
 notify_alive(int64_t now)
 {
-	if (alive_every == 0 || now < alive_at)
-		return;
-	alive_at = now + alive_every;
-	tell("WATCHDOG=1");
+	if (alive_every != 0 && now >= alive_at) {
+		alive_at = now + alive_every;
+		alive = true;
+	}
+	backoff_step(&failures, now);
+	tell_unless_waiting(now);
 }
 
 int64_t
 notify_wakeup(void)
 {
-	return alive_every == 0 ? CLOCK_NEVER : alive_at;
+	int64_t next = alive_every == 0 ? CLOCK_NEVER : alive_at;
+
+	if (manager == -1)
+		return CLOCK_NEVER;
+	return is_pending() ? clock_earlier(failures.until, next) : next;
 }

@@ -13,21 +13,28 @@
 void notify_init(void);
 
 /*
- * Each sends one datagram, without waiting: READY=1 with STATUS=, RELOADING=1
- * with MONOTONIC_USEC= (systemd 253 wants both in one), STOPPING=1.
+ * Each tells one thing in a datagram, without waiting: READY=1 with STATUS=,
+ * RELOADING=1 with MONOTONIC_USEC= (systemd 253 needs both in one), STOPPING=1.
+ * One that cannot be sent, because the manager's socket is full or for another
+ * reason, is kept and sent later: a manager that misses READY=1 waits for it,
+ * and then kills us.  A later state takes the place of one that was not sent
+ * yet, but RELOADING=1 is always sent before the READY=1 that ends the reload.
  */
 void notify_ready(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 void notify_reloading(void);
-
 void notify_stopping(void);
 
-/* Forgets the service manager; nothing is told any more. */
+/* notify_ready() with how many listeners are served. */
+void notify_serving(unsigned listeners);
+
+/* Tries once more what is still to be told, then forgets the service manager. */
 void notify_end(void);
+
 /*
- * For the loop, each time round: sends WATCHDOG=1 when half of the watchdog's
- * interval is over.  Nobody else calls it, so that a loop that stands still is
- * noticed.
+ * For each turn of the loop: sends WATCHDOG=1 when half of the watchdog's
+ * interval is over, and what could not be sent before.  Nothing else calls it,
+ * so that a loop that hangs is noticed.
  */
 void notify_alive(int64_t now);
 

@@ -3,12 +3,14 @@
 #define MASTER_PIDFILE_H
 
 /*
- * Creates path, takes an fcntl(2) write lock on it for the life of this
- * process, and writes our pid.  To be called by the process that will serve:
- * the lock is not inherited.  What the file said before does not matter, only
- * the lock does.  "" does nothing.  Ends the process when another instance
- * holds the lock (EXIT_RUNNING, with its pid) or the file cannot be had.  At the
- * process's exit(3) the file is emptied, and removed if we still may.
+ * Creates path, writes our pid, and holds an fcntl(2) lock on it for the life of
+ * this process, by a descriptor that cannot write: a daemon that has given up
+ * root cannot change root's PID file.  To be called by the process that will
+ * serve: the lock is not inherited.  A file that is there must be regular, ours
+ * or root's, writable by nobody else, and empty or a number; which number does
+ * not matter, only the lock does.  "" does nothing.  Ends the process when
+ * another instance holds the lock (EXIT_RUNNING, with its pid) or the file will
+ * not do.  At the process's exit(3) the file is removed if we still may.
  */
 void pidfile_take(const char *path);
 

@@ -10,13 +10,15 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "master/system/log.h"
+#include "shared/userns.h"
 
-/* Of capget(2), version 3; the last one of Linux 5.9, the oldest that has
- * close_range(2), is CAP_CHECKPOINT_RESTORE. */
+/* For capget(2), version 3. The last capability of Linux 5.9, the oldest kernel
+ * with close_range(2), is CAP_CHECKPOINT_RESTORE. */
 #define CAPABILITIES_MAX 64
 
 static const cap_value_t kept[] = { CAP_NET_BIND_SERVICE };
@@ -25,7 +27,72 @@ static bool dropped; /* before that, root needs all it has */
 bool
 privileges_are_root(void)
 {
-	return geteuid() == 0;
+	return geteuid() == 0 && !userns_has_one_user();
+}
+
+static bool
+is_out_of_something(void)
+{
+	return cause_of(errno, EXIT_CONFIG) == EXIT_SYSTEM;
+}
+
+/* Why a name was not found; errno is 0 when there is no such name. */
+static const char *
+not_found(const char *unknown)
+{
+	if (is_out_of_something())
+		return strerror(errno);
+	errno = 0;
+	return unknown;
+}
+
+/*
+ * The file comes first: where nsswitch.conf(5) names further sources,
+ * getpwnam(3) that could not open it says that there is no such user.  Returns
+ * NULL with errno, which is 0 when there is none.
+ */
+static const struct passwd *
+user_find(const char *name)
+{
+	FILE *file = fopen("/etc/passwd", "re");
+	const struct passwd *entry = NULL;
+	int saved = errno;
+
+	if (file != NULL) {
+		do {
+			errno = 0;
+			entry = fgetpwent(file);
+		} while (entry != NULL && strcmp(entry->pw_name, name) != 0);
+		saved = errno;
+		fclose(file);
+	}
+	errno = saved;
+	if (entry != NULL || is_out_of_something())
+		return entry;
+	errno = 0;
+	return getpwnam(name);
+}
+
+static const struct group *
+group_find(const char *name)
+{
+	FILE *file = fopen("/etc/group", "re");
+	const struct group *entry = NULL;
+	int saved = errno;
+
+	if (file != NULL) {
+		do {
+			errno = 0;
+			entry = fgetgrent(file);
+		} while (entry != NULL && strcmp(entry->gr_name, name) != 0);
+		saved = errno;
+		fclose(file);
+	}
+	errno = saved;
+	if (entry != NULL || is_out_of_something())
+		return entry;
+	errno = 0;
+	return getgrnam(name);
 }
 
 const char *
@@ -36,18 +103,32 @@ privileges_lookup(struct identity *identity, const char *user,
 	const struct group *entry;
 
 	*key = "user";
-	passwd = getpwnam(user);
+	passwd = user_find(user);
 	if (passwd == NULL)
-		return "no such user";
+		return not_found("no such user");
 	if (passwd->pw_uid == 0)
 		return "must not be root";
 	*key = "group";
-	entry = getgrnam(group);
+	entry = group_find(group);
 	if (entry == NULL)
-		return "no such group";
+		return not_found("no such group");
 	if (entry->gr_gid == 0)
 		return "must not be root";
 	*identity = (struct identity) { passwd->pw_uid, entry->gr_gid, user };
+	return NULL;
+}
+
+const char *
+privileges_differ(const char *user, const char *group)
+{
+	const struct passwd *passwd = user == NULL ? NULL : user_find(user);
+	const struct group *entry;
+
+	if (user != NULL && (passwd == NULL || passwd->pw_uid != geteuid()))
+		return "user";
+	entry = group == NULL ? NULL : group_find(group);
+	if (group != NULL && (entry == NULL || entry->gr_gid != getegid()))
+		return "group";
 	return NULL;
 }
 
@@ -55,11 +136,14 @@ static void
 must(bool done, const char *step)
 {
 	if (!done)
-		fatal(EXIT_PRIVILEGE, "privileges: %s: %s", step,
-		    strerror(errno));
+		fatal(cause_of(errno, EXIT_PRIVILEGE), "privileges: %s: %s%s",
+		    step, strerror(errno),
+		    errno == EINVAL ?
+			" (has this user namespace no such user or group?)" :
+			"");
 }
 
-/* A result that must be so, whatever the call before it said. */
+/* A condition that must hold, whatever the call before it returned. */
 static void
 verify(bool right, const char *what)
 {
@@ -110,8 +194,8 @@ user_change(const struct identity *identity)
 }
 
 /*
- * How many capabilities the kernel has, 0: it does not say.  libcap counts them
- * too, before main(), but nobody hears when that fails.
+ * How many capabilities the kernel has; 0 when it does not say.  libcap counts
+ * them too, before main(), but silently when that fails.
  */
 static cap_value_t
 cap_count(void)
@@ -123,7 +207,8 @@ cap_count(void)
 	return cap > CAP_CHECKPOINT_RESTORE ? cap : 0;
 }
 
-/* Only root may; under a unit's User= the unit does it. */
+/* Only root may do this; under a unit with User= the unit does it, and in a user
+ * namespace with one user what there is to gain is that user's. */
 static void
 bounding_empty(void)
 {
@@ -165,14 +250,15 @@ privileges_bind(bool on)
 	return dropped ? caps_set(true, on) : 0;
 }
 
-/* cap_reset_ambient(3) has no end where prctl(2) does not do what it says. */
+/* cap_reset_ambient(3) loops for ever when prctl(2) claims success without
+ * effect. */
 static int
 ambient_clear(void)
 {
 	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 }
 
-/* No set holds anything, but permitted may hold what is kept. */
+/* All sets are empty, except that permitted may have what is kept. */
 static bool
 caps_are_gone(bool keep)
 {

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shared/utf8.h"
+#include "shared/escape.h"
 
 #define TEXT_MAX 10240 /* bytes: two paths of PATH_MAX, and words */
 
@@ -15,36 +15,6 @@
 #define WORD_KEPT_START 40
 #define WORD_KEPT_END 80
 #define WORD_CUT_MIN 16
-
-/* Copies text to line, whole characters only.  Returns how many bytes all of it
- * would take. */
-static size_t
-escape(char *line, size_t room, const char *text)
-{
-	const char *at = text;
-	size_t used = 0, needed = 0, length, shown;
-	char character[sizeof("\\xNN")];
-	bool whole = true;
-
-	for (; *at != '\0'; at += length) {
-		length = *at >= ' ' && *at <= '~' ? 1 : utf8_length(at);
-		shown = length > 0 ? length : sizeof(character) - 1;
-		if (length > 0)
-			memcpy(character, at, length);
-		else
-			snprintf(character, sizeof(character), "\\x%02x",
-			    (unsigned char)*at);
-		length = length > 0 ? length : 1;
-		needed += shown;
-		whole = whole && used + shown < room;
-		if (whole) {
-			memcpy(line + used, character, shown);
-			used += shown;
-		}
-	}
-	line[used] = '\0';
-	return needed;
-}
 
 /* The longest run without a blank, and its length. */
 static char *
@@ -121,7 +91,7 @@ static void
 add(struct report *report, bool warning, const char *format, va_list list)
 {
 	struct report_line *line = line_add(report, warning);
-	static char text[TEXT_MAX];
+	static char text[TEXT_MAX], all[TEXT_MAX * ESCAPE_BYTE_MAX];
 	size_t length;
 
 	if (line == NULL)
@@ -130,9 +100,22 @@ add(struct report *report, bool warning, const char *format, va_list list)
 		text[0] = '\0';
 	line->warning = warning;
 	do
-		length = escape(line->text, sizeof(line->text), text);
+		length = escape_text(all, sizeof(all), text, strlen(text), "");
 	while (length >= sizeof(line->text) &&
 	    shorten(text, length - sizeof(line->text)));
+	escape_text(line->text, sizeof(line->text), text, strlen(text), "");
+}
+
+static void fail(struct report *report, enum exit_status cause,
+    const char *format, va_list list) __attribute__((format(printf, 3, 0)));
+
+static void
+fail(struct report *report, enum exit_status cause, const char *format,
+    va_list list)
+{
+	if (report->errors++ == 0)
+		report->cause = cause;
+	add(report, false, format, list);
 }
 
 void
@@ -140,9 +123,19 @@ report_error(struct report *report, const char *format, ...)
 {
 	va_list list;
 
-	report->errors++;
 	va_start(list, format);
-	add(report, false, format, list);
+	fail(report, EXIT_CONFIG, format, list);
+	va_end(list);
+}
+
+void
+report_failure(
+    struct report *report, enum exit_status cause, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	fail(report, cause, format, list);
 	va_end(list);
 }
 
@@ -157,24 +150,15 @@ report_warning(struct report *report, const char *format, ...)
 	va_end(list);
 }
 
-void
-report_failure(
-    struct report *report, enum exit_status cause, const char *format, ...)
+const char *
+report_first_error(const struct report *report)
 {
-	va_list list;
+	size_t i;
 
-	report->errors++;
-	if (report->cause == 0)
-		report->cause = cause;
-	va_start(list, format);
-	add(report, false, format, list);
-	va_end(list);
-}
-
-enum exit_status
-report_status(const struct report *report)
-{
-	return report->cause != 0 ? report->cause : EXIT_CONFIG;
+	for (i = 0; i < report->kept; i++)
+		if (!report->lines[i].warning)
+			return report->lines[i].text;
+	return "";
 }
 
 size_t

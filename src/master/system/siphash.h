@@ -1,4 +1,4 @@
-/* A hash that nobody can aim at who does not know the key. */
+/* A keyed hash: without the key nobody can cause collisions. */
 #ifndef MASTER_SIPHASH_H
 #define MASTER_SIPHASH_H
 

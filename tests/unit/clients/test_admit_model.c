@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "unit/confs.h"
+#include "unit/seeded.h"
 #include "master/clients/admit.h"
 
 #define STEPS 1000000
@@ -23,19 +23,6 @@
 #define ADDRESSES 40
 #define LISTENERS 3
 #define SECOND INT64_C(1000000)
-
-/* ------------------------------------------------------------------- chance */
-
-static uint64_t seed;
-
-static uint32_t
-below(uint32_t n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t)(seed >> 24) % n;
-}
 
 /* -------------------------------------------------------------------- the model */
 
@@ -270,17 +257,17 @@ put_limits(FILE *out, bool top)
 	static const char *const rates[] = { "0", "0.5", "3", "20", "400.125" };
 
 	fprintf(out, "limits = { max_clients_per_source = %u;",
-	    below(3) * below(12));
+	    seeded_below(3) * seeded_below(12));
 	fprintf(out, "ipv4_prefix = %u; ipv6_prefix = %u;",
-	    16 + 8 * below(3), 48 + 8 * below(4));
-	fprintf(out, "rate = %s; rate_per_source = %s;", rates[below(5)],
-	    rates[below(5)]);
-	if (below(2) == 0)
+	    16 + 8 * seeded_below(3), 48 + 8 * seeded_below(4));
+	fprintf(out, "rate = %s; rate_per_source = %s;", rates[seeded_below(5)],
+	    rates[seeded_below(5)]);
+	if (seeded_below(2) == 0)
 		fprintf(out, "burst = %u; burst_per_source = %u;",
-		    1 + below(40), 1 + below(10));
-	if (top && below(2) == 0)
-		fprintf(out, "exempt = ( \"%s\", \"%s\" );", nets[1 + below(6)],
-		    nets[1 + below(6)]);
+		    1 + seeded_below(40), 1 + seeded_below(10));
+	if (top && seeded_below(2) == 0)
+		fprintf(out, "exempt = ( \"%s\", \"%s\" );", nets[1 + seeded_below(6)],
+		    nets[1 + seeded_below(6)]);
 	fputs("};\n", out);
 }
 
@@ -299,13 +286,13 @@ random_conf(void)
 	for (i = 0; i < LISTENERS; i++) {
 		fprintf(out, "%s{ name = \"%u\"; port = %u; rules = (",
 		    i > 0 ? ", " : "", i, i + 1);
-		rules = below(3);
+		rules = seeded_below(3);
 		for (k = 0; k < rules; k++)
 			fprintf(out, "%s{ from = \"%s\"; action = \"%s\"; }",
-			    k > 0 ? ", " : "", nets[1 + below(6)],
-			    below(2) == 0 ? "allow" : "deny");
+			    k > 0 ? ", " : "", nets[1 + seeded_below(6)],
+			    seeded_below(2) == 0 ? "allow" : "deny");
 		fputs("); ", out);
-		if (below(2) == 0)
+		if (seeded_below(2) == 0)
 			put_limits(out, false);
 		fputs("}", out);
 	}
@@ -325,9 +312,9 @@ random_peer(void)
 		"2001:db8:0:ff01::1", "2001:db9::1", "::1" };
 	struct addr addr;
 
-	assert_int_equal(addr_parse(&addr, addresses[below(12)]), 0);
-	addr.port = (uint16_t)below(65536);
-	addr.scope = below(2);
+	assert_int_equal(addr_parse(&addr, addresses[seeded_below(12)]), 0);
+	addr.port = (uint16_t)seeded_below(65536);
+	addr.scope = seeded_below(2);
 	return addr;
 }
 
@@ -353,7 +340,7 @@ step_come(void)
 {
 	struct guest *guest = free_guest();
 	struct addr peer = random_peer();
-	uint32_t listener = below(LISTENERS);
+	uint32_t listener = seeded_below(LISTENERS);
 	struct admit_verdict verdict;
 	enum refusal want;
 
@@ -389,7 +376,7 @@ end(struct guest *guest)
 static void
 step_end(void)
 {
-	struct guest *guest = &guests[below(CLIENTS)];
+	struct guest *guest = &guests[seeded_below(CLIENTS)];
 
 	if (guest->here)
 		end(guest);
@@ -452,9 +439,9 @@ test_model(void **state)
 			reload();
 		if (step % 10007 == 10006)
 			assert_rest();
-		now += below(4) == 0 ? below(20000) : 0;
-		now += below(5000) == 0 ? below(30) * SECOND : 0;
-		if (below(100) < 55)
+		now += seeded_below(4) == 0 ? seeded_below(20000) : 0;
+		now += seeded_below(5000) == 0 ? seeded_below(30) * SECOND : 0;
+		if (seeded_below(100) < 55)
 			step_come();
 		else
 			step_end();
@@ -479,12 +466,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_model),
 	};
-	const char *given = getenv("SEED");
 
-	seed = given != NULL ? strtoull(given, NULL, 10)
-			     : (uint64_t)time(NULL) * 2654435761u;
-	seed += seed == 0;
-	fprintf(stderr, "# SEED=%llu\n", (unsigned long long)seed);
+	seeded_begin();
 	return cmocka_run_group_tests_name(
 	    "admit_model", tests, confs_setup, confs_teardown);
 }

@@ -60,6 +60,38 @@ assert_list(const struct clients *clients, const struct client_list *list,
 	assert_int_equal(list->tail, before);
 }
 
+/* Those whom a spawner gives back are before those who came later. */
+static void
+test_c1_who_waits_again_keeps_the_place(void **state)
+{
+	struct clients clients;
+	const struct client_list *waiting = &clients.list[CLIENT_WAITING];
+	uint32_t i;
+
+	(void)state;
+	assert_int_equal(clients_init(&clients), 0);
+	for (i = 0; i < 6; i++)
+		clients_move(&clients, clients_add(&clients), CLIENT_WAITING);
+	for (i = 0; i < 4; i++)
+		clients_move(&clients, i, CLIENT_HANDED);
+	assert_list(&clients, waiting, (const uint32_t[]) { 4, 5 }, 2);
+	clients_move(&clients, 1, CLIENT_WAITING);
+	assert_list(&clients, waiting, (const uint32_t[]) { 1, 4, 5 }, 3);
+	clients_move(&clients, 3, CLIENT_WAITING);
+	clients_move(&clients, 0, CLIENT_WAITING);
+	clients_move(&clients, 2, CLIENT_WAITING);
+	assert_list(&clients, waiting,
+	    (const uint32_t[]) { 0, 1, 2, 3, 4, 5 }, 6);
+	clients_move(&clients, 5, CLIENT_HANDED);
+	clients_move(&clients, 5, CLIENT_WAITING);
+	assert_list(&clients, waiting,
+	    (const uint32_t[]) { 0, 1, 2, 3, 4, 5 }, 6);
+	for (i = 0; i < 6; i++)
+		clients_move(&clients, i, CLIENT_HANDED);
+	assert_list(&clients, waiting, NULL, 0);
+	clients_free(&clients);
+}
+
 static void
 queue_keeps_the_order(void **state)
 {
@@ -93,7 +125,8 @@ static void
 assert_places(const struct clients *clients, const uint32_t *phases)
 {
 	static const bool list[CLIENT_PHASES] = { [CLIENT_WAITING] = true,
-		[CLIENT_YOUNG] = true, [CLIENT_UNWATCHED] = true };
+		[CLIENT_YOUNG] = true, [CLIENT_UNWATCHED] = true,
+		[CLIENT_CLOSING] = true, [CLIENT_LINGERING] = true };
 	uint32_t phase;
 
 	for (phase = 0; phase < CLIENT_PHASES; phase++)
@@ -101,7 +134,7 @@ assert_places(const struct clients *clients, const uint32_t *phases)
 		    list[phase] ? phases[phase] : 0);
 	assert_int_equal(clients->n_heap,
 	    phases[CLIENT_WATCHED] + phases[CLIENT_UNWATCHED] +
-		phases[CLIENT_CLOSING]);
+		phases[CLIENT_CLOSING] + phases[CLIENT_LINGERING]);
 }
 
 static void
@@ -218,6 +251,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slots_are_unique_and_come_back),
 		cmocka_unit_test(queue_keeps_the_order),
+		cmocka_unit_test(test_c1_who_waits_again_keeps_the_place),
 		cmocka_unit_test(a_client_is_where_its_phase_has_it),
 		cmocka_unit_test(hints_find_live_children_only),
 		cmocka_unit_test(heap_agrees_with_a_search),

@@ -123,7 +123,7 @@ must_warn(const char *before, const char *after)
 /* ------------------------------------------------------------- control groups */
 
 #define GROUP_WARNING(limit, enough) \
-	"105 processes, the control group's limit is " #limit \
+	"106 processes, the control group's limit is " #limit \
 	", enough for " #enough " (TasksMax=, "
 
 static void
@@ -143,20 +143,20 @@ version_2(void **state)
 	must_say_nothing();
 	put("/sys/fs/cgroup/system.slice/forkgreet.service/pids.max", "max\n");
 	must_say_nothing();
-	put("/sys/fs/cgroup/system.slice/forkgreet.service/pids.max", "105\n");
+	put("/sys/fs/cgroup/system.slice/forkgreet.service/pids.max", "106\n");
 	must_say_nothing();
-	put("/sys/fs/cgroup/system.slice/forkgreet.service/pids.max", "104\n");
-	must_warn(GROUP_WARNING(104, 99),
+	put("/sys/fs/cgroup/system.slice/forkgreet.service/pids.max", "105\n");
+	must_warn(GROUP_WARNING(105, 99),
 	    "/sys/fs/cgroup/system.slice/forkgreet.service/pids.max)");
 	/* What is around it is lower. */
 	put("/sys/fs/cgroup/system.slice/pids.max", "50\n");
-	must_warn(GROUP_WARNING(50, 45),
+	must_warn(GROUP_WARNING(50, 44),
 	    "/sys/fs/cgroup/system.slice/pids.max)");
 	put("/sys/fs/cgroup/pids.max", "3\n");
 	must_warn(GROUP_WARNING(3, 0), "/sys/fs/cgroup/pids.max)");
 	/* Or what is inside. */
 	put("/sys/fs/cgroup/pids.max", "70\n");
-	must_warn(GROUP_WARNING(50, 45),
+	must_warn(GROUP_WARNING(50, 44),
 	    "/sys/fs/cgroup/system.slice/pids.max)");
 }
 
@@ -171,7 +171,7 @@ version_1(void **state)
 	put("/sys/fs/cgroup/pids/a/pids.max", "200\n");
 	must_say_nothing();
 	put("/sys/fs/cgroup/pids/a/b/pids.max", "20\n");
-	must_warn(GROUP_WARNING(20, 15),
+	must_warn(GROUP_WARNING(20, 14),
 	    "/sys/fs/cgroup/pids/a/b/pids.max)");
 }
 
@@ -182,9 +182,9 @@ container(void **state)
 	(void)state;
 	put("/proc/self/cgroup", "8:pids:/docker/0123\n0::/docker/0123\n");
 	put("/sys/fs/cgroup/pids/pids.max", "30\n");
-	must_warn(GROUP_WARNING(30, 25), "/sys/fs/cgroup/pids/pids.max)");
+	must_warn(GROUP_WARNING(30, 24), "/sys/fs/cgroup/pids/pids.max)");
 	put("/proc/self/cgroup", "8:pids:/\n");
-	must_warn(GROUP_WARNING(30, 25), "/sys/fs/cgroup/pids/pids.max)");
+	must_warn(GROUP_WARNING(30, 24), "/sys/fs/cgroup/pids/pids.max)");
 	put("/proc/self/cgroup", "8:pids:/../other\n");
 	must_say_nothing();
 }
@@ -207,7 +207,7 @@ odd_files(void **state)
 		must_say_nothing();
 	}
 	put("/proc/self/cgroup", "0::\n1:pids,:/");
-	must_warn(GROUP_WARNING(30, 25), "/sys/fs/cgroup/pids/pids.max)");
+	must_warn(GROUP_WARNING(30, 24), "/sys/fs/cgroup/pids/pids.max)");
 	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		put("/sys/fs/cgroup/pids/pids.max", numbers[i]);
 		must_say_nothing();
@@ -220,10 +220,10 @@ static void
 machine(void **state)
 {
 	(void)state;
-	put("/proc/sys/kernel/pid_max", "405\n");
+	put("/proc/sys/kernel/pid_max", "406\n");
 	must_say_nothing();
-	put("/proc/sys/kernel/pid_max", "404\n");
-	must_warn("105 processes, this machine has numbers for 404, enough "
+	put("/proc/sys/kernel/pid_max", "405\n");
+	must_warn("106 processes, this machine has numbers for 405, enough "
 		  "for 99 (sysctl kernel.pid_max)",
 	    "");
 }
@@ -290,10 +290,10 @@ static void
 limits_raised(void)
 {
 	set_limit(RLIMIT_NOFILE, 20, FILES);
-	set_limit(RLIMIT_NPROC, 1, 105);
+	set_limit(RLIMIT_NPROC, 1, 106);
 	resources_check(conf, root, "x", &report);
 	must_have(RLIMIT_NOFILE, FILES);
-	must_have(RLIMIT_NPROC, 105);
+	must_have(RLIMIT_NPROC, 106);
 }
 
 static void
@@ -325,7 +325,7 @@ processes_too_few(void)
 	set_limit(RLIMIT_NPROC, 1, 4);
 	resources_check(conf, root, "x", &report);
 	must_have(RLIMIT_NPROC, 4);
-	must_end("need 105 processes, the user's limit is 4, enough for 0 "
+	must_end("need 106 processes, the user's limit is 4, enough for 0 "
 		 "(ulimit -u, LimitNPROC=)");
 }
 

@@ -17,43 +17,6 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-struct rule {
-	const char *text;
-	unsigned line;
-	const char *key;
-	const char *value;
-	const char *why;
-};
-
-static void
-must_refuse_all(const struct rule *rules, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		confs_must_refuse(rules[i].text, rules[i].line, rules[i].key,
-		    rules[i].value, rules[i].why, NULL);
-}
-
-static void
-must_load_all(const char *const *texts, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		free(confs_must_load(texts[i]));
-}
-
-/* "listeners = (\n{ KEYS } );" */
-static const char *
-listener(const char *keys)
-{
-	static char text[512];
-
-	snprintf(text, sizeof(text), "listeners = (\n{ %s } );\n", keys);
-	return text;
-}
-
 static const struct {
 	const char *address;
 	const char *why;
@@ -99,16 +62,16 @@ test_addresses_bad(void **state)
 		    "name = \"n\" \"m\"; address = "
 		    "( \"10.0.0.1\",\n\"%s\" \n);",
 		    addresses_bad[i].address);
-		confs_must_refuse(listener(keys), 3, "listeners[0].address",
+		confs_must_refuse(confs_listener(keys), 3, "listeners[0].address",
 		    addresses_bad[i].why, NULL);
 	}
-	confs_must_refuse(listener("address = [ ];"), 2, "listeners[0].address",
+	confs_must_refuse(confs_listener("address = [ ];"), 2, "listeners[0].address",
 	    "this is empty", "allowed", NULL);
-	confs_must_refuse(listener("address = ( );"), 2, "listeners[0].address",
+	confs_must_refuse(confs_listener("address = ( );"), 2, "listeners[0].address",
 	    "this is empty", "allowed", NULL);
-	confs_must_refuse(listener("address = ( \"::1\",\n5 );"), 3,
+	confs_must_refuse(confs_listener("address = ( \"::1\",\n5 );"), 3,
 	    "listeners[0].address", "5 is a whole number", "a string", NULL);
-	confs_must_refuse(listener("address = ( \"10.0.0.1\", \"10.0.0.2\" );"),
+	confs_must_refuse(confs_listener("address = ( \"10.0.0.1\", \"10.0.0.2\" );"),
 	    2, "listeners[0].name", "missing", "2 addresses", NULL);
 }
 
@@ -138,14 +101,14 @@ test_addresses_good(void **state)
 	for (i = 0; i < COUNT(addresses_good); i++) {
 		snprintf(keys, sizeof(keys), "address = \"%s\";",
 		    addresses_good[i].address);
-		conf = confs_must_load(listener(keys));
+		conf = confs_must_load(confs_listener(keys));
 		assert_string_equal(conf_text(conf, conf->listener[0].name),
 		    addresses_good[i].name);
 		assert_int_equal(conf->address[0].addr.scope, 0);
 		free(conf);
 	}
 	conf =
-	    confs_must_load(listener("name = \"n\"; port = 7;\n"
+	    confs_must_load(confs_listener("name = \"n\"; port = 7;\n"
 				     "address = [ \"::1\",\n\"10.0.0.1\"\n];"));
 	assert_int_equal(conf->n_addresses, 2);
 	assert_int_equal(conf->address[1].addr.port, 7);
@@ -156,7 +119,7 @@ test_addresses_good(void **state)
 
 #define TWO(a, b) "listeners = ( { name = \"a\"; " a " },\n{ " b " } );"
 
-static const struct rule conflicts[] = {
+static const struct confs_slip conflicts[] = {
 	{ TWO("", ""), 2, "listeners[1].address", "127.0.0.1:4444",
 	    "listeners[0] (line 1), allowed is another port" },
 	{ TWO("address = \"0.0.0.0\";", ""), 2, "listeners[1].address",
@@ -197,8 +160,8 @@ static void
 test_conflicts(void **state)
 {
 	(void)state;
-	must_refuse_all(conflicts, COUNT(conflicts));
-	must_load_all(no_conflicts, COUNT(no_conflicts));
+	confs_must_refuse_all(conflicts, COUNT(conflicts));
+	confs_must_load_all(no_conflicts, COUNT(no_conflicts));
 }
 
 int

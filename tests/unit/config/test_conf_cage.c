@@ -331,6 +331,15 @@ test_no_leaks(void **state)
 }
 
 /* Root behind another effective user, as the start has it. */
+/* An empty configuration that user 1 has. */
+static void
+write_for_user(void)
+{
+	confs_write("test.conf", "", 0);
+	assert_int_equal(chown(confs_path("test.conf"), 1, 1), 0);
+	assert_int_equal(chmod(confs_path("."), 0755), 0);
+}
+
 static void
 test_borrowed(void **state)
 {
@@ -340,9 +349,7 @@ test_borrowed(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		return;
-	write_text("");
-	assert_int_equal(chown(confs_path("test.conf"), 1, 1), 0);
-	assert_int_equal(chmod(confs_path("."), 0755), 0);
+	write_for_user();
 	assert_int_equal(setgroups(1, &group), 0);
 	assert_int_equal(setegid(1), 0);
 	assert_int_equal(seteuid(1), 0);
@@ -385,9 +392,7 @@ test_capability(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		return;
-	write_text("");
-	assert_int_equal(chown(confs_path("test.conf"), 1, 1), 0);
-	assert_int_equal(chmod(confs_path("."), 0755), 0);
+	write_for_user();
 	pid = __real_fork();
 	if (pid == 0)
 		_exit(run_with_capability());

@@ -124,7 +124,7 @@ must_end(const char *deed, enum exit_status cause, const char *why)
 
 	assert_null(load_wait(hostile, write_deed(deed), true, &report));
 	assert_int_equal(report.errors, 1);
-	assert_int_equal(report_status(&report), cause);
+	assert_int_equal(report.cause, cause);
 	snprintf(start, sizeof(start), "%s: ", confs_path("test.conf"));
 	if (strncmp(report.lines[0].text, start, strlen(start)) != 0 ||
 	    strstr(report.lines[0].text, why) == NULL)
@@ -194,7 +194,7 @@ test_b17_a_program_that_cannot_run(void **state)
 	(void)state;
 	assert_null(load_wait(text, write_deed("nothing"), true, &report));
 	assert_int_equal(report.errors, 1);
-	assert_int_equal(report_status(&report), EXIT_SYSTEM);
+	assert_int_equal(report.cause, EXIT_SYSTEM);
 	assert_non_null(strstr(report.lines[0].text,
 	    ": starting the reader: exec: Permission denied"));
 	close(text);
@@ -219,7 +219,7 @@ test_cannot_start(void **state)
 		assert_null(
 		    load_wait(hostile, write_deed("loop"), true, &report));
 		assert_int_equal(report.errors, 1);
-		assert_int_equal(report_status(&report), EXIT_SYSTEM);
+		assert_int_equal(report.cause, EXIT_SYSTEM);
 		assert_non_null(
 		    strstr(report.lines[0].text, ": starting the reader: "));
 		assert_non_null(
@@ -236,7 +236,7 @@ test_orphaned(void **state)
 
 	(void)state;
 	assert_null(load_wait(hostile, write_deed("orphan"), true, &report));
-	assert_int_equal(report_status(&report), EXIT_PRIVILEGE);
+	assert_int_equal(report.cause, EXIT_PRIVILEGE);
 	assert_int_equal(report.errors, 1);
 	assert_non_null(strstr(report.lines[0].text,
 	    ": confining the reader: the master is gone: "));

@@ -31,7 +31,8 @@ read_source(const char *name)
 
 	snprintf(
 	    path, sizeof(path), "%s/%s", top != NULL ? top : TOP_SRCDIR, name);
-	if (file_read(path, 1 << 20, &text, &length, &why) == -1)
+	if (file_read(path, 1 << 20, FILE_OF_ANYBODY, &text, &length, &why) ==
+	    -1)
 		fail_msg("%s: %s", path, why);
 	return text;
 }

@@ -205,7 +205,9 @@ test_changing(void **state)
 	(void)state;
 	for (size_error = -1; size_error <= 1; size_error += 2) {
 		assert_int_equal(
-		    file_read(path, 8192, &bytes, &length, &why), -1);
+		    file_read(path, 8192, FILE_OF_ANYBODY, &bytes, &length,
+			&why),
+		    -1);
 		assert_string_equal(why, "changed while it was read");
 		assert_null(bytes);
 	}
@@ -230,7 +232,9 @@ test_d12_files_of_the_kernel(void **state)
 			continue;
 		}
 		assert_int_equal(
-		    file_read(names[i], 8192, &bytes, &length, &why), -1);
+		    file_read(names[i], 8192, FILE_OF_ANYBODY, &bytes, &length,
+			&why),
+		    -1);
 		assert_string_equal(why, "the kernel makes it when it is read, "
 		    "copy it to an ordinary file");
 		assert_null(bytes);
@@ -245,11 +249,15 @@ test_read(void **state)
 	char *bytes;
 
 	(void)state;
-	assert_int_equal(file_read(path, 3, &bytes, &length, &why), 0);
+	assert_int_equal(file_read(path, 3, FILE_OF_ANYBODY, &bytes, &length,
+			     &why),
+	    0);
 	assert_int_equal(length, 3);
 	assert_memory_equal(bytes, "a\0b", 4);
 	free(bytes);
-	assert_int_equal(file_read(path, 2, &bytes, &length, &why), -1);
+	assert_int_equal(file_read(path, 2, FILE_OF_ANYBODY, &bytes, &length,
+			     &why),
+	    -1);
 	assert_string_equal(why, "is larger than 2 bytes (3)");
 }
 

@@ -19,44 +19,7 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-struct rule {
-	const char *text;
-	unsigned line;
-	const char *key;
-	const char *value;
-	const char *why;
-};
-
-static void
-must_refuse_all(const struct rule *rules, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		confs_must_refuse(rules[i].text, rules[i].line, rules[i].key,
-		    rules[i].value, rules[i].why, NULL);
-}
-
-static void
-must_load_all(const char *const *texts, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		free(confs_must_load(texts[i]));
-}
-
-/* "listeners = (\n{ KEYS } );" */
-static const char *
-listener(const char *keys)
-{
-	static char text[512];
-
-	snprintf(text, sizeof(text), "listeners = (\n{ %s } );\n", keys);
-	return text;
-}
-
-static const struct rule texts_bad[] = {
+static const struct confs_slip texts_bad[] = {
 	{ "user = \"\";", 1, "user", "\"\" is 0 bytes", "1 to 32" },
 	{ "user =\n\"a b\";", 1, "user", "\"a b\"", "allowed are" },
 	{ "user = \"-x\";", 1, "user", "\"-x\"", "no '-' at the start" },
@@ -137,8 +100,8 @@ static void
 test_texts(void **state)
 {
 	(void)state;
-	must_refuse_all(texts_bad, COUNT(texts_bad));
-	must_load_all(texts_good, COUNT(texts_good));
+	confs_must_refuse_all(texts_bad, COUNT(texts_bad));
+	confs_must_load_all(texts_good, COUNT(texts_good));
 }
 
 static void
@@ -150,11 +113,11 @@ test_name_length(void **state)
 	memset(name, 'n', sizeof(name));
 	name[CONF_NAME_MAX] = '\0';
 	snprintf(keys, sizeof(keys), "name = \"%s\";", name);
-	free(confs_must_load(listener(keys)));
+	free(confs_must_load(confs_listener(keys)));
 	name[CONF_NAME_MAX] = 'n';
 	name[CONF_NAME_MAX + 1] = '\0';
 	snprintf(keys, sizeof(keys), "name = \"%s\";", name);
-	confs_must_refuse(listener(keys), 2, "listeners[0].name", "65 bytes",
+	confs_must_refuse(confs_listener(keys), 2, "listeners[0].name", "65 bytes",
 	    "allowed are 1 to 64", NULL);
 }
 

@@ -19,6 +19,7 @@
 
 #include "unit/confs.h"
 #include "master/config/load.h"
+#include "unit/exempt.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -81,18 +82,6 @@ is_golden(long call)
 		if (golden[i] == call)
 			return true;
 	return false;
-}
-
-/* x86-64's uretprobe and uprobe pass every filter: see test_sandbox.c. */
-static bool
-is_exempt(long call)
-{
-#ifdef __x86_64__
-	return call == 335 || call == 336;
-#else
-	(void)call;
-	return false;
-#endif
 }
 
 static void

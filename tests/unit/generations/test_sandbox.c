@@ -29,6 +29,7 @@
 #include <cmocka.h>
 
 #include "master/generations/filter.h"
+#include "unit/exempt.h"
 
 #define NUMBERS 1024 /* far above the last system call there is */
 #define X32_BIT 0x40000000u
@@ -358,23 +359,6 @@ is_golden(long number)
 		if (golden[i].number == number)
 			return true;
 	return false;
-}
-
-/*
- * x86-64's uretprobe (335, Linux 6.11) and uprobe (336, Linux 6.18): newer
- * kernels let them past every seccomp filter, since a probe set from outside
- * would otherwise kill the process.  They do nothing but fail, or raise SIGILL,
- * for a caller that is no probe's trampoline.
- */
-static bool
-is_exempt(long number)
-{
-#ifdef __x86_64__
-	return number == 335 || number == 336;
-#else
-	(void)number;
-	return false;
-#endif
 }
 
 static void

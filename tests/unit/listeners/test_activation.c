@@ -83,8 +83,7 @@ test_bad_pid(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(pids) / sizeof(pids[0]); i++) {
 		snprintf(said, sizeof(said),
-		    "LISTEN_PID: \"%s\" is not the number of a process",
-		    pids[i]);
+		    "LISTEN_PID: \"%s\": expected a process ID", pids[i]);
 		must_refuse(said, pids[i], "1", NULL);
 	}
 }
@@ -101,7 +100,7 @@ test_bad_fds(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
 		snprintf(said, sizeof(said),
-		    "LISTEN_FDS: \"%s\" is not a number from 0 to 1024",
+		    "LISTEN_FDS: \"%s\": expected a number from 0 to 1024",
 		    fds[i]);
 		must_refuse(said, "42", fds[i], NULL);
 	}
@@ -113,17 +112,17 @@ test_bad_names(void **state)
 	char names[600];
 
 	(void)state;
-	must_refuse("LISTEN_FDNAMES: \"a:b\" has 2 names, allowed are as many "
-		    "as LISTEN_FDS says, 1",
+	must_refuse("LISTEN_FDNAMES: \"a:b\" has 2 names, expected 1, as in "
+		    "LISTEN_FDS",
 	    "42", "1", "a:b");
-	must_refuse("LISTEN_FDNAMES: \"a\" has 1 names, allowed are as many "
-		    "as LISTEN_FDS says, 2",
+	must_refuse("LISTEN_FDNAMES: \"a\" has 1 names, expected 2, as in "
+		    "LISTEN_FDS",
 	    "42", "2", "a");
 	memset(names, 'x', sizeof(names));
 	names[sizeof(names) - 1] = '\0';
 	must_refuse("LISTEN_FDNAMES: "
 		    "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\" has 1 "
-		    "names, allowed are as many as LISTEN_FDS says, 2",
+		    "names, expected 2, as in LISTEN_FDS",
 	    "42", "2", names);
 }
 

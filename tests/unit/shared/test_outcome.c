@@ -29,6 +29,7 @@ static const struct {
 	{ OUTCOME_CLIENT_GONE, "client_gone" },
 	{ OUTCOME_RESET, "reset" },
 	{ OUTCOME_SEND_TIMEOUT, "send_timeout" },
+	{ OUTCOME_PROBED, "probed" },
 	{ OUTCOME_SESSION_TIMEOUT, "session_timeout" },
 	{ OUTCOME_CPU_LIMIT, "cpu_limit" },
 	{ OUTCOME_VIOLATION, "violation" },

@@ -14,6 +14,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +59,7 @@ static const struct call {
 	{ "move_mount", 429 },
 	{ "open_tree", 428 },
 	{ "fsopen", 430 },
+	{ "open_tree_attr", 467 },
 	{ "fsconfig", 431 },
 	{ "fsmount", 432 },
 	{ "fspick", 433 },
@@ -189,6 +192,129 @@ no_exec_by_path(void **state)
 	assert_int_equal(exit_code_of(enter_and_exec_path), WELL);
 }
 
+/* What C2 ran: AT_FDCWD is no descriptor, and its absolute path was followed. */
+static int
+enter_and_exec_by_fdcwd(void)
+{
+	static char name[] = "sh", option[] = "-c", command[] = "exit 7";
+	char *const arguments[] = { name, option, command, NULL };
+	char *const environment[] = { NULL };
+	/* The kernel looks at the lower half of an int. */
+	static const long directories[] = { AT_FDCWD,
+		(long)(uint32_t)AT_FDCWD };
+	size_t i;
+
+	denylist_enter();
+	for (i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+		syscall(SYS_execveat, directories[i], "/bin/sh", arguments,
+		    environment, AT_EMPTY_PATH);
+		if (errno != EPERM)
+			return WELL + 2;
+	}
+	return WELL;
+}
+
+static void
+test_c2_no_exec_by_the_working_directory(void **state)
+{
+	(void)state;
+	assert_int_equal(exit_code_of(enter_and_exec_by_fdcwd), WELL);
+}
+
+/* clone(2) with these flags, and nothing to come back to but here. */
+static long
+clone_with(unsigned long flags)
+{
+#ifdef __s390__
+	return syscall(SYS_clone, 0L, flags, 0L, 0L, 0L);
+#else
+	return syscall(SYS_clone, flags, 0L, 0L, 0L, 0L);
+#endif
+}
+
+static int
+enter_and_clone(void)
+{
+	static const unsigned long flags[] = { CLONE_NEWNS, CLONE_NEWCGROUP,
+		CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID,
+		CLONE_NEWNET };
+	size_t i;
+	long pid;
+
+	denylist_enter();
+	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		errno = 0;
+		pid = clone_with(flags[i] | SIGCHLD);
+		if (pid == 0)
+			_exit(0);
+		if (pid != -1 || errno != EPERM)
+			return (int)i;
+		errno = 0;
+		pid = clone_with(flags[i] | CLONE_NEWUSER | SIGCHLD);
+		if (pid == 0)
+			_exit(0);
+		if (pid != -1 || errno != EPERM)
+			return (int)i + 50;
+	}
+	return WELL;
+}
+
+static void
+test_c2_clone_makes_no_namespace(void **state)
+{
+	(void)state;
+	assert_int_equal(exit_code_of(enter_and_clone), WELL);
+}
+
+/* What the C library asks for first, and goes on without. */
+static int
+enter_and_fork(void)
+{
+	pid_t pid;
+	int status;
+
+	denylist_enter();
+	errno = 0;
+	if (syscall(SYS_clone3, NULL, 0L) != -1 || errno != ENOSYS)
+		return WELL + 2;
+	pid = fork();
+	if (pid == 0)
+		_exit(3);
+	if (waitpid(pid, &status, 0) != pid || WEXITSTATUS(status) != 3)
+		return WELL + 3;
+	return WELL;
+}
+
+static void
+test_c2_fork_goes_on_without_clone3(void **state)
+{
+	(void)state;
+	assert_int_equal(exit_code_of(enter_and_fork), WELL);
+}
+
+/* Written down in denylist.c and in SECURITY.md: when one of them is closed, they
+ * are to say so. */
+static int
+enter_and_exec_by_any_descriptor(void)
+{
+	static char name[] = "sh", option[] = "-c", command[] = "exit 7";
+	char *const arguments[] = { name, option, command, NULL };
+	char *const environment[] = { NULL };
+	int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	denylist_enter();
+	syscall(SYS_execveat, fd, "/bin/sh", arguments, environment,
+	    AT_EMPTY_PATH);
+	return WELL + 2;
+}
+
+static void
+test_c2_a_path_cannot_be_denied(void **state)
+{
+	(void)state;
+	assert_int_equal(exit_code_of(enter_and_exec_by_any_descriptor), 7);
+}
+
 /* Twice: a daemon that execs itself loads it again. */
 static int
 enter_twice(void)
@@ -213,6 +339,10 @@ main(int argc, char **argv)
 		cmocka_unit_test(all_are_denied),
 		cmocka_unit_test(survives_exec),
 		cmocka_unit_test(no_exec_by_path),
+		cmocka_unit_test(test_c2_no_exec_by_the_working_directory),
+		cmocka_unit_test(test_c2_clone_makes_no_namespace),
+		cmocka_unit_test(test_c2_fork_goes_on_without_clone3),
+		cmocka_unit_test(test_c2_a_path_cannot_be_denied),
 		cmocka_unit_test(stacks),
 	};
 

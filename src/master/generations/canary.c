@@ -1,0 +1,132 @@
+/* The canary: a spawner on trial, and its first client, which is ours. */
+#include "config.h"
+
+#include "master/generations/canary.h"
+
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "master/generations/launch.h"
+#include "master/generations/spawners.h"
+#include "master/system/child.h"
+#include "master/system/clock.h"
+#include "master/system/events.h"
+
+int
+canary_order(struct spawner *spawner, uint32_t session, int fd)
+{
+	int result = spawners_order(spawner, PLAN_CANARY_SLOT, session, fd);
+
+	return result == -1 && (errno == EPIPE || errno == ECONNRESET) ?
+	    0 :
+	    result;
+}
+
+/* Connects the canary and hands it over as the first client. */
+static int
+client_start(struct spawner *spawner)
+{
+	int ends[2], result;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == -1)
+		return -1;
+	result = canary_order(spawner, 0, ends[1]);
+	close(ends[1]);
+	spawner->canary = ends[0];
+	return result;
+}
+
+/* errno 0 stands for a process that leads no group, or a page without bytes. */
+static int
+process_start(struct spawners *spawners, struct spawner *spawner, int plan_fd)
+{
+	int ends[2], error;
+
+	if (spawners_page_make(spawner) == -1 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == -1)
+		return -1;
+	spawner->socket = ends[0];
+	spawner->pid = launch(
+	    spawners->executable, ends[1], plan_fd, spawner->page_fd);
+	error = errno;
+	close(ends[1]);
+	close(spawner->page_fd); /* it is mapped */
+	spawner->page_fd = -1;
+	errno = error;
+	if (spawner->pid == -1)
+		return -1;
+	spawner->group = groups_add(&spawners->groups, spawner->pid);
+	if (spawner->group == GROUP_NONE)
+		return -1;
+	spawner->pidfd = pidfd_open(spawner->pid, 0);
+	return spawner->pidfd == -1 ? -1 : 0;
+}
+
+static int
+watch(const struct spawners *spawners, const struct spawner *spawner)
+{
+	uint32_t index = (uint32_t)(spawner - spawners->list);
+	int epoll = spawners->epoll;
+
+	return event_add(epoll, spawner->pidfd, EVENT_SPAWNER, index) == -1 ||
+		event_add(epoll, spawner->socket, EVENT_SPAWNER, index) ==
+		    -1 ||
+		event_add(epoll, spawner->canary, EVENT_SPAWNER, index) == -1 ?
+	    -1 :
+	    0;
+}
+
+static int
+free_index(const struct spawners *spawners)
+{
+	int i;
+
+	for (i = 0; i < SPAWNERS_MAX; i++)
+		if (spawners->list[i].state == SPAWNER_FREE)
+			return i;
+	return -1;
+}
+
+/* What process_start() or what follows could not do. */
+static void
+begin_failed(struct spawners *spawners, struct trial *trial,
+    const struct spawner *spawner, int error)
+{
+	trial->cause = error == 0 ? EXIT_PRIVILEGE : EXIT_SYSTEM;
+	snprintf(trial->failure, sizeof(trial->failure), "%s: %s",
+	    error != 0			  ? "starting the spawner" :
+		spawner->page == NULL ? "spawner: ftruncate of the pid page" :
+					    "spawner: setpgid",
+	    error == 0 ? "not in effect" : strerror(error));
+	if (spawner->pid > 0 && spawner->group == GROUP_NONE)
+		child_end(spawner->pid);
+	spawners_end(spawners, &spawners->list[trial->index]);
+}
+
+struct spawner *
+canary_begin(struct spawners *spawners, struct trial *trial, int plan_fd)
+{
+	struct spawner *spawner;
+	int index = free_index(spawners);
+
+	if (index == -1) {
+		trial->cause = EXIT_SYSTEM;
+		snprintf(trial->failure, sizeof(trial->failure),
+		    "%d earlier spawners have not ended yet", SPAWNERS_MAX);
+		return NULL;
+	}
+	spawner = &spawners->list[index];
+	spawner->state = SPAWNER_TRIAL;
+	spawner->deadline = clock_now() + SPAWNER_TRIAL_MS * CLOCK_MS;
+	trial->index = index;
+	if (process_start(spawners, spawner, plan_fd) == 0 &&
+	    client_start(spawner) == 0 && watch(spawners, spawner) == 0)
+		return spawner;
+	begin_failed(spawners, trial, spawner, errno);
+	return NULL;
+}

@@ -1,0 +1,21 @@
+/* The canary: a spawner on trial, and its first client, which is ours. */
+#ifndef MASTER_CANARY_H
+#define MASTER_CANARY_H
+
+#include <stdint.h>
+
+struct spawner;
+struct spawners;
+struct trial;
+
+/* Takes a free place, starts a spawner there with that plan, connects the canary
+ * and hands it over as the first client; SPAWNER_TRIAL_MS begin.  NULL: failed,
+ * see trial->failure. */
+struct spawner *canary_begin(
+    struct spawners *spawners, struct trial *trial, int plan_fd);
+
+/* Gives the spawner on trial an order.  Returns 0, or -1 with errno; 0 also when it
+ * is dead: trial_check() finds out why. */
+int canary_order(struct spawner *spawner, uint32_t session, int fd);
+
+#endif

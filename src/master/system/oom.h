@@ -1,0 +1,25 @@
+/* Whom the kernel kills when memory is short: a client's child, not the master. */
+#ifndef MASTER_OOM_H
+#define MASTER_OOM_H
+
+#include <stdbool.h>
+
+/* The master's oom_score_adj, where it may have one below 0 (proc(5)). */
+#define OOM_PROTECTED (-900)
+
+/*
+ * Lowers our oom_score_adj, for which CAP_SYS_RESOURCE is needed; without it
+ * nothing happens, and nothing is said.  A manager that has lowered it already
+ * (OOMScoreAdjust=) is left to.  To be called before privileges are dropped.
+ * file is /proc/self/oom_score_adj, but for tests.
+ */
+void oom_protect(const char *file);
+
+/*
+ * Around a fork: true, and the child gets what the start found, at least 0; then
+ * false, and the master is protected again.  It may do so by what it was
+ * allowed once: the kernel remembers the lowest value that a process was given.
+ */
+void oom_expose(bool child);
+
+#endif

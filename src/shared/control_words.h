@@ -1,0 +1,18 @@
+/* The words of a control request (shared/control.h). */
+#ifndef SHARED_CONTROL_WORDS_H
+#define SHARED_CONTROL_WORDS_H
+
+#include <stddef.h>
+
+/*
+ * Splits the length bytes of line, which a NUL follows in place of the newline,
+ * into words: writes a NUL over each blank, and stores where the words begin,
+ * at most max, in words.  They point into line.  Exactly one blank stands
+ * between two words, none before the first or after the last, and a word has no
+ * control bytes, NUL included.  Returns the number of words, at least 1, or -1
+ * when line is anything else or has more words; line and words are then
+ * unspecified.
+ */
+int control_words_split(char *line, size_t length, char **words, size_t max);
+
+#endif

@@ -1,0 +1,132 @@
+"""tests/tally.sh: whatever its end, a check says how many, and what failed first."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+SOURCE = os.path.abspath(os.environ.get("top_srcdir", "."))
+
+
+class Tally(unittest.TestCase):
+    """Scripts that use it."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="forkgreet-test-")
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def start(self, script, name="package"):
+        """Starts a script whose logs are in the folder."""
+        script = (f'set -eu; . "{SOURCE}/tests/tally.sh"\n'
+                  f'tally_begin "{self.folder}/{name}" {name}\n{script}\n')
+        # pylint: disable=consider-using-with
+        process = subprocess.Popen(
+            ["sh", "-c", script], stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        self.addCleanup(process.wait)
+        return process
+
+    def run_script(self, script, status, name="package"):
+        """Runs it to its end; what it said, by line."""
+        process = self.start(script, name)
+        said = process.communicate(timeout=60)[0]
+        self.assertEqual(process.returncode, status, said)
+        return said.splitlines()
+
+    def test_a3_the_first_cause_comes_last(self):
+        said = self.run_script("""
+            build() { echo built; }
+            stage() { echo first; cp /nonexistent/file "$tally_folder"; echo no; }
+            later() { echo because of the first; false; }
+            step build build; step stage stage; step later later
+            skip box "no box here"
+            tally_end""", 1)
+        end = said.index("package: 1 passed, 2 failed, 1 skipped")
+        self.assertEqual(said[end + 1:end + 3], ["", "What failed first:"])
+        self.assertRegex(said[end + 3], "^FAIL: package: stage, the end of ")
+        self.assertEqual(said[end + 4], "first")
+        self.assertIn("/nonexistent/file", said[-1])
+        self.assertEqual(len(said), end + 6)
+        self.assertIn("SKIP: package: box: no box here", said)
+
+    def test_a3_a_script_that_dies_says_so_and_counts_it(self):
+        said = self.run_script("""
+            step good true
+            tally_doing="making a box"
+            cp /nonexistent/file "$tally_folder"
+            step never true
+            tally_end""", 1)
+        self.assertIn("package: 1 passed, 1 failed, 0 skipped", said)
+        self.assertIn("FAIL: package: ended early, at: making a box, the end "
+                      f"of {self.folder}/package/died.log:", said[-2])
+        self.assertTrue(any("/nonexistent/file" in line for line in said))
+
+    def test_a3_one_that_is_interrupted_says_so(self):
+        process = self.start("""
+            slow() { : >"$tally_folder/runs"; sleep 1000; }
+            step slow slow
+            tally_end""")
+        deadline = time.monotonic() + 30
+        while not os.path.exists(f"{self.folder}/package/runs"):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate(timeout=60)[0]
+        self.assertEqual(process.returncode, 1)
+        self.assertIn("package: 0 passed, 1 failed, 0 skipped", said)
+        self.assertIn("ended early, at: slow", said.splitlines()[-2])
+
+    def test_a3_a_sum_of_sums_keeps_the_first_cause(self):
+        inner = self.run_script("step boxes false; step host true; tally_end",
+                                1, "inner")
+        log = f"{self.folder}/inner.log"
+        with open(log, "w", encoding="utf-8") as file:
+            file.write("\n".join(inner) + "\n")
+        said = self.run_script(f"""
+            step one true
+            tally_add inner {log} {self.folder}/inner
+            step two false
+            tally_end""", 1, "outer")
+        self.assertIn("outer: 2 passed, 2 failed, 0 skipped", said)
+        self.assertRegex(said[-1], "^FAIL: inner: boxes, the end of ")
+
+    def test_a3_a_sum_that_is_missing_is_a_failure(self):
+        log = f"{self.folder}/dead.log"
+        with open(log, "w", encoding="utf-8") as file:
+            file.write("cp: no such file\n")
+        said = self.run_script(f"tally_add dead {log} {self.folder}; tally_end",
+                               1)
+        self.assertIn("package: 0 passed, 1 failed, 0 skipped", said)
+        self.assertEqual(said[-1], "cp: no such file")
+
+    def test_a3_the_cause_of_a_test_is_what_it_said(self):
+        os.makedirs(f"{self.folder}/tests/unit")
+        with open(f"{self.folder}/tests/unit/one.log", "w",
+                  encoding="utf-8") as file:
+            file.write("1..3\nok 1 - good\nPASS: tests/unit/one 1 - good\n"
+                       "not ok 2 - bad\nFAIL: tests/unit/one 2 - bad\n"
+                       "# 3 is not 4\nok 3 - fine\n# fine\nkilled\n")
+
+        def cause(name):
+            return subprocess.run(
+                ["sh", "-c", f'. "{SOURCE}/tests/tap.sh"; tap_cause "$@"',
+                 "sh", self.folder, name], check=True, text=True,
+                stdout=subprocess.PIPE).stdout.splitlines()
+        self.assertEqual(cause("tests/unit/one 2 - bad"),
+                         ["not ok 2 - bad", "# 3 is not 4"])
+        self.assertEqual(cause("tests/unit/one - died of a signal")[-1],
+                         "killed")
+        self.assertEqual(cause("tests/unit/none.py 1 - x"), [])
+
+    def test_all_well_ends_with_the_sum(self):
+        said = self.run_script("step one true; tally_end", 0)
+        self.assertEqual(said, ["PASS: package: one",
+                                "package: 1 passed, 0 failed, 0 skipped"])
+
+
+if __name__ == "__main__":
+    from harness import main
+    main()

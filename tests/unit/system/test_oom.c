@@ -1,0 +1,145 @@
+/* The master protected from the OOM killer, its children not:
+ * master/system/oom.c.  A file of ours stands for that of /proc, since most
+ * places where tests run do not let anybody lower the real one. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "master/system/oom.h"
+
+/* Exit codes of the children below. */
+#define WELL 0
+
+static char name[] = "/tmp/forkgreet-test-oom-XXXXXX";
+static int fd = -1;
+
+/* As the kernel does, which keeps no second line. */
+static bool
+file_is(const char *text)
+{
+	char found[32] = "";
+
+	if (pread(fd, found, sizeof(found) - 1, 0) < 0)
+		return false;
+	found[strcspn(found, "\n")] = '\0';
+	return strcmp(found, text) == 0;
+}
+
+static void
+file_set(const char *text)
+{
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(
+	    pwrite(fd, text, strlen(text), 0), (ssize_t)strlen(text));
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	fd = mkstemp(name);
+	return fd == -1 ? -1 : 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	close(fd);
+	return unlink(name);
+}
+
+/* What a master that starts with that value has, a child of its, and the master
+ * once more. */
+static void
+check(const char *found, const char *master, const char *child)
+{
+	pid_t pid;
+	int status;
+
+	file_set(found);
+	pid = fork(); /* each check is a process of its own */
+	if (pid == 0) {
+		oom_protect(name);
+		if (!file_is(master))
+			_exit(1);
+		oom_expose(true);
+		if (!file_is(child))
+			_exit(2);
+		oom_expose(false);
+		_exit(file_is(master) ? WELL : 3);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), WELL);
+}
+
+static void
+test_c10_only_the_master_is_protected(void **state)
+{
+	(void)state;
+	check("0\n", "-900", "0");
+	check("300\n", "-900", "300");
+}
+
+/* OOMScoreAdjust= of a unit: the master's stays, children are exposed. */
+static void
+test_c10_a_managers_word_is_the_masters(void **state)
+{
+	(void)state;
+	check("-500\n", "-500", "0");
+	check("-1000\n", "-1000", "0");
+}
+
+/* Not allowed, or nothing that is understood: nothing changes. */
+static void
+test_c10_nothing_happens_without_the_right(void **state)
+{
+	pid_t pid;
+	int status;
+
+	(void)state;
+	check("nonsense\n", "nonsense", "nonsense");
+	check("5000\n", "5000", "5000");
+	file_set("200\n");
+	assert_int_equal(chmod(name, 0444), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (getuid() == 0 && setuid(65534) == -1)
+			_exit(1);
+		oom_protect(name);
+		oom_expose(true);
+		oom_expose(false);
+		_exit(file_is("200") ? WELL : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), WELL);
+	assert_int_equal(chmod(name, 0600), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_c10_only_the_master_is_protected),
+		cmocka_unit_test(test_c10_a_managers_word_is_the_masters),
+		cmocka_unit_test(test_c10_nothing_happens_without_the_right),
+	};
+
+	return cmocka_run_group_tests_name("oom", tests, setup, teardown);
+}
