@@ -47,7 +47,7 @@ gate_full(const struct service *service, const struct listener *listener)
 	    &service->counters.rows[listener->row];
 
 	return admit_full(&service->admit, listener->group,
-	    service_places(service), row->live - row->lingering);
+	    service_places(service), counters_places(row));
 }
 
 /* What its rule has for it to read. */

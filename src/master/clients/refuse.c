@@ -62,7 +62,7 @@ render(struct service *service, const struct client *client, enum refusal why,
 		.listener = row->name,
 		.id = client->id,
 		.time = time(NULL),
-		.clients = row->live,
+		.clients = counters_places(row),
 		.limit = client->limit,
 		.retry_after = client->retry_after,
 	};

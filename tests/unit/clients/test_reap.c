@@ -331,7 +331,7 @@ one_more_who_lingers_makes_room(void **state)
 		child_greet(slots[i]);
 		AWAIT(close_is_done(client_of(slots[i])));
 		child_exit(slots[i], OUTCOME_GREETED);
-		step(CLOCK_SECOND);
+		step(20 * CLOCK_MS);
 		assert_int_equal(service_row(0)->lingering, 1);
 	}
 	assert_int_equal(client_of(slots[0])->phase, CLIENT_FREE);

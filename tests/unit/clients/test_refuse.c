@@ -153,6 +153,30 @@ who_is_refused_later_leaves_its_source(void **state)
 	close(fds[1]);
 }
 
+/* As limits.max_clients counts them: who lingers is none. */
+static void
+the_text_counts_those_who_have_a_place(void **state)
+{
+	uint32_t slot;
+	int fds[3];
+
+	(void)state;
+	service_begin("limits = { max_clients = 1; when_full = \"refuse\"; };"
+		      "refusals = { busy = \"%{clients} of %{limit}\\n\"; };",
+	    "", NULL);
+	slot = client_serve(0, NULL, &fds[0]);
+	child_greet(slot);
+	child_exit(slot, OUTCOME_GREETED);
+	reap_step(&service, now);
+	assert_int_equal(service_row(0)->lingering, 1);
+	fds[1] = refused_one(NULL);
+	fds[2] = refused_one(NULL);
+	assert_string_equal(client_read(fds[2]), "1 of 1\n");
+	close(fds[0]);
+	close(fds[1]);
+	close(fds[2]);
+}
+
 /* ---------------------------------------------------------------------- lines */
 
 static void
@@ -246,6 +270,7 @@ main(void)
 		TEST(a_rule_has_a_text_of_its_own),
 		TEST(who_is_refused_counts_for_no_source),
 		TEST(who_is_refused_later_leaves_its_source),
+		TEST(the_text_counts_those_who_have_a_place),
 		cmocka_unit_test(so_many_lines_a_second_pass),
 		cmocka_unit_test(a_source_has_one_line_a_second),
 		TEST(a_line_says_how_many_had_none),
