@@ -126,6 +126,16 @@ a_clone_that_fails_is_tried_again_later(void **state)
 	    service.clients.slots[spawner.slots[1]].phase, CLIENT_YOUNG);
 	assert_int_equal(hand_over_wakeup(&service), CLOCK_NEVER);
 	close(fd);
+	/* The next failure is a first one again. */
+	fd = client_connect(0, NULL);
+	accept_resume(&service, now);
+	service_events();
+	accept_step(&service, now);
+	spawner_fail(spawner.slots[2], EAGAIN);
+	hand_over_step(&service, now);
+	assert_int_equal(hand_over_wakeup(&service),
+	    now + BACKOFF_FIRST_MS * CLOCK_MS);
+	close(fd);
 }
 
 /* The spawner is dead, and about to be replaced: no reason to pause. */

@@ -8,6 +8,9 @@
 
 #include <cmocka.h>
 
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -59,7 +62,9 @@ shutdown_ms(void)
 static void
 clients_may_finish_first(void **state)
 {
+	int copy = dup(server.running.listeners.list[0].fd);
 	unsigned fds = confs_count_fds();
+	struct epoll_event event;
 
 	(void)state;
 	server.reload.wanted = true;
@@ -78,6 +83,10 @@ clients_may_finish_first(void **state)
 	assert_string_equal(server.control.closed_why,
 	    "reload: the daemon is stopping");
 	assert_false(stop_is_over(&server));
+	/* Another process may have it still: it is no event any more. */
+	assert_int_equal(shutdown(copy, SHUT_RDWR), 0);
+	assert_int_equal(epoll_wait(server.epoll, &event, 1, 0), 0);
+	close(copy);
 }
 
 static void
