@@ -121,6 +121,12 @@ client_is_overdue(int64_t at)
 }
 
 static void
+quiet_lines_are_due(int64_t at)
+{
+	server.service.quiet_at = at;
+}
+
+static void
 client_lingers_on(int64_t at)
 {
 	have_client(CLIENT_LINGERING, at);
@@ -170,8 +176,8 @@ stop_goes_on(int64_t at)
 static void (*const parts[])(int64_t at) = {
 	accepting_pauses, forking_pauses, full_is_over, spawner_has_clients,
 	client_waits, client_is_young, client_is_overdue, client_lingers_on,
-	refused_client_lingers, listener_is_lost, control_pauses,
-	generation_is_due, watchdog_is_due, stop_goes_on,
+	quiet_lines_are_due, refused_client_lingers, listener_is_lost,
+	control_pauses, generation_is_due, watchdog_is_due, stop_goes_on,
 };
 
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
