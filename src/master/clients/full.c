@@ -3,9 +3,9 @@
 
 #include "master/clients/full.h"
 
-#include "master/system/clock.h"
-#include "master/config/conf.h"
 #include "master/clients/service.h"
+#include "master/config/conf.h"
+#include "master/system/clock.h"
 #include "master/system/log_event.h"
 
 /* "full" is over when a tenth of max_clients has been free for so long: the log

@@ -1,12 +1,12 @@
-/* The decision, made about the clients of the service. */
+/* Lets clients in, or refuses them. */
 #include "config.h"
 
 #include "master/clients/gate.h"
 
 #include "master/clients/admit.h"
-#include "master/config/conf.h"
 #include "master/clients/refuse.h"
 #include "master/clients/service.h"
+#include "master/config/conf.h"
 #include "shared/plan.h"
 
 static void

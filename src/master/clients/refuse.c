@@ -1,4 +1,4 @@
-/* Turning a client away. */
+/* Refuses clients. */
 #include "config.h"
 
 #include "master/clients/refuse.h"
@@ -7,11 +7,11 @@
 
 #include <time.h>
 
-#include "master/system/clock.h"
-#include "master/config/conf.h"
 #include "master/clients/fields.h"
 #include "master/clients/place.h"
 #include "master/clients/service.h"
+#include "master/config/conf.h"
+#include "master/system/clock.h"
 
 #define LINE_INTERVAL CLOCK_SECOND
 
