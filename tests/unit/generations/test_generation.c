@@ -354,6 +354,21 @@ no_standby_is_tried_beside_a_candidate(void **state)
 	assert_true(generation_is_trying(&generation));
 }
 
+/* A candidate on trial does not hide it: what can be spared is freed. */
+static void
+starving_is_told_beside_a_candidate(void **state)
+{
+	(void)state;
+	serve();
+	assert_int_equal(generation_try(&generation, &wanted, now), 0);
+	spawners.current = -1;
+	no_spawner = true;
+	assert_int_equal(step(), GENERATION_STARVED);
+	assert_true(generation_is_trying(&generation));
+	candidate_is = TRIAL_PASSED;
+	assert_int_equal(step(), GENERATION_PASSED);
+}
+
 /* Longer and longer, up to half a second; said once in ten. */
 static void
 failures_are_not_hurried(void **state)
@@ -424,6 +439,8 @@ main(void)
 		cmocka_unit_test_setup(dear_trials_are_further_apart, setup),
 		cmocka_unit_test_setup(
 		    no_standby_is_tried_beside_a_candidate, setup),
+		cmocka_unit_test_setup(
+		    starving_is_told_beside_a_candidate, setup),
 		cmocka_unit_test_setup(failures_are_not_hurried, setup),
 		cmocka_unit_test_setup(the_nearest_deadline_counts, setup),
 	};
