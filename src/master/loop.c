@@ -16,6 +16,7 @@
 #include "master/clients/reap.h"
 #include "master/clients/serve.h"
 #include "master/first.h"
+#include "master/generations/strays.h"
 #include "master/orphans.h"
 #include "master/reload.h"
 #include "master/server.h"
@@ -273,6 +274,15 @@ static void (*const turn_steps[])(struct server *server, int64_t now) = {
 	notify_turn,
 };
 
+void
+loop_work(struct server *server, int64_t now)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(turn_steps) / sizeof(turn_steps[0]); i++)
+		turn_steps[i](server, now);
+}
+
 /* --------------------------------------------------------------------- deadlines */
 
 static int64_t
@@ -357,9 +367,8 @@ static int64_t (*const deadlines[])(const struct server *server) = {
 	notify_deadline,
 };
 
-/* Milliseconds for epoll_wait(2), rounded up so as not to spin. */
-static int
-sleep_of(const struct server *server, int64_t now)
+int
+loop_sleep(const struct server *server, int64_t now)
 {
 	int64_t next = CLOCK_NEVER;
 	size_t i;
@@ -381,17 +390,14 @@ turn(struct server *server)
 {
 	struct epoll_event events[EVENTS_MAX];
 	int64_t now, end_now;
-	size_t step;
 	int i, n;
 
 	n = epoll_wait(server->epoll, events, EVENTS_MAX,
-	    sleep_of(server, clock_now()));
+	    loop_sleep(server, clock_now()));
 	now = clock_now();
 	for (i = 0; i < n; i++)
 		dispatch(server, &events[i], now);
-	for (step = 0; step < sizeof(turn_steps) / sizeof(turn_steps[0]);
-	     step++)
-		turn_steps[step](server, now);
+	loop_work(server, now);
 	end_now = clock_now();
 	if (end_now - now > AWAY)
 		spawners_excuse(&server->spawners, end_now);

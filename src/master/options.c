@@ -6,13 +6,13 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <seccomp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "master/generations/filter.h"
 #include "master/system/log.h"
 #include "shared/landlock.h"
 
@@ -50,13 +50,12 @@ leave(void)
 _Noreturn static void
 version_print(void)
 {
-	const struct scmp_version *seccomp = seccomp_version();
+	char version[FILTER_VERSION_MAX];
 	int abi = landlock_abi();
 
 	printf("forkgreetd %s\n", PACKAGE_VERSION);
 	printf("libconfig " LIBCONFIG_VERSION "\n");
-	printf("libseccomp %u.%u.%u\n", seccomp->major, seccomp->minor,
-	    seccomp->micro);
+	printf("libseccomp %s\n", filter_version(version));
 	if (abi > 0)
 		printf("Landlock ABI %d\n", abi);
 	else

@@ -25,6 +25,7 @@
 #include "master/clients/serve.h"
 #include "master/generations/generation.h"
 #include "master/generations/spawners.h"
+#include "master/generations/strays.h"
 #include "master/generations/trial.h"
 #include "shared/attempt.h"
 #include "shared/plan.h"

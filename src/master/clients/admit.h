@@ -1,7 +1,7 @@
 /* May this client in?  State and time in, verdict out: no call here waits,
  * allocates or asks the kernel. */
-#ifndef MASTER_ADMIT_H
-#define MASTER_ADMIT_H
+#ifndef MASTER_CLIENTS_ADMIT_H
+#define MASTER_CLIENTS_ADMIT_H
 
 #include <stdbool.h>
 #include <stdint.h>

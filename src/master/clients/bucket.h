@@ -1,6 +1,6 @@
 /* A token bucket in whole numbers: how many may come, and when the next. */
-#ifndef MASTER_BUCKET_H
-#define MASTER_BUCKET_H
+#ifndef MASTER_CLIENTS_BUCKET_H
+#define MASTER_CLIENTS_BUCKET_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* The table of clients: a row, called slot, for each from accept to close. */
-#ifndef MASTER_CLIENTS_H
-#define MASTER_CLIENTS_H
+#ifndef MASTER_CLIENTS_CLIENTS_H
+#define MASTER_CLIENTS_CLIENTS_H
 
 #include <sys/types.h>
 

@@ -13,12 +13,12 @@
 #include <errno.h>
 #include <stdbool.h>
 
-#include "master/system/clock.h"
 #include "master/clients/drain.h"
-#include "master/system/events.h"
 #include "master/clients/finish.h"
 #include "master/clients/place.h"
 #include "master/clients/service.h"
+#include "master/system/clock.h"
+#include "master/system/events.h"
 
 /* A client may say this much that nobody reads before we stop reading it:
  * a talkative one (1 MB of headers) must get its clean end, a flood must not. */

@@ -4,8 +4,8 @@
  * which does not read what it says, has the connection: no process waits for it,
  * and it holds no place of limits.max_clients.
  */
-#ifndef MASTER_CLOSING_H
-#define MASTER_CLOSING_H
+#ifndef MASTER_CLIENTS_CLOSE_H
+#define MASTER_CLIENTS_CLOSE_H
 
 #include <stdbool.h>
 #include <stdint.h>

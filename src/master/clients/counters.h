@@ -23,6 +23,14 @@ struct counters_row {
 	uint64_t ended[OUTCOME_COUNT];
 };
 
+/* Its clients that have, or wait for, a process: each takes a place of
+ * limits.max_clients. */
+static inline uint32_t
+counters_places(const struct counters_row *row)
+{
+	return row->live - row->lingering;
+}
+
 /* Start with all zero. */
 struct counters {
 	struct counters_row *rows;

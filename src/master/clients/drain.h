@@ -1,7 +1,7 @@
 /* Reading what nobody wants: a close with unread input would make the kernel
  * send a reset, which can destroy what was sent before. */
-#ifndef MASTER_DRAIN_H
-#define MASTER_DRAIN_H
+#ifndef MASTER_CLIENTS_DRAIN_H
+#define MASTER_CLIENTS_DRAIN_H
 
 #include <stdint.h>
 

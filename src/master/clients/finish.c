@@ -1,4 +1,4 @@
-/* The last of a client. */
+/* Ends a client. */
 #include "config.h"
 
 #include "master/clients/finish.h"

@@ -1,6 +1,6 @@
-/* The last of a client: closed, counted, logged. */
-#ifndef MASTER_FINISH_H
-#define MASTER_FINISH_H
+/* Ends a client: closes, counts and logs it. */
+#ifndef MASTER_CLIENTS_FINISH_H
+#define MASTER_CLIENTS_FINISH_H
 
 #include <stdint.h>
 
@@ -9,11 +9,8 @@
 struct service;
 struct tcp_info;
 
-/*
- * The client in the slot, whose child has ended and which is in no list and not
- * in the heap, has that outcome; info is of its socket.  The socket is closed
- * and the slot free.
- */
+/* Ends the client in the slot, which has no child any more, with that outcome;
+ * info is of its socket.  Closes the socket and frees the slot. */
 void finish(struct service *service, uint32_t slot, enum outcome outcome,
     const struct tcp_info *info, int64_t now);
 

@@ -3,9 +3,9 @@
 
 #include "master/clients/full.h"
 
-#include "master/system/clock.h"
-#include "master/config/conf.h"
 #include "master/clients/service.h"
+#include "master/config/conf.h"
+#include "master/system/clock.h"
 #include "master/system/log_event.h"
 
 /* "full" is over when a tenth of max_clients has been free for so long: the log
@@ -36,7 +36,7 @@ full_note(struct service *service, const struct listener *listener,
 		begin(service, "-", service_places(service),
 		    limits->max_clients);
 	else
-		begin(service, row->name, row->live - row->lingering,
+		begin(service, row->name, counters_places(row),
 		    limits->max_clients);
 }
 
@@ -60,7 +60,7 @@ has_room(const struct service *service)
 		return false;
 	for (; row < end; row++)
 		if (row->session != -1 &&
-		    is_close(row->live - row->lingering,
+		    is_close(counters_places(row),
 			&conf->listener[row->session].limits))
 			return false;
 	return true;

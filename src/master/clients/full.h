@@ -1,6 +1,6 @@
 /* Saying that the daemon, or a listener, is full, and that this is over. */
-#ifndef MASTER_FULL_H
-#define MASTER_FULL_H
+#ifndef MASTER_CLIENTS_FULL_H
+#define MASTER_CLIENTS_FULL_H
 
 #include <stdint.h>
 

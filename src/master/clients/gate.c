@@ -1,12 +1,12 @@
-/* The decision, made about the clients of the service. */
+/* Lets clients in, or refuses them. */
 #include "config.h"
 
 #include "master/clients/gate.h"
 
 #include "master/clients/admit.h"
-#include "master/config/conf.h"
 #include "master/clients/refuse.h"
 #include "master/clients/service.h"
+#include "master/config/conf.h"
 #include "shared/plan.h"
 
 static void
@@ -47,7 +47,7 @@ gate_full(const struct service *service, const struct listener *listener)
 	    &service->counters.rows[listener->row];
 
 	return admit_full(&service->admit, listener->group,
-	    service_places(service), row->live - row->lingering);
+	    service_places(service), counters_places(row));
 }
 
 /* What its rule has for it to read. */

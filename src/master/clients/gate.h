@@ -1,6 +1,6 @@
-/* The decision of admit.h, made about the clients of the service. */
-#ifndef MASTER_GATE_H
-#define MASTER_GATE_H
+/* Lets clients in, or refuses them, as admit.h decides. */
+#ifndef MASTER_CLIENTS_GATE_H
+#define MASTER_CLIENTS_GATE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -5,8 +5,8 @@
 
 #include <unistd.h>
 
-#include "master/system/clock.h"
 #include "master/clients/drain.h"
+#include "master/system/clock.h"
 
 #define NOBODY UINT32_MAX
 

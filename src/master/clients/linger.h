@@ -1,8 +1,8 @@
 /* Connections that we have ended, until their clients have read that: a close
  * with unread input would make the kernel send a reset, which can destroy what
  * was sent before. */
-#ifndef MASTER_LINGER_H
-#define MASTER_LINGER_H
+#ifndef MASTER_CLIENTS_LINGER_H
+#define MASTER_CLIENTS_LINGER_H
 
 #include <stdbool.h>
 #include <stdint.h>

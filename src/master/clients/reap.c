@@ -1,4 +1,4 @@
-/* The end of a client. */
+/* Reaps clients' children, and ends those that take too long. */
 #include "config.h"
 
 #include "master/clients/reap.h"

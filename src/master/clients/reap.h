@@ -1,4 +1,4 @@
-/* The end of clients' children: deadline, exit. */
+/* Reaps clients' children, and ends those that take too long. */
 #ifndef MASTER_CLIENTS_REAP_H
 #define MASTER_CLIENTS_REAP_H
 

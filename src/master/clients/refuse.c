@@ -1,4 +1,4 @@
-/* Turning a client away. */
+/* Refuses clients. */
 #include "config.h"
 
 #include "master/clients/refuse.h"
@@ -7,11 +7,11 @@
 
 #include <time.h>
 
-#include "master/system/clock.h"
-#include "master/config/conf.h"
 #include "master/clients/fields.h"
 #include "master/clients/place.h"
 #include "master/clients/service.h"
+#include "master/config/conf.h"
+#include "master/system/clock.h"
 
 #define LINE_INTERVAL CLOCK_SECOND
 
@@ -62,7 +62,7 @@ render(struct service *service, const struct client *client, enum refusal why,
 		.listener = row->name,
 		.id = client->id,
 		.time = time(NULL),
-		.clients = row->live,
+		.clients = counters_places(row),
 		.limit = client->limit,
 		.retry_after = client->retry_after,
 	};

@@ -1,6 +1,6 @@
 /* The table of sources: what each address prefix has of each listener. */
-#ifndef MASTER_SOURCES_H
-#define MASTER_SOURCES_H
+#ifndef MASTER_CLIENTS_SOURCES_H
+#define MASTER_CLIENTS_SOURCES_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -58,7 +58,7 @@ put_row(FILE *out, const struct service *service, const struct counters_row *row
 	    row->session == -1 ? " (removed by a reload)" : "");
 	if (row->session != -1)
 		put_addresses(out, service, (uint32_t)row->session);
-	fprintf(out, "  clients   %" PRIu32, row->live - row->lingering);
+	fprintf(out, "  clients   %" PRIu32, counters_places(row));
 	if (row->session != -1)
 		fprintf(out, " of %" PRId64,
 		    conf->listener[row->session].limits.max_clients);

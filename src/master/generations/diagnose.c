@@ -6,11 +6,11 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 
-#include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "master/generations/filter.h"
 #include "master/generations/snapshot.h"
 #include "shared/plan.h"
 
@@ -51,7 +51,7 @@ diagnose_explain(char *failure, size_t size, int32_t row)
 
 	if (row <= 0)
 		return;
-	name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, row - 1);
+	name = filter_call_name(row - 1);
 	snprintf(failure + length, size - length, ": system call %s (%d)",
 	    name != NULL ? name : "unknown", (int)row - 1);
 	free(name);

@@ -14,6 +14,7 @@
 #include <linux/seccomp.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -143,11 +144,11 @@ filter_export(
 	if (failed(seccomp_export_bpf(context, fd)))
 		step = "seccomp_export_bpf";
 	n = pread(fd, code + before,
-	    (SANDBOX_FILTER_MAX - before) * sizeof(*code), 0);
+	    (FILTER_MAX - before) * sizeof(*code), 0);
 	if (step == NULL && n <= 0)
 		step = "reading the filter";
 	*length = before + (n > 0 ? (size_t)n / sizeof(*code) : 0);
-	if (step == NULL && *length == SANDBOX_FILTER_MAX) {
+	if (step == NULL && *length == FILTER_MAX) {
 		step = "filter too long";
 		errno = E2BIG;
 	}
@@ -156,7 +157,7 @@ filter_export(
 }
 
 const char *
-sandbox_compile(struct sock_filter *code, size_t *length)
+filter_compile(struct sock_filter *code, size_t *length)
 {
 	scmp_filter_ctx context = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	const char *step;
@@ -177,4 +178,20 @@ sandbox_compile(struct sock_filter *code, size_t *length)
 		step = filter_export(context, code, length);
 	seccomp_release(context);
 	return step;
+}
+
+char *
+filter_call_name(int number)
+{
+	return seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
+}
+
+const char *
+filter_version(char *text)
+{
+	const struct scmp_version *version = seccomp_version();
+
+	snprintf(text, FILTER_VERSION_MAX, "%u.%u.%u", version->major,
+	    version->minor, version->micro);
+	return text;
 }

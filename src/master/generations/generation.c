@@ -78,14 +78,16 @@ generation_step(struct generation *generation, const struct snapshot *running,
     int64_t now)
 {
 	enum generation_event event = GENERATION_QUIET;
+	enum generation_event judged = GENERATION_QUIET;
 
 	strays_step(generation->spawners, now);
 	if (running != NULL &&
 	    standby_step(&generation->standby, generation->spawners, running,
 		now) == STANDBY_FAILED)
 		event = GENERATION_STARVED;
-	return generation_is_trying(generation) ? judge(generation, now) :
-						  event;
+	if (generation_is_trying(generation))
+		judged = judge(generation, now);
+	return judged == GENERATION_QUIET ? event : judged;
 }
 
 int64_t

@@ -147,14 +147,14 @@ const char *
 snapshot_make(struct snapshot *snapshot, const struct conf *conf,
     const struct greeting *greetings)
 {
-	struct sock_filter filter[SANDBOX_FILTER_MAX];
+	struct sock_filter filter[FILTER_MAX];
 	struct plan header;
 	size_t length = 0;
 	const char *failed = NULL;
 
 	*snapshot = SNAPSHOT_NONE;
 	if (conf->sandbox == CONF_SANDBOX_REQUIRED)
-		failed = sandbox_compile(filter, &length);
+		failed = filter_compile(filter, &length);
 	if (failed != NULL)
 		return failed;
 	header_make(&header, conf, greetings, length);

@@ -13,7 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "master/generations/strays.h"
 #include "master/system/child.h"
 #include "master/system/clock.h"
 #include "master/system/log_event.h"

@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #include "master/generations/groups.h"
-#include "master/generations/strays.h"
 #include "master/system/cause.h"
 #include "shared/plan.h"
 
@@ -74,6 +73,12 @@ struct trial {
 	int64_t cpu_us; /* that the last one which was passed took of a processor */
 	char failure[160]; /* why the last one failed */
 	enum exit_status cause; /* of that */
+};
+
+/* Looking for children that no client has, strays.h. */
+struct strays {
+	bool due; /* a child has ended since */
+	int64_t next; /* clock_now() before which is not looked */
 };
 
 struct spawners {

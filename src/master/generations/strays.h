@@ -10,11 +10,6 @@ struct spawners;
 /* At most that often is looked for them: it takes a walk over all children. */
 #define STRAYS_INTERVAL_MS 1000
 
-struct strays {
-	bool due; /* a child has ended since */
-	int64_t next; /* clock_now() before which is not looked */
-};
-
 /* Some child has ended. */
 void strays_hint(struct spawners *spawners);
 

@@ -22,7 +22,6 @@
 
 #include "unit/confs.h"
 #include "master/config/resources.h"
-#include "master/clients/linger.h"
 
 static char root[64];
 static struct conf *conf;

@@ -83,14 +83,14 @@ static const struct golden {
 /* What issue and README promise: calls, not rows. */
 #define CALLS_MAX 14
 
-static struct sock_filter code[SANDBOX_FILTER_MAX];
+static struct sock_filter code[FILTER_MAX];
 static size_t length;
 
 static int
 compile(void **state)
 {
 	(void)state;
-	return sandbox_compile(code, &length) == NULL ? 0 : -1;
+	return filter_compile(code, &length) == NULL ? 0 : -1;
 }
 
 /* ------------------------------------------------------- the program, run here */

@@ -1,0 +1,152 @@
+/* Log lines as data: how fields become text. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "master/system/log_event.h"
+
+/* Of the last line. */
+static char text[4 * LOG_LINE_MAX];
+static int line_priority;
+static size_t n_lines;
+
+void __wrap_log_line(int priority, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+void
+__wrap_log_line(int priority, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	line_priority = priority;
+	n_lines++;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	log_open(false, LOG_DAEMON, LOG_INFO);
+	text[0] = '\0';
+	n_lines = 0;
+	return 0;
+}
+
+static void
+fields_become_words(void **state)
+{
+	(void)state;
+	log_event(LOG_NOTICE, "it happened", LOG_NUMBER("n", 7),
+	    LOG_SIGNED("s", -7), LOG_WORD("w", "a-b"),
+	    LOG_QUOTED("q", "two words"));
+	assert_string_equal(text, "it happened n=7 s=-7 w=a-b q=\"two words\"");
+	assert_int_equal(line_priority, LOG_NOTICE);
+	assert_int_equal(n_lines, 1);
+}
+
+static void
+numbers_have_their_whole_range(void **state)
+{
+	(void)state;
+	log_event(LOG_INFO, "x", LOG_NUMBER("a", UINT64_MAX),
+	    LOG_SIGNED("b", INT64_MIN), LOG_SIGNED("c", INT64_MAX),
+	    LOG_NUMBER("d", 0));
+	assert_string_equal(text,
+	    "x a=18446744073709551615 b=-9223372036854775808 "
+	    "c=9223372036854775807 d=0");
+}
+
+static void
+a_quoted_text_cannot_end_before_its_end(void **state)
+{
+	(void)state;
+	log_event(LOG_INFO, "x", LOG_QUOTED("q", "a\" b=\\\""),
+	    LOG_QUOTED("e", ""), LOG_WORD("w", "1%s%n"));
+	assert_string_equal(text, "x q=\"a\\\" b=\\\\\\\"\" e=\"\" w=1%s%n");
+}
+
+static void
+a_field_may_be_left_out(void **state)
+{
+	(void)state;
+	log_event(LOG_INFO, "x", LOG_IF(false, LOG_WORD("a", "1")),
+	    LOG_IF(true, LOG_WORD("b", "2")), LOG_WORD("c", "3"));
+	assert_string_equal(text, "x b=2 c=3");
+	log_event(LOG_INFO, "x", LOG_IF(false, LOG_NUMBER("a", 1)));
+	assert_string_equal(text, "x");
+}
+
+/* A line of just the most, one byte less, and far more. */
+static void
+a_long_line_is_cut(void **state)
+{
+	char value[3 * LOG_LINE_MAX];
+	size_t length;
+
+	(void)state;
+	for (length = LOG_LINE_MAX - 10; length < LOG_LINE_MAX + 10; length++) {
+		memset(value, 'y', length);
+		value[length] = '\0';
+		log_event(LOG_INFO, "x", LOG_WORD("w", value),
+		    LOG_NUMBER("n", 1));
+		assert_true(strlen(text) <= LOG_LINE_MAX - 1);
+		assert_true(strlen(text) ==
+			LOG_LINE_MAX - 1 || length + 8 < LOG_LINE_MAX);
+		assert_memory_equal(text, "x w=yyy", 7);
+	}
+	memset(value, '"', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	log_event(LOG_INFO, "x", LOG_QUOTED("q", value));
+	assert_int_equal(strlen(text), LOG_LINE_MAX - 1);
+}
+
+static void
+nobody_hears_of_what_is_above_the_level(void **state)
+{
+	(void)state;
+	log_event(LOG_DEBUG, "x", LOG_NUMBER("n", 1));
+	assert_int_equal(n_lines, 0);
+	log_open(false, LOG_DAEMON, LOG_DEBUG);
+	log_event(LOG_DEBUG, "x", LOG_NUMBER("n", 1));
+	assert_int_equal(n_lines, 1);
+}
+
+static void
+errno_is_kept(void **state)
+{
+	(void)state;
+	errno = EXDEV;
+	log_event(LOG_INFO, "x", LOG_QUOTED("e", strerror(errno)));
+	assert_int_equal(errno, EXDEV);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(fields_become_words, setup),
+		cmocka_unit_test_setup(numbers_have_their_whole_range, setup),
+		cmocka_unit_test_setup(
+		    a_quoted_text_cannot_end_before_its_end, setup),
+		cmocka_unit_test_setup(a_field_may_be_left_out, setup),
+		cmocka_unit_test_setup(a_long_line_is_cut, setup),
+		cmocka_unit_test_setup(
+		    nobody_hears_of_what_is_above_the_level, setup),
+		cmocka_unit_test_setup(errno_is_kept, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
