@@ -197,11 +197,10 @@ configuration_test(
 	return EXIT_SUCCESS;
 }
 
-/* Sockets that the service manager has bound for us. */
+/* Each socket that the service manager has bound for us has a listener. */
 static void
 passed_take(struct candidate *candidate, const char *path)
 {
-	activation_adopt();
 	if (listeners_check_passed(
 		candidate->setup.conf, path, &candidate->report) == -1)
 		configuration_refused(&candidate->report);
@@ -218,6 +217,9 @@ main(int argc, char **argv)
 
 	inherited_tidy(activation_expect(), argv);
 	options_parse(&options, argc, argv);
+	/* First: a number that was passed and is not open would be our own. */
+	if (options.mode == MODE_SERVE)
+		activation_adopt();
 	server.reader = program_open(READER_NAME);
 	candidate = configuration_load(server.reader, options.path);
 	if (options.mode == MODE_DUMP)

@@ -72,6 +72,8 @@ main(int argc, char **argv)
 	size_t length;
 	char *text;
 
+	if (out == NULL && errno != EBADF)
+		return READER_UNABLE;
 	if (out == NULL || argc != 2 ||
 	    number_parse(argv[1], 1, INT32_MAX, &parent) == -1) {
 		fputs("forkgreet-reader is started by forkgreetd only\n",

@@ -872,6 +872,35 @@ class Outcomes(ClientCase):
             self.assertIn(int(line["bytes"]), range(1000, len(LARGE)))
         self.assert_balanced(daemon)
 
+    def test_d5_quiet(self):
+        """Clients of log.quiet have one line together, unless something goes
+        wrong; the end of the daemon does not swallow it."""
+        errors = 'log = { clients = "all"; }; '
+        config = self.configuration(self.listener(
+            errors + "timeouts = { send = 1; }; " + self.large())).replace(
+            'target = "stderr";',
+            'target = "stderr"; quiet = ( "127.0.4.0/24" );')
+        daemon = self.daemon(config=config)
+        for _ in range(3):
+            with connect(self.port, source="127.0.4.9") as sock:
+                self.assertTrue(read_all(sock) == LARGE)
+        with connect(self.port, source="127.0.5.9") as sock:
+            self.assertTrue(read_all(sock) == LARGE)
+        stuck = self.connect(self.port, receive_buffer=SMALL_BUFFER,
+                             source="127.0.4.8")
+        daemon.wait_line("client", 2)
+        self.assertEqual({(line["src"], line["outcome"])
+                          for line in daemon.lines("client")},
+                         {("127.0.5.9", "greeted"),
+                          ("127.0.4.8", "send_timeout")})
+        stuck.close()
+        wait_for(lambda: daemon.counters()[None]["live"] == 0, what="rest")
+        self.assertEqual(daemon.lines("quiet"), [])
+        self.assertEqual(daemon.stop(), 0)
+        line, = daemon.lines("quiet")
+        self.assertEqual((line["listener"], line["clients"], line["greeted"]),
+                         ("main", "3", "3"))
+
     def test_limits(self):
         """A child has the limits that would end it as it says."""
         daemon = self.serve("timeouts = { cpu = 3; };", main="hold = true;")

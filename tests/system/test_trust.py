@@ -170,12 +170,14 @@ class TrustAsUser(Trust):
 
 
 class Program(TrustCase):
-    """The spawner, which the daemon executes."""
+    """The reader and the spawner, which the daemon executes."""
+
+    name = "forkgreet-reader"
 
     def check(self, why, owner=None, mode=0o755, folder=0o755):
-        """A start with such a spawner."""
+        """A start with such a program."""
         program = self.copies()
-        spawner = os.path.join(os.path.dirname(program), "forkgreet-spawner")
+        spawner = os.path.join(os.path.dirname(program), self.name)
         if IS_ROOT:
             os.chown(os.path.dirname(program), 0, 0)
         os.chmod(os.path.dirname(program), folder)

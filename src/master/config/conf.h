@@ -18,7 +18,7 @@
 #define CONF_ADDRESSES_MAX 1024 /* of all listeners */
 #define CONF_RULES_MAX 1024 /* of all listeners */
 #define CONF_LISTENER_RULES_MAX 64 /* of one */
-#define CONF_NETS_MAX 1024 /* of all rules, and of limits.exempt */
+#define CONF_NETS_MAX 1024 /* of all rules, log.quiet, limits.exempt */
 #define CONF_DENIAL_MAX 1024 /* bytes that a denied client is sent */
 #define CONF_TEXT_DEFAULTS (1u << 17) /* texts that are not in the file */
 #define CONF_REFUSAL_MAX 1024 /* a text for the refused, bytes, as written */

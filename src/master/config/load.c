@@ -29,6 +29,9 @@
 /* The reader's own timer is first. */
 #define DEADLINE_SECONDS (READER_SECONDS + 1)
 
+/* Exit status of ld.so(8) when it cannot have what it needs. */
+#define LOADER_FAILED 127
+
 #define FIRST_ROOM ((size_t)1 << 16)
 
 struct load {
@@ -221,6 +224,9 @@ report_death(const struct load *load, int status, struct report *report)
 		report_failure(report, EXIT_SYSTEM,
 		    "%s: reading from the reader: %s", path,
 		    strerror(load->error));
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == LOADER_FAILED)
+		report_failure(report, EXIT_SYSTEM,
+		    "%s: the reader's libraries cannot be loaded", path);
 	else if (WIFEXITED(status))
 		report_error(report, "%s: the reader gave up (exit status %d)",
 		    path, WEXITSTATUS(status));

@@ -19,19 +19,21 @@
 static void
 fail(int fd, const char *step)
 {
+	int status = errno == 0 ? READER_UNCONFINED : READER_UNABLE;
 	struct entry_head head = { .type = ENTRY_FAILURE };
 	char bytes[256] = "";
 	int n;
 
 	n = snprintf(bytes + sizeof(head) + 1, 200,
-	    "starting the reader: %s: %s", step, strerror(errno));
+	    "starting the reader: %s: %s", step,
+	    errno == 0 ? "not in effect" : strerror(errno));
 	head.text_length = (uint32_t)n;
 	memcpy(bytes, &head, sizeof(head));
 	n += (int)sizeof(head) + 2;
 	head = (struct entry_head){ .type = ENTRY_END };
 	memcpy(bytes + n, &head, sizeof(head));
 	n += (int)sizeof(head) + 2;
-	_exit(write(fd, bytes, (size_t)n) == n ? READER_UNABLE : EXIT_FAILURE);
+	_exit(write(fd, bytes, (size_t)n) == n ? status : EXIT_FAILURE);
 }
 
 static int

@@ -167,6 +167,8 @@ const struct schema_key schema_keys[] = {
 	{ .name = "log.clients", .type = SCHEMA_CHOICE,
 	    .offset = BOTH(log.clients), .choices = clients,
 	    .number = CONF_CLIENTS_ALL },
+	{ .name = "log.quiet", .type = SCHEMA_NETS,
+	    .offset = TOP(quiet), .min = 0, .max = CONF_NETS_MAX },
 	{ .name = "limits.max_clients", .type = SCHEMA_INTEGER,
 	    .offset = BOTH(limits.max_clients), .min = 1,
 	    .max = CONF_CLIENTS_MAX, .number = 512 },

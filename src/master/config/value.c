@@ -287,8 +287,8 @@ store_net(const struct named *named, struct conf_nets *nets,
 
 	if (conf->n_nets == CONF_NETS_MAX) {
 		report_value(named, element,
-		    "is one too many, allowed are 1024 in all rules and "
-		    "limits.exempt");
+		    "is one too many, allowed are 1024 in all rules, "
+		    "log.quiet and limits.exempt");
 		return;
 	}
 	net = &conf->net[conf->n_nets];

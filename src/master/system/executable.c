@@ -44,7 +44,11 @@ executable_open(const char *name, const char **path, const char **why)
 static int
 move(int fd)
 {
-	return fcntl(fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+
+	if (moved == -1 && errno == EINVAL) /* RLIMIT_NOFILE is below that */
+		errno = EMFILE;
+	return moved;
 }
 
 /* Puts the descriptors in their places; the program's own goes to *fd. */

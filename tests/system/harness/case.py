@@ -143,9 +143,9 @@ class StartCase(Case):
         self.assertEqual(greet(port, host, seconds=PATIENCE), text)
 
     def copies(self):
-        """A copy of the daemon, its path; forkgreet-spawner is beside it."""
+        """A copy of the daemon, its path; what it executes is beside it."""
         folder = self.folder()
-        for name in "forkgreetd", "forkgreet-spawner":
+        for name in "forkgreetd", "forkgreet-reader", "forkgreet-spawner":
             shutil.copy(os.path.join(BUILDDIR, name), folder)
         return os.path.join(folder, "forkgreetd")
 
