@@ -59,7 +59,7 @@ value_read(struct position *position)
 
 /* ---------------------------------------------------------------- names */
 
-/* The name and what is glued to it is no name: "log.target". */
+/* The name and what is glued to it is not a name: "log.target". */
 static void
 name_explain(struct position *position)
 {
@@ -75,7 +75,7 @@ name_explain(struct position *position)
 	else if (dot == NULL || before + 1 == length ||
 	    length > POSITION_SHOWN_MAX)
 		position_stop(position, name->line, position_token(position),
-		    "is no name, allowed are letters, digits, - and _");
+		    "is not a name, expected letters, digits, - and _");
 	else if (memchr(dot + 1, '.', (size_t)(length - before - 1)) != NULL)
 		position_stop(position, name->line, position_here(position),
 		    "a name has no dots, write groups in groups: "
@@ -130,7 +130,7 @@ name_check(struct position *position)
 		return;
 	}
 	position_note_extra(position, frame->key.line, position_here(position),
-	    "duplicate key (the first is in line %zu), allowed is one", first);
+	    "duplicate key (the first is in line %zu), expected one", first);
 	frame->twice = frame->key.text;
 }
 
@@ -232,7 +232,7 @@ leftover_explain(struct position *position)
 		    POSITION_SHOWN(&frame->key));
 	else
 		position_stop(position, token->line, position_token(position),
-		    "is no name, NAME = VALUE; is expected here");
+		    "is not a name, NAME = VALUE; is expected here");
 }
 
 static void
@@ -293,7 +293,7 @@ comma_read(struct position *position)
 	if (frame->state != POSITION_VALUE) {
 		position_stop(position, position->token.line,
 		    position_key(position, position->depth - 1),
-		    "no value stands before a \",\"");
+		    "there is no value before a \",\"");
 		return;
 	}
 	frame->state = POSITION_COMMA;

@@ -221,7 +221,7 @@ position_close(struct position *position)
 	if (frame->list && frame->state == POSITION_COMMA) {
 		position_stop(position, frame->comma,
 		    position_key(position, position->depth - 1),
-		    "no value stands behind the last \",\"");
+		    "there is no value after the last \",\"");
 		return;
 	}
 	position->n_names = frame->names;

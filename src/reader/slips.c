@@ -19,7 +19,7 @@
 	"has a unit: a duration is plain seconds, a size is bytes, or a " \
 	"string with K, M or G such as \"16M\""
 
-#define ESCAPE "is no escape, allowed are \\\\ \\\" \\n \\r \\t \\f \\xNN"
+#define ESCAPE "is not an escape, expected \\\\ \\\" \\n \\r \\t \\f \\xNN"
 
 /* What stands behind the digits, and what the number was meant to be. */
 static const struct {
@@ -130,7 +130,7 @@ slip_word(const struct token *token)
 	if (why == NULL)
 		why = slip_unit(token);
 	if (why == NULL && is_not_boolean(token))
-		why = "is no boolean, allowed is true or false";
+		why = "is not a boolean, expected true or false";
 	return why != NULL ? why : "needs double quotes if it is a string";
 }
 
@@ -174,16 +174,16 @@ slip_integer(
 
 	if (rest > first && rest < end && end - rest <= 2 &&
 	    memcmp(rest, "LL", (size_t)(end - rest)) == 0)
-		return "has a suffix, allowed is a plain number";
+		return "has a suffix, expected a plain number";
 	if (rest == first || rest != end)
 		return slip_word(token);
 	if (hex)
-		return "is hexadecimal, allowed are decimal digits";
+		return "is hexadecimal, expected decimal digits";
 	if (*first == '0' && rest - first > 1)
 		return "has a leading 0, which would be ignored: write it "
 		       "without, or as a string if it is a file mode";
 	if (!is_in_range(first, rest, max))
-		return "does not fit, allowed is -2147483648 to 2147483647";
+		return "does not fit, expected -2147483648 to 2147483647";
 	return NULL;
 }
 
@@ -223,7 +223,7 @@ slip_number(const struct token *token)
 	if (!hex && is_float(at, rest, end) && rest < end)
 		return memchr(at, 'e', (size_t)(end - at)) != NULL ||
 			memchr(at, 'E', (size_t)(end - at)) != NULL
-		    ? "has an exponent, allowed are plain digits such as 30 "
+		    ? "has an exponent, expected plain digits such as 30 "
 		      "or 2.5"
 		    : NULL;
 	return slip_integer(token, at, rest, hex);

@@ -1,5 +1,5 @@
 /* What is wrong with a token: static text to be put behind it, such as "has a
- * suffix, allowed is a plain number". */
+ * suffix, expected a plain number". */
 #ifndef READER_SLIPS_H
 #define READER_SLIPS_H
 

@@ -149,7 +149,7 @@ send_setting(struct walk *walk, const config_setting_t *setting, size_t used)
 		tree_put(walk->out, type, line, walk->path, text);
 	else if (walk->entries == ENTRIES_MAX)
 		tree_put(walk->out, ENTRY_FINDING, line, walk->path,
-		    "too many settings, allowed are 65000 in a file");
+		    "too many settings, expected 65000 in a file");
 	if (config_setting_is_aggregate(setting))
 		send_parts(walk, setting, used);
 }
@@ -185,11 +185,11 @@ send_error(FILE *out, const config_t *tree)
 
 	if (why != NULL && strcmp(why, MIXED) == 0)
 		tree_put(out, ENTRY_FINDING, line, "array [ ]",
-		    "its elements are of different types, allowed is one type; "
+		    "its elements are of different types, expected one type; "
 		    "a list ( ) takes any");
 	else
 		tree_put(out, ENTRY_FINDING, line, "syntax",
-		    "allowed is KEY = VALUE; with groups { } and lists ( )");
+		    "expected KEY = VALUE; with groups { } and lists ( )");
 }
 
 static void

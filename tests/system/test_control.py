@@ -187,7 +187,7 @@ class Status(ControlCase):
         self.assertEqual(len(status["listeners"]), 1)
         self.assertEqual(status["removed"]["accepted"], 1)
         self.assertEqual(status["removed"]["ended"]["greeted"], 1)
-        self.assertIn("listeners that are no more\n", self.good("status"))
+        self.assertIn("removed listeners\n", self.good("status"))
 
     def test_b14_while_stopping(self):
         daemon = self.start(self.listener("hold = true;"),
@@ -305,7 +305,7 @@ class Reload(ControlCase):
         self.assertEqual(
             self.bad(78, "reload"),
             f'forkgreetd: {daemon.config}:1: control_socket: "{self.path}2" '
-            "cannot be set by a reload, allowed is "
+            "cannot be set by a reload, expected "
             f'"{self.path}" until a restart\n')
         self.assertFalse(os.path.exists(self.path + "2"))
 
@@ -472,7 +472,7 @@ class Hostile(ControlCase):
                         b"\0\n", b"\xff\xfe\n", b"GET / HTTP/1.1\r\n",
                         b"status json\0\0\n", b"status\r\n", b"clients\n"):
             with self.subTest(request):
-                self.refuses(request, "known are status and reload")
+                self.refuses(request, "expected status or reload")
         self.assertNotIn(b"\x1b", self.refused_raw(b"\x1b[2J\n"))
         self.assertEqual(self.status()["live"], 0)
 
@@ -729,7 +729,7 @@ class File(ControlCase):
         second = self.start(config=self.configuration(
             self.listener(port=port)))
         self.assertIn(f"control_socket: {self.path}: another daemon answers "
-                      "there (goes on without it)", second.log())
+                      "there (continuing without it)", second.log())
         self.greets(port)
         self.assertEqual(self.status()["pid"], first.pid)
         self.assertEqual(second.stop(), 0)
@@ -772,7 +772,7 @@ class File(ControlCase):
                      lambda path: os.close(os.open(path, os.O_CREAT))):
             make(self.path)
             before = os.lstat(self.path)
-            self.warns("something else than a socket").stop()
+            self.warns("something other than a socket").stop()
             self.assertEqual(os.lstat(self.path).st_ino, before.st_ino)
             if stat.S_ISDIR(before.st_mode):
                 os.rmdir(self.path)
@@ -794,7 +794,7 @@ class File(ControlCase):
     @needs_root
     def test_somebody_elses_directory(self):
         os.chown(os.path.dirname(self.path), OTHER_USER, OTHER_USER)
-        self.warns("belongs to somebody else")
+        self.warns("belongs to another user")
 
     @needs_root
     def test_roots_directory(self):
@@ -823,8 +823,8 @@ class File(ControlCase):
         self.path = os.path.join(folder, "x" * (107 - len(folder) - 1))
         self.start()
         self.good("status")
-        self.refused(78, "control_socket: \"", "is 108 bytes long, allowed "
-                     "are 0 to 107", config=self.configuration(
+        self.refused(78, "control_socket: \"", "is 108 bytes long, expected "
+                     "0 to 107", config=self.configuration(
                          path=self.path + "x"))
 
 
@@ -837,7 +837,7 @@ class FileAsUser(File):
     def test_somebody_elses_directory(self):
         os.chown(os.path.dirname(self.path), OTHER_USER, OTHER_USER)
         os.chmod(os.path.dirname(self.path), 0o755)
-        self.warns("belongs to somebody else")
+        self.warns("belongs to another user")
 
 
 @needs_root

@@ -215,7 +215,7 @@ class Reload(NotifyCase):
         lines = [line for line in self.daemon_.log() if
                  line.startswith(self.daemon_.config)]
         self.assertEqual(len(lines), 2, lines)
-        self.assertIn(": limits.burst: does nothing while limits.rate is 0",
+        self.assertIn(": limits.burst: has no effect while limits.rate is 0",
                       lines[0])
 
     def test_no_configuration(self):

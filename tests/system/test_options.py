@@ -163,8 +163,8 @@ class Unreadable(StartCase):
     def test_others_can_write_it(self):
         for mode in 0o664, 0o646:
             self.check(self.file(self.configuration(), mode),
-                       f"others than its owner can write it (mode {mode:04o})"
-                       ": chmod go-w it")
+                       f"is writable by others than its owner (mode {mode:04o})"
+                       ": use chmod go-w")
 
     def test_huge(self):
         path = self.file("")
@@ -236,7 +236,7 @@ class Test(StartCase):
         config = self.configuration(self.listener("backlog = 65535;"))
         line = config.partition("listeners = (")[0].count("\n") + 1
         self.check(config, 0, f"forkgreetd: FILE:{line}: listeners[0].backlog: "
-                   f"65535 is more than the kernel takes, {most} "
+                   f"65535 is more than the kernel allows, {most} "
                    "(net.core.somaxconn)\n")
 
     def test_errors_of_every_kind(self):
@@ -296,7 +296,7 @@ class Test(StartCase):
         lines = result.stderr.splitlines()
         self.assertEqual(len(lines), 2)
         self.assertRegex(lines[0], r"c{40}:[12]: pid_file: 5 is a whole number, "
-                         r"allowed is a string$")
+                         r"expected a string$")
         self.assertRegex(lines[1], r"c{40}:3: nonsense: unknown key, ")
 
     def test_greeting_files(self):

@@ -148,7 +148,7 @@ class Texts(RefusalCase):
         for text, why in (("%{state}", "unknown variable"),
                           ("%{until}", "unknown variable"),
                           ("%{", "without a"), ("a %{time", "without a"),
-                          ("%{time:%Q}", "unknown format"),
+                          ("%{time:%Q}", "unknown conversion"),
                           ("%{}", "unknown variable"),
                           ("x" * 1025, "is 1025 bytes long"),
                           ("%{client_ip}" * 67, "longer than 4096")):
@@ -161,7 +161,7 @@ class Texts(RefusalCase):
                 self.assertRegex(said, r"forkgreet.conf:\d+: "
                                  r"listeners\[0\].refusals.busy: ")
                 self.assertIn(why, said)
-                self.assertIn("allowed", said)
+                self.assertIn("expected", said)
 
 
 class TextsAsUser(Texts):

@@ -190,7 +190,7 @@ class Addresses(StartCase):
         daemon = self.start(self.listener(f"backlog = {most + 1};"))
         self.greets(self.port)
         warning = (f"listeners[0].backlog: {most + 1} is more than the kernel "
-                   f"takes, {most} (net.core.somaxconn)")
+                   f"allows, {most} (net.core.somaxconn)")
         self.assertEqual(
             len([line for line in daemon.log() if warning in line]), 1)
 

@@ -33,18 +33,18 @@ explain(const char *text)
 	struct addr addr;
 
 	if (strcmp(text, "*") == 0)
-		return "is not an address, allowed is \"0.0.0.0\" for all of "
+		return "is not an address, expected \"0.0.0.0\" for all of "
 		       "IPv4, \"::\" for all of IPv6";
 	if (text[0] == '[')
-		return "is not a plain address, allowed is IPv6 without "
+		return "is not a plain address, expected IPv6 without "
 		       "brackets; the port has a key of its own";
 	if (is_address_before(text, '/', &addr))
-		return "is not a single address, allowed is one without a "
+		return "is not a single address, expected one without a "
 		       "prefix length";
 	if (is_address_before(text, ':', &addr) && addr.family == AF_INET)
-		return "is not a plain address, allowed is one without a "
+		return "is not a plain address, expected one without a "
 		       "port; the port has a key of its own";
-	return "is not a numeric address, allowed is IPv4 or IPv6 such as "
+	return "is not a numeric address, expected IPv4 or IPv6 such as "
 	       "127.0.0.1 or ::1; names are not resolved";
 }
 
@@ -52,10 +52,10 @@ static const char *
 check_ipv4(const struct conf_address *address)
 {
 	if (address->scope[0] != '\0')
-		return "is IPv4 and has a scope, allowed is a scope on IPv6";
+		return "is IPv4 and has a scope, expected a scope on IPv6";
 	if (address->addr.bytes[0] >= 224)
 		return "is a multicast, broadcast or reserved address, "
-		       "allowed is one of this machine";
+		       "expected one of this machine";
 	return NULL;
 }
 
@@ -66,13 +66,13 @@ check_ipv6(const struct conf_address *address)
 
 	memcpy(&in6, address->addr.bytes, sizeof(in6));
 	if (IN6_IS_ADDR_V4MAPPED(&in6))
-		return "is an IPv4-mapped address, allowed is the IPv4 "
+		return "is an IPv4-mapped address, expected the IPv4 "
 		       "address behind ::ffff: on its own";
 	if (IN6_IS_ADDR_MULTICAST(&in6))
-		return "is a multicast address, allowed is one of this "
+		return "is a multicast address, expected one of this "
 		       "machine";
 	if (IN6_IS_ADDR_LINKLOCAL(&in6) && address->scope[0] == '\0')
-		return "is link-local and has no scope, allowed is one with "
+		return "is link-local and has no scope, expected one with "
 		       "its interface, as in fe80::1%eth0";
 	return NULL;
 }

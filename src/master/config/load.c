@@ -202,7 +202,7 @@ read_pipe(struct load *load)
 	/* No error when it has been taken out already. */
 	epoll_ctl(load->poll, EPOLL_CTL_DEL, load->pipe, NULL);
 	if (n > 0)
-		kill_child(load, "said more than it may");
+		kill_child(load, "sent more than it may");
 }
 
 static void
@@ -211,7 +211,7 @@ check_deadline(struct load *load)
 	uint64_t expirations;
 
 	if (read(load->timer, &expirations, sizeof(expirations)) > 0)
-		kill_child(load, "did not end by its timer");
+		kill_child(load, "outlived its timer");
 }
 
 static void

@@ -10,7 +10,7 @@
 #include "shared/number.h"
 
 static const char no_net[] =
-    "is not a network, allowed is a numeric address with a prefix length, as "
+    "is not a network, expected a numeric address with a prefix length, as "
     "in 192.0.2.0/24 or 2001:db8::/32, or one address";
 
 static unsigned
@@ -38,18 +38,18 @@ check(const struct conf_net *net, bool any_allowed)
 
 	if (net->prefix == bits_of(&net->addr) && addr_is_any(&net->addr))
 		return any_allowed ?
-		    "is no client's address, allowed is \"any\" for all of "
+		    "is no client's address, expected \"any\" for all of "
 		    "them, 0.0.0.0/0 for IPv4 or ::/0 for IPv6" :
-		    "is no client's address, allowed is 0.0.0.0/0 for all of "
+		    "is no client's address, expected 0.0.0.0/0 for all of "
 		    "IPv4, ::/0 for all of IPv6 (\"any\" is for rules)";
 	memcpy(&in6, net->addr.bytes, sizeof(in6));
 	if (net->addr.family == AF_INET6 && net->prefix >= 96 &&
 	    IN6_IS_ADDR_V4MAPPED(&in6))
-		return "is a network of IPv4-mapped addresses, allowed is the "
+		return "is a network of IPv4-mapped addresses, expected the "
 		       "IPv4 network: that is what their clients count as";
 	addr_mask(&masked, net->prefix);
 	if (!addr_equal(&masked, &net->addr))
-		return "has bits set behind its prefix, allowed is the "
+		return "has bits set after its prefix, expected the "
 		       "network's own address, or a longer prefix";
 	return NULL;
 }
@@ -69,14 +69,14 @@ network_parse(const char *text, bool any_allowed, struct conf_net *net)
 	memcpy(plain, text, length);
 	plain[length] = '\0';
 	if (strchr(plain, '%') != NULL)
-		return "has a scope, allowed is a network without one";
+		return "has a scope, expected a network without one";
 	if (addr_parse(&net->addr, plain) == -1)
 		return no_net;
 	net->prefix = bits_of(&net->addr);
 	if (slash != NULL && !is_prefix(slash + 1, net->prefix, &net->prefix))
 		return net->addr.family == AF_INET ?
-		    "has no usable prefix length, allowed are 0 to 32" :
-		    "has no usable prefix length, allowed are 0 to 128";
+		    "has no usable prefix length, expected 0 to 32" :
+		    "has no usable prefix length, expected 0 to 128";
 	return check(net, any_allowed);
 }
 

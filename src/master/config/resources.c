@@ -215,7 +215,7 @@ check_pids(const struct budget *budget, int64_t need)
 	snprintf(name, sizeof(name), "%s" PID_MAX, budget->root);
 	if (figure_read(name, &most) == 0 && most < need + RESERVED_PIDS)
 		warn(budget, need, "processes",
-		    "this machine has numbers for %" PRId64 ", enough for "
+		    "this machine has process IDs for %" PRId64 ", enough for "
 		    "%" PRId64 " (sysctl kernel.pid_max)",
 		    most, enough_for(most, OTHER_PROCESSES + RESERVED_PIDS, 1));
 }
@@ -246,7 +246,7 @@ resources_check_backlogs(const struct conf *conf, const char *file,
 		if (listener->backlog > most)
 			report_warning(report,
 			    "%s:%u: listeners[%td].backlog: %lld is more than "
-			    "the kernel takes, %lld (net.core.somaxconn)",
+			    "the kernel allows, %lld (net.core.somaxconn)",
 			    path, (unsigned)listener->line,
 			    listener - conf->listener,
 			    (long long)listener->backlog, (long long)most);

@@ -45,7 +45,7 @@ is_second(const struct draft *draft, const struct place *place,
 		*place->seen |= bit;
 		return false;
 	}
-	value_error(draft, entry->line, "%s%s: duplicate key, allowed is one",
+	value_error(draft, entry->line, "%s%s: duplicate key, expected one",
 	    place->prefix, schema_name_in(key, place->scope));
 	return true;
 }
@@ -134,7 +134,7 @@ check_rule(const struct draft *draft, struct conf_rule *rule,
 		name = strchr(needed[i], '.') + 1;
 		if (entries_find(draft->entries, group, name) == NULL)
 			value_error(draft, rule->line,
-			    "%s%s: missing, allowed is %s", prefix, name,
+			    "%s%s: missing, expected %s", prefix, name,
 			    schema_describe(schema_find(needed[i]), text));
 	}
 	if (greeting == NULL)
@@ -143,7 +143,7 @@ check_rule(const struct draft *draft, struct conf_rule *rule,
 	if (rule->action == CONF_DENY &&
 	    rule->greeting.length > CONF_DENIAL_MAX)
 		value_error(draft, rule->greeting_line,
-		    "%sgreeting: is %u bytes long, allowed are 0 to %u with "
+		    "%sgreeting: is %u bytes long, expected 0 to %u with "
 		    "action = \"deny\"",
 		    prefix, (unsigned)rule->greeting.length, CONF_DENIAL_MAX);
 }
@@ -181,7 +181,7 @@ make_rules(const struct draft *draft, const struct place *outer,
 	if (list->parts > key->max ||
 	    list->parts > CONF_RULES_MAX - draft->conf->n_rules) {
 		value_error(draft, list->line,
-		    "%srules: %u groups are too many, allowed are 0 to %d, and "
+		    "%srules: %u groups are too many, expected 0 to %d, and "
 		    "%d in all listeners",
 		    outer->prefix, (unsigned)list->parts, (int)key->max,
 		    CONF_RULES_MAX);
@@ -211,7 +211,7 @@ set_address(const struct draft *draft, struct conf_listener *listener)
 
 	if (conf->n_addresses == CONF_ADDRESSES_MAX) {
 		value_error(draft, listener->line,
-		    "listeners: too many addresses, allowed are %d",
+		    "listeners: too many addresses, expected at most %d",
 		    CONF_ADDRESSES_MAX);
 		return;
 	}
@@ -262,7 +262,7 @@ check_greetings(const struct draft *draft, struct conf_listener *listener,
 	if (greeting != NULL)
 		value_error(draft, file->line,
 		    "%sgreeting_file: the listener has a greeting too (line "
-		    "%u), allowed is one of the two",
+		    "%u), expected only one of the two",
 		    prefix, (unsigned)greeting->line);
 }
 
@@ -340,7 +340,7 @@ make_listeners(const struct draft *draft, const struct entry *list)
 	}
 	if (list->parts < key->min || list->parts > key->max)
 		value_error(draft, list->line,
-		    "listeners: %u groups are out of range, allowed are %d to "
+		    "listeners: %u groups are out of range, expected %d to "
 		    "%d",
 		    (unsigned)list->parts, (int)key->min, (int)key->max);
 	for (element = entries_first(list);

@@ -151,7 +151,7 @@ suggest_key(const char *name, enum schema_scope scope, char *text)
 
 	if (key != NULL) {
 		snprintf(text, SUGGEST_TEXT_MAX,
-		    "not allowed here, allowed is %s %s", name, where);
+		    "not allowed here, expected %s %s", name, where);
 		return text;
 	}
 	key = find_nearest(name, scope, &nearest);
@@ -167,7 +167,7 @@ suggest_key(const char *name, enum schema_scope scope, char *text)
 		snprintf(text, SUGGEST_TEXT_MAX,
 		    "unknown key, did you mean %s %s?", key->name, where);
 	else {
-		snprintf(text, SUGGEST_TEXT_MAX, "unknown key, allowed are");
+		snprintf(text, SUGGEST_TEXT_MAX, "unknown key, valid here:");
 		list_allowed(name, scope, text);
 	}
 	return text;

@@ -12,7 +12,7 @@
 #define DIGITS "0123456789"
 
 static const char no_account[] =
-    "is not the name of an account, allowed are letters, digits, "
+    "is not the name of an account, expected letters, digits, "
     "'_', '-', '.', a '$' at the end, no '-' at the start";
 
 const char *
@@ -25,7 +25,7 @@ text_check_account(const char *text, size_t length)
 	if (plain != length && (plain + 1 != length || text[plain] != '$'))
 		return no_account;
 	if (strcmp(text, "root") == 0 || strspn(text, "0") == length)
-		return "is refused, allowed is any account but root's: what "
+		return "is refused, expected any account but root: what "
 		       "started as root gives its rights up";
 	return NULL;
 }
@@ -35,7 +35,7 @@ text_check_path(const char *text, size_t length)
 {
 	if (length > 0 && text[0] == '/')
 		return NULL;
-	return "is not an absolute path, allowed is one that starts with "
+	return "is not an absolute path, expected one that starts with "
 	       "\"/\"";
 }
 
@@ -44,7 +44,7 @@ text_check_path_or_none(const char *text, size_t length)
 {
 	if (length == 0 || text[0] == '/')
 		return NULL;
-	return "is not an absolute path, allowed is one that starts with "
+	return "is not an absolute path, expected one that starts with "
 	       "\"/\", or \"\" for none";
 }
 
@@ -57,7 +57,7 @@ text_check_socket_or_none(const char *text, size_t length)
 		return text_check_path_or_none(text, length);
 	if (name[1] == '\0' || strcmp(name, "/.") == 0 ||
 	    strcmp(name, "/..") == 0)
-		return "is a directory, allowed is the path of a file in one, "
+		return "is a directory, expected the path of a file in one, "
 		       "or \"\" for none";
 	return NULL;
 }
@@ -80,7 +80,7 @@ const char *
 text_check_name(const char *text, size_t length)
 {
 	if (!is_word(text, length, "\"'\\="))
-		return "is not a name, allowed is printable ASCII without "
+		return "is not a name, expected printable ASCII without "
 		       "spaces, quotes, backslashes and '='";
 	return NULL;
 }
@@ -90,7 +90,7 @@ text_check_scope(const char *text, size_t length)
 {
 	if (length == 0 || length >= IF_NAMESIZE ||
 	    !is_word(text, length, "\"'\\=/:%"))
-		return "has no usable scope, allowed is the name of an "
+		return "has no usable scope, expected the name of an "
 		       "interface, as in fe80::1%eth0";
 	return NULL;
 }
@@ -102,22 +102,22 @@ text_check_message(const char *text, size_t length)
 
 	switch (greet_compile(text, length, NULL, 0, &size)) {
 	case GREET_UNCLOSED:
-		return "has a \"%{\" without a \"}\", allowed is %{VARIABLE}";
+		return "has a \"%{\" without a \"}\", expected %{VARIABLE}";
 	case GREET_UNKNOWN:
-		return "has an unknown variable, allowed are %{client_ip}, "
+		return "has an unknown variable, expected one of %{client_ip}, "
 		       "%{client_port}, %{server_ip}, %{server_port}, "
 		       "%{listener}, %{hostname}, %{id}, %{clients}, %{time}, "
-		       "%{time:FORMAT}, %{unixtime}, %{reason}, %{limit} and "
+		       "%{time:FORMAT}, %{unixtime}, %{reason}, %{limit} or "
 		       "%{retry_after}";
 	case GREET_BAD_TIME:
-		return "has a time in an unknown format, allowed are %a %A %b "
+		return "has an unknown conversion, expected one of %a %A %b "
 		       "%B %d %D %e %F %H %I %j %m %M %p %R %S %T %u %w %y %Y "
 		       "%z %Z %%";
 	case GREET_GOOD:
 		break;
 	}
 	if (size.longest > GREET_MESSAGE_MAX)
-		return "can become longer than 4096 bytes, allowed are fewer "
+		return "can become longer than 4096 bytes, expected fewer "
 		       "variables";
 	return NULL;
 }

@@ -90,7 +90,7 @@ value_report_type(const struct draft *draft, const char *prefix,
 	char value[VALUE_TEXT_MAX];
 
 	if (entry->type != ENTRY_WRONG)
-		value_error(draft, entry->line, "%s%s: %s is %s, allowed is %s",
+		value_error(draft, entry->line, "%s%s: %s is %s, expected %s",
 		    prefix, name, show(entry, value), name_type(entry),
 		    allowed);
 }
@@ -123,7 +123,7 @@ report_range(const struct named *named, const char *why)
 {
 	char allowed[SCHEMA_TEXT_MAX], text[SCHEMA_TEXT_MAX + 64];
 
-	snprintf(text, sizeof(text), "%s, allowed is %s", why,
+	snprintf(text, sizeof(text), "%s, expected %s", why,
 	    schema_describe(named->key, allowed));
 	report_value(named, named->entry, text);
 }
@@ -219,7 +219,7 @@ text_check(const struct schema_key *key, const char *text, size_t length)
 
 	for (i = 0; key->type != SCHEMA_GREETING && i < length; i++)
 		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-			return "holds a control byte, allowed is printable "
+			return "holds a control byte, expected printable "
 			       "text";
 	return key->check != NULL ? key->check(text, length) : NULL;
 }
@@ -239,11 +239,11 @@ store_text(const struct named *named, enum schema_scope scope, void *base)
 	why = text_check(key, text, length);
 	if (!schema_allows(key, (int64_t)length)) {
 		snprintf(range, sizeof(range),
-		    "is %zu bytes long, allowed are %lld to %lld", length,
+		    "is %zu bytes long, expected %lld to %lld", length,
 		    (long long)key->min, (long long)key->max);
 		why = range;
 	} else if (length + named->draft->conf->text_length >= CONF_TEXTS_MAX) {
-		why = "is too much with the texts before it, allowed are 4 "
+		why = "is too much with the texts before it, expected up to 4 "
 		      "MiB in all";
 	}
 	if (why != NULL)
@@ -263,7 +263,7 @@ store_address(const struct named *named, struct conf_listener *listener,
 
 	if (conf->n_addresses == CONF_ADDRESSES_MAX) {
 		report_value(named, element,
-		    "is one too many, allowed are 1024 in all listeners");
+		    "is one too many, expected at most 1024 in all listeners");
 		return;
 	}
 	address = &conf->address[conf->n_addresses];
@@ -287,7 +287,7 @@ store_net(const struct named *named, struct conf_nets *nets,
 
 	if (conf->n_nets == CONF_NETS_MAX) {
 		report_value(named, element,
-		    "is one too many, allowed are 1024 in all rules, "
+		    "is one too many, expected at most 1024 in all rules, "
 		    "log.quiet and limits.exempt");
 		return;
 	}

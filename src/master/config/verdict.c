@@ -68,8 +68,8 @@ report_overlap(const struct conf *conf, const char *path, struct report *report,
 	    address_format_port(early->address, other),
 	    early->listener - conf->listener, early->address->line,
 	    late->address->addr.family != early->address->addr.family
-		? ", allowed is this with v6only = true"
-		: ", allowed is another port or address");
+		? ", set v6only = true"
+		: ", choose another port or address");
 }
 
 /* Compares one address with those before it: one report is enough. */
@@ -119,7 +119,7 @@ find_name(const struct conf *conf, const char *path, struct report *report,
 			return;
 		report_error(report,
 		    "%s:%u: listeners[%td].name: \"%s\" is the name of "
-		    "listeners[%td] too (line %u), allowed is one that no "
+		    "listeners[%td] too (line %u), expected one that no "
 		    "other has",
 		    path, late->line, late - conf->listener, name,
 		    early - conf->listener, early->line);
@@ -191,7 +191,7 @@ find_dead_rules(const struct conf *conf, const struct conf_listener *listener,
 		if (cover != NULL)
 			report_warning(report,
 			    "%s:%u: listeners[%td].rules[%td].from: can never "
-			    "match: rules before it have these addresses, "
+			    "match: rules before it cover its addresses, "
 			    "rules[%td] (line %u) the last of them",
 			    path, (unsigned)rule->line,
 			    listener - conf->listener, rule - rules,
@@ -218,7 +218,7 @@ find_burst(const struct conf *conf, const char *burst, const char *rate,
 {
 	if (schema_given(conf, burst) && is_without(conf, rate))
 		report_warning(report,
-		    "%s:%u: %s: does nothing while %s is 0, no limit", path,
+		    "%s:%u: %s: has no effect while %s is 0 (no limit)", path,
 		    (unsigned)schema_line(conf, burst), burst, rate);
 }
 
@@ -322,7 +322,7 @@ verdict_reload(const struct conf *running, const struct conf *fresh,
 		snprintf(line, sizeof(line), ":%u",
 		    (unsigned)fresh->given_line[key - schema_keys]);
 		report_error(report,
-		    "%s%s: %s: %s cannot be set by a reload, allowed is %s "
+		    "%s%s: %s: %s cannot be set by a reload, expected %s "
 		    "until a restart",
 		    path, line[1] != '0' ? line : "", key->name,
 		    format_key(fresh, key, after),

@@ -81,11 +81,11 @@ directory_check(int directory, const char **why)
 	if (fstat(directory, &st) == -1)
 		return -1;
 	if (st.st_uid != 0 && st.st_uid != geteuid()) {
-		*why = "its directory belongs to somebody else";
+		*why = "its directory belongs to another user";
 		return -1;
 	}
 	if (is_writable_by_others(&st)) {
-		*why = "others can write its directory: chmod go-w it";
+		*why = "its directory is writable by others, use chmod go-w";
 		return -1;
 	}
 	return 0;
@@ -152,7 +152,7 @@ make_room(
 	if (fstatat(ours.directory, ours.name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return errno == ENOENT ? 0 : -1;
 	if (!S_ISSOCK(st.st_mode)) {
-		*why = "there is something else than a socket";
+		*why = "there is something other than a socket";
 		return -1;
 	}
 	if (ask_as_root(path, identity, why) == -1)
@@ -260,12 +260,12 @@ control_file_make(const char *path, const struct identity *identity)
 	}
 	if (why != NULL)
 		log_line(LOG_WARNING,
-		    "control_socket: %s: %s (goes on without "
+		    "control_socket: %s: %s (continuing without "
 		    "it)",
 		    path, why);
 	else
 		log_line(LOG_WARNING,
-		    "control_socket: %s: %s%s%s (goes on "
+		    "control_socket: %s: %s%s%s (continuing "
 		    "without it)",
 		    path, strerror(errno), identity != NULL ? ", as user " : "",
 		    identity != NULL ? identity->user : "");

@@ -75,7 +75,7 @@ listing_people(FILE *out, const struct service *service)
 	for (i = 0; i < counters->n_rows; i++)
 		put_row(out, service, &counters->rows[i]);
 	if (counters->gone.accepted > 0) {
-		fputs("\nlisteners that are no more\n", out);
+		fputs("\nremoved listeners\n", out);
 		put_counters(out, &counters->gone);
 	}
 }

@@ -43,7 +43,7 @@ verbs_run(struct verb_result *result, char *line, size_t length,
 	size_t i;
 
 	*result = (struct verb_result) {
-		.refusal = "control: unknown request, known are status and "
+		.refusal = "control: unknown request, expected status or "
 			   "reload",
 		.json = n == 2 && strcmp(words[1], "json") == 0,
 	};

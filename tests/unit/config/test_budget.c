@@ -222,7 +222,7 @@ machine(void **state)
 	put("/proc/sys/kernel/pid_max", "406\n");
 	must_say_nothing();
 	put("/proc/sys/kernel/pid_max", "405\n");
-	must_warn("106 processes, this machine has numbers for 405, enough "
+	must_warn("106 processes, this machine has process IDs for 405, enough "
 		  "for 99 (sysctl kernel.pid_max)",
 	    "");
 }

@@ -31,7 +31,7 @@ static const struct {
 	{ "127.0.0.01", "not a numeric address" },
 	{ "127.1", "not a numeric address" },
 	{ "1.2.3.4 ", "not a numeric address" },
-	{ "127.0.0.1%lo", "allowed is a scope on IPv6" },
+	{ "127.0.0.1%lo", "expected a scope on IPv6" },
 	{ "fe80::1", "fe80::1%eth0" },
 	{ "fe80::1%", "no usable scope" },
 	{ "fe80::1%a b", "no usable scope" },
@@ -66,9 +66,9 @@ test_addresses_bad(void **state)
 		    addresses_bad[i].why, NULL);
 	}
 	confs_must_refuse(confs_listener("address = [ ];"), 2, "listeners[0].address",
-	    "this is empty", "allowed", NULL);
+	    "this is empty", "expected", NULL);
 	confs_must_refuse(confs_listener("address = ( );"), 2, "listeners[0].address",
-	    "this is empty", "allowed", NULL);
+	    "this is empty", "expected", NULL);
 	confs_must_refuse(confs_listener("address = ( \"::1\",\n5 );"), 3,
 	    "listeners[0].address", "5 is a whole number", "a string", NULL);
 	confs_must_refuse(confs_listener("address = ( \"10.0.0.1\", \"10.0.0.2\" );"),
@@ -121,7 +121,7 @@ test_addresses_good(void **state)
 
 static const struct confs_slip conflicts[] = {
 	{ TWO("", ""), 2, "listeners[1].address", "127.0.0.1:4444",
-	    "listeners[0] (line 1), allowed is another port" },
+	    "listeners[0] (line 1), choose another port" },
 	{ TWO("address = \"0.0.0.0\";", ""), 2, "listeners[1].address",
 	    "127.0.0.1:4444", "beside 0.0.0.0:4444 of listeners[0]" },
 	{ TWO("", "address = \"0.0.0.0\";"), 2, "listeners[1].address",

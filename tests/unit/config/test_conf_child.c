@@ -145,7 +145,7 @@ test_ends(void **state)
 	must_end("status 71", EXIT_SYSTEM,
 	    "the reader's answer is broken: too short");
 	must_end("status 3", EXIT_CONFIG, "the reader gave up (exit status 3)");
-	must_end("flood", EXIT_CONFIG, "the reader said more than it may");
+	must_end("flood", EXIT_CONFIG, "the reader sent more than it may");
 }
 
 static void
@@ -166,7 +166,7 @@ test_master_deadline(void **state)
 	(void)state;
 	soon = true;
 	must_end("seconds 600", EXIT_CONFIG,
-	    "the reader did not end by its timer");
+	    "the reader outlived its timer");
 }
 
 /* While the reader still writes, so that nobody waits for its timer. */

@@ -159,19 +159,19 @@ test_reload(void **state)
 	verdict_reload(running, fresh, "x", &report);
 	assert_int_equal(report.errors, 5);
 	assert_string_equal(report.lines[0].text,
-	    "x: user: \"forkgreet\" cannot be set by a reload, allowed is "
+	    "x: user: \"forkgreet\" cannot be set by a reload, expected "
 	    "\"a\" until a restart");
 	assert_string_equal(report.lines[1].text,
-	    "x:2: group: \"b\" cannot be set by a reload, allowed is "
+	    "x:2: group: \"b\" cannot be set by a reload, expected "
 	    "\"forkgreet\" until a restart");
 	assert_string_equal(report.lines[2].text,
-	    "x:3: pid_file: \"\" cannot be set by a reload, allowed is "
+	    "x:3: pid_file: \"\" cannot be set by a reload, expected "
 	    "\"/run/forkgreet.pid\" until a restart");
 	assert_string_equal(report.lines[3].text,
-	    "x:4: control_socket: \"/x\" cannot be set by a reload, allowed "
-	    "is \"/run/forkgreet/control\" until a restart");
+	    "x:4: control_socket: \"/x\" cannot be set by a reload, expected "
+	    "\"/run/forkgreet/control\" until a restart");
 	assert_string_equal(report.lines[4].text,
-	    "x:5: sandbox: \"off\" cannot be set by a reload, allowed is "
+	    "x:5: sandbox: \"off\" cannot be set by a reload, expected "
 	    "\"required\" until a restart");
 	free(fresh);
 	free(running);
@@ -211,7 +211,7 @@ test_somaxconn(void **state)
 	assert_int_equal(report.errors, 0);
 	assert_int_equal(report.warnings, 1);
 	assert_string_equal(report.lines[0].text,
-	    "x:3: listeners[1].backlog: 129 is more than the kernel takes, "
+	    "x:3: listeners[1].backlog: 129 is more than the kernel allows, "
 	    "128 (net.core.somaxconn)");
 	resources_check_backlogs(conf, confs_path("missing"), "x", &report);
 	resources_check_backlogs(conf, confs_write("somaxconn", "x", 1), "x", &report);

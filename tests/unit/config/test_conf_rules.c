@@ -21,16 +21,16 @@
 
 static const struct confs_slip texts_bad[] = {
 	{ "user = \"\";", 1, "user", "\"\" is 0 bytes", "1 to 32" },
-	{ "user =\n\"a b\";", 1, "user", "\"a b\"", "allowed are" },
+	{ "user =\n\"a b\";", 1, "user", "\"a b\"", "expected" },
 	{ "user = \"-x\";", 1, "user", "\"-x\"", "no '-' at the start" },
 	{ "user = \"a b\";", 1, "user", "\"a b\"",
 	    "not the name of an account" },
-	{ "user = \"a/b\";", 1, "user", "\"a/b\"", "allowed are" },
-	{ "user = \"a$b\";", 1, "user", "\"a$b\"", "allowed are" },
+	{ "user = \"a/b\";", 1, "user", "\"a/b\"", "expected" },
+	{ "user = \"a$b\";", 1, "user", "\"a$b\"", "expected" },
 	{ "user = \"root\";", 1, "user", "\"root\"", "any account but" },
 	{ "group = \"0\";", 1, "group", "\"0\"", "any account but" },
 	{ "group = \"012345678901234567890123456789012\";", 1, "group",
-	    "is 33 bytes long", "allowed are 1 to 32" },
+	    "is 33 bytes long", "expected 1 to 32" },
 	{ "group = \"a\\x01\";", 1, "group", "a\\x01", "control byte" },
 	{ "\npid_file = \"run/x\";", 2, "pid_file", "\"run/x\"",
 	    "starts with \"/\", or \"\" for none" },
@@ -44,7 +44,7 @@ static const struct confs_slip texts_bad[] = {
 	{ "control_socket = \"/..\";", 1, "control_socket", "\"/..\"",
 	    "is a directory" },
 	{ "control_socket = \"/" HUNDRED "1234567\";", 1, "control_socket",
-	    "is 108 bytes long", "allowed are 0 to 107" },
+	    "is 108 bytes long", "expected 0 to 107" },
 	{ "listeners = (\n{ greeting_file = \"x\"; } );", 2,
 	    "listeners[0].greeting_file", "\"x\"", "starts with \"/\"" },
 	{ "listeners = (\n{ greeting_file = \"\"; } );", 2,
@@ -56,9 +56,9 @@ static const struct confs_slip texts_bad[] = {
 	{ "refusals = {\nbusy = \"%{\"; };", 2, "refusals.busy", "\"%{\"",
 	    "without a \"}\"" },
 	{ "refusals = {\nrate = \"%{Time}\"; };", 2, "refusals.rate",
-	    "\"%{Time}\"", "unknown variable, allowed are %{client_ip}, " },
+	    "\"%{Time}\"", "unknown variable, expected one of %{client_ip}, " },
 	{ "refusals = {\ndenied = \"%{time:%Q}\"; };", 2, "refusals.denied",
-	    "\"%{time:%Q}\"", "unknown format" },
+	    "\"%{time:%Q}\"", "unknown conversion" },
 	{ "listeners = (\n{ refusals = {\nno_resources = \"%{state}\"; }; } );",
 	    3, "listeners[0].refusals.no_resources", "\"%{state}\"",
 	    "unknown variable" },
@@ -118,7 +118,7 @@ test_name_length(void **state)
 	name[CONF_NAME_MAX + 1] = '\0';
 	snprintf(keys, sizeof(keys), "name = \"%s\";", name);
 	confs_must_refuse(confs_listener(keys), 2, "listeners[0].name", "65 bytes",
-	    "allowed are 1 to 64", NULL);
+	    "expected 1 to 64", NULL);
 }
 
 /* So many listeners with greetings of that length. */
@@ -156,7 +156,7 @@ test_greeting_length(void **state)
 	free(text);
 	text = greetings_of(CONF_GREETING_MAX + 1, 1);
 	confs_must_refuse(text, 2, "listeners[0].greeting", "1048577 bytes",
-	    "allowed are 0 to 1048576", NULL);
+	    "expected 0 to 1048576", NULL);
 	free(text);
 	text = greetings_of(CONF_GREETING_MAX, 4);
 	confs_must_refuse(
@@ -262,7 +262,7 @@ test_counts(void **state)
 	free(text);
 	text = listeners_of(1, 1025);
 	confs_must_refuse(text, 2, "listeners[0].address", "\"10.0.4.0\"",
-	    "allowed are 1024", NULL);
+	    "expected at most 1024", NULL);
 	free(text);
 	/* And one that would have the default. */
 	text = listeners_of(1, 1024);

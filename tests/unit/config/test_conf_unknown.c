@@ -51,23 +51,23 @@ test_allowed_listed(void **state)
 {
 	(void)state;
 	confs_must_refuse("\nxyzzy = 1;", 2, "xyzzy",
-	    "unknown key, allowed are user, group, pid_file, "
+	    "unknown key, valid here: user, group, pid_file, "
 	    "control_socket, sandbox, listeners, log, limits, timeouts, "
 	    "refusals",
 	    NULL);
 	confs_must_refuse("log = { xyzzy = 1; };", 1, "log.xyzzy",
-	    "unknown key, allowed are target, facility, level, clients", NULL);
+	    "unknown key, valid here: target, facility, level, clients", NULL);
 	confs_must_refuse("listeners = ( { log = { xyzzy = 1; }; } );", 1,
-	    "listeners[0].log.xyzzy", "unknown key, allowed are clients", NULL);
+	    "listeners[0].log.xyzzy", "unknown key, valid here: clients", NULL);
 	confs_must_refuse("listeners = ( { xyzzy = 1; } );", 1,
 	    "listeners[0].xyzzy",
-	    "allowed are name, address, port, v6only, backlog, optional, "
+	    "valid here: name, address, port, v6only, backlog, optional, "
 	    "greeting, greeting_file, line_ending, hold, rules, log, "
 	    "limits, timeouts, refusals",
 	    NULL);
 	confs_must_refuse("listeners = ( { rules = ( { xyzzy = 1; } ); } );",
 	    1, "listeners[0].rules[0].xyzzy",
-	    "unknown key, allowed are from, action, greeting", NULL);
+	    "unknown key, valid here: from, action, greeting", NULL);
 	confs_must_refuse("listeners = ( { rules = ( { acton = 1; } ); } );",
 	    1, "listeners[0].rules[0].acton", "did you mean action?", NULL);
 }

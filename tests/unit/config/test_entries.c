@@ -302,10 +302,10 @@ test_key_twice(void **state)
 		END,
 	};
 	static const char *const said[] = {
-		"x:8: limits.burst: duplicate key, allowed is one",
-		"x:9: listeners: duplicate key, allowed is one",
-		"x:4: listeners[0].rules: duplicate key, allowed is one",
-		"x:6: listeners[0].port: duplicate key, allowed is one",
+		"x:8: limits.burst: duplicate key, expected one",
+		"x:9: listeners: duplicate key, expected one",
+		"x:4: listeners[0].rules: duplicate key, expected one",
+		"x:6: listeners[0].port: duplicate key, expected one",
 	};
 	size_t i;
 

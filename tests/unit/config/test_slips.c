@@ -26,15 +26,15 @@ static const struct {
 } slips[] = {
 	{ "port = 99999999999;",
 	    "listeners = ( { port = 99999999999; } );\n",
-	    "f:1: listeners[0].port: 99999999999 does not fit, allowed is "
+	    "f:1: listeners[0].port: 99999999999 does not fit, expected "
 	    "-2147483648 to 2147483647\n" },
 	{ "integer of 33 bits",
 	    "limits = { max_clients = 4294967297; };\n",
-	    "f:1: limits.max_clients: 4294967297 does not fit, allowed is "
+	    "f:1: limits.max_clients: 4294967297 does not fit, expected "
 	    "-2147483648 to 2147483647\n" },
 	{ "hex too large",
 	    "limits = { burst = 0x80000000; };\n",
-	    "f:1: limits.burst: 0x80000000 is hexadecimal, allowed are "
+	    "f:1: limits.burst: 0x80000000 is hexadecimal, expected "
 	    "decimal digits\n" },
 	{ "leading zero",
 	    "listeners = ( {\n"
@@ -44,7 +44,7 @@ static const struct {
 	    "ignored: write it without, or as a string if it is a file mode\n" },
 	{ "suffix L",
 	    "limits = { max_clients = 5L; };\n",
-	    "f:1: limits.max_clients: 5L has a suffix, allowed is a plain "
+	    "f:1: limits.max_clients: 5L has a suffix, expected a plain "
 	    "number\n" },
 	{ "unit s",
 	    "timeouts = { session = 30s; };\n",
@@ -75,12 +75,12 @@ static const struct {
 	    "second, such as 5 or 0.5\n" },
 	{ "yes",
 	    "listeners = ( { hold = yes; } );\n",
-	    "f:1: listeners[0].hold: yes is no boolean, allowed is true or "
+	    "f:1: listeners[0].hold: yes is not a boolean, expected true or "
 	    "false\n" },
 	{ "on",
 	    "listeners = ( {\n"
 	    "  optional = on; } );\n",
-	    "f:2: listeners[0].optional: on is no boolean, allowed is true "
+	    "f:2: listeners[0].optional: on is not a boolean, expected true "
 	    "or false\n" },
 	{ "no quotes",
 	    "user = nobody;\n",
@@ -90,7 +90,7 @@ static const struct {
 	    "user = 5;\n",
 	    "f:1: listeners[0].greeting: hello needs double quotes if it is "
 	    "a string\n"
-	    "f:2: user: 5 is a whole number, allowed is a string\n" },
+	    "f:2: user: 5 is a whole number, expected a string\n" },
 	{ "an address without quotes",
 	    "listeners = ( { address = 127.0.0.1; } );\n",
 	    "f:1: listeners[0].address: 127.0.0.1 needs double quotes if it "
@@ -125,7 +125,7 @@ static const struct {
 	{ "unknown escape",
 	    "listeners = ( {\n"
 	    " greeting = \"\\d+\"; } );\n",
-	    "f:2: listeners[0].greeting: \\d is no escape, allowed are "
+	    "f:2: listeners[0].greeting: \\d is not an escape, expected "
 	    "\\\\ \\\" \\n \\r \\t \\f \\xNN\n" },
 	{ "half an escape",
 	    "listeners = ( { greeting = \"\\x4\"; } );\n",
@@ -155,7 +155,7 @@ static const struct {
 	    "f:1: \"user\": a name is written without quotes\n" },
 	{ "name with a digit first",
 	    "2fast = 5;\n",
-	    "f:1: \"2fast\": is no name, NAME = VALUE; is expected here\n" },
+	    "f:1: \"2fast\": is not a name, NAME = VALUE; is expected here\n" },
 	{ "no equals sign",
 	    "limits { max_clients = 5; };\n",
 	    "f:1: limits: \"=\" is missing, write limits = { ... };\n" },
@@ -185,10 +185,10 @@ static const struct {
 	{ "trailing comma",
 	    "listeners = ( { port = 1; },\n"
 	    ");\n",
-	    "f:1: listeners: no value stands behind the last \",\"\n" },
+	    "f:1: listeners: there is no value after the last \",\"\n" },
 	{ "comma first",
 	    "listeners = ( , { port = 1; } );\n",
-	    "f:1: listeners: no value stands before a \",\"\n" },
+	    "f:1: listeners: there is no value before a \",\"\n" },
 	{ "semicolons in a list",
 	    "listeners = ( { address = ( \"127.0.0.1\"; \"::1\" ); } );\n",
 	    "f:1: listeners[0].address: values are separated by \",\", not "
@@ -230,11 +230,11 @@ static const struct {
 	    "instead\n" },
 	{ "mixed array",
 	    "listeners = ( { address = [ \"::1\", 5 ]; } );\n",
-	    "f:1: array [ ]: its elements are of different types, allowed is "
+	    "f:1: array [ ]: its elements are of different types, expected "
 	    "one type; a list ( ) takes any\n" },
 	{ "group without name",
 	    "{ port = 80; }\n",
-	    "f:1: \"{\": is no name, NAME = VALUE; is expected here\n" },
+	    "f:1: \"{\": is not a name, NAME = VALUE; is expected here\n" },
 	{ "unclosed comment",
 	    "user = \"a\";\n"
 	    "/* x\n",
@@ -263,7 +263,7 @@ static const struct {
 	    "};\n",
 	    "f:2: limits.max_client: unknown key, did you mean "
 	    "limits.max_clients?\n"
-	    "f:3: limits.x: unknown key, allowed are max_clients, when_full, "
+	    "f:3: limits.x: unknown key, valid here: max_clients, when_full, "
 	    "max_clients_per_source, ipv4_prefix, ipv6_prefix, rate, burst, "
 	    "rate_per_source, burst_per_source, exempt\n" },
 	{ "unknown group",
@@ -271,11 +271,11 @@ static const struct {
 	    "f:1: limit: unknown key, did you mean limits = { }?\n" },
 	{ "key of a listener",
 	    "port = 80;\n",
-	    "f:1: port: not allowed here, allowed is port in a listener, "
+	    "f:1: port: not allowed here, expected port in a listener, "
 	    "listeners = ( { } )\n" },
 	{ "key of the top",
 	    "listeners = ( { user = \"a\"; } );\n",
-	    "f:1: listeners[0].user: not allowed here, allowed is user at "
+	    "f:1: listeners[0].user: not allowed here, expected user at "
 	    "the top level\n" },
 	{ "key of another group",
 	    "limits = { session = 5; };\n",
@@ -285,118 +285,116 @@ static const struct {
 	    "user = \"a\";\n"
 	    "log = { };\n"
 	    "user = \"b\";\n",
-	    "f:3: user: duplicate key (the first is in line 1), allowed is "
+	    "f:3: user: duplicate key (the first is in line 1), expected "
 	    "one\n" },
 	{ "duplicate key in one line",
 	    "user = \"a\"; user = \"b\";\n",
-	    "f:1: user: duplicate key (the first is in line 1), allowed is "
+	    "f:1: user: duplicate key (the first is in line 1), expected "
 	    "one\n" },
 	{ "duplicate key in a listener",
 	    "listeners = ( { port = 1;\n"
 	    "  port = 2; } );\n",
 	    "f:2: listeners[0].port: duplicate key (the first is in line 1), "
-	    "allowed is one\n" },
+	    "expected one\n" },
 	{ "string for a number",
 	    "listeners = ( { port = \"80\"; } );\n",
-	    "f:1: listeners[0].port: \"80\" is a string, allowed is a whole "
+	    "f:1: listeners[0].port: \"80\" is a string, expected a whole "
 	    "number, 1 to 65535\n" },
 	{ "number for a string",
 	    "user = 5;\n",
-	    "f:1: user: 5 is a whole number, allowed is a string\n" },
+	    "f:1: user: 5 is a whole number, expected a string\n" },
 	{ "float for an integer",
 	    "listeners = ( { port = 80.5; } );\n",
-	    "f:1: listeners[0].port: 80.5 is a number with decimals, allowed "
-	    "is a whole number, 1 to 65535\n" },
+	    "f:1: listeners[0].port: 80.5 is a number with decimals, expected "
+	    "a whole number, 1 to 65535\n" },
 	{ "number for a boolean",
 	    "listeners = ( { hold = 1; } );\n",
-	    "f:1: listeners[0].hold: 1 is a whole number, allowed is true or "
+	    "f:1: listeners[0].hold: 1 is a whole number, expected true or "
 	    "false\n" },
 	{ "group for a value",
 	    "user = { };\n",
-	    "f:1: user: this is a group { }, allowed is a string\n" },
+	    "f:1: user: this is a group { }, expected a string\n" },
 	{ "value for a group",
 	    "limits = 5;\n",
-	    "f:1: limits: 5 is a whole number, allowed is a group, as in "
+	    "f:1: limits: 5 is a whole number, expected a group, as in "
 	    "limits = { };\n" },
 	{ "list for a value",
 	    "listeners = ( { port = ( 1, 2 ); } );\n",
-	    "f:1: listeners[0].port: this is a list ( ), allowed is a whole "
+	    "f:1: listeners[0].port: this is a list ( ), expected a whole "
 	    "number, 1 to 65535\n" },
 	{ "group for a list",
 	    "listeners = { port = 80; };\n",
-	    "f:1: listeners: this is a group { }, allowed is a list of "
+	    "f:1: listeners: this is a group { }, expected a list of "
 	    "groups, as in ( { port = 4444; } )\n" },
 	{ "value in the list of groups",
 	    "listeners = ( { }, 5 );\n",
-	    "f:1: listeners[1]: 5 is a whole number, allowed is a group, as "
+	    "f:1: listeners[1]: 5 is a whole number, expected a group, as "
 	    "in { port = 4444; }\n" },
 	{ "out of range",
 	    "listeners = ( {\n"
 	    "  port = 65536; } );\n",
-	    "f:2: listeners[0].port: 65536 is out of range, allowed is 1 to "
+	    "f:2: listeners[0].port: 65536 is out of range, expected 1 to "
 	    "65535\n" },
 	{ "negative",
 	    "timeouts = { session = -1; };\n",
-	    "f:1: timeouts.session: -1 is out of range, allowed is 0.1 to "
+	    "f:1: timeouts.session: -1 is out of range, expected 0.1 to "
 	    "86400 seconds\n" },
 	{ "too many decimals",
 	    "timeouts = { session = 2.0005; };\n",
-	    "f:1: timeouts.session: 2.0005 has more than 3 decimals, allowed "
-	    "is 0.1 to 86400 seconds\n" },
+	    "f:1: timeouts.session: 2.0005 has more than 3 decimals, expected "
+	    "0.1 to 86400 seconds\n" },
 	{ "unknown word",
 	    "log = { level = \"chatty\"; };\n",
-	    "f:1: log.level: \"chatty\" is not known, allowed is \"error\", "
+	    "f:1: log.level: \"chatty\" is not known, expected \"error\", "
 	    "\"warning\", \"notice\", \"info\" or \"debug\"\n" },
 	{ "no listeners",
 	    "listeners = ( );\n",
-	    "f:1: listeners: 0 groups are out of range, allowed are 1 to "
+	    "f:1: listeners: 0 groups are out of range, expected 1 to "
 	    "256\n" },
 	{ "a control byte",
 	    "user = \"a\\nb\";\n",
-	    "f:1: user: \"a\\x0ab\" holds a control byte, allowed is "
+	    "f:1: user: \"a\\x0ab\" holds a control byte, expected "
 	    "printable text\n" },
 	{ "root",
 	    "user = \"root\";\n",
-	    "f:1: user: \"root\" is refused, allowed is any account but "
-	    "root's: what started as root gives its rights up\n" },
+	    "f:1: user: \"root\" is refused, expected any account but root: what started as root gives its rights up\n" },
 	{ "relative path",
 	    "pid_file = \"run/x\";\n",
-	    "f:1: pid_file: \"run/x\" is not an absolute path, allowed is "
+	    "f:1: pid_file: \"run/x\" is not an absolute path, expected "
 	    "one that starts with \"/\", or \"\" for none\n" },
 	{ "unknown variable",
 	    "refusals = { busy = \"%{ip}\\n\"; };\n",
-	    "f:1: refusals.busy: \"%{ip}\\x0a\" has an unknown variable, "
-	    "allowed are %{client_ip}, %{client_port}, %{server_ip}, "
+	    "f:1: refusals.busy: \"%{ip}\\x0a\" has an unknown variable, expected one of %{client_ip}, %{client_port}, %{server_ip}, "
 	    "%{server_port}, %{listener}, %{hostname}, %{id}, %{clients}, "
-	    "%{time}, %{time:FORMAT}, %{unixtime}, %{reason}, %{limit} and "
+	    "%{time}, %{time:FORMAT}, %{unixtime}, %{reason}, %{limit} or "
 	    "%{retry_after}\n" },
 	{ "address with a port",
 	    "listeners = ( { address = \"127.0.0.1:80\"; } );\n",
 	    "f:1: listeners[0].address: \"127.0.0.1:80\" is not a plain "
-	    "address, allowed is one without a port; the port has a key of "
+	    "address, expected one without a port; the port has a key of "
 	    "its own\n" },
 	{ "host name",
 	    "listeners = ( { address = \"localhost\"; } );\n",
 	    "f:1: listeners[0].address: \"localhost\" is not a numeric "
-	    "address, allowed is IPv4 or IPv6 such as 127.0.0.1 or ::1; "
+	    "address, expected IPv4 or IPv6 such as 127.0.0.1 or ::1; "
 	    "names are not resolved\n" },
 	{ "star",
 	    "listeners = ( { address = \"*\"; } );\n",
-	    "f:1: listeners[0].address: \"*\" is not an address, allowed is "
+	    "f:1: listeners[0].address: \"*\" is not an address, expected "
 	    "\"0.0.0.0\" for all of IPv4, \"::\" for all of IPv6\n" },
 	{ "wrong element in a list",
 	    "listeners = ( { address = ( \"::1\",\n"
 	    "  \"x\",\n"
 	    "  5 ); } );\n",
 	    "f:2: listeners[0].address: \"x\" is not a numeric address, "
-	    "allowed is IPv4 or IPv6 such as 127.0.0.1 or ::1; names are not "
+	    "expected IPv4 or IPv6 such as 127.0.0.1 or ::1; names are not "
 	    "resolved\n"
-	    "f:3: listeners[0].address: 5 is a whole number, allowed is a "
+	    "f:3: listeners[0].address: 5 is a whole number, expected a "
 	    "string\n" },
 	{ "link-local without scope",
 	    "listeners = ( { address = \"fe80::1\"; } );\n",
 	    "f:1: listeners[0].address: \"fe80::1\" is link-local and has no "
-	    "scope, allowed is one with its interface, as in fe80::1%eth0\n" },
+	    "scope, expected one with its interface, as in fe80::1%eth0\n" },
 	{ "addresses without a name",
 	    "listeners = ( { address = ( \"127.0.0.1\", \"::1\" ); } );\n",
 	    "f:1: listeners[0].name: missing, a listener with 2 addresses "
@@ -405,63 +403,60 @@ static const struct {
 	    "listeners = ( { },\n"
 	    "{ } );\n",
 	    "f:2: listeners[1].address: 127.0.0.1:4444 cannot be bound "
-	    "beside 127.0.0.1:4444 of listeners[0] (line 1), allowed is "
-	    "another port or address\n" },
+	    "beside 127.0.0.1:4444 of listeners[0] (line 1), choose another port or address\n" },
 	{ "same name twice",
 	    "listeners = ( { name = \"a\"; },\n"
 	    "{ name = \"a\"; port = 2; } );\n",
 	    "f:2: listeners[1].name: \"a\" is the name of listeners[0] too "
-	    "(line 1), allowed is one that no other has\n" },
+	    "(line 1), expected one that no other has\n" },
 	{ "dual stack beside IPv4",
 	    "listeners = ( { address = \"0.0.0.0\"; },\n"
 	    "{ address = \"::\"; v6only = false; } );\n",
 	    "f:2: listeners[1].address: [::]:4444 cannot be bound beside "
-	    "0.0.0.0:4444 of listeners[0] (line 1), allowed is this with "
-	    "v6only = true\n" },
+	    "0.0.0.0:4444 of listeners[0] (line 1), set v6only = true\n" },
 	{ "greeting twice",
 	    "listeners = ( { greeting = \"a\";\n"
 	    " greeting_file = \"/b\"; } );\n",
 	    "f:2: listeners[0].greeting_file: the listener has a greeting "
-	    "too (line 1), allowed is one of the two\n" },
+	    "too (line 1), expected only one of the two\n" },
 	{ "host bits set",
 	    "limits = { exempt = ( \"10.0.0.1/8\" ); };\n",
-	    "f:1: limits.exempt: \"10.0.0.1/8\" has bits set behind its "
-	    "prefix, allowed is the network's own address, or a longer "
+	    "f:1: limits.exempt: \"10.0.0.1/8\" has bits set after its "
+	    "prefix, expected the network's own address, or a longer "
 	    "prefix\n" },
 	{ "prefix too long",
 	    "limits = { exempt = \"10.0.0.0/33\"; };\n",
 	    "f:1: limits.exempt: \"10.0.0.0/33\" has no usable prefix "
-	    "length, allowed are 0 to 32\n" },
+	    "length, expected 0 to 32\n" },
 	{ "rule without from",
 	    "listeners = ( { rules = ( {\n"
 	    " action = \"deny\"; } ); } );\n",
-	    "f:1: listeners[0].rules[0].from: missing, allowed is \"any\", "
+	    "f:1: listeners[0].rules[0].from: missing, expected \"any\", "
 	    "or a network such as \"192.0.2.0/24\" as a string, or a list of "
 	    "such\n" },
 	{ "rule without action",
 	    "listeners = ( { rules = ( {\n"
 	    " from = \"any\"; } ); } );\n",
-	    "f:1: listeners[0].rules[0].action: missing, allowed is "
+	    "f:1: listeners[0].rules[0].action: missing, expected "
 	    "\"allow\" or \"deny\"\n" },
 	{ "rule that never matches",
 	    "listeners = ( { rules = ( { from = \"any\"; action = \"deny\"; "
 	    "},\n"
 	    "{ from = \"::1\"; action = \"allow\"; } ); } );\n",
 	    "f:2: listeners[0].rules[1].from: can never match: rules before "
-	    "it have these addresses, rules[0] (line 1) the last of them\n" },
+	    "it cover its addresses, rules[0] (line 1) the last of them\n" },
 	{ "rules not in a list",
 	    "listeners = ( { rules = { from = \"any\"; }; } );\n",
-	    "f:1: listeners[0].rules: this is a group { }, allowed is a list "
+	    "f:1: listeners[0].rules: this is a group { }, expected a list "
 	    "of groups, as in ( { from = \"any\"; action = \"deny\"; } )\n" },
 	{ "unknown key in a rule",
 	    "listeners = ( { rules = ( { from = \"any\"; action = \"deny\";\n"
 	    "port = 5; } ); } );\n",
-	    "f:2: listeners[0].rules[0].port: unknown key, allowed are from, "
+	    "f:2: listeners[0].rules[0].port: unknown key, valid here: from, "
 	    "action, greeting\n" },
 	{ "burst without a rate",
 	    "limits = { burst = 5; };\n",
-	    "f:1: limits.burst: does nothing while limits.rate is 0, no "
-	    "limit\n" },
+	    "f:1: limits.burst: has no effect while limits.rate is 0 (no limit)\n" },
 	{ "more a source than in all",
 	    "limits = { max_clients = 5; max_clients_per_source = 6; };\n",
 	    "f:1: limits.max_clients_per_source: 6 can never be reached, "
@@ -470,9 +465,9 @@ static const struct {
 	    "usr = \"a\";\n"
 	    "listeners = ( { port = 0; hold = 1; } );\n",
 	    "f:1: usr: unknown key, did you mean user?\n"
-	    "f:2: listeners[0].port: 0 is out of range, allowed is 1 to "
+	    "f:2: listeners[0].port: 0 is out of range, expected 1 to "
 	    "65535\n"
-	    "f:2: listeners[0].hold: 1 is a whole number, allowed is true or "
+	    "f:2: listeners[0].hold: 1 is a whole number, expected true or "
 	    "false\n" },
 	{ "slip and wrong value",
 	    "timeouts = { session = 30s; };\n"
@@ -485,23 +480,23 @@ static const struct {
 	    "{ port = 0; } );\n",
 	    "f:1: listeners[0].port: 080 has a leading 0, which would be "
 	    "ignored: write it without, or as a string if it is a file mode\n"
-	    "f:1: listeners[0].hold: 1 is a whole number, allowed is true or "
+	    "f:1: listeners[0].hold: 1 is a whole number, expected true or "
 	    "false\n"
-	    "f:2: listeners[1].port: 0 is out of range, allowed is 1 to "
+	    "f:2: listeners[1].port: 0 is out of range, expected 1 to "
 	    "65535\n" },
 	{ "duplicates and wrong values",
 	    "user = \"a\";\nport = 5;\nlog = { level = 5; level = 6; };\n"
 	    "user = 5s;\ngroup = on\n",
-	    "f:3: log.level: duplicate key (the first is in line 3), allowed "
-	    "is one\n"
-	    "f:4: user: duplicate key (the first is in line 1), allowed is "
+	    "f:3: log.level: duplicate key (the first is in line 3), expected "
+	    "one\n"
+	    "f:4: user: duplicate key (the first is in line 1), expected "
 	    "one\n"
 	    "f:4: user: 5s has a unit: a duration is plain seconds, such as "
 	    "30 or 2.5\n"
-	    "f:5: group: on is no boolean, allowed is true or false\n"
-	    "f:2: port: not allowed here, allowed is port in a listener, "
+	    "f:5: group: on is not a boolean, expected true or false\n"
+	    "f:2: port: not allowed here, expected port in a listener, "
 	    "listeners = ( { } )\n"
-	    "f:3: log.level: 5 is a whole number, allowed is \"error\", "
+	    "f:3: log.level: 5 is a whole number, expected \"error\", "
 	    "\"warning\", \"notice\", \"info\" or \"debug\"\n" },
 	{ "up to the first error of the structure",
 	    "user = nobody;\ngroup \"x\";\nport = 010;\n",
@@ -572,12 +567,12 @@ test_d11_digits_only(void **state)
 {
 	(void)state;
 	must_say("limits = { burst = 0x10; };\n",
-	    "f:1: limits.burst: 0x10 is hexadecimal, allowed are decimal "
+	    "f:1: limits.burst: 0x10 is hexadecimal, expected decimal "
 	    "digits\n");
 	must_say("timeouts = { session = 1e1; send = 2.5E0; };\n",
-	    "f:1: timeouts.session: 1e1 has an exponent, allowed are plain "
+	    "f:1: timeouts.session: 1e1 has an exponent, expected plain "
 	    "digits such as 30 or 2.5\n"
-	    "f:1: timeouts.send: 2.5E0 has an exponent, allowed are plain "
+	    "f:1: timeouts.send: 2.5E0 has an exponent, expected plain "
 	    "digits such as 30 or 2.5\n");
 }
 
@@ -591,7 +586,7 @@ test_d11_slips_are_named(void **state)
 	    "f:1: usr: unknown key, did you mean user?\n");
 	must_say("listeners = ( { port = 1; port = 2; } );\n",
 	    "f:1: listeners[0].port: duplicate key (the first is in line 1), "
-	    "allowed is one\n");
+	    "expected one\n");
 	must_say("limits = { rate = 5/s; rate_per_source = 1/min; };\n",
 	    "f:1: limits.rate: 5/s has a unit: a rate is plain clients a "
 	    "second, such as 5 or 0.5\n"
@@ -607,8 +602,7 @@ test_d12_one_scope_by_name_and_index(void **state)
 	must_say("listeners = ( { address = \"fe80::1%lo\"; },\n"
 		 "{ address = \"fe80::1%1\"; } );\n",
 	    "f:2: listeners[1].address: [fe80::1%1]:4444 cannot be bound "
-	    "beside [fe80::1%lo]:4444 of listeners[0] (line 1), allowed is "
-	    "another port or address\n");
+	    "beside [fe80::1%lo]:4444 of listeners[0] (line 1), choose another port or address\n");
 	must_say("listeners = ( { address = \"fe80::1%lo\"; },\n"
 		 "{ address = \"fe80::1%2\"; } );\n", "");
 }
@@ -631,8 +625,8 @@ test_the_unspecified_address_is_no_client(void **state)
 		assert_non_null(strstr(said, "f:1: limits.exempt: \""));
 		assert_non_null(
 		    strstr(said, "f:2: listeners[0].rules[0].from: \""));
-		assert_non_null(strstr(said, "is no client's address, allowed "
-		    "is \"any\" for all"));
+		assert_non_null(strstr(said, "is no client's address, expected "
+		    "\"any\" for all"));
 		assert_non_null(strstr(said, "(\"any\" is for rules)\n"));
 	}
 	must_say("limits = { exempt = ( \"0.0.0.0/0\", \"::/0\" ); };\n", "");

@@ -239,7 +239,7 @@ a_request_that_is_none_is_refused(void **state)
 
 	(void)state;
 	is_refused(ask("\n"), CONTROL_USAGE,
-	    "control: unknown request, known are status and reload");
+	    "control: unknown request, expected status or reload");
 	memset(endless, 'x', CONTROL_REQUEST_MAX);
 	endless[CONTROL_REQUEST_MAX] = '\0';
 	is_refused(ask(endless), CONTROL_USAGE, "control: request too long");

@@ -256,7 +256,7 @@ a_listener_that_is_gone_is_still_shown(void **state)
 	text = status_text(&overview, false, now);
 	assert_null(strstr(text, "listener b"));
 	assert_non_null(strstr(
-	    text, "\nlisteners that are no more\n  accepted  1\n"));
+	    text, "\nremoved listeners\n  accepted  1\n"));
 	free(text);
 	text = status_text(&overview, true, now);
 	assert_non_null(strstr(text, "], \"removed\": {\"accepted\": 1, "));

@@ -153,14 +153,14 @@ check_lines(const struct row *rows, size_t n)
 
 /* -------------------------------------------------------------- the slips */
 
-#define FIT " does not fit, allowed is -2147483648 to 2147483647\n"
-#define HEXADECIMAL " is hexadecimal, allowed are decimal digits\n"
+#define FIT " does not fit, expected -2147483648 to 2147483647\n"
+#define HEXADECIMAL " is hexadecimal, expected decimal digits\n"
 #define EXPONENT \
-	" has an exponent, allowed are plain digits such as 30 or 2.5\n"
+	" has an exponent, expected plain digits such as 30 or 2.5\n"
 #define ZERO                                                                 \
 	" has a leading 0, which would be ignored: write it without, or as " \
 	"a string if it is a file mode\n"
-#define SUFFIX " has a suffix, allowed is a plain number\n"
+#define SUFFIX " has a suffix, expected a plain number\n"
 #define QUOTES " needs double quotes if it is a string\n"
 #define DURATION " has a unit: a duration is plain seconds, such as 30 or 2.5\n"
 #define SIZE                                                                  \
@@ -169,10 +169,10 @@ check_lines(const struct row *rows, size_t n)
 #define EITHER                                                             \
 	" has a unit: a duration is plain seconds, a size is bytes, or a " \
 	"string with K, M or G such as \"16M\"\n"
-#define BOOLEAN " is no boolean, allowed is true or false\n"
+#define BOOLEAN " is not a boolean, expected true or false\n"
 #define INCLUDE " is not supported, write all settings into this file\n"
 #define ASCII " is not ASCII, write it in a string or a comment\n"
-#define ESCAPE " is no escape, allowed are \\\\ \\\" \\n \\r \\t \\f \\xNN\n"
+#define ESCAPE " is not an escape, expected \\\\ \\\" \\n \\r \\t \\f \\xNN\n"
 #define NUL " is a NUL byte, which cannot be in a string\n"
 #define HEX " needs two hex digits\n"
 #define OPEN_QUOTE " the quote that opens here is not closed\n"
@@ -180,13 +180,13 @@ check_lines(const struct row *rows, size_t n)
 	" text is glued to the end of a string, a quote in a string is " \
 	"written \\\"\n"
 #define TWICE(line) \
-	" duplicate key (the first is in line " line "), allowed is one\n"
-#define NO_NAME " is no name, NAME = VALUE; is expected here\n"
-#define BAD_NAME " is no name, allowed are letters, digits, - and _\n"
+	" duplicate key (the first is in line " line "), expected one\n"
+#define NO_NAME " is not a name, NAME = VALUE; is expected here\n"
+#define BAD_NAME " is not a name, expected letters, digits, - and _\n"
 #define DOUBLED " is doubled, or has no setting before it\n"
 #define PLAIN " [ ] holds plain values only, write ( ) instead\n"
-#define NO_COMMA_VALUE " no value stands before a \",\"\n"
-#define TRAILING " no value stands behind the last \",\"\n"
+#define NO_COMMA_VALUE " there is no value before a \",\"\n"
+#define TRAILING " there is no value after the last \",\"\n"
 
 static const struct row number_rows[] = {
 	{ "a = 2147483648;", "f:1: a: 2147483648" FIT },
