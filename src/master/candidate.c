@@ -1,4 +1,4 @@
-/* Makes a candidate, and makes it the running setup. */
+/* Preparing a candidate and committing it. */
 #include "config.h"
 
 #include "master/candidate.h"

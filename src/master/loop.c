@@ -31,7 +31,7 @@
 
 #define EVENTS_MAX 64
 #define SIGNALS_MAX 8 /* more come with the next turn */
-/* A turn that takes so long has been stopped, or starved. */
+/* A turn that takes this long has been stopped or starved. */
 #define AWAY (100 * CLOCK_MS)
 #define SLEEP_MAX_MS 60000
 
@@ -241,7 +241,7 @@ reap_turn(struct server *server, int64_t now)
 	reap_step(&server->service, now);
 }
 
-/* Now that all has been done that could make room. */
+/* Comes after everything that could make room. */
 static void
 resume_turn(struct server *server, int64_t now)
 {
@@ -256,10 +256,10 @@ notify_turn(struct server *server, int64_t now)
 	notify_alive(now);
 }
 
-/* The order of a turn, behind the events: what makes room comes before what
+/* The order of a turn, after the events: what makes room comes before what
  * fills it. */
 static void (*const turn_steps[])(struct server *server, int64_t now) = {
-	accept_turn, /* clients, in the order of their coming */
+	accept_turn, /* clients, in order of arrival */
 	control_turn, /* a reload may be asked for */
 	generation_turn, /* a trial's end frees its place for the reload's */
 	reload_step,

@@ -1,4 +1,4 @@
-/* forkgreetd: the list of ceremonies, in their order. */
+/* forkgreetd: the steps of a start, in their order. */
 #include "config.h"
 
 #include <errno.h>
@@ -34,7 +34,7 @@
 #include "master/loop.h"
 #include "master/log_target.h"
 
-/* Opened before the drop: a checkout may be where only root gets to. */
+/* Opened before the drop: a checkout may be where only root can reach it. */
 static int
 program_open(const char *name)
 {
@@ -86,7 +86,7 @@ identity_doubt(const struct conf *conf, const char *path, struct report *report)
 		    (unsigned)geteuid(), (unsigned)getegid());
 }
 
-/* Whom to become; NULL when an ordinary user started us. */
+/* The user and group to run as; NULL when an ordinary user started us. */
 static const struct identity *
 identity_find(const struct conf *conf, const char *path, struct report *report)
 {
@@ -115,8 +115,8 @@ identity_find(const struct conf *conf, const char *path, struct report *report)
 	    failed);
 }
 
-/* What a reload will have to read must be readable with the rights that it will
- * have then. */
+/* What a reload has to read must be readable with the rights that it will
+ * have. */
 static void
 readable_check(const char *path, const struct identity *identity,
     struct report *report)
@@ -172,7 +172,7 @@ configuration_dump(struct candidate *candidate)
 	return EXIT_SUCCESS;
 }
 
-/* The bound sockets and the plan, made with the rights that we still have. */
+/* Binds the sockets and makes the plan with the rights that we still have. */
 static void
 candidate_make(struct candidate *candidate, struct greeting *greetings,
     struct server *server)
@@ -185,7 +185,7 @@ candidate_make(struct candidate *candidate, struct greeting *greetings,
 	    greetings, greetings_count(candidate->setup.conf));
 }
 
-/* -t: all that can be known without binding or changing anything. */
+/* -t: checks all that can be checked without binding or changing anything. */
 static int
 configuration_test(
     struct candidate *candidate, struct greeting *greetings)

@@ -38,7 +38,7 @@ static const char usage[] =
     "  -V, --version      print versions\n"
     "  -h, --help         print this\n";
 
-/* Output that could not be written is an error too. */
+/* A failure to write the output is an error, too. */
 _Noreturn static void
 leave(void)
 {
@@ -84,7 +84,7 @@ wrong_usage(const char *format, ...)
 	exit(EXIT_USAGE);
 }
 
-/* A daemon changes to "/", so a relative name must become an absolute one. */
+/* A daemon changes to "/", so a relative path must become absolute. */
 static const char *
 absolute(const char *path)
 {

@@ -151,7 +151,7 @@ prepare(struct server *server, struct candidate *candidate)
 	return result;
 }
 
-/* Goes on with the parsing, and with what it gives. */
+/* Continues the parsing, and goes on with its result. */
 static void
 parse(struct server *server, int64_t now)
 {
@@ -200,7 +200,7 @@ reload_step(struct server *server, int64_t now)
 		give_up(server, now);
 }
 
-/* One that was wanted while another one ran, which then failed. */
+/* A reload that was wanted while another one ran, which then failed. */
 int64_t
 reload_wakeup(const struct server *server)
 {

@@ -1,5 +1,5 @@
-/* SIGHUP: check the new configuration while the old one serves, then swap or
- * leave all as it was. */
+/* Reloading: checks the new configuration while the old one serves, then swaps
+ * them or leaves everything as it was. */
 #ifndef MASTER_RELOAD_H
 #define MASTER_RELOAD_H
 
@@ -7,15 +7,15 @@
 
 struct server;
 
-/* Begins what is wanted, reads what the parsing child has written, starts the
- * trial when there is room. */
+/* Begins a wanted reload, reads what the parser has written, starts the trial
+ * when there is room. */
 void reload_step(struct server *server, int64_t now);
 
 /* clock_now() at which reload_step() has something to do though no descriptor
- * says so, CLOCK_NEVER. */
+ * says so, or CLOCK_NEVER. */
 int64_t reload_wakeup(const struct server *server);
 
-/* The trial's end.  The candidate is committed, or given up, and freed. */
+/* The trial has ended: commits the candidate or drops it, and frees it. */
 void reload_passed(struct server *server, int64_t now);
 void reload_failed(struct server *server, int64_t now);
 

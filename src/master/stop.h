@@ -1,4 +1,4 @@
-/* Stopping: gracefully, then not. */
+/* Stopping: first gracefully, then by force. */
 #ifndef MASTER_STOP_H
 #define MASTER_STOP_H
 
@@ -7,7 +7,7 @@
 
 struct server;
 
-/* TERM, INT: begin, or hurry what has begun.  QUIT: now. */
+/* TERM, INT: begin the graceful stop, or hurry it.  QUIT: stop now. */
 void stop_signal(struct server *server, int signal, int64_t now);
 
 /* Begins the next stage when it is due. */

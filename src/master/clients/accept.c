@@ -1,4 +1,4 @@
-/* Accepts clients. */
+/* Accepting clients. */
 #include "config.h"
 
 #include "master/clients/accept.h"
@@ -17,7 +17,8 @@
 #include "master/generations/spawners.h"
 #include "master/system/clock.h"
 
-/* Clients of one listener taken in before the others get their turn. */
+/* How many clients of one listener are accepted before the next listener's
+ * turn. */
 #define ACCEPT_BATCH 16
 
 static const struct conf_listener *
@@ -36,7 +37,7 @@ is_open(const struct service *service)
 	    spawners_can_take(service->generation->spawners);
 }
 
-/* True when a client of this listener would be taken in, or refused. */
+/* True when a client of this listener would be let in or refused. */
 static bool
 is_wanted(const struct service *service, const struct listener *listener)
 {
@@ -58,9 +59,9 @@ unmute(struct service *service)
 			service->watch.any_muted = true;
 }
 
-/* The kernel passes on errors of the connection that was to be accepted,
- * accept(2) "Error handling"; the next one may be fine.  EINVAL: the listener is
- * lost, watch_event() is about to hear of it. */
+/* The kernel passes on errors of the connection that was to be accepted, see
+ * accept(2), "Error handling"; the next one may be fine.  EINVAL: the listener
+ * is lost, and watch_event() will be told so. */
 static bool
 is_connections_own(int error)
 {
@@ -133,8 +134,9 @@ accept_one(struct service *service, const struct listener *listener,
 	return 0;
 }
 
-/* What to do about an error, the failed-th in this turn.  True: go on with the
- * next client.  A batch of nothing else is no connection's own error. */
+/* Decides what to do about an error, the failed-th in this turn.  True: go on
+ * with the next client.  When a whole batch fails, it is not the connections'
+ * own error. */
 static bool
 is_passing(struct service *service, int error, int failed, int64_t now)
 {
@@ -143,14 +145,14 @@ is_passing(struct service *service, int error, int failed, int64_t now)
 	if (failed < ACCEPT_BATCH && is_connections_own(error))
 		return true;
 	service->counters.accept_failures++;
-	/* Who was refused has had its text; this one has nothing. */
+	/* Refused clients have had their text; this one has had nothing. */
 	if (failed < ACCEPT_BATCH && linger_give_up(&service->linger))
 		return true;
 	backoff_fail(&service->accepting, "accept", error, now);
 	return false;
 }
 
-/* True when some client was accepted. */
+/* Returns true when a client was accepted. */
 static bool
 accept_from(struct service *service, uint32_t index, int64_t now)
 {

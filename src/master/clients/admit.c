@@ -1,4 +1,4 @@
-/* May this client in? */
+/* Deciding whether a client is let in. */
 #include "config.h"
 
 #include "master/clients/admit.h"
@@ -41,8 +41,8 @@ listener_of_row(struct admit *admit, uint32_t row)
 	return NULL;
 }
 
-/* Until now the rates run that were; what a source's listener was is asked once
- * for a run of rows of the same. */
+/* Settles the buckets up to now by the old rates; the old listener is looked up
+ * once for a run of sources that share it. */
 static void
 run_buckets(struct admit *admit, int64_t now)
 {
@@ -62,7 +62,7 @@ run_buckets(struct admit *admit, int64_t now)
 	}
 }
 
-/* What stays of the listener as it was before. */
+/* What is kept of the listener as it was before. */
 static void
 inherit(struct admit_listener *listener, const struct admit_listener *before,
     int64_t now)
@@ -81,7 +81,7 @@ inherit(struct admit_listener *listener, const struct admit_listener *before,
 	listener->keep[1] = limits->ipv6_prefix == old->ipv6_prefix;
 }
 
-/* The buckets of sources that mean nothing any more. */
+/* Forgets the buckets of sources that have no meaning any more. */
 static void
 drop_sources(struct admit *admit)
 {
@@ -101,7 +101,7 @@ drop_sources(struct admit *admit)
 	}
 }
 
-/* Sessions of rules stand behind those of the listeners, in their order. */
+/* Sessions of rules come after those of the listeners, in their order. */
 static void
 number_sessions(struct admit *admit)
 {
@@ -228,7 +228,7 @@ admit_full(const struct admit *admit, uint32_t listener, uint32_t live,
 	return listener_live >= limits->max_clients ? limits : NULL;
 }
 
-/* The first rule that has the address, or NULL. */
+/* The first rule that matches the address, or NULL. */
 static const struct conf_rule *
 find_rule(const struct admit *admit, const struct admit_listener *listener,
     const struct addr *peer)
@@ -267,7 +267,7 @@ refuse_for(struct admit_verdict *verdict, enum refusal reason, int64_t limit,
 	    (uint32_t)((wait + CLOCK_SECOND - 1) / CLOCK_SECOND);
 }
 
-/* The rate's bucket has nothing: says so in the verdict. */
+/* Notes in the verdict that the rate's bucket is empty. */
 static bool
 is_empty(struct bucket *bucket, const struct bucket_rule *rule,
     enum refusal reason, struct admit_verdict *verdict, int64_t now)
@@ -280,7 +280,7 @@ is_empty(struct bucket *bucket, const struct bucket_rule *rule,
 	return true;
 }
 
-/* Nothing is taken before all have been asked. */
+/* Nothing is taken before all of them have been asked. */
 static void
 ask_source(struct admit *admit, const struct admit_listener *listener,
     const struct source_key *key, struct admit_verdict *verdict, int64_t now)

@@ -1,5 +1,5 @@
-/* May this client in?  State and time in, verdict out: no call here waits,
- * allocates or asks the kernel. */
+/* Deciding whether a client is let in. State and time go in, a verdict comes
+ * out: no call here waits, allocates or asks the kernel. */
 #ifndef MASTER_CLIENTS_ADMIT_H
 #define MASTER_CLIENTS_ADMIT_H
 
@@ -16,7 +16,7 @@
 /* One listener of the running configuration. */
 struct admit_listener {
 	const struct conf_listener *conf;
-	uint32_t row; /* of struct counters: what the listener is known by */
+	uint32_t row; /* of struct counters: the listener's identity */
 	struct bucket bucket; /* limits.rate of the listener */
 	struct bucket_rule rule;
 	struct bucket_rule per_source;
@@ -36,13 +36,13 @@ struct admit {
 
 struct admit_verdict {
 	bool allowed;
-	enum refusal reason; /* of one that is not */
+	enum refusal reason; /* when it is refused */
 	bool own_text; /* a rule's greeting, for those it allows or denies */
 	uint32_t session; /* of the plan: the listener's, or the rule's own */
 	uint32_t source; /* for admit_release(), ADMIT_NO_SOURCE */
-	uint32_t limit; /* the number that is reached; rates rounded up */
-	/* Seconds, rounded up; 0: never.  1 when that is not known, as it is for
-	 * one that is allowed, should there be no process for it. */
+	uint32_t limit; /* the limit that is reached; rates rounded up */
+	/* Seconds, rounded up; 0: never.  1 when that is not known, as for an
+	 * allowed client that may yet get no process. */
 	uint32_t retry_after;
 };
 
@@ -52,11 +52,11 @@ int admit_init(struct admit *admit);
 void admit_free(struct admit *admit);
 
 /*
- * conf, which must stay until the next call, is the running configuration from
- * now on; rows has the row of struct counters of each of its listeners.  Forgets all
- * clients: admit_restore() is to follow for each that lives.  What is left
- * in a bucket stays, when its listener, its prefix and a rate for it stay; any
- * other is full.
+ * Makes conf, which must stay valid until the next call, the running
+ * configuration; rows has the row of struct counters of each of its listeners.
+ * Forgets all clients: call admit_restore() for each live one.  A bucket keeps
+ * its level when its listener, its prefix and a rate for it are still there;
+ * any other bucket is full.
  */
 void admit_configure(struct admit *admit, const struct conf *conf,
     const uint32_t *rows, int64_t now);
@@ -70,33 +70,33 @@ uint64_t admit_source(const struct admit *admit, uint32_t listener,
 /* True when the address is one of log.quiet. */
 bool admit_is_quiet(const struct admit *admit, const struct addr *peer);
 
-/* Counts a living client of the listener (its index in the configuration),
- * whatever the limits say now.  Returns its source. */
+/* Counts a live client of the listener (its index in the configuration),
+ * whatever the limits are now.  Returns its source. */
 uint32_t admit_restore(struct admit *admit, uint32_t listener,
     const struct addr *peer, int64_t now);
 
 /* The limits whose max_clients is reached, the daemon's or the listener's, or
- * NULL.  live and listener_live count the clients that there are. */
+ * NULL.  live and listener_live are the numbers of live clients. */
 const struct conf_limits *admit_full(const struct admit *admit,
     uint32_t listener, uint32_t live, uint32_t listener_live);
 
 /*
- * Decides about one client, who is counted when it is allowed.  full is what
- * admit_full() said.  In this order, and the first that refuses is the reason:
- * rules, max_clients; then, unless the client is exempt, max_clients_per_source,
- * rate_per_source, and rate of the listener and of the daemon.  Who is refused
- * takes nothing from any bucket: a source beyond its own limits cannot use up
- * what all share.
+ * Decides about one client, and counts it when it is allowed.  full is the
+ * result of admit_full().  The checks are made in this order, and the first
+ * that refuses is the reason: rules, max_clients; then, unless the client is
+ * exempt, max_clients_per_source, rate_per_source, and rate of the listener and
+ * of the daemon.  A refused client takes nothing from any bucket: a source
+ * beyond its own limits cannot use up what all share.
  */
 struct admit_verdict admit_decide(struct admit *admit, uint32_t listener,
     const struct addr *peer, const struct conf_limits *full, int64_t now);
 
-/* The session that a client of the listener is served, should it be handed over
- * again after a reload: a rule's, or the listener's own. */
+/* The session for a client of the listener that is handed over again after a
+ * reload: a rule's, or the listener's own. */
 uint32_t admit_session(
     const struct admit *admit, uint32_t listener, const struct addr *peer);
 
-/* An allowed client of the listener has ended, in whatever way. */
+/* An allowed client of the listener has ended, in any way. */
 void admit_release(struct admit *admit, uint32_t listener, uint32_t source);
 
 #endif

@@ -18,7 +18,7 @@ bucket_fill(struct bucket *bucket, const struct bucket_rule *rule, int64_t now)
 	bucket->at = now;
 }
 
-/* Microseconds in which so much runs in, rounded up. */
+/* Microseconds that it takes to add so much, rounded up. */
 static int64_t
 time_of(int64_t amount, const struct bucket_rule *rule)
 {
@@ -32,7 +32,8 @@ bucket_run(struct bucket *bucket, const struct bucket_rule *rule, int64_t now)
 
 	if (rule->rate == 0)
 		return;
-	/* Less than nothing is missing when a reload made the bucket smaller. */
+	/* More than enough is there when a reload has made the bucket
+	 * smaller. */
 	if (now - bucket->at >= time_of(missing, rule))
 		bucket_fill(bucket, rule, now);
 	else if (now > bucket->at) {

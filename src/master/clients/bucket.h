@@ -1,11 +1,12 @@
-/* A token bucket in whole numbers: how many may come, and when the next. */
+/* A token bucket in whole numbers: how many clients may come, and when the
+ * next. */
 #ifndef MASTER_CLIENTS_BUCKET_H
 #define MASTER_CLIENTS_BUCKET_H
 
 #include <stdint.h>
 
-/* A token in the unit of bucket.level: what a rate of one thousandth of a token
- * a second gives in one microsecond is 1. */
+/* A token in the unit of bucket.level; 1 is what a rate of one thousandth of a
+ * token a second adds in a microsecond. */
 #define BUCKET_TOKEN INT64_C(1000000000)
 
 struct bucket_rule {
@@ -14,8 +15,8 @@ struct bucket_rule {
 };
 
 /*
- * level never passes burst, at most 10^5 tokens, so nothing overflows however
- * long nobody comes.
+ * level never exceeds burst, at most 10^5 tokens, so nothing overflows however
+ * long no client comes.
  */
 struct bucket {
 	int64_t level;
@@ -30,7 +31,7 @@ struct bucket_rule bucket_rule(int64_t rate, int64_t burst);
 void bucket_fill(
     struct bucket *bucket, const struct bucket_rule *rule, int64_t now);
 
-/* Adds what has run in until now by that rule; nothing when it has no limit. */
+/* Adds the tokens up to now by that rule; none when it has no limit. */
 void bucket_run(
     struct bucket *bucket, const struct bucket_rule *rule, int64_t now);
 

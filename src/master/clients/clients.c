@@ -74,7 +74,7 @@ heap_deadline(const struct clients *clients, uint32_t place)
 	return clients->slots[clients->heap[place]].deadline;
 }
 
-/* Lets the slot rise from place to where its parent is not later. */
+/* Moves the slot up from place until its parent is not later. */
 static void
 heap_rise(struct clients *clients, uint32_t place, uint32_t slot)
 {
@@ -90,7 +90,7 @@ heap_rise(struct clients *clients, uint32_t place, uint32_t slot)
 	heap_put(clients, place, slot);
 }
 
-/* Lets the slot sink from place to where no child is earlier. */
+/* Moves the slot down from place until no child is earlier. */
 static void
 heap_sink(struct clients *clients, uint32_t place, uint32_t slot)
 {

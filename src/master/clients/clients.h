@@ -1,4 +1,4 @@
-/* The table of clients: a row, called slot, for each from accept to close. */
+/* The table of clients: each has a row, called slot, from accept to close. */
 #ifndef MASTER_CLIENTS_CLIENTS_H
 #define MASTER_CLIENTS_CLIENTS_H
 
@@ -35,7 +35,7 @@ enum client_ending { ENDING_NOT, ENDING_DEADLINE, ENDING_SHUTDOWN };
 struct closing {
 	bool watched; /* its socket is in the epoll set */
 	bool ended; /* it has sent its end of stream */
-	uint64_t bytes; /* that it has said meanwhile */
+	uint64_t bytes; /* that it has sent meanwhile */
 	uint64_t unsent; /* bytes it had yet to take, at the last look */
 	int64_t until; /* clock_now(): so long for its end of stream */
 	int64_t moved; /* clock_now() when it took something last */
@@ -77,7 +77,7 @@ struct client {
 	struct closing closing;
 };
 
-/* A queue of slots in the order of their coming. */
+/* A queue of slots in order of arrival. */
 struct client_list {
 	uint32_t head, tail;
 	uint32_t count;
@@ -133,10 +133,10 @@ void clients_hint(struct clients *clients, uint32_t slot);
 /* Has any slot that child?  Looks at all of them. */
 bool clients_have(const struct clients *clients, pid_t pid);
 
-/* The slot whose child has that pid, as far as is known; else CLIENT_NONE. */
+/* The slot whose child has that pid, as far as is known, or CLIENT_NONE. */
 uint32_t clients_find(const struct clients *clients, pid_t pid);
 
-/* The scheduled slot whose deadline is nearest, CLIENT_NONE when none is. */
+/* The scheduled slot with the nearest deadline, or CLIENT_NONE. */
 uint32_t clients_next_due(const struct clients *clients);
 
 #endif

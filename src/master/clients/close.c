@@ -20,12 +20,12 @@
 #include "master/system/clock.h"
 #include "master/system/events.h"
 
-/* A client may say this much that nobody reads before we stop reading it:
- * a talkative one (1 MB of headers) must get its clean end, a flood must not. */
+/* How much a client may send before we stop discarding it: a talkative client
+ * (1 MB of headers) must get an orderly end, a flood need not. */
 #define CLOSING_BYTES_MAX (UINT64_C(4) << 20)
 
-/* How often to look whether the kernel has delivered the rest: there is no event
- * for that. */
+/* How often to look whether the kernel has delivered the rest, for which there
+ * is no event. */
 #define LOOK_MIN (1 * CLOCK_MS)
 #define LOOK_MAX (64 * CLOCK_MS)
 
@@ -78,8 +78,8 @@ is_heard(const struct client *client)
 	    client->closing.bytes <= CLOSING_BYTES_MAX;
 }
 
-/* The client that has closed (EPIPE: it sent its end, then refused our bytes),
- * has reset, or is out of reach. */
+/* The client has closed (EPIPE: it sent its end of stream, then refused our
+ * bytes), reset the connection, or become unreachable. */
 static void
 view_fail(struct view *view, int error)
 {
@@ -126,8 +126,8 @@ view_of(struct client *client)
 	return view;
 }
 
-/* When to look again at one that has not got everything; CLOCK_NEVER when it has
- * taken nothing for too long. */
+/* When to look again at a client that has not taken everything; CLOCK_NEVER
+ * when it has taken nothing for too long. */
 static int64_t
 next_look(struct client *client, uint64_t unsent, int64_t now)
 {
@@ -146,10 +146,10 @@ next_look(struct client *client, uint64_t unsent, int64_t now)
 }
 
 /*
- * What becomes of the connection: the outcome in *outcome, or false and the time
- * of the next look in *next.  A client has timeouts.linger for its end from when
- * the kernel has delivered the greeting; as long as it takes some of it at least
- * every timeouts.send, delivery has time.
+ * Decides about the connection: true with the outcome in *outcome, or false
+ * with the time of the next look in *next.  A client has timeouts.linger to
+ * close from when the kernel has delivered the greeting; delivery may go on as
+ * long as the client takes some of it at least every timeouts.send.
  */
 static bool
 judge(struct client *client, const struct view *view, int64_t now,
@@ -179,7 +179,7 @@ judge(struct client *client, const struct view *view, int64_t now,
 	return *next == CLOCK_NEVER;
 }
 
-/* Until the deadline, or until the client says something. */
+/* Waits until the deadline, or until the client sends something. */
 static void
 wait_for(struct service *service, uint32_t slot, uint64_t unsent, int64_t next)
 {

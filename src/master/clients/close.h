@@ -13,7 +13,7 @@
 struct client;
 struct service;
 
-/* The child of the slot's client has given all of the greeting to the kernel,
+/* The child of the slot's client has handed all of the greeting to the kernel,
  * and has ended. */
 void close_begin(struct service *service, uint32_t slot, int64_t now);
 

@@ -1,4 +1,4 @@
-/* What has been counted, by listener. */
+/* Counters by listener. */
 #include "config.h"
 
 #include "master/clients/counters.h"

@@ -1,4 +1,4 @@
-/* What has been counted, by listener. */
+/* Counters by listener. */
 #ifndef MASTER_CLIENTS_COUNTERS_H
 #define MASTER_CLIENTS_COUNTERS_H
 
@@ -35,7 +35,7 @@ counters_places(const struct counters_row *row)
 struct counters {
 	struct counters_row *rows;
 	size_t n_rows;
-	struct counters_row gone; /* sum of listeners that are no more */
+	struct counters_row gone; /* sum of removed listeners */
 	uint32_t live; /* of all listeners */
 	uint32_t lingering;
 	uint64_t sent_bytes;

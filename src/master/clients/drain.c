@@ -1,4 +1,4 @@
-/* Reading what nobody wants. */
+/* Discarding what clients send. */
 #include "config.h"
 
 #include "master/clients/drain.h"

@@ -83,8 +83,9 @@ client_log(struct service *service, const struct client *client,
 }
 
 /*
- * Closes our copy, the last one.  What the client has not taken after a session
- * that was cut short would stay in the kernel for minutes: reset instead.
+ * Closes our copy, the last one.  After a session that was cut short, what the
+ * client has not taken would stay in the kernel for minutes, so the connection
+ * is reset.
  */
 static void
 connection_close(int fd, const struct tcp_info *info, enum outcome outcome)

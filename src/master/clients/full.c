@@ -1,4 +1,4 @@
-/* Saying that the daemon is full. */
+/* Logging that the daemon is full. */
 #include "config.h"
 
 #include "master/clients/full.h"
@@ -8,8 +8,8 @@
 #include "master/system/clock.h"
 #include "master/system/log_event.h"
 
-/* "full" is over when a tenth of max_clients has been free for so long: the log
- * must not hear of every client that comes and goes at the limit. */
+/* "full" is over when a tenth of max_clients has been free for this long:
+ * clients that come and go at the limit must not fill the log. */
 #define FULL_OVER_NUMERATOR 9
 #define FULL_OVER_DENOMINATOR 10
 #define FULL_OVER_AFTER CLOCK_SECOND

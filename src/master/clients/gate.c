@@ -50,7 +50,7 @@ gate_full(const struct service *service, const struct listener *listener)
 	    service_places(service), counters_places(row));
 }
 
-/* What its rule has for it to read. */
+/* Notes its rule's text. */
 static void
 take_text(const struct service *service, struct client *client,
     const struct admit_verdict *verdict)

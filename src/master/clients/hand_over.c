@@ -12,7 +12,7 @@
 #include "master/generations/spawners.h"
 #include "master/system/clock.h"
 
-/* How soon to look whether a spawner has cloned. */
+/* How soon to look whether a spawner has cloned a child. */
 #define LOOK (2 * CLOCK_MS)
 
 bool
@@ -64,7 +64,7 @@ take_child(struct service *service, const struct handed *handed)
 	client->group = handed->group;
 	clients_hint(&service->clients, handed->slot);
 	clients_move(&service->clients, handed->slot, CLIENT_YOUNG);
-	if (service->ending != 0) /* the others got theirs */
+	if (service->ending != 0) /* the others have theirs */
 		reap_signal(service, handed->slot, service->ending);
 }
 
@@ -84,8 +84,8 @@ settle(struct service *service, int64_t now)
 	    spawners_are_busy(spawners) ? now + LOOK : CLOCK_NEVER;
 }
 
-/* True when the client can have no child any more: its time is over, or its
- * listener went, and with it its greeting, while its spawner died. */
+/* True when the client cannot get a child any more: its time is over, or its
+ * listener and so its greeting were removed when its spawner died. */
 static bool
 is_too_late(
     const struct service *service, const struct client *client, int64_t now)
@@ -94,7 +94,7 @@ is_too_late(
 	    service->counters.rows[client->row].session == -1;
 }
 
-/* Those that wait: handed over in the order of their coming, or refused. */
+/* Hands waiting clients over in order of arrival, or refuses them. */
 static void
 serve_waiting(struct service *service, int64_t now)
 {

@@ -15,7 +15,7 @@ bool hand_over(struct service *service, uint32_t slot, int64_t now);
  * refuses those that have waited too long. */
 void hand_over_step(struct service *service, int64_t now);
 
-/* clock_now() at which hand_over_step() has something to do, CLOCK_NEVER. */
+/* clock_now() at which hand_over_step() has something to do, or CLOCK_NEVER. */
 int64_t hand_over_wakeup(const struct service *service);
 
 #endif

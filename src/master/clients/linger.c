@@ -1,4 +1,4 @@
-/* Connections that we have ended, until their clients have read that. */
+/* The lingering close of refused clients. */
 #include "config.h"
 
 #include "master/clients/linger.h"
@@ -82,7 +82,7 @@ end(struct linger_set *set, uint32_t index)
 	set->free = index;
 }
 
-/* Before its time, so with what has come meanwhile read. */
+/* Before its time, so what has come meanwhile is discarded first. */
 static void
 end_early(struct linger_set *set, uint32_t index)
 {

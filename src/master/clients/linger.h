@@ -1,6 +1,5 @@
-/* Connections that we have ended, until their clients have read that: a close
- * with unread input would make the kernel send a reset, which can destroy what
- * was sent before. */
+/* The lingering close of refused clients: a close with unread input would make
+ * the kernel send a reset, which can destroy the text that was sent before. */
 #ifndef MASTER_CLIENTS_LINGER_H
 #define MASTER_CLIENTS_LINGER_H
 
@@ -10,16 +9,16 @@
 #include "master/system/events.h"
 #include "master/config/resources.h"
 
-/* So long each: what TCP needs to repeat a lost segment twice. */
+/* How long each may take: time for TCP to send a lost segment twice more. */
 #define LINGER_MS 2000
-/* Who says more than that does not listen. */
+/* A client that sends more than this does not listen. */
 #define LINGER_BYTES_MAX (UINT64_C(16) << 20)
 
 struct lingering {
 	int fd;
 	uint32_t next, prev; /* by age; next also of the free ones */
 	int64_t until; /* clock_now() */
-	uint64_t bytes; /* that it has said */
+	uint64_t bytes; /* that it has sent */
 };
 
 /* All connections of a set linger for the same time, so that the oldest is the
@@ -33,16 +32,16 @@ struct linger_set {
 	struct lingering slots[LINGER_MAX];
 };
 
-/* An empty set.  Its connections are watched by epoll as events of that kind,
- * whose index linger_event() wants. */
+/* Makes an empty set.  Its connections are watched by epoll as events of that
+ * kind, whose index is passed to linger_event(). */
 void linger_init(
     struct linger_set *set, int epoll, enum event_kind kind, int64_t time);
 
 /*
- * Takes fd, a socket whose sending side is shut down: what its client says is
- * thrown away until its end of stream, then it is closed, or when its time is
- * over.  When the set is full the oldest is closed for it; when it cannot be
- * watched, it is closed at once.  Never blocks.
+ * Takes fd, a socket whose sending side is shut down.  What its client sends is
+ * discarded until its end of stream or until its time is over; then it is
+ * closed.  When the set is full, the oldest is closed to make room; when fd
+ * cannot be watched, it is closed at once.  Never blocks.
  */
 void linger_add(struct linger_set *set, int fd, int64_t now);
 
@@ -53,10 +52,11 @@ void linger_event(struct linger_set *set, uint32_t index);
 /* Closes those whose time is over. */
 void linger_step(struct linger_set *set, int64_t now);
 
-/* clock_now() at which linger_step() has something to do, CLOCK_NEVER. */
+/* clock_now() at which linger_step() has something to do, or CLOCK_NEVER. */
 int64_t linger_wakeup(const struct linger_set *set);
 
-/* Closes the oldest, for its descriptor is needed.  False: there was none. */
+/* Closes the oldest because its descriptor is needed.  Returns false when there
+ * is none. */
 bool linger_give_up(struct linger_set *set);
 
 /* Closes all of them. */

@@ -28,16 +28,16 @@
 #include "master/clients/finish.h"
 #include "master/clients/service.h"
 
-/* A miss of wait4(pid) costs 0.4 us: so many in one pass are not felt. */
+/* A miss of wait4(pid) costs 0.4 us: this many in a pass do not matter. */
 #define PASS_MISSES 8
-/* Passes follow each other like this, sooner when the last did not get to all or
- * SIGCHLD has come: the one that it names is reaped at once, and the others can
- * wait so long for the sake of fewer misses. */
+/* The time between passes, shorter when the last one did not get to all
+ * children or SIGCHLD has come. The child that SIGCHLD names is reaped at once;
+ * the others can wait this long, so that there are fewer misses. */
 #define PASS_INTERVAL (10 * CLOCK_MS)
 #define PASS_RESUME (1 * CLOCK_MS)
 /* Most clients end within milliseconds; the least timeouts.session is 100. */
 #define OLD_AGE (100 * CLOCK_MS)
-/* The child's own timer goes first; then we send TERM, then KILL. */
+/* The child's own timer comes first; then we send TERM, then KILL. */
 #define DEADLINE_GRACE (250 * CLOCK_MS)
 #define TERM_GRACE (500 * CLOCK_MS)
 /* At RLIMIT_CPU, soft and hard the same, the kernel sends SIGKILL.  It counts
@@ -61,7 +61,7 @@ outcome_of(const struct client *client, int status)
 	return outcome;
 }
 
-/* Its child has ended: what that means for the client. */
+/* Its child has ended: decides what that means for the client. */
 static void
 ended(struct service *service, uint32_t slot, int status, int64_t now)
 {
@@ -127,8 +127,9 @@ reap_child(struct service *service, uint32_t slot, int64_t now)
 
 /* ---------------------------------------------------------------- growing old */
 
-/* True when clients who are yet to come, the refused and the daemon itself can
- * have a descriptor each if this one, the lowest that was free, is kept. */
+/* True when enough descriptors are left for clients that are yet to come, for
+ * refused ones and for the daemon itself if this one, the lowest that was free,
+ * is kept. */
 static bool
 is_to_spare(const struct service *service, int fd)
 {
@@ -140,7 +141,8 @@ is_to_spare(const struct service *service, int fd)
 	    (int64_t)limit.rlim_cur - fd > wanted;
 }
 
-/* Its child's end becomes an event.  False: no descriptor can be had for it. */
+/* Makes the end of its child an event.  False when there is no descriptor for
+ * that. */
 static bool
 watch(struct service *service, uint32_t slot)
 {
@@ -170,7 +172,8 @@ grow_old(struct service *service, uint32_t slot)
 	    watch(service, slot) ? CLIENT_WATCHED : CLIENT_UNWATCHED);
 }
 
-/* The young, the longest unasked first. */
+/* Asks after the young children, those not asked after for the longest time
+ * first. */
 static void
 ask_young(struct service *service, int64_t now)
 {
@@ -192,8 +195,8 @@ ask_young(struct service *service, int64_t now)
 	    now + (left > 0 ? PASS_RESUME : PASS_INTERVAL);
 }
 
-/* The old for whom there was no descriptor: each of them once after a child has
- * ended, for its signal may have named another one. */
+/* Asks after the old children without a pidfd, each once after any child has
+ * ended: the signal may have named another one. */
 static void
 ask_unwatched(struct service *service, int64_t now)
 {

@@ -71,7 +71,7 @@ render(struct service *service, const struct client *client, enum refusal why,
 	    row->session, why, &values, out);
 }
 
-/* One send that does not wait: a new connection's buffer takes all of it. */
+/* A single nonblocking send: the buffer of a new connection takes all of it. */
 static void
 tell(struct service *service, const struct client *client, enum refusal why)
 {

@@ -133,7 +133,7 @@ take_row(struct sources *sources)
 	if (sources->free == SOURCES_NONE && sources->used < SOURCES_MAX)
 		return sources->used++;
 	if (sources->free == SOURCES_NONE) {
-		/* Fewer clients than rows: somebody is idle. */
+		/* There are fewer clients than rows, so one row is idle. */
 		assert(sources->oldest != SOURCES_NONE);
 		sources_drop(sources, sources->oldest);
 		sources->forgotten++;

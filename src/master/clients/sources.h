@@ -1,4 +1,5 @@
-/* The table of sources: what each address prefix has of each listener. */
+/* The table of sources: clients and buckets of each address prefix, by
+ * listener. */
 #ifndef MASTER_CLIENTS_SOURCES_H
 #define MASTER_CLIENTS_SOURCES_H
 
@@ -9,24 +10,24 @@
 #include "shared/addr.h"
 
 /*
- * Rows of the table, each a source: more than there can be clients
- * (PLAN_CLIENT_SLOTS), so that one with a client always finds a row.  Who has no
- * client is remembered for its bucket only, and forgotten when its row is
- * needed, the longest idle first.  The table takes 3,932,160 bytes at most
- * (SOURCES_BYTES), less as long as fewer rows were ever used.
+ * Rows of the table, one for each source: more than there can be clients
+ * (PLAN_CLIENT_SLOTS), so that a source with a client always has a row.  A
+ * source without a client is remembered only for its bucket, and forgotten when
+ * its row is needed, the longest idle first.  The table takes 3,932,160 bytes
+ * at most (SOURCES_BYTES), less as long as fewer rows have been used.
  */
 #define SOURCES_MAX 65536
 #define SOURCES_NONE UINT32_MAX
 
 struct source_key {
-	uint8_t bytes[16]; /* of the address; behind the prefix all is 0 */
+	uint8_t bytes[16]; /* of the address; all bits after the prefix are 0 */
 	uint32_t listener; /* whose source it is */
 	uint32_t family;
 };
 
 struct source {
 	struct source_key key;
-	uint32_t live; /* clients that it has */
+	uint32_t live; /* its live clients */
 	uint32_t chain; /* the next with this hash; the next free one */
 	struct bucket bucket;
 	uint32_t newer, older; /* among the idle */
@@ -45,7 +46,7 @@ struct sources {
 	uint32_t newest, oldest; /* the idle: in the table, without clients */
 	uint32_t n_live; /* rows with clients */
 	uint32_t n_idle;
-	uint64_t forgotten; /* idle ones that had to go */
+	uint64_t forgotten; /* idle ones that were forgotten */
 };
 
 /* Allocates the tables and draws the hash's key.  Returns 0, or -1 with
@@ -54,7 +55,7 @@ int sources_init(struct sources *sources);
 
 void sources_free(struct sources *sources);
 
-/* What addr is to that listener: prefix bits of it. */
+/* The key of addr in that listener: its first prefix bits. */
 struct source_key source_key(
     const struct addr *addr, unsigned prefix, uint32_t listener);
 
@@ -67,21 +68,22 @@ uint32_t sources_find(
     const struct sources *sources, const struct source_key *key);
 
 /*
- * One client more for that key; makes a row when there is none, whose bucket is
- * full by rule.  Returns the row; at most SOURCES_MAX - 1 clients may be there.
+ * Counts one more client for that key; makes a row if there is none, whose
+ * bucket is full by rule.  Returns the row.  There may be at most SOURCES_MAX -
+ * 1 clients.
  */
 uint32_t sources_enter(struct sources *sources, const struct source_key *key,
     const struct bucket_rule *rule, int64_t now);
 
-/* One client less.  A row without clients stays for its bucket if keep is true,
- * or else is free. */
+/* Counts one client less.  A row without clients is kept for its bucket if keep
+ * is true, and freed otherwise. */
 void sources_leave(struct sources *sources, uint32_t row, bool keep);
 
-/* Forgets the clients, all of them, but not the buckets: those who have any are
- * entered again. */
+/* Forgets all clients, but not the buckets; the caller adds the live clients
+ * again. */
 void sources_recount(struct sources *sources);
 
-/* Forgets the row, which is idle. */
+/* Forgets an idle row. */
 void sources_drop(struct sources *sources, uint32_t row);
 
 #endif

@@ -12,7 +12,7 @@
 #include "master/config/text_check.h"
 #include "shared/number.h"
 
-/* Is what stands before the last such character an address? */
+/* True when the text before the last such character is an address. */
 static bool
 is_address_before(const char *text, char c, struct addr *addr)
 {
@@ -26,7 +26,8 @@ is_address_before(const char *text, char c, struct addr *addr)
 	return addr_parse(addr, before) == 0;
 }
 
-/* Why a text that does not parse is not an address: the commonest slips. */
+/* Why a text that does not parse is not an address: the most frequent
+ * mistakes. */
 static const char *
 explain(const char *text)
 {

@@ -10,9 +10,9 @@
 #define ADDRESS_TEXT_MAX (ADDR_PORT_TEXT_MAX + 1)
 
 /*
- * Parses a numeric address with an optional "%scope" (RFC 4007 section 11)
- * into *address; port and line become 0.  Nothing is resolved.  Returns NULL,
- * or a static "is not ..., allowed is ...".
+ * Parses a numeric address with an optional "%scope" (RFC 4007 section 11) into
+ * *address; port and line become 0.  Nothing is resolved.  Returns NULL, or a
+ * static "is not ..., expected ...".
  */
 const char *address_parse(const char *text, struct conf_address *address);
 

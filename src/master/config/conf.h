@@ -21,13 +21,13 @@
 #define CONF_NETS_MAX 1024 /* of all rules, log.quiet, limits.exempt */
 #define CONF_DENIAL_MAX 1024 /* bytes that a denied client is sent */
 #define CONF_TEXT_DEFAULTS (1u << 17) /* texts that are not in the file */
-#define CONF_REFUSAL_MAX 1024 /* a text for the refused, bytes, as written */
+#define CONF_REFUSAL_MAX 1024 /* a refusal's text, bytes, as written */
 #define CONF_NAME_MAX 64 /* a listener's name, bytes; it is in each log line */
 #define CONF_KEYS_MAX 64 /* rows of the schema */
-#define CONF_CLIENTS_MAX 30000 /* below pid_max's default, 32768 */
+#define CONF_CLIENTS_MAX 30000 /* below the default of pid_max, 32768 */
 
-/* Text in struct conf: offset from conf->text.  No NUL is in it, one is behind
- * it. */
+/* Text in struct conf: offset from conf->text.  It has no NUL in it and one
+ * after it. */
 struct conf_text {
 	uint32_t offset;
 	uint32_t length;
@@ -70,7 +70,7 @@ struct conf_timeouts {
 	int64_t cpu_s; /* RLIMIT_CPU counts whole seconds */
 };
 
-/* What the refused are told, by the reason's name; shared/greet.h. */
+/* The texts of refusals, by the reason's name; shared/greet.h. */
 struct conf_refusals {
 	struct conf_text busy;
 	struct conf_text rate;
@@ -89,11 +89,11 @@ struct conf_address {
 /* A network. */
 struct conf_net {
 	struct addr addr; /* no port, no scope; AF_UNSPEC: any address */
-	uint32_t prefix; /* all bits behind it are 0 */
+	uint32_t prefix; /* all bits after it are 0 */
 	uint32_t line;
 };
 
-/* So many of conf->net, from that one on. */
+/* A range of conf->net. */
 struct conf_nets {
 	uint32_t first;
 	uint32_t n;

@@ -50,7 +50,8 @@ put_escaped(FILE *out, unsigned char c)
 	}
 }
 
-/* Long texts go on in a string on the next line, best after a newline. */
+/* Long texts continue in a string on the next line, preferably after a
+ * newline. */
 static void
 put_string(const struct dump *dump, struct conf_text place)
 {
@@ -172,8 +173,8 @@ is_tops(const struct conf *conf, const struct schema_key *key, const void *base)
 		conf_text(conf, schema_text(key, SCHEMA_TOP, conf))) == 0;
 }
 
-/* Of greeting and greeting_file only one is written; a number that cannot be
- * written is a default that is said in words. */
+/* Only one of greeting and greeting_file is written. A number that cannot be
+ * written is a default that is described in words. */
 static bool
 is_left_out(const struct conf *conf, const struct schema_key *key,
     enum schema_scope scope, const void *base)
@@ -195,7 +196,7 @@ is_left_out(const struct conf *conf, const struct schema_key *key,
 	    (!file && strcmp(key->name, "greeting_file") == 0);
 }
 
-/* Closes the open group, and opens the one that the name starts with. */
+/* Closes the open group and opens that of the name. */
 static void
 change_group(struct dump *dump, const char *name)
 {

@@ -1,4 +1,4 @@
-/* The bytes that the listeners and their rules send. */
+/* Making the bytes that listeners and rules send. */
 #include "config.h"
 
 #include "master/config/greetings.h"
@@ -31,7 +31,7 @@ is_bare_lf(const char *bytes, size_t i)
 	return bytes[i] == '\n' && (i == 0 || bytes[i - 1] != '\r');
 }
 
-/* "\n" becomes "\r\n" unless it is that. */
+/* "\n" becomes "\r\n" unless it is part of one already. */
 static int
 convert_to_crlf(struct greeting *greeting)
 {

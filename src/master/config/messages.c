@@ -1,4 +1,4 @@
-/* What the refused are told. */
+/* The texts of refusals. */
 #include "config.h"
 
 #include "master/config/messages.h"
@@ -39,8 +39,8 @@ refusals_of(const struct conf *conf, uint32_t listener)
 					    : &conf->refusals;
 }
 
-/* Compiles the texts of one row, behind the n segments that there are; without
- * messages->segments it only counts.  Returns how many there are then. */
+/* Compiles the texts of one row, after the first n segments; without
+ * messages->segments it only counts.  Returns the new number of segments. */
 static uint32_t
 compile_row(struct messages *messages, const struct conf *conf, uint32_t row,
     uint32_t n)

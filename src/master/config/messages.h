@@ -1,4 +1,4 @@
-/* What the refused are told: the texts of the configuration, compiled. */
+/* The texts of refusals, compiled. */
 #ifndef MASTER_MESSAGES_H
 #define MASTER_MESSAGES_H
 
@@ -25,7 +25,7 @@ struct messages {
 	char hostname[HOST_NAME_MAX + 1]; /* when they were compiled */
 };
 
-/* Compiles the texts of conf, which is to be kept unchanged as long as they are
+/* Compiles the texts of conf, which must stay unchanged as long as they are
  * used.  Returns 0, or -1 with errno ENOMEM; then there is nothing to free. */
 int messages_make(struct messages *messages, const struct conf *conf);
 

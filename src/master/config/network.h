@@ -12,9 +12,9 @@
 #define NETWORK_TEXT_MAX (ADDR_TEXT_MAX + 4)
 
 /*
- * Parses "ADDRESS/PREFIX" (RFC 4632 section 3.1, RFC 4291 section 2.3), an
- * address alone, which is a network of one, or "any" if that is allowed, into
- * *net; line becomes 0.  Returns NULL, or a static "is not ..., allowed is ...".
+ * Parses "ADDRESS/PREFIX" (RFC 4632 section 3.1, RFC 4291 section 2.3), a
+ * single address, which is a network of one, or "any" if that is allowed, into
+ * *net; line becomes 0.  Returns NULL, or a static "is not ..., expected ...".
  */
 const char *network_parse(const char *text, bool any_allowed, struct conf_net *net);
 
@@ -22,7 +22,7 @@ const char *network_parse(const char *text, bool any_allowed, struct conf_net *n
  * Returns text. */
 const char *network_format(const struct conf_net *net, char *text);
 
-/* True when the address is in the network; its scope does not count. */
+/* True when the address is in the network; its scope is ignored. */
 bool network_has(const struct conf_net *net, const struct addr *addr);
 
 /* True when every address of inner is in outer. */

@@ -1,4 +1,4 @@
-/* What limits.max_clients takes. */
+/* What limits.max_clients needs. */
 #include "config.h"
 
 #include "master/config/resources.h"
@@ -17,7 +17,7 @@
 #include "master/system/kernel_number.h"
 #include "master/system/report.h"
 
-/* Its connection; the pidfd of its child too, but that one is not needed. */
+/* Its connection; a pidfd of its child is nice to have. */
 #define FILES_PER_CLIENT 1
 #define FILES_PER_CLIENT_WANTED 2
 #define FILES_PER_ADDRESS 2 /* a reload binds new ones before the old go */
@@ -26,7 +26,7 @@
  * the one that looks for the reason of its end; the standby with its own, or
  * the child that reads a configuration. */
 #define OTHER_PROCESSES 6
-/* The kernel keeps the first ones: RESERVED_PIDS in its kernel/pid.c. */
+/* The kernel reserves the first ones: RESERVED_PIDS in its kernel/pid.c. */
 #define RESERVED_PIDS 300
 
 #define SELF_CGROUP "/proc/self/cgroup"
@@ -71,8 +71,8 @@ enough_for(int64_t limit, int64_t others, int64_t per_client)
 	return limit > others ? (limit - others) / per_client : 0;
 }
 
-/* Raises the soft limit, with may the hard one too, to need.  Returns what the
- * soft limit is then, as far as it matters. */
+/* Raises the soft limit, and with may the hard limit too, to need.  Returns the
+ * soft limit after that, as far as it matters. */
 static int64_t
 raise_limit(int resource, int64_t need, bool may)
 {
@@ -109,7 +109,7 @@ check_files(const struct budget *budget)
 		    limit, enough_for(limit, others, FILES_PER_CLIENT));
 }
 
-/* The hard limit is the administrator's word on that user. */
+/* The hard limit is what the administrator has set for the user. */
 static void
 check_user(const struct budget *budget, int64_t need)
 {

@@ -1,4 +1,4 @@
-/* What limits.max_clients takes, and whether this process will be given it. */
+/* What limits.max_clients needs, and whether this process can have it. */
 #ifndef MASTER_RESOURCES_H
 #define MASTER_RESOURCES_H
 
@@ -15,14 +15,14 @@ struct report;
 
 /*
  * Raises the limit on open files to what the configuration needs, the hard one
- * too where we may (CAP_SYS_RESOURCE), and the soft limit on processes up to
- * the hard one; neither is ever lowered.  Warns of each limit that is still too
- * low, with the numbers and the setting that it comes from: of open files and
- * processes (getrlimit(2)), pids.max of our control group and of those around
- * it (cgroups(7), version 1 or 2), and kernel.pid_max (proc(5)).  Clients
- * without a descriptor or a process will wait.  Nothing is said of what cannot
- * be read.  root stands before the names of the kernel's files and is "" but in
- * tests; path names the configuration in messages.
+ * too where that is permitted (CAP_SYS_RESOURCE), and the soft limit on
+ * processes up to the hard one; neither is ever lowered.  Warns of each limit
+ * that is still too low, with the numbers and the setting that it comes from:
+ * open files and processes (getrlimit(2)), pids.max of our control group and of
+ * those around it (cgroups(7), version 1 or 2), and kernel.pid_max (proc(5)).
+ * Clients without a descriptor or a process will wait.  A limit that cannot be
+ * read is skipped.  root is put before the names of the kernel's files and is
+ * "" except in tests; path names the configuration in messages.
  */
 void resources_check(const struct conf *conf, const char *root, const char *path,
     struct report *report);

@@ -22,7 +22,7 @@
 #define RULE(field) \
 	{ SCHEMA_NOWHERE, SCHEMA_NOWHERE, offsetof(struct conf_rule, field) }
 
-/* More than a machine can fork for; what is stored stays far from overflow. */
+/* More than a machine can fork; the stored value stays far from overflow. */
 #define RATE_MAX 100000
 
 static const struct schema_choice targets[] = {
@@ -96,7 +96,7 @@ static const struct schema_choice line_endings[] = {
 	{ NULL, 0 },
 };
 
-/* A text with variables for the refused. */
+/* The text of a refusal, with variables. */
 #define REFUSAL(reason, words)                                              \
 	{ .name = "refusals." #reason, .type = SCHEMA_GREETING,              \
 	    .offset = BOTH(refusals.reason), .max = CONF_REFUSAL_MAX,        \

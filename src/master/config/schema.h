@@ -12,7 +12,7 @@
 /* Room for any text that the functions below write. */
 #define SCHEMA_TEXT_MAX 400
 
-/* Where a key may stand. */
+/* Where a key may appear. */
 enum schema_scope {
 	SCHEMA_TOP, /* at the top level: stored in struct conf */
 	SCHEMA_LISTENER, /* in a listener: stored in struct conf_listener */
@@ -56,7 +56,7 @@ struct schema_key {
 	const char *text_user; /* ... and else; NULL: the same */
 	const char *unit; /* of what is written, or NULL */
 	const struct schema_choice *choices;
-	/* NULL when the text will do, or "is not ..., allowed is ...". */
+	/* NULL when the text is valid, or "is not ..., expected ...". */
 	const char *(*check)(const char *text, size_t length);
 };
 
@@ -99,8 +99,8 @@ struct conf_nets schema_nets(
 void schema_set_nets(const struct schema_key *key, enum schema_scope scope,
     void *base, struct conf_nets nets);
 
-/* The key's name as it is written in a group of that scope: "rules.from" of a
- * rule is "from". */
+/* The key's name as written in a group of that scope: in a rule "rules.from" is
+ * "from". */
 const char *schema_name_in(
     const struct schema_key *key, enum schema_scope scope);
 

@@ -1,4 +1,4 @@
-/* Values of configuration keys as they are written in the file. */
+/* Values of configuration keys as written in the file. */
 #include "config.h"
 
 #include "master/config/schema.h"

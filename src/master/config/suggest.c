@@ -1,4 +1,4 @@
-/* What the operator may have meant by a key that is not known. */
+/* Guessing what was meant by an unknown key. */
 #include "config.h"
 
 #include "master/config/suggest.h"
@@ -10,7 +10,7 @@
 #define WORD_MAX 32 /* the longest part of a key's name is 13 */
 #define FAR 99
 
-/* The part of a dotted name behind its group. */
+/* The part of a dotted name after its group. */
 static const char *
 last_part(const char *name)
 {
@@ -59,7 +59,7 @@ count_edits(const char *a, const char *b)
 	return cost[n][m];
 }
 
-/* How far apart two names are: the group counts a little. */
+/* The distance between two names; the group counts a little. */
 static unsigned
 distance(const char *name, const char *other)
 {
@@ -90,7 +90,7 @@ find_nearest(const char *name, enum schema_scope scope, unsigned *nearest)
 	return found;
 }
 
-/* The group ("limits") whose name is near, or "". */
+/* The group ("limits") with a similar name, or "". */
 static const char *
 find_group(const char *name, enum schema_scope scope, char *group)
 {
@@ -110,7 +110,8 @@ find_group(const char *name, enum schema_scope scope, char *group)
 	return group;
 }
 
-/* All that may stand beside the name: keys of its group, or keys and groups. */
+/* Everything that is valid next to the name: keys of its group, or keys and
+ * groups. */
 static void
 list_allowed(const char *name, enum schema_scope scope, char *text)
 {

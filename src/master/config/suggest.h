@@ -1,4 +1,4 @@
-/* What the operator may have meant by a key that is not known. */
+/* Guessing what was meant by an unknown key. */
 #ifndef MASTER_SUGGEST_H
 #define MASTER_SUGGEST_H
 

@@ -1,4 +1,4 @@
-/* What the texts of the configuration may be. */
+/* Checking the texts of the configuration. */
 #include "config.h"
 
 #include "master/config/text_check.h"
@@ -62,8 +62,8 @@ text_check_socket_or_none(const char *text, size_t length)
 	return NULL;
 }
 
-/* True when all of the text is printable ASCII other than a space and what
- * refused holds. */
+/* True when the whole text is printable ASCII without spaces and without the
+ * characters in refused. */
 static bool
 is_word(const char *text, size_t length, const char *refused)
 {

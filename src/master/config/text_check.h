@@ -1,13 +1,13 @@
-/* What the texts of the configuration may be. */
+/* Checking the texts of the configuration. */
 #ifndef MASTER_TEXT_CHECK_H
 #define MASTER_TEXT_CHECK_H
 
 #include <stddef.h>
 
 /*
- * Each returns NULL when the text (length bytes and a NUL) will do, or else
- * "is not ..., allowed is ...", to be put behind the text in a message.  That
- * the length is within the key's range is another matter.
+ * Each returns NULL when the text (length bytes and a NUL) is valid, or "is not
+ * ..., expected ..." to follow the text in a message.  Whether the length is
+ * within the key's range is not checked here.
  */
 
 /* A user or group of passwd(5) and group(5): what useradd(8) takes, and dots
@@ -21,7 +21,7 @@ const char *text_check_path_or_none(const char *text, size_t length);
 /* An absolute path that ends in the name of a file, or nothing. */
 const char *text_check_socket_or_none(const char *text, size_t length);
 
-/* The name of a listener.  It stands in log lines as listener=NAME, so:
+/* The name of a listener.  It is in log lines as listener=NAME, so it must be
  * printable ASCII without space, quotes, backslash and '='. */
 const char *text_check_name(const char *text, size_t length);
 
@@ -29,7 +29,7 @@ const char *text_check_name(const char *text, size_t length);
  * bytes at most. */
 const char *text_check_message(const char *text, size_t length);
 
-/* The scope behind an IPv6 address: the name of an interface or its index. */
+/* The scope after an IPv6 address: the name of an interface or its index. */
 const char *text_check_scope(const char *text, size_t length);
 
 #endif

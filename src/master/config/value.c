@@ -46,7 +46,7 @@ value_add_text(const struct draft *draft, const char *text, size_t length)
 	struct conf *conf = draft->conf;
 	struct conf_text place = { conf->text_length, (uint32_t)length };
 
-	/* CONF_TEXTS_MAX has been looked at, and all defaults fit. */
+	/* CONF_TEXTS_MAX has been checked, and all defaults fit. */
 	assert(length < draft->room - conf->text_length);
 	memcpy(conf->text + conf->text_length, text, length);
 	conf->text[conf->text_length + length] = '\0';
@@ -140,7 +140,7 @@ read_seconds(const struct named *named, int64_t *ms)
 		return -1;
 	}
 	seconds = strtod(named->entry->text, NULL);
-	/* Said so that NaN fails too. */
+	/* Written so that NaN fails too. */
 	if (!(seconds >= 0 && seconds <= (double)named->key->max / 1000)) {
 		report_range(named, "is out of range");
 		return -1;

@@ -24,7 +24,7 @@ struct draft {
 void value_error(const struct draft *draft, uint32_t line, const char *format,
     ...) __attribute__((format(printf, 3, 4)));
 
-/* Adds text (length bytes) to the configuration, with a NUL behind it. */
+/* Adds text (length bytes) to the configuration, followed by a NUL. */
 struct conf_text value_add_text(
     const struct draft *draft, const char *text, size_t length);
 

@@ -48,8 +48,8 @@ control_relisten(struct control *control, int fd)
 		    strerror(errno));
 }
 
-/* A child that has just been forked may have the descriptor too, so its closing
- * alone does not take it from epoll. */
+/* A child that has just been forked may have the descriptor too, so closing it
+ * is not enough to remove it from epoll. */
 static void
 peer_end(struct control *control, struct control_peer *peer)
 {
@@ -89,7 +89,8 @@ peer_send(struct control *control, struct control_peer *peer)
 		peer_end(control, peer);
 }
 
-/* The texts stay the caller's; NULL: memory ran out, there is no answer. */
+/* The texts stay the caller's. NULL means that memory ran out; then there is no
+ * answer. */
 static void
 answer(struct control *control, struct control_peer *peer,
     enum control_status status, const char *out, const char *err, int64_t now)
@@ -134,7 +135,7 @@ reload_refusal(const struct control *control)
 	return control->closed_why;
 }
 
-/* One that has begun has read its file already. */
+/* A reload that has begun may have read its file already. */
 static void
 reload_want(struct control *control, struct control_peer *peer, int64_t now)
 {
@@ -267,7 +268,7 @@ control_stop(struct control *control, const char *why, int64_t now)
 
 /* ------------------------------------------------------------------- accepting */
 
-/* A free place, or that of the one who has been silent longest; NULL when all
+/* A free place, or that of the peer that has been silent longest; NULL when all
  * are being served. */
 static struct control_peer *
 place_find(struct control *control)
@@ -284,7 +285,7 @@ place_find(struct control *control)
 	return oldest;
 }
 
-/* The file's mode says so too, but modes get changed. */
+/* So does the mode of the file, but modes get changed. */
 static bool
 is_allowed(struct control *control, struct control_peer *peer, int64_t now)
 {

@@ -1,5 +1,5 @@
-/* The control socket's other end: forkgreetctl's requests, answered one for
- * each connection.  The protocol is in shared/control.h. */
+/* The daemon's end of the control socket: answers one request of forkgreetctl
+ * for each connection.  The protocol is in shared/control.h. */
 #ifndef MASTER_CONTROL_CONTROL_H
 #define MASTER_CONTROL_CONTROL_H
 
@@ -15,12 +15,12 @@
 struct overview;
 struct report;
 
-/* Connections at a time.  One more takes the place of the one that has been
- * silent longest, or waits until there is a place. */
+/* Connections at a time.  A further one takes the place of the one that has
+ * been silent longest, or waits for a place. */
 #define CONTROL_PEERS_MAX 16
 /* So many of them may wait for a reload, so that status is still answered. */
 #define CONTROL_WAITING_MAX (CONTROL_PEERS_MAX - 4)
-/* A request must be there, and an answer taken, within this. */
+/* The time for a request to arrive, and for its answer to be taken. */
 #define CONTROL_SECONDS 5
 
 enum control_state {
@@ -34,7 +34,7 @@ struct control_peer {
 	enum control_state state;
 	int fd;
 	int64_t
-	    deadline; /* clock_now(); CLOCK_NEVER: a reload ends by itself */
+	    deadline; /* clock_now(); CLOCK_NEVER: it waits for a reload */
 	struct ucred who;
 	uint64_t ticket; /* the number of the reload that it waits for */
 	bool json;
@@ -54,7 +54,7 @@ struct control {
 	uint64_t reloads; /* begun since the start */
 	const char *closed_why; /* no reload is begun any more; NULL */
 	bool watched; /* the loop polls it */
-	bool knocked; /* somebody may wait to be accepted */
+	bool knocked; /* a connection may wait to be accepted */
 	int64_t accept_at; /* out of descriptors: not before; 0: now */
 	struct log_limit denials;
 	struct control_peer peers[CONTROL_PEERS_MAX];
@@ -72,30 +72,31 @@ void control_relisten(struct control *control, int fd);
 void control_peer_event(
     struct control *control, uint32_t index, uint32_t events, int64_t now);
 
-/* Accepts who has come, ends who takes too long.  A reload may be wanted then:
- * call it before that is looked at. */
+/* Accepts new connections and ends those that take too long.  Afterwards a
+ * reload may be wanted, so call it before looking at that. */
 void control_step(struct control *control, int64_t now);
 
-/* Polls for more when there is room: call it after everything else that may
- * make some. */
+/* Polls for more when there is room; call it after everything else that may
+ * make room. */
 void control_resume(struct control *control);
 
-/* clock_now() at which control_step() has something to do, CLOCK_NEVER. */
+/* clock_now() at which control_step() has something to do, or CLOCK_NEVER. */
 int64_t control_wakeup(const struct control *control);
 
-/* A reload begins: whoever asked until now waits for its end. */
+/* A reload begins: all peers that have asked until now wait for its end. */
 void control_reload_begun(struct control *control);
 
-/* It has ended so, report being what it has to say: answers who waits for it. */
+/* The reload has ended with that status and report: answers the peers that wait
+ * for it. */
 void control_reloaded(struct control *control, enum control_status status,
     const struct report *report, int64_t now);
 
-/* The reload that is begun or wanted will not be: answers all who wait for
- * one. */
+/* The reload that has begun or is wanted will not happen: answers all peers
+ * that wait for one. */
 void control_cancelled(struct control *control, const char *why, int64_t now);
 
-/* From now on no reload is accepted, because of why (static text); who waits for
- * one is answered. */
+/* From now on reloads are refused with the reason why (static text); peers that
+ * wait for one are answered. */
 void control_stop(struct control *control, const char *why, int64_t now);
 
 /* Ends all connections. */

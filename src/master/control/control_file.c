@@ -1,4 +1,4 @@
-/* The control socket's place in the file system. */
+/* The control socket's file. */
 #include "config.h"
 
 #include "master/control/control_file.h"
@@ -20,7 +20,7 @@
 #include "master/system/privileges.h"
 #include "shared/control.h"
 
-#define BACKLOG 64 /* those who wait for one of the few places */
+#define BACKLOG 64 /* connections that wait for one of the few places */
 
 /* The socket's file while it is ours. */
 static struct {
@@ -32,14 +32,14 @@ static struct {
 /* The functions below return -1 with the reason in *why, or, when that stays
  * NULL, in errno. */
 
-/* True when others than the owner could put something else in its place. */
+/* True when someone other than the owner could replace it. */
 static bool
 is_writable_by_others(const struct stat *st)
 {
 	return (st->st_mode & (S_IWGRP | S_IWOTH)) != 0;
 }
 
-/* Made as root, for the user that we become. */
+/* Created by root for the user that we become. */
 static int
 directory_make(
     const char *path, const struct identity *identity, const char **why)
@@ -142,7 +142,7 @@ ask_as_root(
 	return result;
 }
 
-/* Removes what a dead daemon left behind. */
+/* Removes the socket of a dead daemon. */
 static int
 make_room(
     const char *path, const struct identity *identity, const char **why)

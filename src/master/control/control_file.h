@@ -1,19 +1,19 @@
-/* The control socket's place in the file system. */
+/* The control socket's file. */
 #ifndef MASTER_CONTROL_FILE_H
 #define MASTER_CONTROL_FILE_H
 
 struct identity;
 
 /*
- * Makes a listening socket at path, mode 0600, with the rights of identity
- * (NULL: our own).  A directory that is missing is made when identity is there,
- * i.e. by root, in a parent that only root can change, and given to the
- * identity.  The directory must be no link, belong to root or to us, and be
- * writable by nobody else.  What is left of a daemon that died is replaced; any
- * other thing at path is left alone.  The caller closes the descriptor; at the
- * process's exit(3) the file is removed if it is still ours.  "" gives -1
- * without a word.  Returns -1 with a warning in the log when there can be no
- * socket.
+ * Creates a listening socket at path, mode 0600, with the rights of identity
+ * (NULL: our own).  When identity is given, that is, by root, a missing
+ * directory is created in a parent that only root can change, and given to the
+ * identity.  The directory must not be a symbolic link, must belong to root or
+ * to us, and must not be writable by anyone else.  The socket of a dead daemon
+ * is replaced; anything else at path is left alone.  The caller closes the
+ * descriptor; at exit(3) the file is removed if it is still ours.  Returns -1
+ * without a warning for "", and with a warning in the log when the socket
+ * cannot be created.
  */
 int control_file_make(const char *path, const struct identity *identity);
 

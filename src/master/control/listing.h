@@ -7,7 +7,7 @@
 struct service;
 
 /* A paragraph for each listener that has clients or is configured, and one for
- * the sum of those that are no more. */
+ * the sum of removed ones. */
 void listing_people(FILE *out, const struct service *service);
 
 /* The same, as the members "listeners" and "removed" of a JSON object. */

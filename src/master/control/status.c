@@ -125,7 +125,7 @@ get_log_dropped(const struct overview *overview, int64_t now)
 
 /* The daemon's fields, in the order in which they are shown. */
 static const struct field {
-	const char *key; /* in JSON; NULL: not there */
+	const char *key; /* in JSON; NULL: left out */
 	const char *before, *after; /* for people: what is put round it; NULL:
 				     * not shown */
 	bool is_flag; /* a boolean: for people its words, or nothing */

@@ -15,7 +15,7 @@ struct reload_result {
 	uint64_t removed;
 };
 
-/* All that can be shown of the daemon, none of it ours. */
+/* All that can be shown of the daemon; the pointers are borrowed. */
 struct overview {
 	const struct service *service;
 	const struct reload_result *reload;

@@ -1,4 +1,4 @@
-/* Texts in the making, for people or as JSON. */
+/* Building texts in memory, for people or as JSON. */
 #ifndef MASTER_CONTROL_WRITER_H
 #define MASTER_CONTROL_WRITER_H
 
@@ -16,8 +16,7 @@ struct writer {
  * close. */
 FILE *writer_open(struct writer *writer);
 
-/* Returns the text, which the caller frees, or NULL when not all of it could be
- * had. */
+/* Returns the text, which the caller frees, or NULL when memory ran out. */
 char *writer_close(struct writer *writer);
 
 /* A JSON string with its quotes, RFC 8259, section 7; bytes that are not ASCII

@@ -1,4 +1,4 @@
-/* Finding out which system call the filter killed a trial client for. */
+/* Naming the system call for which the filter killed a trial client. */
 #include "config.h"
 
 #include "master/generations/diagnose.h"

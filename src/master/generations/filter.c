@@ -38,8 +38,8 @@
 
 /*
  * Each row allows one call with exactly these arguments; several rows may allow
- * the same call.  S: the spawner needs it.  C: a client child needs it.  What
- * only the spawner needs is harmless in a child, which has closed the
+ * the same call.  S: the spawner needs it.  C: a client child needs it.  Calls
+ * that only the spawner needs are harmless in a child, which has closed the
  * spawner's socket and has RLIMIT_NPROC 0.
  */
 static const struct rule {
@@ -107,10 +107,10 @@ rules_add(scmp_filter_ctx context)
 }
 
 /*
- * Where socketcall(2) is (i386), libseccomp allows it with every socket call that
- * is allowed, and cannot look at the arguments, which are in memory.  We call
- * directly, so it is shut, in front of libseccomp's program.  Returns the number
- * of instructions.
+ * Where there is a socketcall(2) (i386), libseccomp allows it together with
+ * each allowed socket call and cannot check the arguments, which are in memory.
+ * We make the calls directly, so it is denied, before libseccomp's program.
+ * Returns the number of instructions.
  */
 static size_t
 socketcall_shut(struct sock_filter *code)

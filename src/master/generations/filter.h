@@ -6,7 +6,7 @@
 
 struct sock_filter;
 
-/* Most instructions that a filter may have here (BPF_MAXINSNS is 4096). */
+/* The most instructions of a filter here (BPF_MAXINSNS is 4096). */
 #define FILTER_MAX 1024
 
 /*

@@ -1,4 +1,4 @@
-/* Starts the next generation. */
+/* Starting the next generation. */
 #include "config.h"
 
 #include "master/generations/generation.h"

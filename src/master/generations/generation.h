@@ -13,12 +13,11 @@ struct snapshot;
 struct spawners;
 
 enum generation_event {
-	GENERATION_QUIET, /* nothing to tell */
+	GENERATION_QUIET, /* nothing to report */
 	GENERATION_PASSED, /* the candidate may be committed: then
 			    * generation_commit() or generation_abandon() */
 	GENERATION_FAILED, /* the candidate; generation_failure() says why */
-	GENERATION_STARVED, /* no spawner could be had for the running setup:
-			     * what can be spared should be freed */
+	GENERATION_STARVED, /* no spawner: free what can be spared */
 };
 
 /* Start with all zero but spawners. */
@@ -64,7 +63,8 @@ void generation_crashed(
 enum generation_event generation_step(struct generation *generation,
     const struct snapshot *running, int64_t now);
 
-/* clock_now() at which generation_step() has something to do, CLOCK_NEVER. */
+/* clock_now() at which generation_step() has something to do, or
+ * CLOCK_NEVER. */
 int64_t generation_wakeup(const struct generation *generation);
 
 #endif

@@ -16,7 +16,7 @@
 _Static_assert(SPAWNER_PLAN == SPAWNER_SOCKET + 1 &&
 	SPAWNER_PAGE == SPAWNER_SOCKET + 2, "one behind the other");
 
-/* Tells the master, as the spawner itself would. */
+/* Tells the master what failed, as the spawner itself would. */
 static void
 fail(int socket, const char *step)
 {

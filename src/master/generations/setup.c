@@ -1,4 +1,4 @@
-/* Makes and frees what a configuration needs at work. */
+/* Making and freeing what a configuration needs. */
 #include "config.h"
 
 #include "master/generations/setup.h"

@@ -1,4 +1,4 @@
-/* A setup: all that one configuration needs at work.  The running one and a
+/* A setup: everything that one configuration needs.  The running one and a
  * candidate have the same type, so that a reload is one assignment. */
 #ifndef MASTER_GENERATIONS_SETUP_H
 #define MASTER_GENERATIONS_SETUP_H
@@ -15,7 +15,7 @@ struct setup {
 	struct conf *conf;
 	struct snapshot snapshot; /* its plan, for the spawners */
 	struct messages messages; /* what it tells refused clients */
-	struct listeners listeners; /* its sockets; some may be another's too */
+	struct listeners listeners; /* its sockets; some may be shared */
 };
 
 #define SETUP_NONE ((struct setup) { .snapshot = SNAPSHOT_NONE })

@@ -34,7 +34,7 @@ session_of(const struct conf_listener *listener, size_t offset, size_t length)
 	};
 }
 
-/* Those of the listeners' rules come behind the listeners' own. */
+/* Those of the listeners' rules come after the listeners' own. */
 static void
 sessions_make(struct plan *plan, const struct conf *conf,
     const struct greeting *greetings, size_t offset)

@@ -16,8 +16,9 @@
 struct snapshot;
 
 #define SPAWNERS_MAX 8
-/* Clients that one spawner may have and not have cloned yet: a spawner that is
- * stuck (SIGSTOP) delays so many, and for so long, before it is replaced. */
+/* The most clients that a spawner may have and not have cloned for yet: a stuck
+ * spawner (SIGSTOP) delays at most this many, and for this long, until it is
+ * replaced. */
 #define SPAWNER_IN_FLIGHT_MAX 64
 #define SPAWNER_STUCK_MS 1000 /* without any sign of life */
 #define SPAWNER_LATE_MS 1500 /* for one client, whatever others get */
@@ -32,10 +33,10 @@ struct snapshot;
 
 enum spawner_state {
 	SPAWNER_FREE,
-	SPAWNER_TRIAL, /* started; its canary has not come through yet */
+	SPAWNER_TRIAL, /* started; its canary has not been served yet */
 	SPAWNER_STANDBY, /* its trial is passed; it has had no client yet */
 	SPAWNER_CURRENT, /* gets the clients */
-	SPAWNER_RETIRED, /* clones what it still has, then ends */
+	SPAWNER_RETIRED, /* clones for what it still has, then ends */
 };
 
 /* A client that a spawner has and that is not decided yet. */
@@ -156,8 +157,8 @@ bool spawners_next(
  * one; see SPAWNER_FAILING_MS. */
 void spawners_replace_failing(struct spawners *spawners, int64_t now);
 
-/* The caller was away until now: what a spawner has not done since is not its
- * fault. */
+/* The caller was away until now, so a spawner is not blamed for what it has not
+ * done since. */
 void spawners_excuse(struct spawners *spawners, int64_t now);
 
 /* Is pid a spawner, or a child that one of them cloned? */

@@ -73,7 +73,8 @@ canary_close(struct spawner *spawner)
 	spawner->canary = -1;
 }
 
-/* Reads what the canary got so far.  False when it is not the greeting. */
+/* Reads what the canary has received so far.  False when it is not the
+ * greeting. */
 static bool
 canary_read(const struct trial *trial, struct spawner *spawner)
 {
@@ -99,7 +100,8 @@ canary_read(const struct trial *trial, struct spawner *spawner)
 
 /* ------------------------------------------------------------- killed by SIGSYS */
 
-/* The trial has failed by a system call: tries once more, to name it. */
+/* The trial has failed because of a system call: tries once more, to name
+ * it. */
 static enum trial_result
 diagnosis_start(struct spawners *spawners, struct trial *trial)
 {
@@ -153,8 +155,9 @@ diagnosis_check(struct spawners *spawners, struct trial *trial,
 
 /* ----------------------------------------------------------------- its judgement */
 
-/* Did the spawner, which has ended, say what it could not do?  The canary that it
- * left unread is an error of the socket's, which comes before what it said. */
+/* True when the spawner, which has ended, has reported a failure. The canary
+ * that it left unread causes an error of the socket, which comes before the
+ * report. */
 static bool
 failure_read(const struct spawner *spawner, struct plan_failure *failure)
 {
@@ -253,7 +256,7 @@ attempt_judge(struct spawners *spawners, struct trial *trial,
 	    attempt->name, WTERMSIG(status));
 }
 
-/* A signal was the end of who. */
+/* A signal has killed who. */
 static enum trial_result
 died(struct spawners *spawners, struct trial *trial, const char *who,
     int status)
@@ -286,7 +289,7 @@ canary_judge(struct spawners *spawners, struct trial *trial,
 	return attempt_next(spawners, trial, spawner);
 }
 
-/* The spawner has ended: only now all that it said is there to be read. */
+/* The spawner has ended: only now everything that it has sent can be read. */
 static enum trial_result
 trial_ended(struct spawners *spawners, struct trial *trial,
     struct spawner *spawner, int status)

@@ -1,5 +1,5 @@
-/* The trial that a generation must pass before it counts: a client of our own,
- * the canary, served by a real child through the real path. */
+/* The trial that a generation must pass before it serves: a client of our own,
+ * the canary, is served by a real child through the real path. */
 #ifndef MASTER_TRIAL_H
 #define MASTER_TRIAL_H
 

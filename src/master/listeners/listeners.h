@@ -24,8 +24,8 @@ int listeners_bind(struct listeners *fresh, const struct listeners *running,
     const struct conf *conf, const char *path, struct report *report);
 
 /*
- * Will all sockets that were passed to us have a listener of conf?  Returns 0,
- * or -1 with an error in report for each that has none.
+ * Checks that each socket that was passed to us has a listener in conf.
+ * Returns 0, or -1 with an error in report for each that has none.
  */
 int listeners_check_passed(
     const struct conf *conf, const char *path, struct report *report);

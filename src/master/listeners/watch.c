@@ -1,4 +1,4 @@
-/* Polls the listeners. */
+/* Polling the listeners. */
 #include "config.h"
 
 #include "master/listeners/watch.h"
@@ -73,7 +73,7 @@ say_lost(const struct listener *listener, const char *error)
 	    LOG_QUOTED("error", error));
 }
 
-/* Nothing else keeps epoll from telling of it for ever. */
+/* Otherwise epoll would report it for ever. */
 static void
 lose(struct watch *watch, struct listener *listener, int64_t now)
 {

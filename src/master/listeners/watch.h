@@ -1,4 +1,4 @@
-/* Which listeners the loop polls, and whose turn it is to be accepted from. */
+/* Which listeners the loop polls, and from which to accept next. */
 #ifndef MASTER_LISTENERS_WATCH_H
 #define MASTER_LISTENERS_WATCH_H
 
@@ -10,7 +10,7 @@ struct listener;
 struct listeners;
 struct report;
 
-/* How often a lost listener is tried again, in seconds. */
+/* Seconds between attempts to listen again on a lost listener. */
 #define WATCH_REVIVE_SECONDS 1
 
 struct watch {
