@@ -2,8 +2,6 @@
 #ifndef MASTER_LOOP_H
 #define MASTER_LOOP_H
 
-#include <stdint.h>
-
 struct candidate;
 struct server;
 
@@ -17,14 +15,5 @@ void loop_block_signals(void);
  * generation cannot be had.  Returns when all clients have ended or been ended.
  */
 void loop_run(struct server *server, struct candidate *candidate);
-
-/* ------------- parts of a turn, which tests take without waiting for the time */
-
-/* How long epoll_wait(2) may wait: milliseconds to the next deadline, rounded up
- * so as not to spin; 0 when one has passed, -1 when there is none. */
-int loop_sleep(const struct server *server, int64_t now);
-
-/* All that a turn does behind its events. */
-void loop_work(struct server *server, int64_t now);
 
 #endif

@@ -13,13 +13,13 @@
 
 #include "master/system/clock.h"
 #include "master/system/events.h"
+#include "master/control/credentials.h"
 #include "master/control/reload_text.h"
 #include "master/control/verbs.h"
 #include "master/system/log_event.h"
 
 #define ACCEPTS_MAX 4 /* a turn; more wait for the next */
 #define ACCEPT_PAUSE CLOCK_SECOND
-#define DENIALS_LOG_INTERVAL CLOCK_SECOND
 
 int
 control_init(struct control *control, int epoll, int fd,
@@ -285,27 +285,6 @@ place_find(struct control *control)
 	return oldest;
 }
 
-/* So does the mode of the file, but modes get changed. */
-static bool
-is_allowed(struct control *control, struct control_peer *peer, int64_t now)
-{
-	struct ucred *who = &peer->who;
-	socklen_t length = sizeof(*who);
-	uint64_t suppressed;
-
-	who->uid = (uid_t)-1;
-	if (getsockopt(peer->fd, SOL_SOCKET, SO_PEERCRED, who, &length) == 0 &&
-	    (who->uid == 0 || who->uid == geteuid()))
-		return true;
-	if (log_limit_pass(&control->denials, now, DENIALS_LOG_INTERVAL,
-		&suppressed))
-		log_event(LOG_WARNING, "control",
-		    LOG_WORD("result", "denied"), LOG_SIGNED("uid", (int)who->uid),
-		    LOG_SIGNED("pid", who->pid),
-		    LOG_NUMBER("suppressed", suppressed));
-	return false;
-}
-
 /* fd has the place from now on. */
 static void
 peer_begin(
@@ -319,7 +298,8 @@ peer_begin(
 	if (event_add(control->epoll, fd, EVENT_CONTROL_PEER,
 		(uint32_t)(peer - control->peers)) == -1)
 		peer_end(control, peer);
-	else if (!is_allowed(control, peer, now))
+	else if (!credentials_allow(
+		     &peer->who, fd, &control->denials, now))
 		refuse(control, peer, CONTROL_DENIED,
 		    "control: not allowed: root may, and the user that the "
 		    "daemon runs as",

@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "master/loop.h"
+#include "master/turn.h"
 #include "master/system/clock.h"
 #include "unit/top/server.h"
 
@@ -187,7 +187,7 @@ begin(size_t part, int64_t at)
 {
 	server_begin("");
 	generation_at = notify_at = CLOCK_NEVER;
-	assert_int_equal(loop_sleep(&server, now), -1);
+	assert_int_equal(turn_sleep(&server, now), -1);
 	parts[part](at);
 }
 
@@ -211,9 +211,9 @@ a_deadline_that_has_passed_is_no_time_to_sleep(void **state)
 	(void)state;
 	for (part = 0; part < PARTS; part++) {
 		begin(part, now = 1000 * CLOCK_SECOND);
-		if (loop_sleep(&server, now) != 0 ||
-		    loop_sleep(&server, now + 1) != 0 ||
-		    loop_sleep(&server, now + 3600 * CLOCK_SECOND) != 0)
+		if (turn_sleep(&server, now) != 0 ||
+		    turn_sleep(&server, now + 1) != 0 ||
+		    turn_sleep(&server, now + 3600 * CLOCK_SECOND) != 0)
 			fail_msg("part %zu is slept through", part);
 		end();
 	}
@@ -227,11 +227,11 @@ a_deadline_to_come_is_rounded_up(void **state)
 	(void)state;
 	for (part = 0; part < PARTS; part++) {
 		begin(part, (now = 1000 * CLOCK_SECOND) + 5 * CLOCK_MS + 1);
-		if (loop_sleep(&server, now) != 6 ||
-		    loop_sleep(&server, now + 1) != 5 ||
-		    loop_sleep(&server, now + 5 * CLOCK_MS) != 1)
+		if (turn_sleep(&server, now) != 6 ||
+		    turn_sleep(&server, now + 1) != 5 ||
+		    turn_sleep(&server, now + 5 * CLOCK_MS) != 1)
 			fail_msg("part %zu: %d ms", part,
-			    loop_sleep(&server, now));
+			    turn_sleep(&server, now));
 		end();
 	}
 }
@@ -246,9 +246,9 @@ a_turn_deals_with_what_is_due(void **state)
 	for (part = 0; part < PARTS; part++) {
 		begin(part, now = 1000 * CLOCK_SECOND);
 		now += 3600 * CLOCK_SECOND;
-		loop_work(&server, now);
+		turn_work(&server, now);
 		/* One more to say "full" is over, a second later. */
-		if (loop_sleep(&server, now) == 0)
+		if (turn_sleep(&server, now) == 0)
 			fail_msg("part %zu keeps the loop awake", part);
 		end();
 	}
@@ -261,10 +261,10 @@ a_reload_that_is_wanted_is_no_time_to_sleep(void **state)
 	server_begin("");
 	generation_at = notify_at = CLOCK_NEVER;
 	server.reload.wanted = true;
-	assert_int_equal(loop_sleep(&server, now), 0);
-	loop_work(&server, now);
+	assert_int_equal(turn_sleep(&server, now), 0);
+	turn_work(&server, now);
 	assert_non_null(server.reload.load);
-	assert_int_equal(loop_sleep(&server, now), -1);
+	assert_int_equal(turn_sleep(&server, now), -1);
 	end();
 }
 
@@ -277,12 +277,12 @@ the_nearest_deadline_counts(void **state)
 	notify_at = now + 40 * CLOCK_MS;
 	generation_at = now + 30 * CLOCK_MS;
 	server.control.accept_at = now + 50 * CLOCK_MS;
-	assert_int_equal(loop_sleep(&server, now), 30);
+	assert_int_equal(turn_sleep(&server, now), 30);
 	generation_at = now + 60 * CLOCK_MS;
-	assert_int_equal(loop_sleep(&server, now), 40);
+	assert_int_equal(turn_sleep(&server, now), 40);
 	notify_at = CLOCK_NEVER - 1; /* milliseconds fit an int */
 	generation_at = server.control.accept_at = CLOCK_NEVER;
-	assert_int_equal(loop_sleep(&server, now), 60000);
+	assert_int_equal(turn_sleep(&server, now), 60000);
 	end();
 }
 
