@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import unittest
 
 
 class Build:
@@ -57,3 +58,12 @@ class Build:
         return subprocess.run([prefix + name, *arguments], check=True,
                               stdout=subprocess.PIPE, cwd=self.folder,
                               encoding="utf-8", errors="replace").stdout
+
+
+def not_sanitized(reason):
+    """Decorator: skips where the programs are built with sanitizers."""
+    flags = Build(os.environ.get("BUILDDIR", ".")).variable("SAN_CFLAGS")
+    return unittest.skipIf("fsanitize" in flags, reason)
+
+
+UNTRACED = not_sanitized("LeakSanitizer does not work under ptrace")

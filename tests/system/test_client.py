@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 import unittest
+from programs import UNTRACED
 
 CLIENT = os.path.abspath(
     os.path.join(os.environ.get("BUILDDIR", "."), "forkgreet"))
@@ -758,6 +759,7 @@ class NamespaceTest(ClientTest):
         self.finish(process, 4, b"",
                     "look up name.invalid: Name or service not known")
 
+    @UNTRACED
     @unittest.skipUnless(shutil.which("strace"), "needs strace")
     def test_b17_look_up_short_of_something(self):
         """Not "no such name": the error's own name, and 71."""

@@ -27,6 +27,7 @@ from harness import (DAEMON, HOST, IS_ROOT, PATIENCE, PROGRAMS, USER, Case,
                      if_also_user, is_held, limits, needs_root, proc_status,
                      read_all, read_to_end, strace_works, wait_for)
 from test_faults import PidsGroup
+from programs import UNTRACED, not_sanitized
 
 BUILD = os.path.abspath(os.environ.get("BUILDDIR", "."))
 HOSTILE = os.path.join(BUILD, "tests/hostile/spawner")
@@ -908,6 +909,7 @@ def all_cpu_seconds(pid):
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
+@not_sanitized("a start takes a second, not 20 ms")
 class Storm(HostileCase):
     """Every child of one listener crashes at once, as the clients want."""
 
@@ -1218,6 +1220,7 @@ class Liar(LiarCase):
             daemon.wait_line("spawner", reason="stray")
             self.assert_sound(daemon)
 
+    @not_sanitized("each process takes 20 TB of addresses, and a while")
     def test_c4_fork_bomb(self):
         """It leaves no process for anybody else.  Its own clients end with it,
         as nothing less would make room."""
@@ -1264,6 +1267,7 @@ class LiarAsUser(Liar):
 
 # ------------------------------------------------------------------ the pid page
 
+@UNTRACED
 @unittest.skipUnless(strace_works(), "needs root and strace")
 class Page(Case):
     """No child has the spawner's page."""

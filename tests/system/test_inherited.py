@@ -10,6 +10,7 @@ import subprocess
 from harness import (PATIENCE, StartCase, children, connect, descriptors,
                      greet, if_also_user, limits, needs_program, needs_root,
                      proc_status, wait_for)
+from programs import not_sanitized
 
 libc = ctypes.CDLL(None, use_errno=True)
 PR_SET_SECUREBITS, PR_SET_CHILD_SUBREAPER, PR_SET_TIMERSLACK = 28, 36, 29
@@ -201,6 +202,7 @@ class Inherited(StartCase):
             self.assertRegex(file.read(), r"^keyctl\(KEYCTL_JOIN_SESSION_"
                              r"KEYRING, NULL(, \S+)*\) = (\d|-1 E)")
 
+    @not_sanitized("AddressSanitizer sets ADDR_NO_RANDOMIZE itself")
     @needs_program("setarch")
     @needs_root
     def test_b4_personality(self):
