@@ -239,7 +239,8 @@ serve(const struct plan *plan, int32_t *page)
 			lie(plan, page, &message);
 		if (message.order.slot >= PLAN_CLIENT_SLOTS)
 			liar.told = 0;
-		if (message.fd >= 0 && !is_mode("keep"))
+		if (message.fd >= 0 && (!is_mode("keep") ||
+			message.order.slot >= PLAN_CLIENT_SLOTS))
 			call_close(message.fd);
 	}
 	if (is_mode("deaf"))

@@ -23,9 +23,9 @@ import time
 import unittest
 
 from harness import (DAEMON, HOST, IS_ROOT, PATIENCE, PROGRAMS, USER, Case,
-                     children, connect, die_with_parent, exists, free_port,
-                     if_also_user, is_held, limits, needs_root, proc_status,
-                     read_all, read_to_end, strace_works, wait_for)
+                     children, connect, descriptors, die_with_parent, exists,
+                     free_port, if_also_user, is_held, limits, needs_root,
+                     proc_status, read_all, read_to_end, strace_works, wait_for)
 from test_faults import PidsGroup
 from programs import UNTRACED, not_sanitized
 
@@ -1194,6 +1194,25 @@ class Liar(LiarCase):
                 self.assertEqual(daemon.stop(), 0)
                 self.assert_gone(liar)
                 self.assertIsNone(self.stranger.poll())
+
+    @needs_root
+    def test_c11_it_keeps_connections_that_have_ended(self):
+        """In its four descriptors, one of which has the orders: until it goes.
+        """
+        with self.watched():
+            daemon, liar = self.lying("keep")
+            sock = self.greeted()
+            self.assertEqual(read_all(sock), b"")
+            sock.shutdown(socket.SHUT_WR)
+            daemon.wait_line("client", outcome="greeted")
+            kept = [target for fd, target in descriptors(liar).items()
+                    if fd != 3]
+            self.assertEqual(len(kept), 1)
+            self.assertEqual(limits(liar)["Max open files"], ("4", "4"))
+            self.assertRegex(kept[0], r"^socket:")
+            daemon.reload(self.configuration(self.listeners("honest")))
+            self.assert_gone(liar)
+            self.assert_sound(daemon)
 
     def test_c4_a_client_of_a_retired_one_lives_on(self):
         """Until its own end; the untold child beside it no longer than it."""

@@ -8,8 +8,8 @@ import socket
 import subprocess
 
 import harness
-from harness import (HOST, IS_ROOT, PATIENCE, StartCase, if_also_user,
-                     needs_root, run, wait_for)
+from harness import (HOST, IS_ROOT, PATIENCE, StartCase, free_port,
+                     if_also_user, needs_root, run, wait_for)
 
 ABSENT = "203.0.113.77"  # RFC 5737: nobody has it
 USAGE = "usage: forkgreetd [-f | -t | -T] [-c FILE]\n"
@@ -238,6 +238,29 @@ class Test(StartCase):
         self.check(config, 0, f"forkgreetd: FILE:{line}: listeners[0].backlog: "
                    f"65535 is more than the kernel allows, {most} "
                    "(net.core.somaxconn)\n")
+
+    def test_d4_a_variable_in_a_greeting(self):
+        """It is sent as it is, and said.  What refusals do not know is text,
+        and a million of "%{" takes no time."""
+        path = self.file("up at %{time:%H}\n")
+        text = self.file("%{" * 500000 + "}")
+        config = self.configuration(", ".join((
+            self.listener('greeting = "%{time:%Q} %{id} %{client_ip}"; '
+                          'rules = ( { from = "192.0.2.1"; action = "allow"; '
+                          'greeting = "no"; },'
+                          ' { from = "192.0.2.2"; action = "allow"; '
+                          'greeting = "%{client_ip}"; '
+                          '} );'),
+            self.listener(f'greeting_file = "{path}";', "b", free_port()),
+            self.listener(f'greeting_file = "{text}";', "c", free_port()),
+            self.listener('greeting = "100% %{x} %{id";', "d", free_port()))))
+        line = config.partition("listeners = (")[0].count("\n") + 1
+        self.check(config, 0, "".join(
+            f"forkgreetd: FILE:{line}: listeners[{where}: has {name}: greetings "
+            "have no variables yet, it is sent as it is\n"
+            for where, name in (("0].greeting", "%{id}"),
+                                ("0].rules[1].greeting", "%{client_ip}"),
+                                ("1].greeting_file", "%{time:%H}"))))
 
     def test_errors_of_every_kind(self):
         """All in one run, each with its line."""

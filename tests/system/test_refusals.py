@@ -285,6 +285,38 @@ class Bounds(RefusalCase):
         self.assertEqual(self.lingering(), 0)
         self.assert_serves(daemon)
 
+    @unittest.skipUnless(strace_works(), "needs root and strace")
+    def test_c11_the_master_reads_no_byte_of_a_client(self):
+        """Of one that is refused and of one whose child has ended: the kernel
+        throws them away, uncopied."""
+        other = free_port()
+        daemon = self.daemon(
+            ", ".join((self.listener(HOLD), self.listener(
+                "timeouts = { linger = 20; };", "other", other))),
+            FULL.replace("= 1", "= 2"))
+        trace = os.path.join(self.folder(), "trace")
+        word = b"said-by-a-client"
+        with Strace(daemon.pid, "trace=read,readv,recvfrom,recvmsg,recvmmsg",
+                    "signal=none", output=trace):
+            ended = self.connect(other)
+            self.assertEqual(read_all(ended), GREETING)
+            wait_for(lambda: not daemon.clients(), what="end of the child")
+            held = [self.connect(self.port) for _ in range(2)]
+            for sock in held:
+                self.assertEqual(sock.recv(100), GREETING)
+            refused = self.connect(self.port)
+            for sock in ended, refused:
+                sock.sendall(word)
+            read_all(refused)
+            for sock in ended, refused:
+                sock.shutdown(socket.SHUT_WR)
+            daemon.wait_line("client", listener="other")
+            self.refused(daemon, 1)
+        with open(trace, "rb") as file:
+            text = file.read()
+        self.assertNotIn(word, text)
+        self.assertRegex(text.decode(), rf"MSG_TRUNC.* = {len(word)}\b")
+
     def test_resets(self):
         """Clients that reset leave nothing."""
         daemon = self.full()

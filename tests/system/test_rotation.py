@@ -142,6 +142,19 @@ class Rotation(Case):
             self.assertEqual(len({place[key] for place, _ in seen}), 3, key)
         self.assertEqual(len({seed for _, seed in seen}), 3)
 
+    @needs_root
+    def test_c11_children_of_a_generation_share_a_layout(self):
+        """And the canary: what one of them leaks holds for the others."""
+        daemon = self.daemon(self.listener("hold = true;"))
+        for _ in range(2):
+            self.assertEqual(self.connect(self.port).recv(100),
+                             b"hi client\n")
+        seen = [(layout(pid), canary_seed(pid))
+                for pid in (*daemon.clients(), *daemon.spawners())]
+        self.assertEqual(len(seen), 3)
+        self.assertEqual(set(seen[0][0]), {"text", "stack"})
+        self.assertEqual(seen[1:], seen[:-1])
+
     def test_c1_layouts_differ_on_standby(self):
         """Text, stack and canary of the one that takes over are its own."""
         if not IS_ROOT:

@@ -101,6 +101,16 @@ class Stop(SignalCase):
         self.assert_ended(daemon, begin, 0.5, 1.4)
         daemon.wait_line("client", outcome="killed")
 
+    def test_d10_a_container_is_stopped_in_time(self):
+        """By default a held client delays the stop by 5 seconds: runtimes of
+        containers send KILL after 10."""
+        daemon = self.daemon(self.listener("hold = true;"),
+                             as_user=self.as_user)
+        self.hold()
+        begin = self.send(daemon, signal.SIGTERM)
+        self.assert_ended(daemon, begin, 5, 8)
+        daemon.wait_line("client", outcome="killed")
+
     def test_no_time(self):
         """timeouts.shutdown = 0."""
         daemon = self.start(shutdown=0)

@@ -10,6 +10,10 @@
 #include "master/config/conf.h"
 #include "master/system/file.h"
 #include "master/system/report.h"
+#include "shared/greet.h"
+
+/* The longest %{NAME} that is looked for: 1 MiB of "%{" costs no more. */
+#define VARIABLE_MAX 128
 
 /* "\r\n" becomes "\n", in place. */
 static void
@@ -51,6 +55,29 @@ convert_to_crlf(struct greeting *greeting)
 	free(greeting->bytes);
 	greeting->bytes = bytes;
 	greeting->length = n;
+	return 0;
+}
+
+/* The first %{NAME} of bytes that refusals know; its length, or 0. */
+static size_t
+find_variable(const char *bytes, size_t length, const char **found)
+{
+	const char *end = bytes + length, *close;
+	struct greet_size size;
+	size_t room;
+
+	for (; bytes + 1 < end; bytes++) {
+		if (bytes[0] != '%' || bytes[1] != '{')
+			continue;
+		room = (size_t)(end - bytes);
+		close = memchr(
+		    bytes, '}', room < VARIABLE_MAX ? room : VARIABLE_MAX);
+		*found = bytes;
+		if (close != NULL &&
+		    greet_compile(bytes, (size_t)(close - bytes) + 1, NULL, 0,
+			&size) == GREET_GOOD)
+			return (size_t)(close - bytes) + 1;
+	}
 	return 0;
 }
 
@@ -135,6 +162,61 @@ load_rules(struct greeting **next, const struct conf *conf,
 	}
 }
 
+#define NO_VARIABLES \
+	"has %.*s: greetings have no variables yet, it is sent as it is"
+
+static void
+warn_of_rules(const struct greeting **next, const struct conf *conf,
+    const struct conf_listener *listener, const char *path,
+    struct report *report)
+{
+	const struct conf_rule *first = &conf->rule[listener->first_rule];
+	const struct conf_rule *rule;
+	const char *name;
+	size_t length;
+
+	for (rule = first; rule < first + listener->n_rules; rule++) {
+		if (rule->greeting_line == 0)
+			continue;
+		length = find_variable((*next)->bytes, (*next)->length, &name);
+		if (length > 0)
+			report_warning(report,
+			    "%s:%u: "
+			    "listeners[%td].rules[%td].greeting: " NO_VARIABLES,
+			    path, (unsigned)rule->greeting_line,
+			    listener - conf->listener, rule - first,
+			    (int)length, name);
+		(*next)++;
+	}
+}
+
+/* greetings: all of conf, loaded. */
+static void
+warn_of_variables(const struct greeting *greetings,
+    const struct conf *conf, const char *path, struct report *report)
+{
+	const struct greeting *next = greetings + conf->n_listeners;
+	const struct conf_listener *listener;
+	const char *name;
+	size_t i, length;
+	bool file;
+
+	for (i = 0; i < conf->n_listeners; i++) {
+		listener = &conf->listener[i];
+		file = listener->greeting_file.length > 0;
+		length = find_variable(
+		    greetings[i].bytes, greetings[i].length, &name);
+		if (length > 0)
+			report_warning(report,
+			    "%s:%u: listeners[%zu].greeting%s: " NO_VARIABLES,
+			    path,
+			    (unsigned)(file ? listener->greeting_file_line
+					    : listener->line),
+			    i, file ? "_file" : "", (int)length, name);
+		warn_of_rules(&next, conf, listener, path, report);
+	}
+}
+
 size_t
 greetings_count(const struct conf *conf)
 {
@@ -166,8 +248,10 @@ greetings_load(
 	next = greetings + conf->n_listeners;
 	for (i = 0; i < conf->n_listeners; i++)
 		load_rules(&next, conf, &conf->listener[i], path, report);
-	if (report->errors == errors)
+	if (report->errors == errors) {
+		warn_of_variables(greetings, conf, path, report);
 		return greetings;
+	}
 	greetings_free(greetings, n);
 	return NULL;
 }

@@ -211,7 +211,7 @@ const struct schema_key schema_keys[] = {
 	    .number = 2000, .unit = "seconds" },
 	{ .name = "timeouts.shutdown", .type = SCHEMA_SECONDS,
 	    .offset = TOP(timeouts.shutdown_ms), .min = 0, .max = 86400000,
-	    .number = 10000, .unit = "seconds" },
+	    .number = 5000, .unit = "seconds" },
 	{ .name = "timeouts.cpu", .type = SCHEMA_INTEGER,
 	    .offset = BOTH(timeouts.cpu_s), .min = 1, .max = 3600,
 	    .number = 2, .unit = "seconds" },

@@ -111,7 +111,7 @@ test_defaults(void **state)
 	assert_int_equal(listener->timeouts.session_ms, 30000);
 	assert_int_equal(listener->timeouts.send_ms, 10000);
 	assert_int_equal(listener->timeouts.linger_ms, 2000);
-	assert_int_equal(conf->timeouts.shutdown_ms, 10000);
+	assert_int_equal(conf->timeouts.shutdown_ms, 5000);
 	assert_int_equal(listener->timeouts.cpu_s, 2);
 	assert_int_equal(conf->sandbox, CONF_SANDBOX_REQUIRED);
 	assert_int_equal(listener->n_addresses, 1);

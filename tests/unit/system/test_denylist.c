@@ -9,8 +9,11 @@
 #include <cmocka.h>
 
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+
+#include <netinet/in.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -315,6 +318,47 @@ test_c2_a_path_cannot_be_denied(void **state)
 	assert_int_equal(exit_code_of(enter_and_exec_by_any_descriptor), 7);
 }
 
+/* What a taken over master still can, and SECURITY.md says so: all else that its
+ * user may.  When one of them is denied, it is to say that. */
+static int
+enter_and_do_what_the_user_may(void)
+{
+	const struct sockaddr_in any = { .sin_family = AF_INET };
+	struct sockaddr_in name;
+	socklen_t length = sizeof(name);
+	int listener, client, fd, status;
+	pid_t pid;
+
+	denylist_enter();
+	fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	client = socket(AF_INET, SOCK_STREAM, 0);
+	if (fd == -1 || listener == -1 || client == -1)
+		return WELL + 2;
+	if (bind(listener, (const struct sockaddr *)&any, sizeof(any)) == -1 ||
+	    listen(listener, 1) == -1 ||
+	    getsockname(listener, (struct sockaddr *)&name, &length) == -1 ||
+	    connect(client, (struct sockaddr *)&name, length) == -1)
+		return WELL + 3;
+	pid = fork();
+	if (pid == 0) {
+		alarm(10); /* it ends though nobody can signal it */
+		pause();
+		_exit(0);
+	}
+	if (pid == -1 || kill(pid, SIGKILL) == -1 ||
+	    waitpid(pid, &status, 0) != pid)
+		return WELL + 4;
+	return WTERMSIG(status) == SIGKILL ? WELL : WELL + 5;
+}
+
+static void
+test_c11_the_rest_is_what_the_user_may(void **state)
+{
+	(void)state;
+	assert_int_equal(exit_code_of(enter_and_do_what_the_user_may), WELL);
+}
+
 /* Twice: a daemon that execs itself loads it again. */
 static int
 enter_twice(void)
@@ -343,6 +387,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_c2_clone_makes_no_namespace),
 		cmocka_unit_test(test_c2_fork_goes_on_without_clone3),
 		cmocka_unit_test(test_c2_a_path_cannot_be_denied),
+		cmocka_unit_test(test_c11_the_rest_is_what_the_user_may),
 		cmocka_unit_test(stacks),
 	};
 
