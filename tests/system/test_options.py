@@ -163,8 +163,8 @@ class Unreadable(StartCase):
     def test_others_can_write_it(self):
         for mode in 0o664, 0o646:
             self.check(self.file(self.configuration(), mode),
-                       f"is writable by others than its owner (mode {mode:04o})"
-                       ": use chmod go-w")
+                       f"others than its owner can write it (mode {mode:04o})"
+                       ": chmod go-w it")
 
     def test_huge(self):
         path = self.file("")

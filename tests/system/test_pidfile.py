@@ -428,7 +428,7 @@ class Unusable(PidFileCase):
         self.write(self.path, "1\n")
         for mode in 0o664, 0o646:
             os.chmod(self.path, mode)
-            self.check("is writable by others than its owner (mode "
+            self.check("others than its owner can write it (mode "
                        f"{mode:04o}): chmod go-w it", step="")
         self.assertEqual(read(self.path), "1\n")
 
