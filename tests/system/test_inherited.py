@@ -73,6 +73,22 @@ class Inherited(StartCase):
         self.assertIn("the limit of CPU time is 10000 s, after which the "
                       "daemon is killed (ulimit -t, LimitCPU=)", daemon.log())
 
+    def test_b4_cpu_limit_below_timeouts_cpu(self):
+        """A child cannot raise the hard limit to timeouts.cpu: its client is
+        served with what there is, and the start and a reload say so."""
+        daemon = self.start(
+            self.listener("timeouts = { cpu = 3600; };"),
+            preexec=lambda: resource.setrlimit(
+                resource.RLIMIT_CPU, (1000, 1000)))
+        self.greets(self.port)
+        daemon.wait_line("client", seconds=PATIENCE, outcome="greeted")
+        warning = ("listeners[0].timeouts.cpu: 3600 is more than the limit of "
+                   "CPU time allows, 1000 (ulimit -t, LimitCPU=)")
+        self.assertEqual(
+            [line.endswith(warning) for line in daemon.log()
+             if "timeouts.cpu" in line], [True])
+        self.assertEqual(daemon.stop(), 0)
+
     def test_b4_hard_file_size(self):
         """Too small to begin with: the limit is named, and it is no fault of
         the configuration."""

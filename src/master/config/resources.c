@@ -1,4 +1,4 @@
-/* What limits.max_clients needs. */
+/* What limits.max_clients and timeouts.cpu need. */
 #include "config.h"
 
 #include "master/config/resources.h"
@@ -122,6 +122,36 @@ check_user(const struct budget *budget, int64_t need)
 		    limit, enough_for(limit, OTHER_PROCESSES, 1));
 }
 
+int64_t
+resources_cpu(int64_t seconds)
+{
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (getrlimit(RLIMIT_CPU, &limit) == -1 ||
+	    limit.rlim_max >= (rlim_t)seconds)
+		return seconds;
+	return (int64_t)limit.rlim_max;
+}
+
+static void
+check_cpu(const struct budget *budget)
+{
+	const struct conf *conf = budget->conf;
+	size_t i;
+
+	for (i = 0; i < conf->n_listeners; i++) {
+		int64_t wanted = conf->listener[i].timeouts.cpu_s;
+
+		if (resources_cpu(wanted) < wanted)
+			report_warning(budget->report,
+			    "%s:%u: listeners[%zu].timeouts.cpu: %" PRId64
+			    " is more than the limit of CPU time allows, "
+			    "%" PRId64 " (ulimit -t, LimitCPU=)",
+			    budget->path, (unsigned)conf->listener[i].line, i,
+			    wanted, resources_cpu(wanted));
+	}
+}
+
 /* -------------------------------------------------------- control groups */
 
 /* The lowest pids.max of the group and of those around it; group is changed. */
@@ -231,6 +261,7 @@ resources_check(const struct conf *conf, const char *root, const char *path,
 	check_user(&budget, processes);
 	check_groups(&budget, processes);
 	check_pids(&budget, processes);
+	check_cpu(&budget);
 }
 
 void

@@ -1,6 +1,9 @@
-/* What limits.max_clients needs, and whether this process can have it. */
+/* What limits.max_clients and timeouts.cpu need, and whether this process can
+ * have it. */
 #ifndef MASTER_RESOURCES_H
 #define MASTER_RESOURCES_H
+
+#include <stdint.h>
 
 struct conf;
 struct report;
@@ -20,12 +23,20 @@ struct report;
  * that is still too low, with the numbers and the setting that it comes from:
  * open files and processes (getrlimit(2)), pids.max of our control group and of
  * those around it (cgroups(7), version 1 or 2), and kernel.pid_max (proc(5)).
- * Clients without a descriptor or a process will wait.  A limit that cannot be
+ * Clients without a descriptor or a process will wait.  Warns of each listener
+ * whose timeouts.cpu is above resources_cpu().  A limit that cannot be
  * read is skipped.  root is put before the names of the kernel's files and is
  * "" except in tests; path names the configuration in messages.
  */
 void resources_check(const struct conf *conf, const char *root, const char *path,
     struct report *report);
+
+/*
+ * The seconds of CPU time that a client's process can have when seconds are
+ * wanted: no more than our own hard limit, which a child without privileges
+ * cannot raise (setrlimit(2)).
+ */
+int64_t resources_cpu(int64_t seconds);
 
 #define RESOURCES_SOMAXCONN "/proc/sys/net/core/somaxconn"
 

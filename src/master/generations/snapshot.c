@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "master/config/conf.h"
+#include "master/config/resources.h"
 #include "master/generations/filter.h"
 #include "shared/plan.h"
 
@@ -29,7 +30,7 @@ session_of(const struct conf_listener *listener, size_t offset, size_t length)
 		.session_ms = (uint32_t)listener->timeouts.session_ms,
 		.send_ms = (uint32_t)listener->timeouts.send_ms,
 		.linger_ms = (uint32_t)listener->timeouts.linger_ms,
-		.cpu_s = (uint32_t)listener->timeouts.cpu_s,
+		.cpu_s = (uint32_t)resources_cpu(listener->timeouts.cpu_s),
 		.hold = (uint32_t)listener->hold,
 	};
 }
