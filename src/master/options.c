@@ -120,6 +120,8 @@ option_take(struct options *options, int option)
 {
 	switch (option) {
 	case 'c':
+		if (*optarg == '\0')
+			wrong_usage("-c: expected the name of a file");
 		options->path = optarg;
 		break;
 	case 'f':

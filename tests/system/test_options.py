@@ -74,7 +74,8 @@ class Usage(StartCase):
                 (("-t", "-f"), "-f and -t exclude each other: nothing is "
                  "served"),
                 (("-f", "-T"), "-f and -T exclude each other: nothing is "
-                 "served")):
+                 "served"),
+                (("-t", "-c", ""), "-c: expected the name of a file")):
             with self.subTest(arguments):
                 self.assertEqual(
                     self.check_usage(*arguments).splitlines()[0],
