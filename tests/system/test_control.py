@@ -360,7 +360,7 @@ class Reload(ControlCase):
         daemon.wait_line("control", 12, seconds=PATIENCE)
         status, _, err = self.answer(self.dial(b"reload\n"))
         self.assertEqual(status, 1)
-        self.assertIn("too many requests wait for one", err)
+        self.assertIn("too many requests are waiting for one", err)
         status, out, _ = self.answer(self.dial(b"status json\n"))
         self.assertEqual((status, json.loads(out)["reloads"]["ok"]), (0, 0))
         for peer in waiting:

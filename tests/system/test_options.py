@@ -164,7 +164,7 @@ class Unreadable(StartCase):
     def test_others_can_write_it(self):
         for mode in 0o664, 0o646:
             self.check(self.file(self.configuration(), mode),
-                       f"others than its owner can write it (mode {mode:04o})"
+                       f"group or others can write it (mode {mode:04o})"
                        ": chmod go-w it")
 
     def test_huge(self):

@@ -420,7 +420,7 @@ class Unusable(PidFileCase):
                      "\n", "1" * 11, "-1\n"):
             with self.subTest(text[:9]):
                 self.write(self.path, text)
-                self.check("holds something else than a pid: not overwritten",
+                self.check("holds something other than a pid: not overwritten",
                            step="")
                 self.assertEqual(read(self.path), text)
 
@@ -428,7 +428,7 @@ class Unusable(PidFileCase):
         self.write(self.path, "1\n")
         for mode in 0o664, 0o646:
             os.chmod(self.path, mode)
-            self.check("others than its owner can write it (mode "
+            self.check("group or others can write it (mode "
                        f"{mode:04o}): chmod go-w it", step="")
         self.assertEqual(read(self.path), "1\n")
 

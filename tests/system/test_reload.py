@@ -558,7 +558,7 @@ class Bad(ReloadCase):
         other_file(lambda: os.mkfifo(path, 0o644), "not a regular file")
         other_file(lambda: os.symlink(path, path), "symbolic links")
         other_file(lambda: with_mode(0), "Permission denied")
-        other_file(lambda: with_mode(0o666), "others than its owner")
+        other_file(lambda: with_mode(0o666), "group or others")
         other_file(lambda: with_mode(0o644, 21 << 20), "is larger than")
         self.recovers()
 
@@ -577,7 +577,7 @@ class Bad(ReloadCase):
         self.refused(self.at_line(last) + "larger than")
         os.truncate(path, 100)
         os.chmod(path, 0o666)
-        self.refused(self.at_line(last) + "others than its owner")
+        self.refused(self.at_line(last) + "group or others")
         os.chmod(path, 0o644)
         self.daemon_.reload()
         self.assertEqual(self.connect(self.other_port).recv(200), bytes(100))

@@ -7,7 +7,7 @@ from harness import (IS_ROOT, StartCase, USER, if_also_user, needs_program,
                      needs_root)
 
 OTHER = 5  # games: neither root, nor the daemon's user
-NEXT = "others than its owner can write its directory, {0} (mode {1:04o}): " \
+NEXT = "group or others can write its directory, {0} (mode {1:04o}): " \
     "chmod go-w {0}"
 
 
@@ -192,7 +192,7 @@ class Program(TrustCase):
                      program=program)
 
     def test_c7_mode(self):
-        self.check("others than its owner can write it (mode 0777): chmod go-w "
+        self.check("group or others can write it (mode 0777): chmod go-w "
                    "it", mode=0o777)
         self.check(NEXT, folder=0o775)
         self.check(None)

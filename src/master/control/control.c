@@ -131,7 +131,7 @@ reload_refusal(const struct control *control)
 	for (; peer < control->peers + CONTROL_PEERS_MAX; peer++)
 		waiting += peer->state == CONTROL_WAITING;
 	if (control->closed_why == NULL && waiting >= CONTROL_WAITING_MAX)
-		return "reload: too many requests wait for one";
+		return "reload: too many requests are waiting for one";
 	return control->closed_why;
 }
 

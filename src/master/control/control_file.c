@@ -114,8 +114,8 @@ ask(const char *path, const char **why)
 	    errno == EAGAIN)
 		*why = "another daemon answers there";
 	else if (errno == EACCES)
-		*why = "another user's socket is there, and whether anybody "
-		       "listens cannot be asked";
+		*why = "another user's socket is there, and there is no way "
+		       "to ask whether anybody listens";
 	else if (errno == ECONNREFUSED)
 		result = 0;
 	saved = errno;

@@ -85,7 +85,7 @@ check_directory(const char *path, const struct stat *st)
 	    (mount.f_flag & ST_RDONLY) != 0)
 		return NULL;
 	if ((directory.st_mode & S_ISVTX) == 0)
-		return because("others than its owner can write its directory, "
+		return because("group or others can write its directory, "
 		    "%s (mode %04o): chmod go-w %s",
 		    path, (unsigned)(directory.st_mode & 07777), path);
 	/* Root looks again, as whom it will become. */
@@ -153,7 +153,7 @@ check(int fd, const char *path, enum file_owner owner, struct stat *st)
 		why = check_system(fd);
 	if (why == NULL && (st->st_mode & WRITABLE) != 0 &&
 	    (mount.f_flag & ST_RDONLY) == 0)
-		why = because("others than its owner can write it (mode %04o): "
+		why = because("group or others can write it (mode %04o): "
 		    "chmod go-w it", (unsigned)(st->st_mode & 07777));
 	if (why == NULL)
 		why = check_owner(st, owner);

@@ -102,7 +102,7 @@ is_pid(const char *text, size_t length)
 		(length == digits + 1 && text[digits] == '\n'));
 }
 
-/* Ends the process when the file is somebody else's, or something else than a
+/* Ends the process when the file is somebody else's, or something other than a
  * PID file: it would be overwritten. */
 static void
 check(int fd, const char *path)
@@ -117,11 +117,11 @@ check(int fd, const char *path)
 		    "any pid into it: remove it",
 		    path, (unsigned)st.st_uid);
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		fatal(EXIT_CONFIG, "%s: others than its owner can write it "
+		fatal(EXIT_CONFIG, "%s: group or others can write it "
 		    "(mode %04o): chmod go-w it",
 		    path, (unsigned)(st.st_mode & 07777));
 	if (!is_pid(text, length))
-		fatal(EXIT_CONFIG, "%s: holds something else than a pid: not "
+		fatal(EXIT_CONFIG, "%s: holds something other than a pid: not "
 		    "overwritten", path);
 }
 

@@ -378,7 +378,7 @@ reloads_leave_room_for_others(void **state)
 		fds[i] = ask("reload\n");
 	assert_int_equal(places(CONTROL_WAITING), CONTROL_WAITING_MAX);
 	is_refused(ask("reload\n"), CONTROL_REFUSED,
-	    "reload: too many requests wait for one");
+	    "reload: too many requests are waiting for one");
 	is_answered(ask("status\n"), "0 ");
 	close(fds[0]); /* it is not waited for any more */
 	turn();
