@@ -85,7 +85,7 @@ slip_bytes(const struct token *token)
 		return "is not ASCII, write it in a string or a comment";
 	if (token->length >= 8 && memcmp(text, "@include", 8) == 0)
 		return "is not supported, write all settings into this file";
-	if (text[0] == '\'')
+	if (token->length > 0 && text[0] == '\'')
 		return "is in single quotes, write double quotes";
 	return NULL;
 }

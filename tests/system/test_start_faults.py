@@ -370,6 +370,7 @@ class Spawner(Faults):
                     started.end()
 
 
+@unittest.skipIf(sanitized, "a sanitizer's own start does not bear these faults")
 @unittest.skipUnless(strace_works(), "needs root and strace")
 class Reload(Faults):
     """From the request to the answer; the running configuration serves on."""

@@ -20,6 +20,7 @@ import tty
 import unittest
 
 from harness import CTL, PATIENCE, strace_works
+from programs import UNTRACED
 
 CLIENT = os.path.join(os.path.dirname(CTL), "forkgreet")
 HI = b"hi tool\n"
@@ -517,6 +518,7 @@ HARMLESS = {"rt_sigaction", "rt_sigprocmask", "setitimer", "ioctl", "close",
 NEVER = {"brk", "exit_group", "exit"}
 
 
+@UNTRACED
 @unittest.skipUnless(strace_works(), "needs root and strace")
 class Short(ToolCase):
     """This system is out of something: 71, with the error's name."""

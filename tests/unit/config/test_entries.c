@@ -51,7 +51,7 @@ static void
 put_bytes(const void *from, size_t n)
 {
 	assert_true(length + n <= BYTES_MAX);
-	memcpy(bytes + length, from, n);
+	memmove(bytes + length, from, n); /* it may be of bytes itself */
 	length += n;
 }
 

@@ -127,6 +127,9 @@ teardown(void **state)
 	return service_teardown(state);
 }
 
+static void must_say(bool json, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 static void
 must_say(bool json, const char *format, ...)
 {

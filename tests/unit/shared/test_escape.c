@@ -143,7 +143,7 @@ test_size(void **state)
 	static const char text[] = "a\xe2\x82\xac\x1b" "b";
 	static const char *const wanted[] = { "", "a", "a", "a",
 		"a\xe2\x82\xac", "a\xe2\x82\xac", "a\xe2\x82\xac",
-		"a\xe2\x82\xac", "a\xe2\x82\xac\\x1b", "a\xe2\x82\xac\\x1b" "b" };
+		"a\xe2\x82\xac", "a\xe2\x82\xac\\x1b", ("a\xe2\x82\xac\\x1b" "b") };
 	size_t size, n;
 	char *line;
 
