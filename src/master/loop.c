@@ -207,6 +207,7 @@ end(struct server *server)
 	notify_end();
 	close(server->signals);
 	close(server->epoll);
+	close(server->reader);
 	log_close();
 }
 

@@ -160,6 +160,7 @@ configuration_free(struct candidate *candidate)
 {
 	free(candidate->setup.conf);
 	free(candidate);
+	log_close();
 }
 
 static int
@@ -222,6 +223,8 @@ main(int argc, char **argv)
 		activation_adopt();
 	server.reader = program_open(READER_NAME);
 	candidate = configuration_load(server.reader, options.path);
+	if (options.mode != MODE_SERVE)
+		close(server.reader);
 	if (options.mode == MODE_DUMP)
 		return configuration_dump(candidate);
 	identity = identity_find(

@@ -20,15 +20,15 @@ begin(struct server *server, int signal, int64_t now)
 {
 	if (!server->ready)
 		fatal(EXIT_SYSTEM, "start: stopped by signal %d", signal);
+	notify_stopping();
+	serve_close(&server->service);
 	log_event(LOG_NOTICE, "stop",
 	    LOG_WORD("signal", signal == SIGQUIT ? "QUIT" :
 		signal == SIGINT		 ? "INT" :
 						   "TERM"),
 	    LOG_NUMBER("clients", server->service.counters.live));
-	notify_stopping();
 	reload_cancel(server);
 	control_stop(&server->control, "reload: the daemon is stopping", now);
-	serve_close(&server->service);
 	server->overview.stopping = true;
 	server->stop.stage = STOP_DRAIN;
 	server->stop.at =

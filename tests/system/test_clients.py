@@ -540,6 +540,7 @@ class SeenOff(ClientCase):
             self.assert_ended(self.line(daemon, sock), "greeted")
         self.assert_balanced(daemon)
 
+    @not_under_valgrind("it limits the descriptors that valgrind needs")
     def test_d8_bounded(self):
         """There is a bound, by the descriptors; who has had everything goes
         before who has not, as greeted, the older ones first."""
@@ -570,6 +571,7 @@ class SeenOff(ClientCase):
         self.assertLess(sum(sport(sock) in ports for sock in socks[-60:]), 5)
         self.assertTrue(read_all(slow) == LARGE[1:])
 
+    @not_under_valgrind("it limits the descriptors that valgrind needs")
     def test_d8_heaviest_source(self):
         """When all have yet to take something, the source with most pays."""
         daemon = self.serve(

@@ -42,6 +42,7 @@ void
 log_close(void)
 {
 	log_syslog_close();
+	log_stderr_close();
 }
 
 void

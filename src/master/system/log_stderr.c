@@ -101,6 +101,12 @@ log_stderr_put(int priority, const char *text)
 }
 
 void
+log_stderr_close(void)
+{
+	output_close(&state.output);
+}
+
+void
 log_stderr_serving(void)
 {
 	state.patience = 0;

@@ -20,6 +20,9 @@ void log_stderr_open(void);
  */
 bool log_stderr_put(int priority, const char *text);
 
+/* At the daemon's end; a later line opens it again. */
+void log_stderr_close(void);
+
 /* Clients are served from now on. */
 void log_stderr_serving(void);
 
