@@ -94,10 +94,8 @@ step_check(struct entry *entry, const struct entry *outer, size_t length)
 		entry->name = "";
 		return strcmp(step, place) == 0 ? NULL : "place";
 	}
-	if (length > 0 && *step++ != '.')
-		return "path";
-	entry->name = step;
-	return is_name(step) ? NULL : "name";
+	entry->name = length > 0 ? step + 1 : step;
+	return is_name(entry->name) ? NULL : "name";
 }
 
 static void
@@ -108,8 +106,7 @@ close_one(struct reading *reading)
 	entries->list[reading->open[reading->depth--]].end = entries->n;
 }
 
-/* One step further than the outer one: that is in the path, and then no more
- * than a name or a place. */
+/* One step further than the outer one: no more than a name or a place. */
 static bool
 is_directly_in(const struct entry *entry, const struct entry *outer)
 {
@@ -118,7 +115,7 @@ is_directly_in(const struct entry *entry, const struct entry *outer)
 
 	if (strncmp(entry->path, outer->path, length) != 0)
 		return false;
-	if (length > 0 && *step++ == '\0')
+	if (length > 0 && *step++ != (outer->type == ENTRY_GROUP ? '.' : '['))
 		return false;
 	return strpbrk(step, ".[") == NULL;
 }

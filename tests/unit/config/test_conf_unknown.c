@@ -72,6 +72,22 @@ test_allowed_listed(void **state)
 	    1, "listeners[0].rules[0].acton", "did you mean action?", NULL);
 }
 
+/* A key is in a group or list when its path goes on with a dot or bracket, not
+ * when it only begins in the same way. */
+static void
+test_one_byte_longer(void **state)
+{
+	static const char *const texts[] = { "listener = ( ); listeners = ( );",
+		"listener = [ 1 ]; listeners = ( );",
+		"listener = { a = 1; }; listeners = ( );" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(texts); i++)
+		confs_must_refuse(texts[i], 1, "listener",
+		    "unknown key, did you mean listeners?", NULL);
+}
+
 static const struct {
 	const char *name;
 	const char *meant;
@@ -185,6 +201,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_later),
 		cmocka_unit_test(test_allowed_listed),
+		cmocka_unit_test(test_one_byte_longer),
 		cmocka_unit_test(test_near),
 		cmocka_unit_test(test_other_scope),
 		cmocka_unit_test(test_long_names),

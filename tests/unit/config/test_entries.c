@@ -192,7 +192,7 @@ static const struct {
 	      { ENTRY_STRING, 1, "log.", "info" } }, "name" },
 	{ { LISTENERS, { ENTRY_GROUP, 1, "listeners[1]", "" } }, "place" },
 	{ { LISTENERS, { ENTRY_GROUP, 1, "listeners[00]", "" } }, "place" },
-	{ { LISTENERS, { ENTRY_GROUP, 1, "listeners.x", "" } }, "place" },
+	{ { LISTENERS, { ENTRY_GROUP, 1, "listeners.x", "" } }, "path" },
 	{ { LISTENERS, { ENTRY_GROUP, 1, "listeners[0", "" } }, "place" },
 };
 
