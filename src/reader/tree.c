@@ -141,7 +141,10 @@ send_setting(struct walk *walk, const config_setting_t *setting, size_t used)
 	const char *text;
 	enum entry_type type = value_of(setting, &text, room);
 
-	if (findings_have(walk->findings, walk->path)) {
+	/* What has parts keeps its type, for they follow: the finding is of a
+	 * value with the same path (a duplicate key). */
+	if (!config_setting_is_aggregate(setting) &&
+	    findings_have(walk->findings, walk->path)) {
 		type = ENTRY_WRONG;
 		text = "";
 	}

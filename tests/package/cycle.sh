@@ -150,11 +150,11 @@ port_80_confined() {
 	return "$status"
 }
 
-# Master, spawner and child: no capability in effect; spawner and child: a
-# filter; the master cannot get more than what binds.
+# Master, spawner, the next spawner and child: no capability in effect; all but the
+# master: a filter; the master cannot get more than what binds.
 confined() {
 	set -- $(pgrep -u forkgreet)
-	[ $# -eq 3 ] || { echo "processes: $*"; return 1; }
+	[ $# -eq 4 ] || { echo "processes: $*"; return 1; }
 	for process; do
 		state=/proc/$process/status
 		cat "$state"

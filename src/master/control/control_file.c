@@ -124,20 +124,21 @@ ask(const char *path, const char **why)
 	return result;
 }
 
-/* ask(), as root if we can: one that another user left may be asked by nobody
- * else. */
+/* ask(), and once more as root if we can: one that another user left may be
+ * asked by nobody else, and root may lack the capability for our own. */
 static int
-ask_as_root(
+ask_as_both(
     const char *path, const struct identity *identity, const char **why)
 {
-	int result, saved;
+	int result = ask(path, why), saved;
 
-	if (identity != NULL)
-		privileges_return();
+	if (result == 0 || errno != EACCES || identity == NULL)
+		return result;
+	*why = NULL;
+	privileges_return();
 	result = ask(path, why);
 	saved = errno;
-	if (identity != NULL)
-		privileges_borrow(identity);
+	privileges_borrow(identity);
 	errno = saved;
 	return result;
 }
@@ -155,7 +156,7 @@ make_room(
 		*why = "there is something other than a socket";
 		return -1;
 	}
-	if (ask_as_root(path, identity, why) == -1)
+	if (ask_as_both(path, identity, why) == -1)
 		return -1;
 	return unlinkat(ours.directory, ours.name, 0);
 }
