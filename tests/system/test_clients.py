@@ -839,10 +839,12 @@ class Outcomes(ClientCase):
             self.assert_ended(line, "probed")
         for _ in range(50):
             self.connect(self.ports["main"]).close()
-        wait_for(lambda: daemon.counters()["main"]["live"] == 0, what="rest")
-        row = daemon.counters()["main"]
-        self.assertEqual(row["ended_probed"] + row["ended_greeted"],
-                         row["accepted"])
+
+        def all_ended():
+            row = daemon.counters()["main"]
+            return row if row["accepted"] == 52 and not row["live"] else None
+        row = wait_for(all_ended, what="rest")
+        self.assertEqual(row["ended_probed"] + row["ended_greeted"], 52)
 
     def test_d5_errors_only(self):
         """log.clients = "errors" has no line for what clients choose."""
