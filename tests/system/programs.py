@@ -66,4 +66,17 @@ def not_sanitized(reason):
     return unittest.skipIf("fsanitize" in flags, reason)
 
 
+def is_32_bit():
+    """Is that build for a 32-bit machine?"""
+    path = os.path.join(os.environ.get("BUILDDIR", "."), "forkgreetd")
+    try:
+        with open(path, "rb") as file:
+            return file.read(5)[4:] == b"\1"  # ELFCLASS32
+    except FileNotFoundError:
+        return False
+
+
+# What has the system calls of 64 bits in tables, or in a tracer's registers.
+NATIVE_CALLS = unittest.skipIf(
+    is_32_bit(), "the system calls of a 32-bit build have other names")
 UNTRACED = not_sanitized("LeakSanitizer does not work under ptrace")

@@ -324,8 +324,9 @@ class Descriptors(FaultCase):
         """Clients need no second descriptor: where there are few, none is
         spent on watching children, and all ends are seen still."""
         daemon = self.start("limits = { max_clients = 300; };")
+        before = 2  # its spawner and the next one
+        wait_for(lambda: self.watched(daemon) == before, what="spawners")
         limit(daemon.pid, "nofile", 64 + 256 + 300)
-        before = self.watched(daemon)  # its spawner
         for _ in range(2):
             held = self.hold(200)
             time.sleep(0.5)  # they are old then

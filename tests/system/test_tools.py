@@ -20,7 +20,7 @@ import tty
 import unittest
 
 from harness import CTL, PATIENCE, strace_works
-from programs import UNTRACED
+from programs import NATIVE_CALLS, UNTRACED
 
 CLIENT = os.path.join(os.path.dirname(CTL), "forkgreet")
 HI = b"hi tool\n"
@@ -519,6 +519,7 @@ NEVER = {"brk", "exit_group", "exit"}
 
 
 @UNTRACED
+@NATIVE_CALLS
 @unittest.skipUnless(strace_works(), "needs root and strace")
 class Short(ToolCase):
     """This system is out of something: 71, with the error's name."""

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from faking import FAKE, Started, calls_of, differences, settled
 from harness import (Case, PATIENCE, Strace, USER, free_port, greet,
                      needs_program, parse_line, strace_works, wait_for)
-from programs import Build
+from programs import NATIVE_CALLS, Build
 
 # ----------------------------------------------------------------- the tables
 # Rows are (role, call): what matches the call's shape from its start, or all of
@@ -227,6 +227,7 @@ class StartCase(Case):
 
 
 @unittest.skipIf(sanitized, "a sanitizer's own start does not bear these faults")
+@NATIVE_CALLS
 @unittest.skipUnless(strace_works(), "needs root and strace")
 class Sweep(StartCase):
     """Each call of a start and its first client, one at a time."""
@@ -408,6 +409,7 @@ class SweepWithAmbient(Sweep):
 
 
 @unittest.skipIf(sanitized, "a sanitizer's own start does not bear these faults")
+@NATIVE_CALLS
 @unittest.skipUnless(strace_works(), "needs root and strace")
 class Start(StartCase):
     """Faults of a kind of call, in all processes at once."""
