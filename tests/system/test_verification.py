@@ -121,8 +121,8 @@ HARMLESS = {
     ("reader", r"close_range\(\d, N, CLOSE_RANGE_CLOEXEC"): (
         "the master's are closed at the exec already, and the cage closes and "
         "asks", set()),
-    ("launch", r"setpgid"): (
-        "the master does it too, and asks", set()),
+    ("master|launch", r"setpgid"): (
+        "master and child both do it, and ask", set()),
     ("master", r"clock_get"): (
         "what a trial took of a processor: a spawner is started sooner after "
         "another one", set()),
