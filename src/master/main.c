@@ -211,8 +211,8 @@ int
 main(int argc, char **argv)
 {
 	static struct server server;
+	static struct candidate *candidate; /* for LeakSanitizer at a fatal() */
 	struct options options;
-	struct candidate *candidate;
 	struct greeting *greetings;
 	const struct identity *identity;
 

@@ -13,6 +13,7 @@ from harness import (DAEMON, HOST, IS_ROOT, PATIENCE, StartCase, USER,
                      free_port,
                      if_also_user, instances, needs_root,
                      not_under_valgrind, wait_for)
+from programs import UNTRACED
 
 
 def read(path):
@@ -308,6 +309,7 @@ class BeforeTheLock(PidFileCase):
                     return daemon
                 number = 0
 
+    @UNTRACED
     def test_c6_overtaken(self):
         """Between its two locks another one had the file, and has it still or
         has no writable descriptor either."""

@@ -398,7 +398,7 @@ class Slow(ReloadCase):
             daemon.wait_line("reload", result="failed", seconds=15)
         self.assertEqual(load.failures, [])
         self.assertIn("not served in 5 s", "\n".join(daemon.log()))
-        self.assertFalse(exists(stuck))
+        wait_for(lambda: not exists(stuck), what="its end")
         self.settle(daemon)
         daemon.reload(self.with_greeting(NEW))
         self.assertEqual(greet(self.port), NEW)

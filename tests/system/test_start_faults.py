@@ -11,6 +11,7 @@ import unittest
 from harness import (CTL, Case, StartCase, Strace, descriptors, limit,
                      needs_program, not_under_valgrind, run, strace_works)
 from faking import Started
+from programs import UNTRACED
 from test_verification import sanitized
 
 EXIT_SYSTEM, EXIT_PRIVILEGE = 71, 77
@@ -347,6 +348,7 @@ class Limits(StartCase):
                     run("-s", path, "reload", program=CTL).returncode, 0)
 
 
+@UNTRACED
 @unittest.skipUnless(strace_works(), "needs root and strace")
 class Spawner(Faults):
     """One on trial that somebody kills, or stops."""
