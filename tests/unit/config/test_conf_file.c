@@ -203,6 +203,11 @@ test_changing(void **state)
 	char *bytes;
 
 	(void)state;
+	if (sizeof(long) == 4) {
+		print_message("# a 32-bit build calls fstat64(), which is not "
+		    "replaced\n");
+		skip();
+	}
 	for (size_error = -1; size_error <= 1; size_error += 2) {
 		assert_int_equal(
 		    file_read(path, 8192, FILE_OF_ANYBODY, &bytes, &length,

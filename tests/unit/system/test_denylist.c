@@ -315,6 +315,11 @@ static void
 test_c2_a_path_cannot_be_denied(void **state)
 {
 	(void)state;
+	if (sizeof(long) == 4) {
+		print_message("# the shell may be of 64 bits, and the filter "
+		    "ends what is of another architecture\n");
+		skip();
+	}
 	assert_int_equal(exit_code_of(enter_and_exec_by_any_descriptor), 7);
 }
 
