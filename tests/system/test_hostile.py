@@ -1243,33 +1243,55 @@ class Liar(LiarCase):
             daemon.wait_line("spawner", reason="stray")
             self.assert_sound(daemon)
 
-    @not_sanitized("each process takes 20 TB of addresses, and a while")
-    def test_c4_fork_bomb(self):
-        """It leaves no process for anybody else.  Its own clients end with it,
-        as nothing less would make room."""
+    def bombed(self):
+        """A daemon whose first spawner has taken all processes that a control
+        group allows for them: it, the spawner, the group, how many."""
         group = PidsGroup()
         if group.path is None:
             self.skipTest("no control group for processes can be made")
         self.addCleanup(group.remove)
+        daemon, liar = self.lying("bomb", preexec=group.enter)
+        wait_for(lambda: len(daemon.all_spawners()) == 2, PATIENCE)
+        most = group.count() + self.ROOM
+        group.limit(most)
+        self.greeted(self.held_port)
+        wait_for(lambda: group.count() == most, PATIENCE)
+        return daemon, liar, group, most
+
+    def assert_defused(self, daemon, liar):
+        """It is replaced, its group makes room, and all are greeted."""
+        begin = time.monotonic()
+        for sock in [self.connect(self.port, seconds=PATIENCE)
+                     for _ in range(20)]:
+            self.assertIn(GREETING, read_to_end(sock)[0])
+        self.assert_replaced(daemon, liar, begin)
+        self.assert_gone(liar)
+        for sock in [self.connect(self.port, seconds=PATIENCE)
+                     for _ in range(20)]:
+            self.assertIn(GREETING, read_to_end(sock)[0])
+        self.assertLess(time.monotonic() - begin,
+                        self.REPLACED + self.GONE + self.sleeper.late)
+        self.assert_sound(daemon)
+
+    @not_sanitized("each process takes 20 TB of addresses, and a while")
+    def test_c4_fork_bomb(self):
+        """It leaves no process for anybody else.  Its own clients end with it,
+        as nothing less would make room."""
         with self.watched():
-            daemon, liar = self.lying("bomb", preexec=group.enter)
-            wait_for(lambda: len(daemon.all_spawners()) == 2, PATIENCE)
-            most = group.count() + self.ROOM
-            group.limit(most)
-            self.greeted(self.held_port)
-            wait_for(lambda: group.count() == most, PATIENCE)
-            begin = time.monotonic()
-            for sock in [self.connect(self.port, seconds=PATIENCE)
-                         for _ in range(20)]:
-                self.assertIn(GREETING, read_to_end(sock)[0])
-            self.assert_replaced(daemon, liar, begin)
-            self.assert_gone(liar)
-            for sock in [self.connect(self.port, seconds=PATIENCE)
-                         for _ in range(20)]:
-                self.assertIn(GREETING, read_to_end(sock)[0])
-            self.assertLess(time.monotonic() - begin, self.REPLACED +
-                            self.GONE + self.sleeper.late)
-            self.assert_sound(daemon)
+            daemon, liar, _, _ = self.bombed()
+            self.assert_defused(daemon, liar)
+
+    @not_sanitized("each process takes 20 TB of addresses, and a while")
+    def test_c4_fork_bomb_without_a_standby(self):
+        """Nor for the one that would take its place."""
+        with self.watched():
+            daemon, liar, group, most = self.bombed()
+            group.limit(most - 2)
+            for pid in daemon.all_spawners():
+                if pid != liar:
+                    os.kill(pid, signal.SIGKILL)
+            wait_for(lambda: daemon.all_spawners() == [liar], PATIENCE)
+            self.assert_defused(daemon, liar)
 
     def test_c4_deaf_is_killed(self):
         """It does not go when it is dismissed."""

@@ -133,18 +133,19 @@ spawners_next(struct spawners *spawners, int64_t now, struct handed *handed)
 	return false;
 }
 
-void
+bool
 spawners_replace_failing(struct spawners *spawners, int64_t now)
 {
 	struct spawner *spawner;
 
-	if (spawners->current == -1 || spawners->standby == -1)
-		return;
+	if (spawners->current == -1)
+		return false;
 	spawner = &spawners->list[spawners->current];
 	if (spawner->unserved.since == 0 ||
 	    now - spawner->unserved.since <= spawners->failing)
-		return;
+		return false;
 	if (spawners->failing < SPAWNER_FAILING_LAST_MS * CLOCK_MS)
 		spawners->failing *= 2;
 	spawners_convict(spawners, spawner, "failing", now);
+	return true;
 }

@@ -153,9 +153,9 @@ bool spawners_are_busy(const struct spawners *spawners);
 bool spawners_next(
     struct spawners *spawners, int64_t now, struct handed *handed);
 
-/* A current one that fails a client leaves its place to the standby, if there is
- * one; see SPAWNER_FAILING_MS. */
-void spawners_replace_failing(struct spawners *spawners, int64_t now);
+/* A current one that fails a client loses its place, and the standby gets it if
+ * there is one; see SPAWNER_FAILING_MS.  True when it has. */
+bool spawners_replace_failing(struct spawners *spawners, int64_t now);
 
 /* The caller was away until now, so a spawner is not blamed for what it has not
  * done since. */

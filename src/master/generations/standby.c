@@ -65,11 +65,26 @@ start(struct standby *standby, struct spawners *spawners,
 	return STANDBY_NOTHING;
 }
 
+/* Without a standby that is done only when none can be started either: the
+ * current one may be what takes all processes. */
+static void
+replace_failing(
+    struct standby *standby, struct spawners *spawners, int64_t now)
+{
+	if (spawners->standby != -1) {
+		spawners_replace_failing(spawners, now);
+	} else if (standby->delay != 0 &&
+	    spawners_replace_failing(spawners, now)) {
+		standby->delay = 0;
+		standby->next_at = now;
+	}
+}
+
 enum standby_event
 standby_step(struct standby *standby, struct spawners *spawners,
     const struct snapshot *snapshot, int64_t now)
 {
-	spawners_replace_failing(spawners, now);
+	replace_failing(standby, spawners, now);
 	if (spawners->next.index != -1)
 		switch (trial_check(spawners, &spawners->next, now)) {
 		case TRIAL_PASSED:

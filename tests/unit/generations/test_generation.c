@@ -32,6 +32,7 @@ static int64_t now;
 /* Trials, as trial.c and spawners.c would have them. */
 static enum trial_result candidate_is, next_is;
 static bool no_spawner; /* none can be started */
+static bool current_fails; /* its clients */
 static const struct snapshot *tried; /* the last one */
 static size_t starts, purges;
 static int64_t strays_at, groups_at;
@@ -46,7 +47,7 @@ void __wrap_spawners_stand_by(struct spawners *of, struct trial *trial);
 void __wrap_spawners_succeed(struct spawners *of, int64_t when);
 void __wrap_spawners_promote(
     struct spawners *of, struct trial *trial, int64_t when);
-void __wrap_spawners_replace_failing(struct spawners *of, int64_t when);
+bool __wrap_spawners_replace_failing(struct spawners *of, int64_t when);
 bool __wrap_spawners_use_up(
     struct spawners *of, uint64_t number, int64_t when);
 void __wrap_strays_step(struct spawners *of, int64_t when);
@@ -120,11 +121,15 @@ __wrap_spawners_promote(
 	of->generation++;
 }
 
-void
+bool
 __wrap_spawners_replace_failing(struct spawners *of, int64_t when)
 {
-	(void)of;
 	assert_int_equal(when, now);
+	if (!current_fails)
+		return false;
+	of->current = of->standby;
+	of->standby = -1;
+	return true;
 }
 
 bool
@@ -177,7 +182,7 @@ setup(void **state)
 	generation = (struct generation) { .spawners = &spawners };
 	now = 1000 * CLOCK_SECOND;
 	candidate_is = next_is = TRIAL_RUNNING;
-	no_spawner = false;
+	no_spawner = current_fails = false;
 	tried = NULL;
 	starts = purges = 0;
 	strays_at = groups_at = CLOCK_NEVER;
@@ -411,6 +416,33 @@ failures_are_not_hurried(void **state)
 	    "spawner failed suppressed=5 error=no spawner");
 }
 
+/* It gives way to the standby.  Without one it stays while one is on trial, for
+ * that may pass, but not when none can be started: perhaps because of it. */
+static void
+one_that_fails_gives_way(void **state)
+{
+	(void)state;
+	serve_with_standby();
+	current_fails = true;
+	step();
+	assert_int_equal(spawners.current, 2);
+	assert_int_equal(spawners.standby, -1);
+	now += CLOCK_SECOND;
+	step();
+	assert_int_equal(spawners.current, 2);
+	assert_int_equal(spawners.next.index, 2);
+	next_is = TRIAL_FAILED;
+	assert_int_equal(step(), GENERATION_STARVED);
+	assert_int_equal(spawners.current, 2);
+	no_spawner = true;
+	starts = 0;
+	assert_int_equal(step(), GENERATION_STARVED); /* at once */
+	assert_int_equal(starts, 1);
+	assert_int_equal(spawners.current, -1);
+	assert_int_equal(
+	    generation_wakeup(&generation), now + 100 * CLOCK_MS);
+}
+
 static void
 the_nearest_deadline_counts(void **state)
 {
@@ -439,6 +471,7 @@ main(void)
 		cmocka_unit_test_setup(dear_trials_are_further_apart, setup),
 		cmocka_unit_test_setup(
 		    no_standby_is_tried_beside_a_candidate, setup),
+		cmocka_unit_test_setup(one_that_fails_gives_way, setup),
 		cmocka_unit_test_setup(
 		    starving_is_told_beside_a_candidate, setup),
 		cmocka_unit_test_setup(failures_are_not_hurried, setup),
