@@ -301,7 +301,7 @@ class Inherited(StartCase):
         daemon = self.start(self.listener("hold = true;"), preexec=first)
         with connect(self.port, seconds=PATIENCE) as sock:
             self.assertEqual(sock.recv(100), b"hi client\n")
-            for pid in children(daemon.pid):
+            for pid in children(daemon.settle().pid):
                 with open(f"/proc/{pid}/oom_score_adj",
                           encoding="ascii") as file:
                     self.assertEqual(file.read(), "700\n")

@@ -154,7 +154,7 @@ class Written(PidFileCase):
         with self.connect(self.port, seconds=PATIENCE) as client:
             self.assertEqual(client.recv(100), b"hi client\n")
             found = [(pid, flags(pid, fd))
-                     for pid in (daemon.pid, *children(daemon.pid))
+                     for pid in (daemon.pid, *children(daemon.settle().pid))
                      for fd, target in descriptors(pid).items()
                      if target == self.path]
         self.assertEqual([(pid, mode & os.O_ACCMODE) for pid, mode in found],

@@ -296,7 +296,7 @@ class Bounds(RefusalCase):
             FULL.replace("= 1", "= 2"))
         trace = os.path.join(self.folder(), "trace")
         word = b"said-by-a-client"
-        with Strace(daemon.pid, "trace=read,readv,recvfrom,recvmsg,recvmmsg",
+        with Strace(daemon.pid, "trace=read,readv,%network",
                     "signal=none", output=trace):
             ended = self.connect(other)
             self.assertEqual(read_all(ended), GREETING)

@@ -4,12 +4,12 @@ import os
 import signal
 import time
 
-from harness import (IS_ROOT, Case, close_with_reset, exists, needs_root,
-                     proc_status, wait_for)
+from harness import (IS_ROOT, Case, children, close_with_reset, exists,
+                     needs_root, proc_status, wait_for)
+from programs import is_32_bit
 
 CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGABRT,
            signal.SIGSYS)
-ELFCLASS32 = 1
 
 
 def layout(pid):
@@ -28,8 +28,7 @@ def layout(pid):
 def canary_seed(pid):
     """The 16 random bytes that the kernel gave the process (AT_RANDOM), from
     which its C library makes the stack canary."""
-    with open(f"/proc/{pid}/exe", "rb") as file:
-        word = "I" if file.read(5)[4] == ELFCLASS32 else "Q"
+    word = "I" if is_32_bit() else "Q"
     with open(f"/proc/{pid}/auxv", "rb") as file:
         words = memoryview(file.read()).cast(word)
     table = dict(zip(words[::2], words[1::2]))
@@ -95,7 +94,8 @@ class Rotation(Case):
             old, = daemon.settle().spawners()
             standby, = set(daemon.all_spawners()) - {old}
             self.crash(daemon)
-            wait_for(lambda: not exists(old), what="the end of the old one")
+            wait_for(lambda: old not in children(daemon.pid),
+                     what="the end of the old one")
             self.assertEqual(daemon.spawners(), [standby])
         self.assert_balanced(daemon)
 
@@ -129,6 +129,15 @@ class Rotation(Case):
         sock.close()
         daemon.wait_line("client", outcome="greeted")
 
+    def assert_differ(self, seen):
+        """Each has a layout and a canary of its own.  The kernel has 256
+        places for the text of a 32-bit program, so some of them may meet."""
+        spare = len(seen) // 3 if is_32_bit() else 0
+        for key in "text", "stack":
+            self.assertGreaterEqual(len({place[key] for place, _ in seen}),
+                                    len(seen) - spare, key)
+        self.assertEqual(len({seed for _, seed in seen}), len(seen))
+
     @needs_root
     def test_layouts_differ(self):
         daemon = self.start()
@@ -138,9 +147,8 @@ class Rotation(Case):
             seen.append((layout(old[0]), canary_seed(old[0])))
             self.crash(daemon)
             self.wait_rotation(daemon, old)
-        for key in "text", "stack":
-            self.assertEqual(len({place[key] for place, _ in seen}), 3, key)
-        self.assertEqual(len({seed for _, seed in seen}), 3)
+        self.assertEqual(len(seen), 3)
+        self.assert_differ(seen)
 
     @needs_root
     def test_c11_children_of_a_generation_share_a_layout(self):
@@ -169,9 +177,8 @@ class Rotation(Case):
                 self.crash(daemon)
                 self.wait_rotation(daemon, old)
                 daemon.settle()
-        for key in "text", "stack":
-            self.assertEqual(len({place[key] for place, _ in seen}), 6, key)
-        self.assertEqual(len({seed for _, seed in seen}), 6)
+        self.assertEqual(len(seen), 6)
+        self.assert_differ(seen)
 
     def test_hundred_crashes(self):
         daemon = self.start()
