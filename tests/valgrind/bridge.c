@@ -13,23 +13,32 @@
  * - Limits of memory and file size would stop valgrind itself, and it refuses
  *   any change of the hard limit of descriptors: who asks is told what he set.
  *
+ * - forkgreet-reader, which is executed by descriptor, runs under a valgrind of
+ *   its own.
+ *
  * forkgreet-spawner is not run under valgrind (--trace-children=no): the preload
  * needs a dynamic program, and under the spawner's filter, which it must have to
  * start at all, valgrind could not make one call.
  */
+#include "config.h"
+
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <valgrind/valgrind.h>
@@ -51,6 +60,7 @@ static struct {
 struct call {
 	long number;
 	long argument[ARGUMENTS];
+	int program; /* what valgrind is to run instead of executing it, 0: none */
 	/* What valgrind keeps from the kernel and a new program must have. */
 	sigset_t mask;
 	struct rlimit data;
@@ -75,6 +85,7 @@ static long
 call_really(unsigned thread, const struct call *call)
 {
 	const long *a = call->argument;
+	long first = a[0];
 
 	(void)thread;
 	if (call->number == SYS_execveat) {
@@ -82,7 +93,12 @@ call_really(unsigned thread, const struct call *call)
 		enter(SYS_rt_sigprocmask, SIG_SETMASK, (long)&call->mask, 0,
 		    _NSIG / 8, 0);
 	}
-	return enter(call->number, a[0], a[1], a[2], a[3], a[4]);
+	if (call->program != 0) {
+		enter(SYS_fcntl, call->program, F_SETFD, 0, 0, 0);
+		first = enter(SYS_openat, AT_FDCWD, (long)"/proc/self/exe",
+		    O_PATH | O_CLOEXEC, 0, 0);
+	}
+	return enter(call->number, first, a[1], a[2], a[3], a[4]);
 }
 
 static long
@@ -101,16 +117,84 @@ int pidfd_open(pid_t pid, unsigned flags);
 int
 pidfd_open(pid_t pid, unsigned flags)
 {
-	struct call call = { .number = SYS_pidfd_open,
-		.argument = { pid, flags } };
-	int hidden = (int)call_past_valgrind(&call);
-	int fd;
+	int fd = eventfd(0, EFD_CLOEXEC); /* --track-fds sees this one */
+	int hidden, error;
 
-	if (hidden == -1)
+	if (fd == -1)
 		return -1;
-	fd = fcntl(hidden, F_DUPFD_CLOEXEC, 0); /* --track-fds sees this one */
-	close(hidden);
+	hidden = (int)call_past_valgrind(&(struct call) {
+	    .number = SYS_pidfd_open, .argument = { pid, flags } });
+	if (hidden == -1) {
+		error = errno;
+		close(fd);
+		errno = error;
+		return -1;
+	}
+	call_past_valgrind(&(struct call) {
+	    .number = SYS_dup3, .argument = { hidden, fd, O_CLOEXEC } });
+	call_past_valgrind(&(struct call) {
+	    .number = SYS_close, .argument = { hidden } });
 	return fd;
+}
+
+/* ------------------------------------------------------------------ the reader */
+
+/* How a program is run under valgrind: what the file "under" beside this library
+ * says, read while it may still be. */
+static struct {
+	char preload[PATH_MAX + sizeof("LD_PRELOAD=")];
+	char text[4096];
+	char *argv[64];
+	size_t n;
+} under;
+
+__attribute__((constructor)) static void
+under_read(void)
+{
+	char path[PATH_MAX], *word, *rest = under.text;
+	const char *self, *slash;
+	Dl_info info;
+	FILE *file;
+
+	if (dladdr(&under, &info) == 0)
+		return;
+	self = info.dli_fname;
+	slash = strrchr(self, '/');
+	if (slash == NULL)
+		return;
+	snprintf(under.preload, sizeof(under.preload), "LD_PRELOAD=%s", self);
+	snprintf(path, sizeof(path), "%.*s/under", (int)(slash - self), self);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return;
+	if (fgets(under.text, sizeof(under.text), file) != NULL)
+		while (under.n < 60 &&
+		    (word = strsep(&rest, " \n")) != NULL && *word != '\0')
+			under.argv[under.n++] = word;
+	fclose(file);
+}
+
+/* Makes it an execveat(2) of the tool that runs us, as valgrind(1) starts it: no
+ * other way to execute is left to a master that has locked itself down. */
+static void
+under_valgrind(struct call *call)
+{
+	static char launcher[PATH_MAX + sizeof("VALGRIND_LAUNCHER=")];
+	static char *environment[] = { launcher, under.preload, NULL };
+	static char program[64];
+	long *a = call->argument;
+	char **argv = (char **)a[2];
+
+	if (under.n == 0)
+		return;
+	call->program = (int)a[0];
+	snprintf(launcher, sizeof(launcher), "VALGRIND_LAUNCHER=%s",
+	    under.argv[0]);
+	snprintf(program, sizeof(program), "/proc/self/fd/%d", call->program);
+	under.argv[under.n] = program;
+	under.argv[under.n + 1] = argv[1];
+	a[2] = (long)under.argv;
+	a[3] = (long)environment;
 }
 
 long
@@ -131,6 +215,8 @@ syscall(long number, ...)
 	case SYS_execveat:
 		sigprocmask(SIG_SETMASK, NULL, &call.mask);
 		getrlimit(RLIMIT_DATA, &call.data);
+		if (strcmp(((char **)a[2])[0], "forkgreet-reader") == 0)
+			under_valgrind(&call);
 		break;
 	case SYS_execve: /* master/system/denylist.c: it must not be let through */
 	case SYS_seccomp:
