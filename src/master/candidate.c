@@ -48,6 +48,15 @@ candidate_try(struct candidate *candidate, struct server *server, int64_t now)
 	return -1;
 }
 
+/* Closes and frees what it has and the running setup has not. */
+static void
+drop(struct candidate *candidate, struct server *server)
+{
+	watch_remove(&server->service.watch, &candidate->setup.listeners,
+	    &server->running.listeners);
+	setup_free(&candidate->setup, &server->running);
+}
+
 int
 candidate_commit(struct candidate *candidate, struct server *server,
     size_t *added, size_t *removed, int64_t now)
@@ -69,14 +78,13 @@ candidate_commit(struct candidate *candidate, struct server *server,
 	    &server->running.listeners, &last.listeners);
 	*removed = listeners_difference(
 	    &last.listeners, &server->running.listeners);
+	drop(candidate, server); /* before anybody hears that it is in force */
 	return 0;
 }
 
 void
 candidate_free(struct candidate *candidate, struct server *server)
 {
-	watch_remove(&server->service.watch, &candidate->setup.listeners,
-	    &server->running.listeners);
-	setup_free(&candidate->setup, &server->running);
+	drop(candidate, server);
 	free(candidate);
 }

@@ -34,7 +34,7 @@ int candidate_try(
 
 /*
  * The candidate, whose generation has passed its trial, becomes the running
- * setup; what it replaces takes its place.  *added and *removed are how many
+ * setup, and what it replaces is freed.  *added and *removed are how many
  * sockets that changes.  Returns 0, or -1 with the error in candidate->report:
  * then nothing has changed.
  */

@@ -8,11 +8,12 @@ import re
 import signal
 import socket
 import time
+import unittest
 
-from harness import (Case, HOST, IS_ROOT, Load, children, descriptors, exists,
-                     free_port, greet, group_members, is_held, limit,
+from harness import (Case, HOST, IS_ROOT, Load, Strace, children, descriptors,
+                     exists, free_port, greet, group_members, is_held, limit,
                      needs_program, needs_root, not_under_valgrind, read_all,
-                     wait_for)
+                     strace_works, wait_for)
 
 OLD = b"old greeting\n"
 NEW = b"new greeting\n"
@@ -131,6 +132,24 @@ class Good(ReloadCase):
         held.close()
         daemon.wait_line("client", listener="other", outcome="greeted")
         self.assert_balanced(daemon)
+
+    @not_under_valgrind("strace would stop valgrind")
+    @unittest.skipUnless(strace_works(), "needs root and strace")
+    def test_closed_before_it_is_said(self):
+        """Who hears that the reload is done finds the port closed."""
+        daemon = self.start(
+            self.configuration(self.main() + ", " + self.other()))
+        name = f"socket:[{listening(self.other_port)}]"
+        number, = (fd for fd, target in descriptors(daemon.pid).items()
+                   if target == name)
+        trace = os.path.join(self.folder(), "trace")
+        with Strace(daemon.pid, "trace=close,write,%network",
+                    "signal=none", output=trace):
+            daemon.reload(self.configuration(self.main()))
+        with open(trace, encoding="ascii") as file:
+            text = file.read()
+        self.assertRegex(text, rf"(?s)\bclose\({number}\) += 0\n"
+                         ".*reload result=ok")
 
     def test_all_listeners(self):
         """All are replaced by others; then the first comes back."""
