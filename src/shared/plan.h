@@ -41,7 +41,7 @@ enum {
 #define PLAN_PAGE_BYTES (PLAN_SLOTS * sizeof(int32_t))
 
 /* "fgplan" and a number that changes with the layout below. */
-#define PLAN_MAGIC UINT64_C(0x6667706c616e0002)
+#define PLAN_MAGIC UINT64_C(0x6667706c616e0003)
 
 /* What the clients of a listener get, or those that one of its rules lets
  * in. */
@@ -53,7 +53,8 @@ struct plan_session {
 	uint32_t linger_ms; /* for the client's end of stream; 0: none */
 	uint32_t cpu_s; /* RLIMIT_CPU */
 	uint32_t hold; /* 1: wait for the client to end the stream first */
-	uint32_t unused;
+	uint32_t rendered; /* 1: it has variables; what is sent comes with the
+			    * order, not from here */
 };
 
 enum plan_sandbox {
@@ -74,7 +75,11 @@ struct plan {
 	struct plan_session session[]; /* then the filter and the greetings */
 };
 
-/* One message to a spawner; the client's descriptor comes with it. */
+/* The most bytes that an order may bring: GREET_MESSAGE_MAX. */
+#define PLAN_ORDER_BYTES_MAX 4096
+
+/* One message to a spawner; the client's descriptor comes with it.  The rest of
+ * the message is what the client is sent, in a session that is rendered. */
 struct plan_order {
 	uint32_t slot; /* row of the pid page */
 	uint32_t session; /* index into plan->session, or PLAN_ATTEMPT + n */

@@ -21,9 +21,11 @@
 #define CLONE_FLAGS (CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD)
 
 struct message {
-	struct plan_order order;
 	int fd; /* -1: none received */
 	int flags; /* of recvmsg(2) */
+	size_t length; /* of bytes */
+	struct plan_order order;
+	char bytes[PLAN_ORDER_BYTES_MAX];
 };
 
 /* Waits for the next client.  There is room for one descriptor, and the kernel
@@ -36,10 +38,13 @@ receive(struct message *message)
 		char bytes[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control;
-	struct iovec part = { &message->order, sizeof(message->order) };
+	struct iovec parts[] = {
+		{ &message->order, sizeof(message->order) },
+		{ message->bytes, sizeof(message->bytes) },
+	};
 	struct msghdr header = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
+		.msg_iov = parts,
+		.msg_iovlen = 2,
 		.msg_control = control.bytes,
 		.msg_controllen = CMSG_LEN(sizeof(int)),
 	};
@@ -49,8 +54,9 @@ receive(struct message *message)
 	do
 		n = syscall(SYS_recvmsg, SPAWNER_SOCKET, &header, 0);
 	while (n == -1 && errno == EINTR);
-	if (n != sizeof(message->order))
+	if (n < (long)sizeof(message->order))
 		return 0;
+	message->length = (size_t)n - sizeof(message->order);
 	message->flags = header.msg_flags;
 	message->fd = -1;
 	rights = CMSG_FIRSTHDR(&header);
@@ -60,8 +66,9 @@ receive(struct message *message)
 }
 
 static void
-spawn(const struct plan *plan, int32_t *page, const struct plan_order *order)
+spawn(const struct plan *plan, int32_t *page, const struct message *message)
 {
+	const struct plan_order *order = &message->order;
 	int32_t *pid = &page[order->slot];
 
 	switch (syscall(SYS_clone, CLONE_FLAGS, 0, pid, 0, 0)) {
@@ -73,7 +80,8 @@ spawn(const struct plan *plan, int32_t *page, const struct plan_order *order)
 		if (order->session >= PLAN_ATTEMPT)
 			proof_attempt(plan, page,
 			    order->session - PLAN_ATTEMPT);
-		session_run(plan, &plan->session[order->session]);
+		session_run(plan, &plan->session[order->session],
+		    message->bytes, message->length);
 	default:
 		break;
 	}
@@ -87,9 +95,10 @@ makes_sense(const struct plan *plan, const struct message *message)
 	if ((message->flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
 		return false;
 	if (session >= PLAN_ATTEMPT)
-		return message->fd == -1 &&
+		return message->fd == -1 && message->length == 0 &&
 		    attempt_get(session - PLAN_ATTEMPT) != NULL;
-	return message->fd == SPAWNER_CLIENT && session < plan->n_sessions;
+	return message->fd == SPAWNER_CLIENT && session < plan->n_sessions &&
+	    (message->length == 0 || plan->session[session].rendered);
 }
 
 /* An order that makes no sense is a bug of the master: it is answered, not
@@ -103,7 +112,7 @@ serve(const struct plan *plan, int32_t *page)
 	while (receive(&message)) {
 		slot = message.order.slot;
 		if (slot < PLAN_REFUSED_SLOT && makes_sense(plan, &message))
-			spawn(plan, page, &message.order);
+			spawn(plan, page, &message);
 		else if (slot < PLAN_REFUSED_SLOT)
 			__atomic_store_n(
 			    &page[slot], -EPROTO, __ATOMIC_RELEASE);

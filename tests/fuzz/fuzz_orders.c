@@ -139,6 +139,7 @@ next_order(struct msghdr *header)
 	struct cmsghdr *rights = header->msg_control;
 	uint8_t head = input_byte(&orders);
 	size_t length = head & 0x80 ? head % 8 : sizeof(struct plan_order);
+	size_t more = head & 0x80 ? 0 : (head & 0x07) * (size_t)600;
 	int fd = head & 0x40 ? SPAWNER_SOCKET + 3 : SPAWNER_CLIENT;
 	struct plan_order order;
 
@@ -151,6 +152,11 @@ next_order(struct msghdr *header)
 				      input_byte(&orders);
 	memcpy(header->msg_iov->iov_base, &order, length);
 	header->msg_controllen = 0;
+	header->msg_flags = more > PLAN_ORDER_BYTES_MAX ? MSG_TRUNC : 0;
+	if (more > PLAN_ORDER_BYTES_MAX)
+		more = PLAN_ORDER_BYTES_MAX;
+	memset(header->msg_iov[1].iov_base, 'x', more);
+	length += more;
 	if (head & 0x08)
 		return (long)length;
 	header->msg_controllen = CMSG_SPACE(sizeof(int));
@@ -252,9 +258,13 @@ lockdown(const struct plan *plan)
 
 /* The child sends the greeting. */
 void
-session_run(const struct plan *plan, const struct plan_session *session)
+session_run(const struct plan *plan, const struct plan_session *session,
+    const char *rendered, size_t length)
 {
 	MUST(client_open && !socket_open);
+	MUST(length <= PLAN_ORDER_BYTES_MAX);
+	MUST(length == 0 || session->rendered);
+	read_all(rendered, length);
 	read_all((const char *)plan + session->greeting_offset,
 	    session->greeting_length);
 	longjmp(ended, 1);
@@ -306,6 +316,7 @@ plan_make(size_t sessions)
 		plan->session[i] = (struct plan_session) {
 			.greeting_offset = (uint32_t)(greetings + i),
 			.greeting_length = (uint32_t)(GREETINGS - sessions),
+			.rendered = i % 2,
 		};
 }
 

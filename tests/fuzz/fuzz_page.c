@@ -23,6 +23,7 @@
 #include "master/clients/service.h"
 #include "master/clients/reap.h"
 #include "master/clients/serve.h"
+#include "master/config/greetings.h"
 #include "master/generations/generation.h"
 #include "master/generations/spawners.h"
 #include "master/generations/strays.h"
@@ -72,6 +73,7 @@ once(void)
 {
 	static const char *const names[] = { "a" };
 	struct report report;
+	static const struct greeting greeting;
 	int ends[2];
 
 	log_open(false, LOG_DAEMON, LOG_DEBUG);
@@ -83,7 +85,7 @@ once(void)
 	peer = ends[0];
 	close(ends[1]);
 	plan_make();
-	MUST(messages_make(&setup.messages, setup.conf) == 0);
+	MUST(messages_make(&setup.messages, setup.conf, &greeting) == 0);
 }
 
 static void

@@ -180,7 +180,7 @@ ghost(int32_t *row)
 static void
 honest(const struct plan *plan, int32_t *page, const struct message *message)
 {
-	spawn(plan, page, &message->order);
+	spawn(plan, page, message);
 	if (page[message->order.slot] > 0)
 		liar.told = page[message->order.slot];
 }

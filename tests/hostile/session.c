@@ -72,13 +72,16 @@ greeting_obey(const struct plan *plan, const struct plan_session *session)
 }
 
 void
-session_run(const struct plan *plan, const struct plan_session *session)
+session_run(const struct plan *plan, const struct plan_session *session,
+    const char *rendered, size_t rendered_length)
 {
 	static char command[ATTACK_COMMAND_MAX];
 	struct attack_result result;
 	char answer[64];
 	int length;
 
+	(void)rendered;
+	(void)rendered_length;
 	prologue(plan, session);
 	greeting_obey(plan, session);
 	call_send((const char *)plan + session->greeting_offset,

@@ -241,27 +241,36 @@ class Test(StartCase):
                    "(net.core.somaxconn)\n")
 
     def test_d4_a_variable_in_a_greeting(self):
-        """It is sent as it is, and said.  What refusals do not know is text,
-        and a million of "%{" takes no time."""
-        path = self.file("up at %{time:%H}\n")
+        """What is none is an error, with its place, and a million of "%{"
+        takes no time; with variables = false it is text."""
+        path = self.file("up at %{time:%H}\n\n%{time:%Q}\n")
         text = self.file("%{" * 500000 + "}")
-        config = self.configuration(", ".join((
-            self.listener('greeting = "%{time:%Q} %{id} %{client_ip}"; '
-                          'rules = ( { from = "192.0.2.1"; action = "allow"; '
-                          'greeting = "no"; },'
-                          ' { from = "192.0.2.2"; action = "allow"; '
-                          'greeting = "%{client_ip}"; '
-                          '} );'),
+        several = ", ".join((
+            self.listener('greeting = "%{id} %{client_ip}"; '
+                          'rules = ( { from = "192.0.2.2"; action = "allow"; '
+                          'greeting = "%{client}"; } );'),
             self.listener(f'greeting_file = "{path}";', "b", free_port()),
             self.listener(f'greeting_file = "{text}";', "c", free_port()),
-            self.listener('greeting = "100% %{x} %{id";', "d", free_port()))))
+            self.listener('greeting = "100% {x} %{id";', "d", free_port())))
+        config = self.configuration(several)
         line = config.partition("listeners = (")[0].count("\n") + 1
-        self.check(config, 0, "".join(
-            f"forkgreetd: FILE:{line}: listeners[{where}: has {name}: greetings "
-            "have no variables yet, it is sent as it is\n"
-            for where, name in (("0].greeting", "%{id}"),
-                                ("0].rules[1].greeting", "%{client_ip}"),
-                                ("1].greeting_file", "%{time:%H}"))))
+        result = self.run_with(self.file(config), "-t")
+        self.assertEqual(result.returncode, 78)
+        said = result.stderr.splitlines()
+        self.assertEqual(len(said), 4, said)
+        for where, what, at in (
+                ("1].greeting_file", "an unknown conversion", "line 3, byte 1"),
+                ("2].greeting_file", "an unknown variable", "line 1, byte 1"),
+                ("3].greeting", 'a "%{" without a "}"', "line 1, byte 10"),
+                ("0].rules[0].greeting", "an unknown variable",
+                 "line 1, byte 1")):
+            found, = (part for part in said
+                      if f":{line}: listeners[{where}: " in part)
+            self.assertIn(f"has {what}", found)
+            self.assertTrue(found.endswith(f"({at} of the text)"), found)
+        self.check(self.configuration(
+            self.listener('variables = false; greeting = "%{client} %{";')), 0,
+                   "")
 
     def test_errors_of_every_kind(self):
         """All in one run, each with its line."""

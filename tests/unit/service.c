@@ -54,8 +54,8 @@ static struct child {
 } children[SLOTS_MAX];
 
 bool __wrap_spawners_can_take(const struct spawners *spawners);
-int __wrap_spawners_hand_over(struct spawners *spawners, uint32_t slot,
-    int fd, uint32_t session, int64_t now);
+int __wrap_spawners_hand_over(
+    struct spawners *spawners, const struct order *order, int64_t now);
 bool __wrap_spawners_are_busy(const struct spawners *spawners);
 bool __wrap_spawners_next(
     struct spawners *spawners, int64_t now, struct handed *handed);
@@ -82,19 +82,18 @@ __wrap_spawners_can_take(const struct spawners *unused)
 }
 
 int
-__wrap_spawners_hand_over(struct spawners *unused, uint32_t slot, int fd,
-    uint32_t session, int64_t when)
+__wrap_spawners_hand_over(
+    struct spawners *unused, const struct order *order, int64_t when)
 {
 	(void)unused;
-	(void)session;
 	(void)when;
-	assert_true(fd >= 0);
+	assert_true(order->fd >= 0);
 	if (spawner.error != 0) {
 		errno = spawner.error;
 		return -1;
 	}
 	assert_true(spawner.n < SLOTS_MAX);
-	spawner.slots[spawner.n++] = slot;
+	spawner.slots[spawner.n++] = order->slot;
 	n_undecided++;
 	return 0;
 }

@@ -61,8 +61,7 @@ struct client {
 	/* Of one that is being refused, else 0: */
 	uint32_t limit; /* the one that was reached, admit.h */
 	uint32_t retry_after; /* seconds, admit.h */
-	uint32_t refusal_length;
-	const char *refusal; /* its rule's text, in the running plan; or NULL */
+	bool own_text; /* it is told its rule's greeting, that of the session */
 	uint64_t id;
 	uint64_t generation; /* of the spawner that it was handed to last */
 	int64_t accepted; /* clock_now() */

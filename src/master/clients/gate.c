@@ -7,7 +7,6 @@
 #include "master/clients/refuse.h"
 #include "master/clients/service.h"
 #include "master/config/conf.h"
-#include "shared/plan.h"
 
 static void
 restore(struct service *service, struct client *client, int64_t now)
@@ -50,18 +49,6 @@ gate_full(const struct service *service, const struct listener *listener)
 	    service_places(service), counters_places(row));
 }
 
-/* Notes its rule's text. */
-static void
-take_text(const struct service *service, struct client *client,
-    const struct admit_verdict *verdict)
-{
-	const struct plan *plan = service->setup->snapshot.plan;
-	const struct plan_session *session = &plan->session[verdict->session];
-
-	client->refusal = (const char *)plan + session->greeting_offset;
-	client->refusal_length = session->greeting_length;
-}
-
 bool
 gate_pass(struct service *service, uint32_t slot, const struct conf_limits *full,
     int64_t now)
@@ -79,8 +66,8 @@ gate_pass(struct service *service, uint32_t slot, const struct conf_limits *full
 	client->retry_after = verdict.retry_after;
 	if (verdict.allowed)
 		return true;
-	if (verdict.own_text && verdict.reason == REFUSAL_DENIED)
-		take_text(service, client, &verdict);
+	client->own_text =
+	    verdict.own_text && verdict.reason == REFUSAL_DENIED;
 	refuse(service, slot, verdict.reason, now);
 	return false;
 }

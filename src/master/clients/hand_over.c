@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "master/clients/answer.h"
 #include "master/clients/reap.h"
 #include "master/clients/refuse.h"
 #include "master/clients/service.h"
@@ -22,11 +23,15 @@ hand_over(struct service *service, uint32_t slot, int64_t now)
 	struct client *client = &service->clients.slots[slot];
 	const struct plan_session *session =
 	    &service->setup->snapshot.plan->session[client->session];
+	struct answer answer;
+	struct order order;
 
 	if (!spawners_can_take(spawners) || backoff_waits(&service->forking))
 		return false;
-	if (spawners_hand_over(
-		spawners, slot, client->fd, client->session, now) == -1) {
+	answer_greeting(&answer, service, client);
+	order = (struct order) { slot, client->session, client->fd,
+		answer.bytes, session->rendered ? answer.length : 0 };
+	if (spawners_hand_over(spawners, &order, now) == -1) {
 		/* EPIPE, ECONNRESET: it is dead, and about to be reaped. */
 		if (errno != EPIPE && errno != ECONNRESET)
 			backoff_fail(
@@ -34,7 +39,7 @@ hand_over(struct service *service, uint32_t slot, int64_t now)
 		return false;
 	}
 	clients_move(&service->clients, slot, CLIENT_HANDED);
-	client->greeting_length = session->greeting_length;
+	client->greeting_length = (uint32_t)answer.length;
 	client->send_ms = session->send_ms;
 	client->linger_ms = session->linger_ms;
 	client->cpu_s = session->cpu_s;

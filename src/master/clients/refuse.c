@@ -5,8 +5,7 @@
 
 #include <sys/socket.h>
 
-#include <time.h>
-
+#include "master/clients/answer.h"
 #include "master/clients/fields.h"
 #include "master/clients/place.h"
 #include "master/clients/service.h"
@@ -50,41 +49,16 @@ refused_log(struct service *service, const struct client *client,
 	log->suppressed = 0;
 }
 
-/* The listener's text for that reason. */
-static size_t
-render(struct service *service, const struct client *client, enum refusal why,
-    char *out)
-{
-	const struct counters_row *row = &service->counters.rows[client->row];
-	struct greet_values values = {
-		.client = client->peer,
-		.server = client->local,
-		.listener = row->name,
-		.id = client->id,
-		.time = time(NULL),
-		.clients = counters_places(row),
-		.limit = client->limit,
-		.retry_after = client->retry_after,
-	};
-
-	return messages_render(&service->setup->messages, service->setup->conf,
-	    row->session, why, &values, out);
-}
-
 /* A single nonblocking send: the buffer of a new connection takes all of it. */
 static void
-tell(struct service *service, const struct client *client, enum refusal why)
+tell(const struct service *service, const struct client *client, enum refusal why)
 {
-	char rendered[GREET_MESSAGE_MAX];
-	const char *text = client->refusal;
-	size_t length = client->refusal_length;
+	struct answer answer;
 
-	if (text == NULL) {
-		text = rendered;
-		length = render(service, client, why, rendered);
-	}
-	if (length > 0)
-		send(client->fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	answer_refusal(&answer, service, client, why);
+	if (answer.length > 0)
+		send(client->fd, answer.bytes, answer.length,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
 	shutdown(client->fd, SHUT_WR);
 }
 

@@ -116,7 +116,9 @@ struct conf_listener {
 	struct conf_text name;
 	struct conf_text greeting; /* "" when greeting_file is set */
 	struct conf_text greeting_file; /* "": none */
+	uint32_t greeting_line; /* 0: the default */
 	uint32_t greeting_file_line;
+	int64_t variables; /* bool */
 	int64_t port;
 	int64_t v6only; /* bool */
 	int64_t backlog;

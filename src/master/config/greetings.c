@@ -8,12 +8,9 @@
 #include <string.h>
 
 #include "master/config/conf.h"
+#include "master/config/text_check.h"
 #include "master/system/file.h"
 #include "master/system/report.h"
-#include "shared/greet.h"
-
-/* The longest %{NAME} that is looked for: 1 MiB of "%{" costs no more. */
-#define VARIABLE_MAX 128
 
 /* "\r\n" becomes "\n", in place. */
 static void
@@ -58,33 +55,11 @@ convert_to_crlf(struct greeting *greeting)
 	return 0;
 }
 
-/* The first %{NAME} of bytes that refusals know; its length, or 0. */
-static size_t
-find_variable(const char *bytes, size_t length, const char **found)
-{
-	const char *end = bytes + length, *close;
-	struct greet_size size;
-	size_t room;
-
-	for (; bytes + 1 < end; bytes++) {
-		if (bytes[0] != '%' || bytes[1] != '{')
-			continue;
-		room = (size_t)(end - bytes);
-		close = memchr(
-		    bytes, '}', room < VARIABLE_MAX ? room : VARIABLE_MAX);
-		*found = bytes;
-		if (close != NULL &&
-		    greet_compile(bytes, (size_t)(close - bytes) + 1, NULL, 0,
-			&size) == GREET_GOOD)
-			return (size_t)(close - bytes) + 1;
-	}
-	return 0;
-}
-
 static int
 copy_text(struct greeting *greeting, const struct conf *conf,
-    struct conf_text text)
+    struct conf_text text, const char **why)
 {
+	*why = "out of memory";
 	greeting->bytes = malloc((size_t)text.length + 1);
 	if (greeting->bytes == NULL)
 		return -1;
@@ -103,22 +78,59 @@ convert(struct greeting *greeting, const struct conf_listener *listener)
 	return 0;
 }
 
+/* Does it ask for anything but its own bytes? */
+static bool
+has_variables(const struct greeting *greeting)
+{
+	return memmem(greeting->bytes, greeting->length, "%{", 2) != NULL;
+}
+
+static int
+compile(struct greeting *greeting, const char **why)
+{
+	struct greet_size size;
+
+	*why = text_check_message(greeting->bytes, greeting->length);
+	errno = EINVAL;
+	if (*why != NULL)
+		return -1;
+	greet_compile(greeting->bytes, greeting->length, NULL, 0, &size);
+	*why = "out of memory";
+	greeting->segments = calloc(size.segments, sizeof(struct greet_segment));
+	if (greeting->segments == NULL)
+		return -1;
+	greeting->n_segments = (uint32_t)size.segments;
+	greet_compile(greeting->bytes, greeting->length, greeting->segments,
+	    size.segments, &size);
+	return 0;
+}
+
+/* What is done with the bytes of one, wherever they come from. */
+static int
+finish(struct greeting *greeting, const struct conf_listener *listener,
+    const char **why)
+{
+	*why = "out of memory";
+	if (convert(greeting, listener) == -1)
+		return -1;
+	return listener->variables && has_variables(greeting)
+		? compile(greeting, why) : 0;
+}
+
 /* Makes one; on failure *why says why, and errno as file_read() has it. */
 static int
 load_greeting(struct greeting *greeting, const struct conf *conf,
     const struct conf_listener *listener, const char **why)
 {
-	*why = "out of memory";
-	if (listener->greeting_file.length > 0) {
-		if (file_read(conf_text(conf, listener->greeting_file),
-			CONF_GREETING_MAX, FILE_OF_ANYBODY, &greeting->bytes,
-			&greeting->length, why) == -1)
-			return -1;
-		*why = "out of memory";
-	} else if (copy_text(greeting, conf, listener->greeting) == -1) {
+	if (listener->greeting_file.length > 0 &&
+	    file_read(conf_text(conf, listener->greeting_file),
+		CONF_GREETING_MAX, FILE_OF_ANYBODY, &greeting->bytes,
+		&greeting->length, why) == -1)
 		return -1;
-	}
-	return convert(greeting, listener);
+	if (listener->greeting_file.length == 0 &&
+	    copy_text(greeting, conf, listener->greeting, why) == -1)
+		return -1;
+	return finish(greeting, listener, why);
 }
 
 static void
@@ -126,16 +138,18 @@ report_greeting(const struct conf *conf, size_t i, const char *path,
     const char *why, struct report *report)
 {
 	const struct conf_listener *listener = &conf->listener[i];
+	enum exit_status cause = cause_of(errno, EXIT_CONFIG);
+	uint32_t line = listener->greeting_line;
 
 	if (listener->greeting_file.length > 0)
-		report_failure(report, cause_of(errno, EXIT_CONFIG),
+		report_failure(report, cause,
 		    "%s:%u: listeners[%zu].greeting_file: \"%s\": %s", path,
 		    (unsigned)listener->greeting_file_line, i,
 		    conf_text(conf, listener->greeting_file), why);
 	else
-		report_failure(report, EXIT_SYSTEM,
+		report_failure(report, cause,
 		    "%s:%u: listeners[%zu].greeting: %s", path,
-		    (unsigned)listener->line, i, why);
+		    (unsigned)(line > 0 ? line : listener->line), i, why);
 }
 
 /* Those of the listener's rules; *next is where the first one's place is. */
@@ -146,74 +160,19 @@ load_rules(struct greeting **next, const struct conf *conf,
 {
 	const struct conf_rule *rule = &conf->rule[listener->first_rule];
 	const struct conf_rule *end = rule + listener->n_rules;
+	const char *why;
 
 	for (; rule < end; rule++) {
 		if (rule->greeting_line == 0)
 			continue;
-		if (copy_text(*next, conf, rule->greeting) == -1 ||
-		    convert(*next, listener) == -1)
-			report_failure(report, EXIT_SYSTEM,
-			    "%s:%u: listeners[%td].rules[%td].greeting: out of "
-			    "memory",
+		if (copy_text(*next, conf, rule->greeting, &why) == -1 ||
+		    finish(*next, listener, &why) == -1)
+			report_failure(report, cause_of(errno, EXIT_CONFIG),
+			    "%s:%u: listeners[%td].rules[%td].greeting: %s",
 			    path, (unsigned)rule->greeting_line,
 			    listener - conf->listener,
-			    rule - &conf->rule[listener->first_rule]);
+			    rule - &conf->rule[listener->first_rule], why);
 		(*next)++;
-	}
-}
-
-#define NO_VARIABLES \
-	"has %.*s: greetings have no variables yet, it is sent as it is"
-
-static void
-warn_of_rules(const struct greeting **next, const struct conf *conf,
-    const struct conf_listener *listener, const char *path,
-    struct report *report)
-{
-	const struct conf_rule *first = &conf->rule[listener->first_rule];
-	const struct conf_rule *rule;
-	const char *name;
-	size_t length;
-
-	for (rule = first; rule < first + listener->n_rules; rule++) {
-		if (rule->greeting_line == 0)
-			continue;
-		length = find_variable((*next)->bytes, (*next)->length, &name);
-		if (length > 0)
-			report_warning(report,
-			    "%s:%u: "
-			    "listeners[%td].rules[%td].greeting: " NO_VARIABLES,
-			    path, (unsigned)rule->greeting_line,
-			    listener - conf->listener, rule - first,
-			    (int)length, name);
-		(*next)++;
-	}
-}
-
-/* greetings: all of conf, loaded. */
-static void
-warn_of_variables(const struct greeting *greetings,
-    const struct conf *conf, const char *path, struct report *report)
-{
-	const struct greeting *next = greetings + conf->n_listeners;
-	const struct conf_listener *listener;
-	const char *name;
-	size_t i, length;
-	bool file;
-
-	for (i = 0; i < conf->n_listeners; i++) {
-		listener = &conf->listener[i];
-		file = listener->greeting_file.length > 0;
-		length = find_variable(
-		    greetings[i].bytes, greetings[i].length, &name);
-		if (length > 0)
-			report_warning(report,
-			    "%s:%u: listeners[%zu].greeting%s: " NO_VARIABLES,
-			    path,
-			    (unsigned)(file ? listener->greeting_file_line
-					    : listener->line),
-			    i, file ? "_file" : "", (int)length, name);
-		warn_of_rules(&next, conf, listener, path, report);
 	}
 }
 
@@ -248,10 +207,8 @@ greetings_load(
 	next = greetings + conf->n_listeners;
 	for (i = 0; i < conf->n_listeners; i++)
 		load_rules(&next, conf, &conf->listener[i], path, report);
-	if (report->errors == errors) {
-		warn_of_variables(greetings, conf, path, report);
+	if (report->errors == errors)
 		return greetings;
-	}
 	greetings_free(greetings, n);
 	return NULL;
 }
@@ -263,7 +220,9 @@ greetings_free(struct greeting *greetings, size_t n)
 
 	if (greetings == NULL)
 		return;
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		free(greetings[i].bytes);
+		free(greetings[i].segments);
+	}
 	free(greetings);
 }

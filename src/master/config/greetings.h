@@ -4,13 +4,17 @@
 
 #include <stddef.h>
 
+#include "shared/greet.h"
+
 struct conf;
 struct report;
 
-/* Line endings converted. */
+/* Line endings converted, variables compiled. */
 struct greeting {
 	char *bytes;
 	size_t length;
+	struct greet_segment *segments;
+	uint32_t n_segments; /* 0: it has no variables, and is sent as it is */
 };
 
 /*
@@ -23,7 +27,8 @@ size_t greetings_count(const struct conf *conf);
  * Makes all greetings, in the order above: reads each greeting_file with the
  * caller's effective rights (path is the configuration file's, for messages)
  * and converts line endings as the listener says ("lf": CRLF becomes LF;
- * "crlf": an LF without CR before it becomes CRLF).  Returns an array of
+ * "crlf": an LF without CR before it becomes CRLF), and compiles the variables
+ * of listeners that have them.  Returns an array of
  * greetings_count() that greetings_free() frees, or NULL with errors in report.
  */
 struct greeting *greetings_load(

@@ -1,4 +1,4 @@
-/* The texts of refusals. */
+/* The texts with variables. */
 #include "config.h"
 
 #include "master/config/messages.h"
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "master/config/conf.h"
+#include "master/config/greetings.h"
 
 static struct conf_text
 text_of(const struct conf_refusals *refusals, enum refusal why)
@@ -74,9 +75,30 @@ compile(struct messages *messages, const struct conf *conf)
 	return n;
 }
 
-int
-messages_make(struct messages *messages, const struct conf *conf)
+/* Those of the greetings, after the first n segments; likewise. */
+static uint32_t
+take_greetings(struct messages *messages, const struct greeting *greetings,
+    size_t count, uint32_t n)
 {
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		messages->sessions[i] =
+		    (struct message){ 0, n, greetings[i].n_segments };
+		if (messages->segments != NULL && greetings[i].n_segments > 0)
+			memcpy(&messages->segments[n], greetings[i].segments,
+			    greetings[i].n_segments *
+				sizeof(*messages->segments));
+		n += greetings[i].n_segments;
+	}
+	return n;
+}
+
+int
+messages_make(struct messages *messages, const struct conf *conf,
+    const struct greeting *greetings)
+{
+	size_t count = greetings_count(conf);
 	uint32_t n;
 
 	memset(messages, 0, sizeof(*messages));
@@ -84,16 +106,19 @@ messages_make(struct messages *messages, const struct conf *conf)
 	gethostname(messages->hostname, sizeof(messages->hostname) - 1);
 	messages->list = calloc((size_t)conf->n_listeners + 1,
 	    REFUSAL_COUNT * sizeof(*messages->list));
-	if (messages->list == NULL)
-		return -1;
-	n = compile(messages, conf);
-	messages->segments = calloc((size_t)n + 1, sizeof(*messages->segments));
+	messages->sessions = calloc(count, sizeof(*messages->sessions));
+	if (messages->list != NULL && messages->sessions != NULL) {
+		n = take_greetings(
+		    messages, greetings, count, compile(messages, conf));
+		messages->segments =
+		    calloc((size_t)n + 1, sizeof(*messages->segments));
+	}
 	if (messages->segments == NULL) {
 		messages_free(messages);
 		errno = ENOMEM;
 		return -1;
 	}
-	compile(messages, conf);
+	take_greetings(messages, greetings, count, compile(messages, conf));
 	return 0;
 }
 
@@ -101,6 +126,7 @@ void
 messages_free(struct messages *messages)
 {
 	free(messages->list);
+	free(messages->sessions);
 	free(messages->segments);
 	memset(messages, 0, sizeof(*messages));
 }
@@ -118,4 +144,15 @@ messages_render(const struct messages *messages, const struct conf *conf,
 	values->reason = refusal_name(why);
 	return greet_render(&messages->segments[message->first],
 	    message->n_segments, conf->text + message->offset, values, out);
+}
+
+size_t
+messages_greet(const struct messages *messages, uint32_t session,
+    const char *text, struct greet_values *values, char *out)
+{
+	const struct message *message = &messages->sessions[session];
+
+	values->hostname = messages->hostname;
+	return greet_render(&messages->segments[message->first],
+	    message->n_segments, text, values, out);
 }

@@ -1,4 +1,4 @@
-/* The texts of refusals, compiled. */
+/* The texts with variables, compiled: refusals and greetings. */
 #ifndef MASTER_MESSAGES_H
 #define MASTER_MESSAGES_H
 
@@ -10,9 +10,10 @@
 #include "shared/refusal.h"
 
 struct conf;
+struct greeting;
 
 struct message {
-	uint32_t offset; /* of its text, in conf->text */
+	uint32_t offset; /* a refusal's text, in conf->text */
 	uint32_t first; /* of its segments */
 	uint32_t n_segments;
 };
@@ -20,14 +21,17 @@ struct message {
 /* Start with all zero. */
 struct messages {
 	struct message *list; /* REFUSAL_COUNT a listener, then the top ones */
+	struct message *sessions; /* one for each greeting */
 	struct greet_segment *segments;
 	uint32_t n_listeners;
 	char hostname[HOST_NAME_MAX + 1]; /* when they were compiled */
 };
 
 /* Compiles the texts of conf, which must stay unchanged as long as they are
- * used.  Returns 0, or -1 with errno ENOMEM; then there is nothing to free. */
-int messages_make(struct messages *messages, const struct conf *conf);
+ * used, and takes what greetings_load() has compiled.  Returns 0, or -1 with
+ * errno ENOMEM; then there is nothing to free. */
+int messages_make(struct messages *messages, const struct conf *conf,
+    const struct greeting *greetings);
 
 void messages_free(struct messages *messages);
 
@@ -39,5 +43,12 @@ void messages_free(struct messages *messages);
  */
 size_t messages_render(const struct messages *messages, const struct conf *conf,
     int listener, enum refusal why, struct greet_values *values, char *out);
+
+/*
+ * The same for the greeting with that index: text is its bytes, and values say
+ * all but the hostname.  Only for one that has variables.
+ */
+size_t messages_greet(const struct messages *messages, uint32_t session,
+    const char *text, struct greet_values *values, char *out);
 
 #endif

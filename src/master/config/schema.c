@@ -141,6 +141,8 @@ const struct schema_key schema_keys[] = {
 	{ .name = "greeting_file", .type = SCHEMA_STRING,
 	    .offset = OWN(greeting_file), .min = 1, .max = 4095,
 	    .text = "", .check = text_check_path },
+	{ .name = "variables", .type = SCHEMA_BOOL,
+	    .offset = OWN(variables), .max = 1, .number = 1 },
 	{ .name = "line_ending", .type = SCHEMA_CHOICE,
 	    .offset = OWN(line_ending), .choices = line_endings,
 	    .number = CONF_ENDING_ASIS },

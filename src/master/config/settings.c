@@ -253,6 +253,8 @@ check_greetings(const struct draft *draft, struct conf_listener *listener,
 
 	greeting = entries_find(draft->entries, group, "greeting");
 	file = entries_find(draft->entries, group, "greeting_file");
+	if (greeting != NULL)
+		listener->greeting_line = greeting->line;
 	if (file == NULL)
 		return;
 	listener->greeting_file_line = file->line;

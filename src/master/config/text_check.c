@@ -4,10 +4,12 @@
 #include "master/config/text_check.h"
 
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "shared/greet.h"
 
+#define PLACED_MAX 512 /* the longest message, and numbers */
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS "0123456789"
 
@@ -95,12 +97,10 @@ text_check_scope(const char *text, size_t length)
 	return NULL;
 }
 
-const char *
-text_check_message(const char *text, size_t length)
+static const char *
+message_fault(enum greet_error error)
 {
-	struct greet_size size;
-
-	switch (greet_compile(text, length, NULL, 0, &size)) {
+	switch (error) {
 	case GREET_UNCLOSED:
 		return "has a \"%{\" without a \"}\", expected %{VARIABLE}";
 	case GREET_UNKNOWN:
@@ -116,6 +116,34 @@ text_check_message(const char *text, size_t length)
 	case GREET_GOOD:
 		break;
 	}
+	return NULL;
+}
+
+/* The fault, and where in the text it is. */
+static const char *
+place(const char *fault, const char *text, size_t where)
+{
+	static char placed[PLACED_MAX];
+	size_t i, line = 1, byte = 1;
+
+	for (i = 0; i < where; i++) {
+		byte = text[i] == '\n' ? 1 : byte + 1;
+		line += text[i] == '\n';
+	}
+	snprintf(placed, sizeof(placed), "%s (line %zu, byte %zu of the text)",
+	    fault, line, byte);
+	return placed;
+}
+
+const char *
+text_check_message(const char *text, size_t length)
+{
+	struct greet_size size;
+	const char *fault =
+	    message_fault(greet_compile(text, length, NULL, 0, &size));
+
+	if (fault != NULL)
+		return place(fault, text, size.where);
 	if (size.longest > GREET_MESSAGE_MAX)
 		return "can become longer than 4096 bytes, expected fewer "
 		       "variables";

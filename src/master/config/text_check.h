@@ -26,7 +26,7 @@ const char *text_check_socket_or_none(const char *text, size_t length);
 const char *text_check_name(const char *text, size_t length);
 
 /* A text with variables (shared/greet.h) that can become GREET_MESSAGE_MAX
- * bytes at most. */
+ * bytes at most.  What it returns is valid until the next call. */
 const char *text_check_message(const char *text, size_t length);
 
 /* The scope after an IPv6 address: the name of an interface or its index. */

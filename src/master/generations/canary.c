@@ -18,24 +18,45 @@
 #include "master/system/events.h"
 
 int
-canary_order(struct spawner *spawner, uint32_t session, int fd)
+canary_order(struct spawner *spawner, struct order *order)
 {
-	int result = spawners_order(spawner, PLAN_CANARY_SLOT, session, fd);
+	int result;
 
+	order->slot = PLAN_CANARY_SLOT;
+	result = spawners_order(spawner, order);
 	return result == -1 && (errno == EPIPE || errno == ECONNRESET) ?
 	    0 :
 	    result;
 }
 
+struct order
+canary_session(const struct plan *plan)
+{
+	struct order order = {
+		.session = 0,
+		.fd = -1,
+		.bytes = (const char *)plan + plan->session[0].greeting_offset,
+		.length = plan->session[0].greeting_length,
+	};
+
+	if (plan->session[0].rendered && order.length > PLAN_ORDER_BYTES_MAX)
+		order.length = PLAN_ORDER_BYTES_MAX;
+	return order;
+}
+
 /* Connects the canary and hands it over as the first client. */
 static int
-client_start(struct spawner *spawner)
+client_start(struct spawner *spawner, const struct plan *plan)
 {
+	struct order order = canary_session(plan);
 	int ends[2], result;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == -1)
 		return -1;
-	result = canary_order(spawner, 0, ends[1]);
+	order.fd = ends[1];
+	if (!plan->session[0].rendered)
+		order.length = 0;
+	result = canary_order(spawner, &order);
 	close(ends[1]);
 	spawner->canary = ends[0];
 	return result;
@@ -125,7 +146,7 @@ canary_begin(struct spawners *spawners, struct trial *trial, int plan_fd)
 	spawner->deadline = clock_now() + SPAWNER_TRIAL_MS * CLOCK_MS;
 	trial->index = index;
 	if (process_start(spawners, spawner, plan_fd) == 0 &&
-	    client_start(spawner) == 0 && watch(spawners, spawner) == 0)
+	    client_start(spawner, trial->plan) == 0 && watch(spawners, spawner) == 0)
 		return spawner;
 	begin_failed(spawners, trial, spawner, errno);
 	return NULL;

@@ -2,11 +2,9 @@
 #ifndef MASTER_CANARY_H
 #define MASTER_CANARY_H
 
-#include <stdint.h>
+#include "master/generations/spawners.h"
 
-struct spawner;
-struct spawners;
-struct trial;
+struct plan;
 
 /* Takes a free place, starts a spawner there with that plan, connects the canary
  * and hands it over as the first client; SPAWNER_TRIAL_MS begin.  NULL: failed,
@@ -14,8 +12,12 @@ struct trial;
 struct spawner *canary_begin(
     struct spawners *spawners, struct trial *trial, int plan_fd);
 
-/* Gives the spawner on trial an order.  Returns 0, or -1 with errno; 0 also when it
- * is dead: trial_check() finds out why. */
-int canary_order(struct spawner *spawner, uint32_t session, int fd);
+/* What the canary gets, and without its descriptor what it asks for: the first
+ * listener's greeting, as it is written when it has variables. */
+struct order canary_session(const struct plan *plan);
+
+/* Gives the spawner on trial an order, in the canary's slot.  Returns 0, or -1
+ * with errno; 0 also when it is dead: trial_check() finds out why. */
+int canary_order(struct spawner *spawner, struct order *order);
 
 #endif

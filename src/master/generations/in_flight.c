@@ -15,17 +15,18 @@ spawners_can_take(const struct spawners *spawners)
 }
 
 int
-spawners_hand_over(struct spawners *spawners, uint32_t slot, int fd,
-    uint32_t session, int64_t now)
+spawners_hand_over(
+    struct spawners *spawners, const struct order *order, int64_t now)
 {
 	struct spawner *spawner = &spawners->list[spawners->current];
 
-	if (spawners_order(spawner, slot, session, fd) == -1)
+	if (spawners_order(spawner, order) == -1)
 		return -1;
 	if (spawner->n == 0)
 		spawner->progress = now;
 	spawner->in_flight[(spawner->first + spawner->n++) %
-	    SPAWNER_IN_FLIGHT_MAX] = (struct in_flight) { slot, now };
+	    SPAWNER_IN_FLIGHT_MAX] = (struct in_flight) { order->slot,
+		now };
 	return 0;
 }
 

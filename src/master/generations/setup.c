@@ -19,8 +19,9 @@ setup_prepare(struct setup *setup, const struct setup *running,
 	const char *failed =
 	    snapshot_make(&setup->snapshot, setup->conf, greetings);
 
-	if (failed == NULL && messages_make(&setup->messages, setup->conf) == -1)
-		failed = "refusals";
+	if (failed == NULL && messages_make(&setup->messages, setup->conf,
+				 greetings) == -1)
+		failed = "messages";
 	if (failed != NULL) {
 		report_failure(report, cause_of(errno, EXIT_PRIVILEGE),
 		    "%s: %s: %s", path, failed, strerror(errno));

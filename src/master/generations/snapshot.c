@@ -22,16 +22,18 @@
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 static struct plan_session
-session_of(const struct conf_listener *listener, size_t offset, size_t length)
+session_of(const struct conf_listener *listener, size_t offset,
+    const struct greeting *greeting)
 {
 	return (struct plan_session) {
 		.greeting_offset = (uint32_t)offset,
-		.greeting_length = (uint32_t)length,
+		.greeting_length = (uint32_t)greeting->length,
 		.session_ms = (uint32_t)listener->timeouts.session_ms,
 		.send_ms = (uint32_t)listener->timeouts.send_ms,
 		.linger_ms = (uint32_t)listener->timeouts.linger_ms,
 		.cpu_s = (uint32_t)resources_cpu(listener->timeouts.cpu_s),
 		.hold = (uint32_t)listener->hold,
+		.rendered = greeting->n_segments > 0,
 	};
 }
 
@@ -44,8 +46,8 @@ sessions_make(struct plan *plan, const struct conf *conf,
 	size_t i, next = conf->n_listeners;
 
 	for (i = 0; i < conf->n_listeners; i++) {
-		plan->session[i] = session_of(
-		    &listener[i], offset, greetings[i].length);
+		plan->session[i] =
+		    session_of(&listener[i], offset, &greetings[i]);
 		offset += greetings[i].length;
 	}
 	for (i = 0; i < conf->n_rules; i++) {
@@ -54,7 +56,7 @@ sessions_make(struct plan *plan, const struct conf *conf,
 		if (conf->rule[i].greeting_line == 0)
 			continue;
 		plan->session[next] =
-		    session_of(listener, offset, greetings[next].length);
+		    session_of(listener, offset, &greetings[next]);
 		offset += greetings[next++].length;
 	}
 }

@@ -87,18 +87,20 @@ spawners_row(const struct spawners *spawners, const struct spawner *spawner,
 }
 
 int
-spawners_order(const struct spawner *spawner, uint32_t slot, uint32_t session,
-    int fd)
+spawners_order(const struct spawner *spawner, const struct order *order)
 {
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control = { { 0 } };
-	struct plan_order order = { slot, session };
-	struct iovec part = { &order, sizeof(order) };
+	struct plan_order head = { order->slot, order->session };
+	struct iovec parts[] = {
+		{ &head, sizeof(head) },
+		{ (void *)(uintptr_t)order->bytes, order->length },
+	};
 	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
+		.msg_iov = parts,
+		.msg_iovlen = 2,
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes),
 	};
@@ -107,10 +109,10 @@ spawners_order(const struct spawner *spawner, uint32_t slot, uint32_t session,
 	rights->cmsg_level = SOL_SOCKET;
 	rights->cmsg_type = SCM_RIGHTS;
 	rights->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(rights), &fd, sizeof(int));
-	if (fd == -1)
+	memcpy(CMSG_DATA(rights), &order->fd, sizeof(int));
+	if (order->fd == -1)
 		message.msg_controllen = 0;
-	__atomic_store_n(&spawner->page[slot], 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&spawner->page[order->slot], 0, __ATOMIC_RELEASE);
 	if (sendmsg(spawner->socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
 	    -1)
 		return -1;

@@ -31,6 +31,15 @@ struct snapshot;
 /* At the end all that was killed has so long to be gone. */
 #define SPAWNERS_END_MS 1000
 
+/* What a spawner is to do, see struct plan_order. */
+struct order {
+	uint32_t slot;
+	uint32_t session;
+	int fd; /* the client's; -1: none */
+	const char *bytes; /* what it is sent, where that is rendered */
+	size_t length; /* at most PLAN_ORDER_BYTES_MAX */
+};
+
 enum spawner_state {
 	SPAWNER_FREE,
 	SPAWNER_TRIAL, /* started; its canary has not been served yet */
@@ -136,11 +145,11 @@ bool spawners_use_up(
 bool spawners_can_take(const struct spawners *spawners);
 
 /*
- * Hands a client over to the current spawner, which gets a copy of fd.  Returns
+ * Hands a client over to the current spawner, which gets a copy of its descriptor.  Returns
  * 0, or -1 with errno: the client is still the caller's.
  */
-int spawners_hand_over(struct spawners *spawners, uint32_t slot, int fd,
-    uint32_t session, int64_t now);
+int spawners_hand_over(
+    struct spawners *spawners, const struct order *order, int64_t now);
 
 /* True while some client is on its way, so that the caller looks again soon. */
 bool spawners_are_busy(const struct spawners *spawners);
@@ -186,10 +195,9 @@ int32_t spawners_row(const struct spawners *spawners,
  * effect. */
 int spawners_page_make(struct spawner *spawner);
 
-/* Clears the slot's row and sends the order with a copy of fd (-1: without one).
+/* Clears the slot's row and sends the order with a copy of its descriptor.
  * Returns 0, or -1 with errno. */
-int spawners_order(const struct spawner *spawner, uint32_t slot,
-    uint32_t session, int fd);
+int spawners_order(const struct spawner *spawner, const struct order *order);
 
 /* Ends its whole group, and frees its entry. */
 void spawners_end(struct spawners *spawners, struct spawner *spawner);

@@ -78,22 +78,20 @@ canary_close(struct spawner *spawner)
 static bool
 canary_read(const struct trial *trial, struct spawner *spawner)
 {
-	const struct plan_session *session = &trial->plan->session[0];
-	const char *want = (const char *)trial->plan +
-	    session->greeting_offset;
+	const struct order want = canary_session(trial->plan);
 	char got[16 << 10];
 	ssize_t n;
 
 	while ((n = recv(spawner->canary, got, sizeof(got), MSG_DONTWAIT)) >
 	    0) {
-		if ((size_t)n > session->greeting_length -
-			    spawner->canary_read ||
-		    memcmp(got, want + spawner->canary_read, (size_t)n) != 0)
+		if ((size_t)n > want.length - spawner->canary_read ||
+		    memcmp(got, want.bytes + spawner->canary_read,
+			(size_t)n) != 0)
 			return false;
 		spawner->canary_read += (uint32_t)n;
 	}
-	if (spawner->canary_read == session->greeting_length &&
-	    (n == 0 || session->hold))
+	if (spawner->canary_read == want.length &&
+	    (n == 0 || trial->plan->session[0].hold))
 		canary_close(spawner);
 	return true;
 }
@@ -192,13 +190,14 @@ attempt_next(
     struct spawners *spawners, struct trial *trial, struct spawner *spawner)
 {
 	uint32_t next = spawner->attempts;
+	struct order order = { .session = PLAN_ATTEMPT + next, .fd = -1 };
 
 	if (attempt_get(next) == NULL ||
 	    (!trial->plan->sandbox && next != ATTEMPT_PAGE)) {
 		trial->cpu_us = cpu_of(spawner);
 		return TRIAL_PASSED;
 	}
-	if (canary_order(spawner, PLAN_ATTEMPT + next, -1) == -1)
+	if (canary_order(spawner, &order) == -1)
 		return trial_fail(spawners, trial, EXIT_SYSTEM,
 		    "spawner: order: %s",
 		    strerror(errno));

@@ -16,7 +16,10 @@
 
 #include "unit/confs.h"
 #include "master/config/text_check.h"
+#include "master/config/greetings.h"
 #include "master/config/messages.h"
+#include "master/system/cause.h"
+#include "master/system/report.h"
 #include "shared/greet.h"
 #include "shared/utc.h"
 
@@ -354,12 +357,13 @@ test_messages(void **state)
 	    "listeners = ( { port = 1; refusals = { rate = \"\"; }; },\n"
 	    "{ port = 2; refusals = { denied = \"own %{reason}\"; }; } );");
 	struct conf *standard = confs_must_load("");
+	static const struct greeting greetings[2];
 	char want[HOST_NAME_MAX + 1] = "";
 	struct messages messages;
 	unsigned why;
 
 	(void)state;
-	assert_int_equal(messages_make(&messages, standard), 0);
+	assert_int_equal(messages_make(&messages, standard, greetings), 0);
 	gethostname(want, sizeof(want) - 1);
 	assert_string_equal(messages.hostname, want);
 	for (why = 0; why < REFUSAL_COUNT; why++) {
@@ -369,7 +373,7 @@ test_messages(void **state)
 		    tell(&messages, standard, -1, why), defaults[why]);
 	}
 	messages_free(&messages);
-	assert_int_equal(messages_make(&messages, conf), 0);
+	assert_int_equal(messages_make(&messages, conf, greetings), 0);
 	assert_string_equal(tell(&messages, conf, 0, REFUSAL_RATE), "");
 	assert_string_equal(
 	    tell(&messages, conf, 0, REFUSAL_DENIED), "top denied");
@@ -383,6 +387,76 @@ test_messages(void **state)
 	messages_free(&messages);
 	free(conf);
 	free(standard);
+}
+
+/* As they were compiled when they were loaded, or as they are. */
+static void
+test_greetings(void **state)
+{
+	struct conf *conf = confs_must_load("listeners = (\n"
+	    "{ port = 1; greeting = \"at %{server_port} %\\n\"; rules = (\n"
+	    "{ from = \"any\"; action = \"deny\"; greeting = \"%{id}\"; }); },\n"
+	    "{ port = 2; greeting = \"100% {} %\"; },\n"
+	    "{ port = 3; greeting = \"%{id}\"; variables = false; } );");
+	struct greet_values values = values_make();
+	char text[GREET_MESSAGE_MAX];
+	struct report report = { 0 };
+	struct greeting *greetings = greetings_load(conf, "x", &report);
+	struct messages messages;
+
+	(void)state;
+	assert_non_null(greetings);
+	values.server.port = 4444;
+	assert_int_equal(greetings[1].n_segments, 0);
+	assert_int_equal(greetings[2].n_segments, 0);
+	assert_int_equal(messages_make(&messages, conf, greetings), 0);
+	assert_int_equal(messages_greet(&messages, 0, greetings[0].bytes,
+	    &values, text), strlen("at 4444 %\n"));
+	assert_memory_equal(text, "at 4444 %\n", strlen("at 4444 %\n"));
+	values.id = 77;
+	assert_int_equal(messages_greet(&messages, 3, greetings[3].bytes,
+	    &values, text), 2);
+	assert_memory_equal(text, "77", 2);
+	messages_free(&messages);
+	greetings_free(greetings, greetings_count(conf));
+	free(conf);
+}
+
+/* What cannot be is said, with its place. */
+static void
+test_bad_greetings(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *said;
+	} bad[] = {
+		{ "listeners = ( { port = 1;\ngreeting = \"a\\n%{idd}\"; } );",
+		    "x:2: listeners[0].greeting: has an unknown variable" },
+		{ "listeners = ( { port = 1;\ngreeting = \"a\\n%{idd}\"; } );",
+		    "(line 2, byte 1 of the text)" },
+		{ "listeners = ( { port = 1; greeting = \"x%{id\"; } );",
+		    "without a \"}\", expected %{VARIABLE} (line 1, byte 2" },
+		{ "listeners = ( { port = 1; rules = (\n{ from = \"any\"; "
+		  "action = \"allow\";\ngreeting = \"%{time:%Q}\"; } ); } );",
+		    "x:3: listeners[0].rules[0].greeting: has an unknown "
+		    "conversion" },
+	};
+	struct greeting *greetings;
+	struct report report;
+	struct conf *conf;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		memset(&report, 0, sizeof(report));
+		conf = confs_must_load(bad[i].text);
+		greetings = greetings_load(conf, "x", &report);
+		assert_null(greetings);
+		assert_int_equal(report.errors, 1);
+		assert_int_equal(report.cause, EXIT_CONFIG);
+		assert_non_null(strstr(report.lines[0].text, bad[i].said));
+		free(conf);
+	}
 }
 
 /* A dump of texts that many listeners have from the top can be read again. */
@@ -447,6 +521,8 @@ main(void)
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_times_beyond),
 		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_greetings),
+		cmocka_unit_test(test_bad_greetings),
 		cmocka_unit_test(test_dump),
 		cmocka_unit_test(test_check),
 	};

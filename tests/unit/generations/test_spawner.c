@@ -39,7 +39,7 @@ static const char *const programs[PROGRAMS] = { "forkgreet-spawner",
 static int program_fds[PROGRAMS];
 
 /* Sessions of the plan. */
-enum { HELD, SHORT, SESSIONS };
+enum { HELD, SHORT, RENDERED, SESSIONS };
 
 static struct snapshot snapshot;
 static int page_fd;
@@ -71,7 +71,7 @@ plan_make(void)
 			.cpu_s = 10 };
 		conf->listener[i].hold = i == HELD;
 		greetings[i] = (struct greeting) { greeting,
-			sizeof(greeting) - 1 };
+			sizeof(greeting) - 1, NULL, i == RENDERED };
 	}
 	failed = snapshot_make(&snapshot, conf, greetings);
 	free(conf);
@@ -367,6 +367,41 @@ orders_without_sense_are_not_obeyed(void **state)
 	spawner_end(&spawner, 0);
 }
 
+/* All of it, whatever the bytes, and none of the plan's. */
+static void
+what_comes_with_the_order_is_sent(void **state)
+{
+	struct spawner spawner = spawner_start(REAL, snapshot.fd);
+	static const size_t lengths[] = { 0, 1, 100, PLAN_ORDER_BYTES_MAX };
+	char order[sizeof(struct plan_order) + PLAN_ORDER_BYTES_MAX + 1];
+	char got[sizeof(order)];
+	struct plan_order head = { 0, RENDERED };
+	size_t i, n;
+	int ends[2];
+
+	(void)state;
+	for (i = 0; i < sizeof(order); i++)
+		order[i] = (char)i; /* NULs too */
+	for (n = 0; n < sizeof(lengths) / sizeof(lengths[0]); n++) {
+		head.slot = (uint32_t)n;
+		memcpy(order, &head, sizeof(head));
+		assert_int_equal(socketpair(AF_UNIX,
+		    SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+		send_with(spawner.socket, order, sizeof(head) + lengths[n],
+		    &ends[1], 1);
+		assert_int_equal(recv(ends[0], got, sizeof(got), MSG_WAITALL),
+		    lengths[n]);
+		assert_memory_equal(got, order + sizeof(head), lengths[n]);
+		close(ends[0]);
+		assert_true(page_wait(head.slot) > 0);
+		assert_child_status(head.slot, 0);
+	}
+	head.slot = 9;
+	memcpy(order, &head, sizeof(head));
+	assert_refuses(&spawner, order, sizeof(order), 9, 1);
+	spawner_end(&spawner, 0);
+}
+
 /* It means that master and spawner do not speak the same language. */
 static void
 a_short_order_ends_the_spawner(void **state)
@@ -569,6 +604,7 @@ main(void)
 		cmocka_unit_test(the_pid_is_on_the_page),
 		cmocka_unit_test(a_clone_that_fails_is_on_the_page),
 		cmocka_unit_test(orders_without_sense_are_not_obeyed),
+		cmocka_unit_test(what_comes_with_the_order_is_sent),
 		cmocka_unit_test(a_short_order_ends_the_spawner),
 		cmocka_unit_test(it_ends_with_its_socket_and_its_children_do_not),
 		cmocka_unit_test(another_plan_is_refused),
