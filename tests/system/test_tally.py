@@ -1,5 +1,6 @@
 """tests/tally.sh: whatever its end, a check says how many, and what failed first."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -25,9 +26,18 @@ class Tally(unittest.TestCase):
         # pylint: disable=consider-using-with
         process = subprocess.Popen(
             ["sh", "-c", script], stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, start_new_session=True)
+            stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            # A shell in the background has us ignore it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         self.addCleanup(process.wait)
+        self.addCleanup(self.kill, process.pid)
         return process
+
+    @staticmethod
+    def kill(group):
+        """Ends what the script has left."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
 
     def run_script(self, script, status, name="package"):
         """Runs it to its end; what it said, by line."""
