@@ -84,7 +84,7 @@ class ClientCase(Case):
 
     def large(self):
         """The setting for a greeting of 1 MiB."""
-        return f'greeting_file = "{self.file(LARGE)}"; '
+        return f'variables = false; greeting_file = "{self.file(LARGE)}"; '
 
     def serve(self, top="", preexec=None, **listeners):
         """Starts a daemon with a listener of each name and settings, and
@@ -153,7 +153,7 @@ class Greetings(ClientCase):
         listeners, expected = {}, {}
         for name, (settings, content, result) in self.KINDS.items():
             if content is not None:
-                settings += f' greeting_file = "{self.file(content)}";'
+                settings += f' variables = false; greeting_file = "{self.file(content)}";'
             listeners[name] = settings
             expected[name] = content if result is None else result
         daemon = self.serve(**listeners)
@@ -170,7 +170,7 @@ class Greetings(ClientCase):
     def test_too_large(self):
         """One byte more than 1 MiB is refused."""
         path = self.file(LARGE + b"x")
-        daemon = self.daemon(self.listener(f'greeting_file = "{path}";'),
+        daemon = self.daemon(self.listener(f'variables = false; greeting_file = "{path}";'),
                              ready=False, as_user=self.as_user)
         self.assertEqual(daemon.wait(), 78)
         self.assertIn(path, "\n".join(daemon.log()))
