@@ -170,7 +170,8 @@ class Greetings(ClientCase):
     def test_too_large(self):
         """One byte more than 1 MiB is refused."""
         path = self.file(LARGE + b"x")
-        daemon = self.daemon(self.listener(f'variables = false; greeting_file = "{path}";'),
+        daemon = self.daemon(self.listener("variables = false; "
+                                           f'greeting_file = "{path}";'),
                              ready=False, as_user=self.as_user)
         self.assertEqual(daemon.wait(), 78)
         self.assertIn(path, "\n".join(daemon.log()))
