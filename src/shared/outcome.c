@@ -12,6 +12,8 @@ static const char *const names[OUTCOME_COUNT] = {
 	[OUTCOME_CLIENT_GONE] = "client_gone",
 	[OUTCOME_RESET] = "reset",
 	[OUTCOME_SEND_TIMEOUT] = "send_timeout",
+	[OUTCOME_BAD_REQUEST] = "bad_request",
+	[OUTCOME_REQUEST_TIMEOUT] = "request_timeout",
 	[OUTCOME_PROBED] = "probed",
 	[OUTCOME_SESSION_TIMEOUT] = "session_timeout",
 	[OUTCOME_CPU_LIMIT] = "cpu_limit",
@@ -37,7 +39,7 @@ enum outcome
 outcome_of_status(int status)
 {
 	if (WIFEXITED(status))
-		return WEXITSTATUS(status) <= OUTCOME_SEND_TIMEOUT ?
+		return WEXITSTATUS(status) <= OUTCOME_REQUEST_TIMEOUT ?
 		    (enum outcome)WEXITSTATUS(status) :
 		    OUTCOME_CRASHED;
 	switch (WTERMSIG(status)) {

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 /*
- * The first four are exit codes of a client child; the others the master
+ * The first six are exit codes of a client child; the others the master
  * derives from the wait status.  Exit code 0 is OUTCOME_GREETED.
  */
 enum outcome {
@@ -14,6 +14,8 @@ enum outcome {
 	OUTCOME_CLIENT_GONE, /* the client closed before it had everything */
 	OUTCOME_RESET, /* the client reset the connection */
 	OUTCOME_SEND_TIMEOUT, /* no progress for timeouts.send */
+	OUTCOME_BAD_REQUEST, /* what it sent is no head of a request; told so */
+	OUTCOME_REQUEST_TIMEOUT, /* the head was not whole in timeouts.request */
 	OUTCOME_PROBED, /* the client went with nothing acknowledged, having sent
 			 * nothing, as a port check does */
 	OUTCOME_SESSION_TIMEOUT, /* alive for timeouts.session */

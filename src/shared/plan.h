@@ -41,13 +41,22 @@ enum {
 #define PLAN_PAGE_BYTES (PLAN_SLOTS * sizeof(int32_t))
 
 /* "fgplan" and a number that changes with the layout below. */
-#define PLAN_MAGIC UINT64_C(0x6667706c616e0003)
+#define PLAN_MAGIC UINT64_C(0x6667706c616e0004)
 
-/* What the clients of a listener get, or those that one of its rules lets
- * in. */
+enum plan_format {
+	PLAN_PLAIN, /* the greeting, at once */
+	PLAN_HTTP, /* an answer to a request, after its head */
+};
+
+/* What the clients of a listener get in one of its states, or those that one of
+ * its rules lets in. */
 struct plan_session {
+	uint32_t format; /* enum plan_format */
 	uint32_t greeting_offset; /* from the start of the plan */
 	uint32_t greeting_length;
+	uint32_t head_offset; /* PLAN_HTTP: status line and constant fields */
+	uint32_t head_length;
+	uint32_t request_ms; /* PLAN_HTTP: for the whole head of the request */
 	uint32_t session_ms; /* ITIMER_REAL of the child */
 	uint32_t send_ms; /* without progress in sending */
 	uint32_t linger_ms; /* for the client's end of stream; 0: none */
@@ -75,14 +84,23 @@ struct plan {
 	struct plan_session session[]; /* then the filter and the greetings */
 };
 
-/* The most bytes that an order may bring: GREET_MESSAGE_MAX. */
-#define PLAN_ORDER_BYTES_MAX 4096
+/* The end of a head, and GREET_MESSAGE_MAX. */
+#define PLAN_HEAD_MAX 256
+#define PLAN_ORDER_BYTES_MAX (PLAN_HEAD_MAX + 4096)
 
-/* One message to a spawner; the client's descriptor comes with it.  The rest of
- * the message is what the client is sent, in a session that is rendered. */
+/* The length of "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", RFC 9110, 5.6.7. */
+#define PLAN_DATE_LENGTH 37
+
+/*
+ * One message to a spawner; the client's descriptor comes with it.  The rest of
+ * the message is what the client is sent: in PLAN_HTTP first the end of the
+ * answer's head, which begins with the field Date and has the empty line, head
+ * bytes; then, in a session that is rendered, the greeting.
+ */
 struct plan_order {
 	uint32_t slot; /* row of the pid page */
 	uint32_t session; /* index into plan->session, or PLAN_ATTEMPT + n */
+	uint32_t head; /* at most PLAN_HEAD_MAX; 0 in PLAN_PLAIN */
 };
 
 /* Instead of a session: attempt n of shared/attempt.h, without a client. */

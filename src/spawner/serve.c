@@ -81,10 +81,22 @@ spawn(const struct plan *plan, int32_t *page, const struct message *message)
 			proof_attempt(plan, page,
 			    order->session - PLAN_ATTEMPT);
 		session_run(plan, &plan->session[order->session],
-		    message->bytes, message->length);
+		    message->bytes, message->length, order->head);
 	default:
 		break;
 	}
+}
+
+/* Do the bytes that came with the order belong to such a session? */
+static bool
+has_sense(const struct message *message, const struct plan_session *session)
+{
+	uint32_t head = message->order.head;
+
+	if (session->format == PLAN_HTTP ? head < PLAN_DATE_LENGTH : head != 0)
+		return false;
+	return head <= message->length && head <= PLAN_HEAD_MAX &&
+	    (head == message->length || session->rendered);
 }
 
 static bool
@@ -98,7 +110,7 @@ makes_sense(const struct plan *plan, const struct message *message)
 		return message->fd == -1 && message->length == 0 &&
 		    attempt_get(session - PLAN_ATTEMPT) != NULL;
 	return message->fd == SPAWNER_CLIENT && session < plan->n_sessions &&
-	    (message->length == 0 || plan->session[session].rendered);
+	    has_sense(message, &plan->session[session]);
 }
 
 /* An order that makes no sense is a bug of the master: it is answered, not

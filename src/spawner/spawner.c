@@ -55,7 +55,9 @@ plan_is_whole(const struct plan *plan)
 		return 0;
 	for (i = 0; i < plan->n_sessions; i++)
 		if (!is_inside(plan, session[i].greeting_offset,
-			session[i].greeting_length, 1))
+			session[i].greeting_length, 1) ||
+		    !is_inside(plan, session[i].head_offset,
+			session[i].head_length, 1))
 			return 0;
 	return 1;
 }

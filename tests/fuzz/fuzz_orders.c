@@ -150,6 +150,7 @@ next_order(struct msghdr *header)
 				   input_word(&orders);
 	order.session = head & 0x10 ? input_long(&orders) :
 				      input_byte(&orders);
+	order.head = head & 0x01 ? input_byte(&orders) : 0;
 	memcpy(header->msg_iov->iov_base, &order, length);
 	header->msg_controllen = 0;
 	header->msg_flags = more > PLAN_ORDER_BYTES_MAX ? MSG_TRUNC : 0;
@@ -259,11 +260,11 @@ lockdown(const struct plan *plan)
 /* The child sends the greeting. */
 void
 session_run(const struct plan *plan, const struct plan_session *session,
-    const char *rendered, size_t length)
+    const char *rendered, size_t length, size_t head)
 {
 	MUST(client_open && !socket_open);
 	MUST(length <= PLAN_ORDER_BYTES_MAX);
-	MUST(length == 0 || session->rendered);
+	MUST(head <= length && (length == head || session->rendered));
 	read_all(rendered, length);
 	read_all((const char *)plan + session->greeting_offset,
 	    session->greeting_length);

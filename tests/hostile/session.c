@@ -73,7 +73,7 @@ greeting_obey(const struct plan *plan, const struct plan_session *session)
 
 void
 session_run(const struct plan *plan, const struct plan_session *session,
-    const char *rendered, size_t rendered_length)
+    const char *rendered, size_t rendered_length, size_t head)
 {
 	static char command[ATTACK_COMMAND_MAX];
 	struct attack_result result;
@@ -82,6 +82,7 @@ session_run(const struct plan *plan, const struct plan_session *session,
 
 	(void)rendered;
 	(void)rendered_length;
+	(void)head;
 	prologue(plan, session);
 	greeting_obey(plan, session);
 	call_send((const char *)plan + session->greeting_offset,

@@ -58,6 +58,7 @@ struct client {
 	/* From its session in the plan, when a spawner has it: */
 	uint32_t greeting_length; /* bytes it should get */
 	uint32_t send_ms, linger_ms, cpu_s;
+	bool asks; /* PLAN_HTTP */
 	/* Of one that is being refused, else 0: */
 	uint32_t limit; /* the one that was reached, admit.h */
 	uint32_t retry_after; /* seconds, admit.h */

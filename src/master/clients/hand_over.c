@@ -29,8 +29,13 @@ hand_over(struct service *service, uint32_t slot, int64_t now)
 	if (!spawners_can_take(spawners) || backoff_waits(&service->forking))
 		return false;
 	answer_greeting(&answer, service, client);
-	order = (struct order) { slot, client->session, client->fd,
-		answer.bytes, session->rendered ? answer.length : 0 };
+	order = (struct order) {
+		.slot = slot,
+		.session = client->session,
+		.fd = client->fd,
+		.bytes = answer.bytes,
+		.length = session->rendered ? answer.length : 0,
+	};
 	if (spawners_hand_over(spawners, &order, now) == -1) {
 		/* EPIPE, ECONNRESET: it is dead, and about to be reaped. */
 		if (errno != EPIPE && errno != ECONNRESET)
@@ -43,6 +48,7 @@ hand_over(struct service *service, uint32_t slot, int64_t now)
 	client->send_ms = session->send_ms;
 	client->linger_ms = session->linger_ms;
 	client->cpu_s = session->cpu_s;
+	client->asks = session->format == PLAN_HTTP;
 	client->generation = spawners_serving(spawners);
 	service->handed_at = clock_earlier(service->handed_at, now + LOOK);
 	return true;

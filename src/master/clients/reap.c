@@ -58,6 +58,10 @@ outcome_of(const struct client *client, int status)
 	if (status == SIGKILL && client->ending == ENDING_NOT &&
 	    client->cpu_us >= client->cpu_s * CPU_ACCOUNTED)
 		return OUTCOME_CPU_LIMIT;
+	/* A child may lie, but not about what it was asked to do. */
+	if ((outcome == OUTCOME_BAD_REQUEST ||
+		outcome == OUTCOME_REQUEST_TIMEOUT) && !client->asks)
+		return OUTCOME_CRASHED;
 	return outcome;
 }
 

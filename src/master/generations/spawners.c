@@ -93,7 +93,8 @@ spawners_order(const struct spawner *spawner, const struct order *order)
 		char bytes[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control = { { 0 } };
-	struct plan_order head = { order->slot, order->session };
+	struct plan_order head = { order->slot, order->session,
+		(uint32_t)order->head };
 	struct iovec parts[] = {
 		{ &head, sizeof(head) },
 		{ (void *)(uintptr_t)order->bytes, order->length },

@@ -36,8 +36,9 @@ struct order {
 	uint32_t slot;
 	uint32_t session;
 	int fd; /* the client's; -1: none */
-	const char *bytes; /* what it is sent, where that is rendered */
+	const char *bytes; /* what it is sent, as struct plan_order says */
 	size_t length; /* at most PLAN_ORDER_BYTES_MAX */
+	size_t head; /* of that: the end of an answer's head */
 };
 
 enum spawner_state {

@@ -18,7 +18,7 @@
 /* What interface.md promises for later, until then unknown. */
 static const char *const later_top[] = {
 	"include", "spawners" };
-static const char *const later_listener[] = { "variables",
+static const char *const later_listener[] = {
 	"refusals.penalty", "format", "refresh", "max_age", "stale_greeting", "pick",
 	"proxy_protocol", "health_sources", "mode", "owner" };
 
@@ -62,8 +62,8 @@ test_allowed_listed(void **state)
 	confs_must_refuse("listeners = ( { xyzzy = 1; } );", 1,
 	    "listeners[0].xyzzy",
 	    "valid here: name, address, port, v6only, backlog, optional, "
-	    "greeting, greeting_file, line_ending, hold, rules, log, "
-	    "limits, timeouts, refusals",
+	    "greeting, greeting_file, variables, line_ending, hold, rules, "
+	    "log, limits, timeouts, refusals",
 	    NULL);
 	confs_must_refuse("listeners = ( { rules = ( { xyzzy = 1; } ); } );",
 	    1, "listeners[0].rules[0].xyzzy",
