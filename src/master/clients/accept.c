@@ -102,6 +102,7 @@ fill(struct service *service, struct client *client,
 	    getsockname(client->fd, (struct sockaddr *)&local, &length) == 0)
 		addr_from_sockaddr(&client->local, &local);
 	client->log = (uint8_t)group->log.clients;
+	client->state = (uint8_t)service->states[listener->group].state;
 	client->accepted = now;
 	client->expires = now + session->session_ms * CLOCK_MS;
 }
