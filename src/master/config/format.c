@@ -4,9 +4,11 @@
 #include "master/config/format.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "master/config/entries.h"
 #include "master/config/value.h"
+#include "master/system/report.h"
 
 /* What a format cannot be told. */
 static const struct exclusion {
@@ -20,8 +22,6 @@ static const struct exclusion {
 	{ CONF_FORMAT_AGENT, "greeting_file", "the state is the answer" },
 	{ CONF_FORMAT_AGENT, "when", "the state is the answer" },
 	{ CONF_FORMAT_AGENT, "refusals", "a refusal says nothing" },
-	{ CONF_FORMAT_AGENT, "content_type", "it is of format = \"http\"" },
-	{ CONF_FORMAT_PLAIN, "content_type", "it is of format = \"http\"" },
 };
 
 static const char *
@@ -58,6 +58,26 @@ check_format(const struct draft *draft, const struct conf_listener *listener,
 	}
 }
 
+bool
+format_uses(const struct conf_listener *listener, const char *key)
+{
+	size_t i, length;
+
+	if (strcmp(key, "content_type") == 0)
+		return listener->format == CONF_FORMAT_HTTP;
+	if (strcmp(key, "when.drain") == 0 &&
+	    listener->format == CONF_FORMAT_PLAIN)
+		return listener->when_line[STATE_DRAIN] != 0;
+	for (i = 0; i < sizeof(exclusions) / sizeof(exclusions[0]); i++) {
+		length = strlen(exclusions[i].key);
+		if (listener->format == exclusions[i].format &&
+		    strncmp(key, exclusions[i].key, length) == 0 &&
+		    (key[length] == '\0' || key[length] == '.'))
+			return false;
+	}
+	return true;
+}
+
 static uint32_t
 line_of(const struct draft *draft, const struct entry *group, const char *key)
 {
@@ -82,14 +102,37 @@ note_lines(const struct draft *draft, struct conf_listener *listener,
 	line[STATE_DOWN] = line_of(draft, when, "down");
 }
 
+static void
+check_rules(const struct draft *draft, const struct conf_listener *listener,
+    const char *prefix)
+{
+	const struct conf_rule *first =
+	    &draft->conf->rule[listener->first_rule];
+	const struct conf_rule *rule;
+
+	for (rule = first; rule < first + listener->n_rules; rule++)
+		if (rule->greeting_line != 0)
+			value_error(draft, rule->greeting_line,
+			    "%srules[%td].greeting: cannot be with format = "
+			    "\"agent\": the state is the answer",
+			    prefix, rule - first);
+}
+
 void
 format_check(const struct draft *draft, struct conf_listener *listener,
     const char *prefix, const struct entry *group)
 {
-	uint32_t line;
+	uint32_t line = line_of(draft, group, "content_type");
 
+	if (line != 0 && listener->format != CONF_FORMAT_HTTP)
+		report_warning(draft->report,
+		    "%s:%u: %scontent_type: has no effect without format = "
+		    "\"http\"",
+		    draft->path, (unsigned)line, prefix);
 	note_lines(draft, listener, group);
 	check_format(draft, listener, prefix, group);
+	if (listener->format == CONF_FORMAT_AGENT)
+		check_rules(draft, listener, prefix);
 	if (listener->greeting_file_line == 0)
 		return;
 	line = listener->when_line[STATE_READY];

@@ -2,6 +2,8 @@
 #ifndef MASTER_FORMAT_H
 #define MASTER_FORMAT_H
 
+#include <stdbool.h>
+
 struct conf_listener;
 struct draft;
 struct entry;
@@ -13,5 +15,9 @@ struct entry;
  */
 void format_check(const struct draft *draft, struct conf_listener *listener,
     const char *prefix, const struct entry *group);
+
+/* False for a key, by its dotted name, that the listener has no use for: it is
+ * not written in a dump. */
+bool format_uses(const struct conf_listener *listener, const char *key);
 
 #endif

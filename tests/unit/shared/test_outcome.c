@@ -144,7 +144,7 @@ test_children(void **state)
 	(void)state;
 	for (int code = 0; code <= OUTCOME_COUNT; code++)
 		check_status(child_status(code, 0),
-		    code <= OUTCOME_SEND_TIMEOUT ? (enum outcome)code
+		    code <= OUTCOME_REQUEST_TIMEOUT ? (enum outcome)code
 						 : OUTCOME_CRASHED);
 	for (size_t i = 0; i < COUNT(signals); i++)
 		check_status(
