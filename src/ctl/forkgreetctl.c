@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "ctl/ask.h"
+#include "ctl/order.h"
 #include "ctl/show.h"
 #include "shared/arguments.h"
 #include "shared/control.h"
@@ -18,10 +19,18 @@
 
 static const char help[] =
     "usage: forkgreetctl [-j] [-s SOCKET] [-w SECONDS] status | reload\n"
+    "       forkgreetctl [-s SOCKET] [-w SECONDS] ready | drain | maintenance\n"
+    "           [--until TIME] [--reason TEXT] [--wait SECONDS] [LISTENER...]\n"
     "Control the running forkgreetd.\n"
     "\n"
     "  status         what it serves, to how many, what it has counted\n"
     "  reload         reload its configuration, and wait until that is done\n"
+    "  ready          serve as usual: all listeners, or those named\n"
+    "  drain          say that no new clients are wanted\n"
+    "  maintenance    say that it is under maintenance\n"
+    "  --until TIME   for so long: 2026-11-25T22:00:00Z, 22:00 or +2h\n"
+    "  --reason TEXT  why, for status, the log and the balancer\n"
+    "  --wait SECONDS return when nobody is being served, at the latest then\n"
     "  -j             print a JSON object\n"
     "  -s SOCKET      its control_socket (" CONTROL_PATH_DEFAULT ")\n"
     "  -w SECONDS     time limit for everything, 0.001 to 86400 (10)\n"
@@ -32,14 +41,13 @@ static const char help[] =
     "71 this system failed, 75 no answer in time, 77 not allowed, 78 the\n"
     "configuration is wrong\n";
 
-static const char *const verbs[] = { "status", "reload" };
-
 /* What the command line asks for. */
 struct options {
 	const char *verb;
 	const char *path;
 	int64_t wait_ms;
 	bool json;
+	struct order order; /* of ready, drain and maintenance */
 	const char *print; /* if not NULL, print this text and nothing else */
 };
 
@@ -70,26 +78,35 @@ take_option(struct options *options, int option, char **argv)
 	case 'V':
 		options->print = "forkgreetctl " PACKAGE_VERSION "\n";
 		return 0;
+	case ORDER_UNTIL:
+	case ORDER_REASON:
+	case ORDER_WAIT:
+		return order_take(&options->order, option, optarg);
 	default:
 		return arguments_option_error(argv, option);
 	}
 }
 
+/* The first operand, and listeners behind an order. */
 static int
-take_verb(struct options *options, int count, char **operands)
+take_operands(struct options *options, int count, char **operands)
 {
-	size_t i;
-
 	if (count == 0)
 		return arguments_error("verb", "", "missing");
+	options->verb = operands[0];
+	if (order_is_verb(options->verb)) {
+		options->order.listeners = operands + 1;
+		return 0;
+	}
+	if (strcmp(options->verb, "status") != 0 &&
+	    strcmp(options->verb, "reload") != 0)
+		return arguments_error(operands[0], "", "no such verb");
 	if (count > 1)
 		return arguments_error(
 		    operands[1], "", "one argument too many");
-	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		if (strcmp(operands[0], verbs[i]) == 0)
-			options->verb = verbs[i];
-	if (options->verb == NULL)
-		return arguments_error(operands[0], "", "no such verb");
+	if (order_is_given(&options->order))
+		return arguments_error(options->verb, "",
+		    "does not take --until, --reason or --wait");
 	return 0;
 }
 
@@ -99,6 +116,9 @@ options_parse(struct options *options, int argc, char **argv)
 	static const struct option names[] = {
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
+		{ "until", required_argument, NULL, ORDER_UNTIL },
+		{ "reason", required_argument, NULL, ORDER_REASON },
+		{ "wait", required_argument, NULL, ORDER_WAIT },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option;
@@ -112,7 +132,7 @@ options_parse(struct options *options, int argc, char **argv)
 		if (options->print != NULL)
 			return 0;
 	}
-	return take_verb(options, argc - optind, argv + optind);
+	return take_operands(options, argc - optind, argv + optind);
 }
 
 /* What an errno of writing to standard output or standard error means. */
@@ -176,21 +196,41 @@ print_answer(const struct options *options, const struct answer *answer,
 	return answer->status;
 }
 
+/* Asks once. */
 static enum control_status
-run(const struct options *options, int64_t deadline)
+request_run(
+    const struct options *options, const char *request, int64_t deadline)
 {
-	char request[CONTROL_REQUEST_MAX];
 	struct answer answer;
-	enum control_status status;
+	enum control_status status =
+	    ask(options->path, request, deadline, &answer);
 
-	snprintf(request, sizeof(request), "%s%s\n", options->verb,
-	    options->json ? " json" : "");
-	status = ask(options->path, request, deadline, &answer);
 	if (status == CONTROL_OK)
 		status = print_answer(options, &answer, deadline);
 	else
 		status = print_failure(options, status, answer.why, deadline);
 	free(answer.bytes);
+	return status;
+}
+
+static enum control_status
+run(const struct options *options, int64_t deadline)
+{
+	static char request[CONTROL_REQUEST_MAX + 1];
+	enum control_status status;
+
+	if (!order_is_verb(options->verb)) {
+		snprintf(request, sizeof(request), "%s%s\n", options->verb,
+		    options->json ? " json" : "");
+		return request_run(options, request, deadline);
+	}
+	if (order_request(&options->order, options->verb, options->json,
+		request, sizeof(request)) == -1)
+		return CONTROL_USAGE;
+	status = request_run(options, request, deadline);
+	if (status == CONTROL_OK && options->order.wait_ms > 0)
+		status = order_wait(
+		    &options->order, options->path, deadline);
 	return status;
 }
 
@@ -207,7 +247,7 @@ main(int argc, char **argv)
 	}
 	if (options_parse(&options, argc, argv) == -1)
 		return CONTROL_USAGE;
-	deadline = deadline_after(options.wait_ms);
+	deadline = deadline_after(options.wait_ms + options.order.wait_ms);
 	deadline_interrupt(deadline);
 	if (options.print != NULL)
 		return (int)print_text(options.print, deadline);

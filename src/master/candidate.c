@@ -72,6 +72,7 @@ candidate_commit(struct candidate *candidate, struct server *server,
 	generation_commit(&server->generation, now);
 	server->running = candidate->setup;
 	candidate->setup = last;
+	states_apply(server);
 	serve_configure(&server->service, now);
 	log_target_set(server->running.conf, server->foreground);
 	*added = listeners_difference(

@@ -67,7 +67,7 @@ first_passed(struct server *server, int64_t now)
 	server->overview.ready_at = clock_now();
 	server->service.is_open = server->control.is_open = true;
 	start_log(server);
-	notify_serving(server->running.conf->n_listeners);
+	states_tell(server);
 	log_terminal(false);
 	daemonize_ready(server->running.conf->log.target == CONF_LOG_STDERR);
 	candidate_free(candidate, server);

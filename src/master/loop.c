@@ -84,9 +84,11 @@ init(struct server *server)
 	server->generation.spawners = &server->spawners;
 	server->overview = (struct overview) { .service = &server->service,
 		.reload = &server->reload.last };
+	server->actions = (struct control_actions) { server, states_order };
 	if (failed == NULL &&
 	    control_init(&server->control, server->epoll,
-		server->control_socket, &server->overview) == -1)
+		server->control_socket, &server->overview,
+		&server->actions) == -1)
 		failed = "control socket";
 	if (failed == NULL)
 		failed = serve_init(&server->service, server->epoll,

@@ -254,9 +254,11 @@ main(int argc, char **argv)
 	    identity);
 	server.executable = program_open(LAUNCH_NAME);
 	oom_protect("/proc/self/oom_score_adj");
+	states_prepare(candidate->setup.conf, identity);
 	privileges_drop(identity);
 	if (candidate->setup.conf->sandbox == CONF_SANDBOX_REQUIRED)
 		denylist_enter();
+	states_begin(&server.states, candidate->setup.conf);
 	loop_run(&server, candidate);
 	return EXIT_SUCCESS;
 }

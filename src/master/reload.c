@@ -92,7 +92,7 @@ reload_passed(struct server *server, int64_t now)
 	log_event(LOG_NOTICE, "reload", LOG_WORD("result", "ok"),
 	    LOG_NUMBER("generation", spawners_serving(&server->spawners)),
 	    LOG_NUMBER("added", added), LOG_NUMBER("removed", removed));
-	notify_serving(server->running.conf->n_listeners);
+	states_tell(server);
 	control_reloaded(
 	    &server->control, CONTROL_OK, &candidate->report, now);
 	finish(server);

@@ -8,10 +8,12 @@
 
 #include "master/clients/service.h"
 #include "master/control/control.h"
+#include "master/control/orders.h"
 #include "master/control/status.h"
 #include "master/generations/generation.h"
 #include "master/generations/setup.h"
 #include "master/generations/spawners.h"
+#include "master/states.h"
 
 struct candidate;
 struct load;
@@ -58,7 +60,9 @@ struct server {
 	struct spawners spawners;
 	struct generation generation;
 	struct service service;
+	struct states states;
 	struct control control;
+	struct control_actions actions; /* what control has done */
 	struct overview overview; /* what control shows */
 	struct reload reload;
 	struct stop stop;

@@ -20,7 +20,6 @@
 #include "master/config/conf.h"
 #include "shared/state.h"
 
-#define STATE_REASON_MAX 200 /* bytes */
 #define STATE_WORDS_MAX (CONF_LISTENERS_MAX + 1) /* each listener, and all */
 #define STATE_TEXT_MAX (96u << 10) /* bytes: the most words take 84 KB */
 

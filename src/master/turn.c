@@ -108,6 +108,7 @@ static void (*const turn_steps[])(struct server *server, int64_t now) = {
 	control_turn, /* a reload may be asked for */
 	generation_turn, /* a trial's end frees its place for the reload's */
 	reload_step,
+	states_step, /* an operator's word may be over */
 	linger_turn,
 	watch_turn,
 	hand_over_turn, /* learns which clients have a child */
@@ -204,6 +205,7 @@ static int64_t (*const deadlines[])(const struct server *server) = {
 	quiet_deadline,
 	generation_deadline,
 	reload_wakeup,
+	states_wakeup,
 	control_deadline,
 	linger_deadline,
 	watch_deadline,

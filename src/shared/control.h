@@ -2,15 +2,19 @@
  * What forkgreetctl and forkgreetd say to each other, over a UNIX stream socket
  * (the configuration's control_socket), once for each connection:
  *
- *	request   VERB[ OPTION...]\n
+ *	request   VERB[ json][ OPTION...]\n
  *	answer    STATUS OUT ERR\n, then OUT bytes for standard output, then ERR
  *	          bytes for standard error; then the daemon closes
  *
  * A request is a line of words with one blank between two of them, as
  * shared/control_words.h splits it; each is compared as a whole.  VERB is
- * "status" or "reload".  The only OPTION is "json": the OUT bytes are one JSON
- * object with a newline (RFC 8259), or none where the daemon refuses, and
- * forkgreetctl makes an object of the ERR bytes.  The three numbers are
+ * "status", "reload", "ready", "drain" or "maintenance".  With "json" the OUT
+ * bytes are one JSON object with a newline (RFC 8259), or none where there is
+ * nothing to show or the daemon refuses, and forkgreetctl makes an object of the
+ * ERR bytes.  The last three verbs have OPTIONs: until=SECONDS since 1970,
+ * reason=TEXT, with blanks, '%' and control bytes as %XX, and listener=NAME, as
+ * often as needed; without one, all.  "live", for forkgreetctl alone, takes
+ * listeners too and answers how many clients are being served.  The three numbers are
  * decimal, STATUS is forkgreetctl's exit status, one of enum control_status.
  *
  * A request of more than CONTROL_REQUEST_MAX bytes or CONTROL_WORDS_MAX words,
@@ -21,8 +25,8 @@
 #ifndef SHARED_CONTROL_H
 #define SHARED_CONTROL_H
 
-#define CONTROL_REQUEST_MAX 64 /* bytes, with the newline */
-#define CONTROL_WORDS_MAX 2 /* a verb and "json" */
+#define CONTROL_REQUEST_MAX 8192 /* bytes, with the newline */
+#define CONTROL_WORDS_MAX 104 /* a verb, options, and a hundred listeners */
 #define CONTROL_HEADER_MAX 32 /* bytes, with the newline: three numbers */
 /* OUT and ERR together.  All listeners that a configuration may have take less
  * than a tenth. */

@@ -15,4 +15,12 @@
  */
 int control_words_split(char *line, size_t length, char **words, size_t max);
 
+/*
+ * Writes text to out (size bytes) as a part of a word: blanks, '%' and control
+ * bytes as %XX; and back.  Returns 0, or -1 when it does not fit or, back, a '%'
+ * is not followed by two digits of 16.
+ */
+int control_words_encode(const char *text, char *out, size_t size);
+int control_words_decode(const char *word, char *out, size_t size);
+
 #endif

@@ -70,6 +70,8 @@ __wrap_sendto(int fd, const void *bytes, size_t length, int flags,
 	return (ssize_t)length;
 }
 
+static const unsigned counts[STATE_COUNT];
+
 /* What was said while the manager's socket was full comes at the next try after
  * it, and again in this order. */
 static void
@@ -79,9 +81,9 @@ try_full(void)
 
 	sent = 0;
 	is_full = true;
-	notify_serving(2);
+	notify_serving(2, counts);
 	notify_reloading();
-	notify_serving(3);
+	notify_serving(3, counts);
 	for (tries = 0; tries < 9; tries++)
 		notify_alive(notify_wakeup());
 	MUST(sent == 0);
@@ -108,7 +110,7 @@ try_notify(void)
 	failures = BACKOFF_NONE;
 	sent = 0;
 	notify_init();
-	notify_serving(1);
+	notify_serving(1, counts);
 	notify_reloading();
 	notify_stopping();
 	MUST(sent == (manager == -1 ? 0 : 3));

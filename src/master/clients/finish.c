@@ -79,6 +79,8 @@ client_log(struct service *service, const struct client *client,
 	    LOG_NUMBER("bytes", bytes),
 	    LOG_SIGNED("duration_ms", (now - client->accepted) / CLOCK_MS),
 	    LOG_SIGNED("cpu_us", client->cpu_us),
+	    LOG_IF(client->state != STATE_READY,
+		LOG_WORD("state", state_name((enum state)client->state))),
 	    LOG_IF(bug, LOG_NUMBER("generation", client->generation)));
 }
 

@@ -152,6 +152,7 @@ struct conf {
 	struct conf_text group;
 	struct conf_text pid_file; /* "": none */
 	struct conf_text control_socket; /* "": none */
+	struct conf_text state_file; /* "": none */
 	struct conf_log log;
 	struct conf_limits limits;
 	struct conf_nets exempt; /* limits.exempt */

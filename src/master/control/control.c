@@ -18,17 +18,19 @@
 #include "master/control/verbs.h"
 #include "master/system/log_event.h"
 
+#define REFUSAL_MAX 4400 /* with a path in it */
 #define ACCEPTS_MAX 4 /* a turn; more wait for the next */
 #define ACCEPT_PAUSE CLOCK_SECOND
 
 int
 control_init(struct control *control, int epoll, int fd,
-    const struct overview *overview)
+    const struct overview *overview, const struct control_actions *actions)
 {
 	struct epoll_event quiet = event_make(0, EVENT_CONTROL, 0);
 
 	*control = (struct control) {
-		.epoll = epoll, .fd = fd, .overview = overview };
+		.epoll = epoll, .fd = fd, .overview = overview,
+		.actions = actions };
 	if (fd == -1)
 		return 0;
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &quiet);
@@ -115,9 +117,10 @@ static void
 refuse(struct control *control, struct control_peer *peer,
     enum control_status status, const char *why, int64_t now)
 {
-	char text[128];
+	char text[REFUSAL_MAX];
 
-	snprintf(text, sizeof(text), "forkgreetd: %s\n", why);
+	snprintf(text, sizeof(text), "forkgreetd: %s\n",
+	    why == NULL ? "out of memory" : why);
 	answer(control, peer, status, "", text, now);
 }
 
@@ -163,12 +166,15 @@ request_take(struct control *control, struct control_peer *peer, size_t length,
 {
 	struct verb_result result;
 
-	verbs_run(&result, peer->request, length, control->overview, now);
+	verbs_run(&result, peer->request, length, control->overview,
+	    control->actions, now);
 	peer->json = result.json;
 	if (result.refusal != NULL)
 		refuse(control, peer, CONTROL_USAGE, result.refusal, now);
 	else if (result.reload)
 		reload_want(control, peer, now);
+	else if (result.failed)
+		refuse(control, peer, CONTROL_REFUSED, result.text, now);
 	else
 		answer(control, peer, CONTROL_OK, result.text, "", now);
 	free(result.text);

@@ -12,6 +12,7 @@
 #include "master/system/log.h"
 #include "shared/control.h"
 
+struct control_actions;
 struct overview;
 struct report;
 
@@ -49,6 +50,7 @@ struct control {
 	int epoll;
 	int fd; /* listens; -1: there is no control socket */
 	const struct overview *overview; /* what it shows */
+	const struct control_actions *actions; /* who does what it is told */
 	bool is_open; /* the daemon serves: requests are accepted */
 	bool reload_wanted; /* for the owner, who clears it */
 	uint64_t reloads; /* begun since the start */
@@ -60,10 +62,10 @@ struct control {
 	struct control_peer peers[CONTROL_PEERS_MAX];
 };
 
-/* Makes the loop know the socket fd, -1: there is none.  overview stays the
- * caller's.  Returns what epoll_ctl(2) returns. */
+/* Makes the loop know the socket fd, -1: there is none.  overview and
+ * actions stay the caller's.  Returns what epoll_ctl(2) returns. */
 int control_init(struct control *control, int epoll, int fd,
-    const struct overview *overview);
+    const struct overview *overview, const struct control_actions *actions);
 
 /* Listens at fd instead, a new socket in the place of one that is closed. */
 void control_relisten(struct control *control, int fd);

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "master/system/directory.h"
 #include "master/system/log.h"
 #include "master/system/privileges.h"
 #include "shared/control.h"
@@ -32,47 +33,6 @@ static struct {
 /* The functions below return -1 with the reason in *why, or, when that stays
  * NULL, in errno. */
 
-/* True when someone other than the owner could replace it. */
-static bool
-is_writable_by_others(const struct stat *st)
-{
-	return (st->st_mode & (S_IWGRP | S_IWOTH)) != 0;
-}
-
-/* Created by root for the user that we become. */
-static int
-directory_make(
-    const char *path, const struct identity *identity, const char **why)
-{
-	char parent_text[CONTROL_PATH_MAX + 1], name_text[CONTROL_PATH_MAX + 1];
-	struct stat st;
-	int parent, made = -1;
-
-	snprintf(parent_text, sizeof(parent_text), "%s", path);
-	snprintf(name_text, sizeof(name_text), "%s", path);
-	parent = open(dirname(parent_text), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (parent == -1 || fstat(parent, &st) == -1)
-		goto out;
-	if (st.st_uid != 0 ||
-	    (is_writable_by_others(&st) && (st.st_mode & S_ISVTX) == 0)) {
-		*why = "its directory is missing, and is not made where others "
-		       "than root can write";
-		goto out;
-	}
-	if (mkdirat(parent, basename(name_text), 0755) == -1)
-		goto out;
-	made = openat(parent, basename(name_text),
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (made != -1 && fchown(made, identity->uid, identity->gid) == -1) {
-		close(made);
-		made = -1;
-	}
-out:
-	if (parent != -1)
-		close(parent);
-	return made;
-}
-
 static int
 directory_check(int directory, const char **why)
 {
@@ -84,7 +44,7 @@ directory_check(int directory, const char **why)
 		*why = "its directory belongs to another user";
 		return -1;
 	}
-	if (is_writable_by_others(&st)) {
+	if (directory_is_open(&st)) {
 		*why = "its directory is writable by others, use chmod go-w";
 		return -1;
 	}

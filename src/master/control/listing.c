@@ -31,6 +31,22 @@ put_addresses(FILE *out, const struct service *service, uint32_t group)
 	fputc('\n', out);
 }
 
+/* Nothing for one that is ready, and always was. */
+static void
+put_state(FILE *out, const struct listener_state *state)
+{
+	char text[WRITER_TIME_MAX];
+
+	if (state->state == STATE_READY && state->reason[0] == '\0')
+		return;
+	fprintf(out, "  state     %s", state_name(state->state));
+	if (state->until != 0)
+		fprintf(out, " until %s", writer_time(state->until, text));
+	if (state->reason[0] != '\0')
+		fprintf(out, " (%s)", state->reason);
+	fputc('\n', out);
+}
+
 static void
 put_counters(FILE *out, const struct counters_row *row)
 {
@@ -56,8 +72,10 @@ put_row(FILE *out, const struct service *service, const struct counters_row *row
 		return;
 	fprintf(out, "\nlistener %s%s\n", row->name,
 	    row->session == -1 ? " (removed by a reload)" : "");
-	if (row->session != -1)
+	if (row->session != -1) {
 		put_addresses(out, service, (uint32_t)row->session);
+		put_state(out, &service->states[row->session]);
+	}
 	fprintf(out, "  clients   %" PRIu32, counters_places(row));
 	if (row->session != -1)
 		fprintf(out, " of %" PRId64,
@@ -105,6 +123,22 @@ put_json_addresses(FILE *out, const struct service *service, uint32_t group)
 }
 
 static void
+put_json_state(FILE *out, const struct listener_state *state)
+{
+	char text[WRITER_TIME_MAX];
+
+	fprintf(out, "\"state\": \"%s\", ", state_name(state->state));
+	if (state->until != 0)
+		fprintf(out, "\"until\": \"%s\", ",
+		    writer_time(state->until, text));
+	if (state->reason[0] == '\0')
+		return;
+	fputs("\"reason\": ", out);
+	writer_json(out, state->reason);
+	fputs(", ", out);
+}
+
+static void
 put_json_counters(FILE *out, const struct counters_row *row)
 {
 	size_t i;
@@ -138,6 +172,7 @@ listing_json(FILE *out, const struct service *service)
 		    row->session != -1 ? "true" : "false");
 		if (row->session != -1) {
 			put_json_addresses(out, service, (uint32_t)row->session);
+			put_json_state(out, &service->states[row->session]);
 			fprintf(out, "\"max_clients\": %" PRId64 ", ",
 			    service->setup->conf->listener[row->session]
 				.limits.max_clients);

@@ -156,10 +156,19 @@ notify_ready(const char *format, ...)
 }
 
 void
-notify_serving(unsigned listeners)
+notify_serving(unsigned listeners, const unsigned count[STATE_COUNT])
 {
-	notify_ready("serving %u listener%s", listeners,
-	    listeners == 1 ? "" : "s");
+	char states[STATE_COUNT * 32] = "";
+	size_t used = 0;
+	unsigned i;
+
+	for (i = STATE_READY + 1; i < STATE_COUNT; i++)
+		if (count[i] > 0)
+			used += (size_t)snprintf(states + used,
+			    sizeof(states) - used, ", %u %s", count[i],
+			    state_name((enum state)i));
+	notify_ready("serving %u listener%s%s", listeners,
+	    listeners == 1 ? "" : "s", states);
 }
 
 /* A READY=1 that is still to be told is of before this. */

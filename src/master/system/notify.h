@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "shared/state.h"
+
 /*
  * Takes the socket's address from $NOTIFY_SOCKET, the watchdog's interval from
  * $WATCHDOG_USEC, unless $WATCHDOG_PID names another process
@@ -25,8 +27,9 @@ void notify_ready(const char *format, ...)
 void notify_reloading(void);
 void notify_stopping(void);
 
-/* notify_ready() with how many listeners are served. */
-void notify_serving(unsigned listeners);
+/* notify_ready() with how many listeners are served, and how many of them are in
+ * which state. */
+void notify_serving(unsigned listeners, const unsigned count[STATE_COUNT]);
 
 /* Tries once more what is still to be told, then forgets the service manager. */
 void notify_end(void);

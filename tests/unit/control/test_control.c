@@ -78,7 +78,7 @@ setup_control(void **state)
 	/* unix(7), autobind */
 	if (bind(fd, (struct sockaddr *)&any, sizeof(sa_family_t)) == -1 ||
 	    listen(fd, 100) == -1 ||
-	    control_init(&control, epoll, fd, &overview) == -1)
+	    control_init(&control, epoll, fd, &overview, NULL) == -1)
 		return -1;
 	control.is_open = !is_closed;
 	control_resume(&control);

@@ -40,7 +40,7 @@ run(const char *request, size_t length)
 
 	memcpy(line, request, length);
 	line[length] = '\0';
-	verbs_run(&result, line, length, &overview, now);
+	verbs_run(&result, line, length, &overview, NULL, now);
 	return result;
 }
 
