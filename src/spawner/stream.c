@@ -1,5 +1,5 @@
-/* The client's stream: sending, and discarding meanwhile what the client
- * sends. */
+/* The client's stream: sending, reading, and discarding what the client sends
+ * meanwhile. */
 #include "config.h"
 
 #include "spawner/stream.h"
@@ -14,7 +14,9 @@
 
 /* Small, so that it fits into the page of the other variables: a mapping of its
  * own would have to be copied for every client. */
-#define DRAIN_PIECE 2048
+#define PIECE_MAX 2048
+
+static char piece[PIECE_MAX];
 
 struct call_time
 stream_time(uint32_t ms)
@@ -47,20 +49,34 @@ stream_fail(struct stream *stream, int error)
 	stream->outcome = outcome_of_error(error);
 }
 
-/* Discards at most one buffer of what has arrived; TCP does not even copy
+/* Returns how many bytes have come into the piece. */
+static size_t
+receive(struct stream *stream, size_t max, int flags)
+{
+	long n = call_recv(
+	    piece, max < sizeof(piece) ? max : sizeof(piece), flags);
+
+	if (n > 0)
+		return (size_t)n;
+	if (n == 0)
+		stream->ended = true;
+	else if (errno != EAGAIN && errno != EINTR)
+		stream_fail(stream, errno);
+	return 0;
+}
+
+/* Discards at most one piece of what has arrived; TCP does not even copy
  * it. */
 static void
 stream_drain(struct stream *stream)
 {
-	static char buffer[DRAIN_PIECE];
-	long n = call_recv(buffer, sizeof(buffer));
+	stream->drained += receive(stream, sizeof(piece), MSG_TRUNC);
+}
 
-	if (n > 0)
-		stream->drained += (uint64_t)n;
-	else if (n == 0)
-		stream->ended = true;
-	else if (errno != EAGAIN && errno != EINTR)
-		stream_fail(stream, errno);
+struct text
+stream_read(struct stream *stream, size_t max)
+{
+	return (struct text) { piece, receive(stream, max, 0) };
 }
 
 /* POLLIN as long as reading makes sense. */

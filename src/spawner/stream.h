@@ -1,5 +1,5 @@
-/* The client's stream: sending, and discarding meanwhile what the client
- * sends. */
+/* The client's stream: sending, reading, and discarding what the client sends
+ * meanwhile. */
 #ifndef SPAWNER_STREAM_H
 #define SPAWNER_STREAM_H
 
@@ -41,6 +41,13 @@ short stream_await(short events, struct call_time *left);
  * of it may wait in the kernel for more, or for the end of stream.
  */
 enum outcome stream_send(struct stream *stream, struct text text);
+
+/*
+ * Reads at most max bytes of what has arrived, max not 0.  They stay until the
+ * next call of a function here.  None: nothing has arrived, or the stream has
+ * ended or failed, which it says then.
+ */
+struct text stream_read(struct stream *stream, size_t max);
 
 /* Reads until the client's end of stream, an error, or *left is used up. */
 void stream_await_end(struct stream *stream, struct call_time *left);
