@@ -166,7 +166,7 @@ dispatch(struct server *server, const struct epoll_event *event, int64_t now)
 		    &server->control, index, event->events, now);
 		break;
 	case EVENT_LINGER:
-		linger_event(&server->service.linger, index);
+		linger_event(&server->service.linger, index, now);
 		break;
 	}
 }

@@ -29,6 +29,8 @@ static const struct variable {
 	{ "reason", GREET_REASON, GREET_WORD_MAX },
 	{ "limit", GREET_LIMIT, NUMBER32_MAX },
 	{ "retry_after", GREET_RETRY_AFTER, NUMBER32_MAX },
+	{ "state", GREET_STATE, sizeof("maintenance") - 1 },
+	{ "until", GREET_UNTIL, sizeof("2026-11-22T16:21:07Z") - 1 },
 };
 
 static const char time_prefix[] = "time:";
@@ -200,6 +202,12 @@ put_segment(const struct greet_segment *segment, const char *text,
 		return put_number(values->limit, out);
 	case GREET_RETRY_AFTER:
 		return put_number(values->retry_after, out);
+	case GREET_STATE:
+		return put_word(values->state, out);
+	case GREET_UNTIL:
+		return values->until == 0 ? 0 :
+		    utc_format(values->until, UTC_RFC3339,
+			sizeof(UTC_RFC3339) - 1, out);
 	default:
 		memcpy(out, bytes, segment->length);
 		return segment->length;

@@ -28,6 +28,8 @@ enum greet_what {
 	GREET_REASON,
 	GREET_LIMIT,
 	GREET_RETRY_AFTER,
+	GREET_STATE,
+	GREET_UNTIL,
 };
 
 /* Plain data without pointers: the text may move. */
@@ -44,6 +46,8 @@ struct greet_values {
 	const char *listener;
 	const char *hostname;
 	const char *reason;
+	const char *state; /* of the listener, shared/state.h */
+	int64_t until; /* seconds since 1970: its end; 0: not known */
 	uint64_t id;
 	int64_t time; /* seconds since 1970; before that is 1970 */
 	uint32_t clients;

@@ -13,6 +13,9 @@ enum state {
 	STATE_COUNT
 };
 
+/* Why, in the operator's or the health file's words: bytes. */
+#define STATE_REASON_MAX 200
+
 /* The state's name as it stands in logs, status and metrics; static text. */
 const char *state_name(enum state state);
 

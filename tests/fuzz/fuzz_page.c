@@ -73,7 +73,7 @@ once(void)
 {
 	static const char *const names[] = { "a" };
 	struct report report;
-	static const struct greeting greeting;
+	static const struct greeting greetings[STATE_COUNT];
 	int ends[2];
 
 	log_open(false, LOG_DAEMON, LOG_DEBUG);
@@ -85,7 +85,7 @@ once(void)
 	peer = ends[0];
 	close(ends[1]);
 	plan_make();
-	MUST(messages_make(&setup.messages, setup.conf, &greeting) == 0);
+	MUST(messages_make(&setup.messages, setup.conf, greetings) == 0);
 }
 
 static void

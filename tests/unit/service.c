@@ -415,7 +415,7 @@ dispatch(const struct epoll_event *event)
 		reap_child(&service, index, now);
 		break;
 	case EVENT_LINGER:
-		linger_event(&service.linger, index);
+		linger_event(&service.linger, index, now);
 		break;
 	default:
 		fail_msg("event of kind %d", (int)event_kind(event));

@@ -91,8 +91,6 @@ fill(struct service *service, struct client *client,
     int64_t now)
 {
 	const struct conf_listener *group = group_of(service, listener);
-	const struct plan_session *session =
-	    &service->setup->snapshot.plan->session[listener->group];
 	struct sockaddr_storage local;
 	socklen_t length = sizeof(local);
 
@@ -102,8 +100,9 @@ fill(struct service *service, struct client *client,
 	    getsockname(client->fd, (struct sockaddr *)&local, &length) == 0)
 		addr_from_sockaddr(&client->local, &local);
 	client->log = (uint8_t)group->log.clients;
+	client->state = (uint8_t)service->states[listener->group].state;
 	client->accepted = now;
-	client->expires = now + session->session_ms * CLOCK_MS;
+	client->expires = now + group->timeouts.session_ms * CLOCK_MS;
 }
 
 /* Accepts one client.  Returns 0, or the error of accept(2). */

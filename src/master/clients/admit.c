@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "master/system/clock.h"
+#include "master/config/greetings.h"
 #include "master/config/network.h"
 
 int
@@ -105,7 +106,7 @@ drop_sources(struct admit *admit)
 static void
 number_sessions(struct admit *admit)
 {
-	uint32_t i, next = admit->conf->n_listeners;
+	uint32_t i, next = greetings_first_rule(admit->conf);
 
 	for (i = 0; i < admit->conf->n_rules; i++)
 		if (admit->conf->rule[i].greeting_line != 0)
@@ -252,7 +253,7 @@ admit_session(
 
 	if (rule == NULL || rule->greeting_line == 0 ||
 	    rule->action == CONF_DENY)
-		return listener;
+		return greetings_index(listener, STATE_READY);
 	return admit->session[rule - admit->conf->rule];
 }
 
@@ -330,7 +331,8 @@ admit_decide(struct admit *admit, uint32_t index, const struct addr *peer,
 {
 	struct admit_listener *listener = &admit->listeners[index];
 	const struct conf_rule *rule = find_rule(admit, listener, peer);
-	struct admit_verdict verdict = { .allowed = true, .session = index,
+	struct admit_verdict verdict = { .allowed = true,
+		.session = greetings_index(index, STATE_READY),
 		.source = ADMIT_NO_SOURCE, .retry_after = 1 };
 
 	if (rule != NULL && rule->greeting_line != 0) {

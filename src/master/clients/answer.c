@@ -3,10 +3,38 @@
 
 #include "master/clients/answer.h"
 
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "master/clients/service.h"
-#include "shared/plan.h"
+#include "master/config/conf.h"
+#include "master/config/greetings.h"
+#include "shared/utc.h"
+
+#define HTTP_DATE "Date: %a, %d %b %Y %H:%M:%S GMT\r\n"
+
+static const struct listener_state ready;
+
+/* Of a listener that is not in the configuration any more: ready. */
+static const struct listener_state *
+state_of(const struct service *service, const struct client *client)
+{
+	int group = service->counters.rows[client->row].session;
+
+	return group == -1 ? &ready : &service->states[group];
+}
+
+/* CONF_FORMAT_PLAIN when it is gone. */
+static int64_t
+format_of(const struct service *service, const struct client *client)
+{
+	int group = service->counters.rows[client->row].session;
+
+	return group == -1 ? CONF_FORMAT_PLAIN :
+			     service->setup->conf->listener[group].format;
+}
 
 static struct greet_values
 values_of(const struct service *service, const struct client *client,
@@ -19,6 +47,8 @@ values_of(const struct service *service, const struct client *client,
 		.server = client->local,
 		.listener = row->name,
 		.reason = reason,
+		.state = state_name((enum state)client->state),
+		.until = state_of(service, client)->until,
 		.id = client->id,
 		.time = time(NULL),
 		.clients = counters_places(row),
@@ -27,47 +57,200 @@ values_of(const struct service *service, const struct client *client,
 	};
 }
 
-static void
-greet(struct answer *answer, const struct service *service,
-    const struct client *client, const char *reason)
+/* ------------------------------------------------------------------ greetings */
+
+/* The session of the client's listener in the client's state; without a text of
+ * its own for that, the one of the rule that let it in, or the listener's. */
+static uint32_t
+session_of(const struct service *service, const struct client *client)
+{
+	int group = service->counters.rows[client->row].session;
+	enum state state = (enum state)client->state;
+
+	if (state == STATE_READY || group == -1 ||
+	    !greetings_has(&service->setup->conf->listener[group], state))
+		return client->session;
+	return greetings_index((uint32_t)group, state);
+}
+
+/* The end of an answer's head; 0: without a time to come again. */
+static size_t
+put_end(char *out, size_t body, int64_t retry_after)
+{
+	size_t n = utc_format(
+	    time(NULL), HTTP_DATE, sizeof(HTTP_DATE) - 1, out);
+
+	if (retry_after > 0)
+		n += (size_t)sprintf(
+		    out + n, "Retry-After: %lld\r\n", (long long)retry_after);
+	return n +
+	    (size_t)sprintf(out + n, "Content-Length: %zu\r\n\r\n", body);
+}
+
+static int64_t
+seconds_until(int64_t until)
+{
+	int64_t now = time(NULL);
+
+	return until == 0 ? 0 : until > now ? until - now : 1;
+}
+
+/* The words of HAProxy's agent check. */
+static size_t
+put_words(char *out, size_t room, const struct listener_state *state,
+    enum state said)
+{
+	int n = 0;
+
+	switch (said) {
+	case STATE_READY:
+		n = snprintf(out, room, "up ready %d%%\n",
+		    state->weight < 0 ? 100 : state->weight);
+		break;
+	case STATE_DRAIN:
+		n = snprintf(out, room, "up drain\n");
+		break;
+	case STATE_MAINTENANCE:
+		n = snprintf(out, room, "maint\n");
+		break;
+	case STATE_DOWN:
+		n = snprintf(out, room, "ready down #%s\n", state->reason);
+		break;
+	case STATE_COUNT:
+		break;
+	}
+	return (size_t)n;
+}
+
+static size_t
+put_body(char *out, const struct service *service, const struct client *client,
+    uint32_t index)
 {
 	const struct setup *setup = service->setup;
 	const struct plan *plan = setup->snapshot.plan;
-	const struct plan_session *session = &plan->session[client->session];
-	const char *text = (const char *)plan + session->greeting_offset;
-	struct greet_values values;
+	struct greet_values values = values_of(service, client, "");
 
-	answer->bytes = text;
-	answer->length = session->greeting_length;
-	if (!session->rendered)
-		return;
-	values = values_of(service, client, reason);
-	answer->bytes = answer->room;
-	answer->length = messages_greet(&setup->messages, client->session,
-	    text, &values, answer->room);
+	return messages_greet(&setup->messages, index,
+	    (const char *)plan + plan->session[index].greeting_offset, &values,
+	    out);
+}
+
+/* Moves the body behind the end of its head, which says how long it is. */
+static void
+put_head(struct answer *answer, size_t body, int64_t retry_after)
+{
+	char end[PLAN_HEAD_MAX];
+
+	answer->head = put_end(end, body, retry_after);
+	memmove(answer->bytes + answer->head, answer->bytes, answer->length);
+	memcpy(answer->bytes, end, answer->head);
+	answer->length += answer->head;
 }
 
 void
 answer_greeting(struct answer *answer, const struct service *service,
     const struct client *client)
 {
-	greet(answer, service, client, "");
+	const struct listener_state *state = state_of(service, client);
+	const struct plan_session *session;
+	size_t body;
+
+	answer->session = session_of(service, client);
+	answer->head = answer->length = 0;
+	session = &service->setup->snapshot.plan->session[answer->session];
+	if (format_of(service, client) == CONF_FORMAT_AGENT)
+		answer->length = put_words(answer->bytes,
+		    sizeof(answer->bytes), state, (enum state)client->state);
+	else if (session->rendered)
+		answer->length = put_body(
+		    answer->bytes, service, client, answer->session);
+	body = session->rendered ? answer->length : session->greeting_length;
+	answer->total = body;
+	if (session->format != PLAN_HTTP)
+		return;
+	put_head(answer, body,
+	    client->state == STATE_READY ? 0 : seconds_until(state->until));
+	answer->total += session->head_length + answer->head;
+}
+
+/* ------------------------------------------------------------------- refusals */
+
+static const char *
+status_of(enum refusal why)
+{
+	switch (why) {
+	case REFUSAL_DENIED:
+		return "403 Forbidden";
+	case REFUSAL_RATE:
+	case REFUSAL_BUSY_PER_SOURCE:
+	case REFUSAL_RATE_PER_SOURCE:
+		return "429 Too Many Requests";
+	case REFUSAL_BUSY:
+	case REFUSAL_NO_RESOURCES:
+	case REFUSAL_COUNT:
+		break;
+	}
+	return "503 Service Unavailable";
+}
+
+static void
+put_text(struct answer *answer, const struct service *service,
+    const struct client *client, enum refusal why)
+{
+	const struct setup *setup = service->setup;
+	const struct plan *plan = setup->snapshot.plan;
+	const struct plan_session *session = &plan->session[client->session];
+	struct greet_values values =
+	    values_of(service, client, refusal_name(why));
+	const char *text;
+
+	if (!client->own_text) {
+		answer->length = messages_render(&setup->messages, setup->conf,
+		    service->counters.rows[client->row].session, why, &values,
+		    answer->bytes);
+		return;
+	}
+	text = (const char *)plan + session->greeting_offset;
+	answer->length = session->greeting_length;
+	if (session->rendered)
+		answer->length = messages_greet(&setup->messages,
+		    client->session, text, &values, answer->bytes);
+	else
+		memcpy(answer->bytes, text, answer->length);
+}
+
+/* Refusals are plain text, whatever the listener's answers are. */
+static void
+put_start(struct answer *answer, const char *status)
+{
+	char start[ANSWER_START_MAX];
+	size_t n = (size_t)snprintf(start, sizeof(start),
+	    "HTTP/1.1 %s\r\n"
+	    "Content-Type: text/plain; charset=utf-8\r\n"
+	    "Cache-Control: no-store\r\n"
+	    "Connection: close\r\n",
+	    status);
+
+	memmove(answer->bytes + n, answer->bytes, answer->length);
+	memcpy(answer->bytes, start, n);
+	answer->head += n;
+	answer->length += n;
 }
 
 void
 answer_refusal(struct answer *answer, const struct service *service,
     const struct client *client, enum refusal why)
 {
-	const struct setup *setup = service->setup;
-	struct greet_values values;
+	int64_t format = format_of(service, client);
 
-	if (client->own_text) {
-		greet(answer, service, client, refusal_name(why));
-		return;
+	answer->session = client->session;
+	answer->head = answer->length = 0;
+	if (format != CONF_FORMAT_AGENT) /* which takes silence as no news */
+		put_text(answer, service, client, why);
+	if (format == CONF_FORMAT_HTTP) {
+		put_head(answer, answer->length, why == REFUSAL_DENIED ? 0 :
+		    client->retry_after == 0 ? 1 : client->retry_after);
+		put_start(answer, status_of(why));
 	}
-	values = values_of(service, client, "");
-	answer->bytes = answer->room;
-	answer->length = messages_render(&setup->messages, setup->conf,
-	    service->counters.rows[client->row].session, why, &values,
-	    answer->room);
+	answer->total = answer->length;
 }

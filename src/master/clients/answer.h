@@ -3,24 +3,32 @@
 #define MASTER_CLIENTS_ANSWER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
-#include "shared/greet.h"
+#include "shared/plan.h"
 #include "shared/refusal.h"
 
 struct client;
 struct service;
 
+/* Status line and fields of a refusal, before the end of its head. */
+#define ANSWER_START_MAX 256
+
 struct answer {
-	const char *bytes; /* in the running plan, or in room */
-	size_t length;
-	char room[GREET_MESSAGE_MAX]; /* for a text with variables */
+	uint32_t session; /* of the running plan, that says the rest */
+	size_t head; /* of bytes: the end of an answer's head; a refusal's whole
+		      * head.  0: not in that format */
+	size_t length; /* of bytes */
+	size_t total; /* what the client gets in all, unless it asks for less */
+	char bytes[ANSWER_START_MAX + PLAN_ORDER_BYTES_MAX];
 };
 
-/* The greeting of the client's session, with its variables filled in. */
+/* What goes to the spawner for the client, in the state that its listener had
+ * when it came: its variables filled in. */
 void answer_greeting(struct answer *answer, const struct service *service,
     const struct client *client);
 
-/* What it is told when it is refused for that reason. */
+/* What it is sent when it is refused for that reason, all of it. */
 void answer_refusal(struct answer *answer, const struct service *service,
     const struct client *client, enum refusal why);
 

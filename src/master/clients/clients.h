@@ -51,14 +51,15 @@ struct client {
 	uint8_t phase; /* enum client_phase; only clients_move() writes it */
 	uint8_t ending; /* enum client_ending */
 	uint8_t log; /* enum conf_log_clients */
+	uint8_t state; /* enum state: its listener's, when it was accepted */
 	bool quiet; /* of log.quiet */
+	bool asks; /* its child answers a request */
 	uint32_t session; /* of the running plan, until a spawner has it */
 	uint32_t source; /* of struct admit; ADMIT_NO_SOURCE: not counted */
 	uint64_t who; /* its source, admit_source() */
 	/* From its session in the plan, when a spawner has it: */
 	uint32_t greeting_length; /* bytes it should get */
 	uint32_t send_ms, linger_ms, cpu_s;
-	bool asks; /* PLAN_HTTP */
 	/* Of one that is being refused, else 0: */
 	uint32_t limit; /* the one that was reached, admit.h */
 	uint32_t retry_after; /* seconds, admit.h */

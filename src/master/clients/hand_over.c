@@ -16,13 +16,28 @@
 /* How soon to look whether a spawner has cloned a child. */
 #define LOOK (2 * CLOCK_MS)
 
+/* What the spawner's child is to do, for the time after it. */
+static void
+note_session(struct service *service, uint32_t slot,
+    const struct answer *answer)
+{
+	struct client *client = &service->clients.slots[slot];
+	const struct plan_session *session =
+	    &service->setup->snapshot.plan->session[answer->session];
+
+	client->greeting_length = (uint32_t)answer->total;
+	client->send_ms = session->send_ms;
+	client->linger_ms = session->linger_ms;
+	client->cpu_s = session->cpu_s;
+	client->asks = session->format == PLAN_HTTP;
+	client->generation = spawners_serving(service->generation->spawners);
+}
+
 bool
 hand_over(struct service *service, uint32_t slot, int64_t now)
 {
 	struct spawners *spawners = service->generation->spawners;
 	struct client *client = &service->clients.slots[slot];
-	const struct plan_session *session =
-	    &service->setup->snapshot.plan->session[client->session];
 	struct answer answer;
 	struct order order;
 
@@ -31,10 +46,11 @@ hand_over(struct service *service, uint32_t slot, int64_t now)
 	answer_greeting(&answer, service, client);
 	order = (struct order) {
 		.slot = slot,
-		.session = client->session,
+		.session = answer.session,
 		.fd = client->fd,
 		.bytes = answer.bytes,
-		.length = session->rendered ? answer.length : 0,
+		.length = answer.length,
+		.head = answer.head,
 	};
 	if (spawners_hand_over(spawners, &order, now) == -1) {
 		/* EPIPE, ECONNRESET: it is dead, and about to be reaped. */
@@ -44,12 +60,7 @@ hand_over(struct service *service, uint32_t slot, int64_t now)
 		return false;
 	}
 	clients_move(&service->clients, slot, CLIENT_HANDED);
-	client->greeting_length = (uint32_t)answer.length;
-	client->send_ms = session->send_ms;
-	client->linger_ms = session->linger_ms;
-	client->cpu_s = session->cpu_s;
-	client->asks = session->format == PLAN_HTTP;
-	client->generation = spawners_serving(spawners);
+	note_session(service, slot, &answer);
 	service->handed_at = clock_earlier(service->handed_at, now + LOOK);
 	return true;
 }

@@ -3,6 +3,12 @@
 
 #include "master/clients/linger.h"
 
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "master/clients/drain.h"
@@ -90,12 +96,25 @@ end_early(struct linger_set *set, uint32_t index)
 	end(set, index);
 }
 
+/* Who has said nothing goes first. */
+static uint32_t
+find_first(const struct linger_set *set)
+{
+	uint32_t index = set->oldest;
+
+	while (index != NOBODY && set->slots[index].owed == 0)
+		index = set->slots[index].next;
+	return index == NOBODY ? set->oldest : index;
+}
+
 bool
 linger_give_up(struct linger_set *set)
 {
-	if (set->oldest == NOBODY)
+	uint32_t index = find_first(set);
+
+	if (index == NOBODY)
 		return false;
-	end_early(set, set->oldest);
+	end_early(set, index);
 	return true;
 }
 
@@ -106,8 +125,9 @@ linger_clear(struct linger_set *set)
 		continue;
 }
 
-void
-linger_add(struct linger_set *set, int fd, int64_t now)
+/* A place for fd; its index. */
+static uint32_t
+take(struct linger_set *set, int fd, int64_t now)
 {
 	struct lingering *lingering;
 	uint32_t index;
@@ -117,18 +137,86 @@ linger_add(struct linger_set *set, int fd, int64_t now)
 	index = set->free;
 	lingering = &set->slots[index];
 	set->free = lingering->next;
-	lingering->fd = fd;
-	lingering->until = now + set->time;
-	lingering->bytes = 0;
+	*lingering = (struct lingering) { .fd = fd, .until = now + set->time };
 	push(set, index);
+	return index;
+}
+
+void
+linger_add(struct linger_set *set, int fd, int64_t now)
+{
+	uint32_t index = take(set, fd, now);
+
 	if (event_add(set->epoll, fd, set->kind, index) == -1)
 		end_early(set, index);
 }
 
+/* ------------------------------------------------------------ owed an answer */
+
 void
-linger_event(struct linger_set *set, uint32_t index)
+linger_owe(struct linger_set *set, int fd, const char *bytes, size_t length,
+    size_t head, int64_t now)
 {
-	if (set->slots[index].fd != -1 && !is_going_on(&set->slots[index]))
+	uint32_t index = take(set, fd, now);
+	struct lingering *lingering = &set->slots[index];
+
+	assert(length > 0 && length <= LINGER_OWED_MAX && head <= length);
+	memcpy(set->owed[index], bytes, length);
+	lingering->owed = (uint32_t)length;
+	lingering->owed_head = (uint32_t)head;
+	/* Each event once: a part of "HEAD " stays where it is. */
+	if (event_add_edge(set->epoll, fd, set->kind, index) == -1)
+		end_early(set, index);
+}
+
+/* How much of the answer it gets: none yet, while what it has said may become
+ * "HEAD "; -1: it has gone. */
+static ssize_t
+judge(const struct lingering *lingering)
+{
+	static const char word[] = "HEAD ";
+	char said[sizeof(word) - 1];
+	ssize_t n = recv(
+	    lingering->fd, said, sizeof(said), MSG_PEEK | MSG_DONTWAIT);
+
+	if (n <= 0)
+		return n == -1 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+	if (memcmp(said, word, (size_t)n) != 0)
+		return lingering->owed;
+	return n == sizeof(said) ? (ssize_t)lingering->owed_head : 0;
+}
+
+/* It has said something. */
+static void
+pay(struct linger_set *set, uint32_t index, int64_t now)
+{
+	struct lingering *lingering = &set->slots[index];
+	ssize_t n = judge(lingering);
+
+	if (n == -1)
+		end(set, index);
+	if (n <= 0)
+		return;
+	send(lingering->fd, set->owed[index], (size_t)n,
+	    MSG_DONTWAIT | MSG_NOSIGNAL);
+	shutdown(lingering->fd, SHUT_WR);
+	lingering->owed = 0;
+	unlink_slot(set, index);
+	lingering->until = now + set->time;
+	push(set, index);
+	if (!is_going_on(lingering) ||
+	    event_level(set->epoll, lingering->fd, set->kind, index) == -1)
+		end(set, index);
+}
+
+void
+linger_event(struct linger_set *set, uint32_t index, int64_t now)
+{
+	struct lingering *lingering = &set->slots[index];
+
+	if (lingering->fd != -1 && lingering->owed != 0)
+		pay(set, index, now);
+	else if (lingering->fd != -1 && !is_going_on(lingering))
 		end(set, index);
 }
 

@@ -49,17 +49,25 @@ refused_log(struct service *service, const struct client *client,
 	log->suppressed = 0;
 }
 
-/* A single nonblocking send: the buffer of a new connection takes all of it. */
+/* A single nonblocking send: the buffer of a new connection takes all of it.
+ * What answers a request waits for that. */
 static void
-tell(const struct service *service, const struct client *client, enum refusal why)
+tell(struct service *service, const struct client *client, enum refusal why,
+    int64_t now)
 {
 	struct answer answer;
 
 	answer_refusal(&answer, service, client, why);
+	if (answer.head > 0) {
+		linger_owe(&service->linger, client->fd, answer.bytes,
+		    answer.length, answer.head, now);
+		return;
+	}
 	if (answer.length > 0)
 		send(client->fd, answer.bytes, answer.length,
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
 	shutdown(client->fd, SHUT_WR);
+	linger_add(&service->linger, client->fd, now);
 }
 
 void
@@ -69,8 +77,7 @@ refuse(struct service *service, uint32_t slot, enum refusal why, int64_t now)
 
 	place_release(service, client);
 	counters_refuse(&service->counters, client->row, why);
-	tell(service, client, why);
-	linger_add(&service->linger, client->fd, now);
+	tell(service, client, why, now);
 	refused_log(service, client, why, now);
 	clients_remove(&service->clients, slot);
 }

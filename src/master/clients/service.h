@@ -11,9 +11,11 @@
 #include "master/clients/clients.h"
 #include "master/clients/counters.h"
 #include "master/clients/linger.h"
+#include "master/config/conf.h"
 #include "master/generations/setup.h"
 #include "master/listeners/watch.h"
 #include "master/system/backoff.h"
+#include "shared/state.h"
 
 struct generation;
 
@@ -45,6 +47,16 @@ struct refuse_log {
 	uint64_t suppressed; /* refused clients since the last line */
 };
 
+/* What a listener is ready for. */
+struct listener_state {
+	enum state state;
+	int weight; /* percent, for a balancer; -1: nobody has said one */
+	int64_t until; /* seconds since 1970: so long; 0: not known */
+	char reason[STATE_REASON_MAX + 1]; /* printable, "": none */
+};
+
+#define STATE_NONE ((struct listener_state) { .weight = -1 })
+
 struct service {
 	int epoll;
 	struct setup *setup; /* the running one */
@@ -65,6 +77,8 @@ struct service {
 	struct full full; /* has it been said that max_clients is reached? */
 	struct refuse_log refusals;
 	int64_t quiet_at; /* clock_now() of the next quiet lines, CLOCK_NEVER */
+	/* By the listener's place in the running configuration. */
+	struct listener_state states[CONF_LISTENERS_MAX];
 	uint32_t lingering_max; /* clients that may linger at a time, evict.h */
 };
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "shared/addr.h"
+#include "shared/state.h"
 
 #define CONF_FILE_MAX (20u << 20) /* the file, bytes: any dump can be read */
 #define CONF_TEXTS_MAX (4u << 20) /* all greetings, names, paths, bytes */
@@ -38,6 +39,7 @@ enum conf_log_clients { CONF_CLIENTS_ALL, CONF_CLIENTS_ERRORS,
 	CONF_CLIENTS_NONE };
 enum conf_when_full { CONF_FULL_QUEUE, CONF_FULL_REFUSE };
 enum conf_line_ending { CONF_ENDING_ASIS, CONF_ENDING_LF, CONF_ENDING_CRLF };
+enum conf_format { CONF_FORMAT_PLAIN, CONF_FORMAT_HTTP, CONF_FORMAT_AGENT };
 enum conf_action { CONF_ALLOW, CONF_DENY };
 enum conf_sandbox { CONF_SANDBOX_REQUIRED, CONF_SANDBOX_OFF };
 
@@ -68,6 +70,14 @@ struct conf_timeouts {
 	int64_t linger_ms;
 	int64_t shutdown_ms; /* top level only */
 	int64_t cpu_s; /* RLIMIT_CPU counts whole seconds */
+	int64_t request_ms; /* CONF_FORMAT_HTTP: for the head of a request */
+};
+
+/* What is sent in a state that is not ready. */
+struct conf_when {
+	struct conf_text drain;
+	struct conf_text maintenance;
+	struct conf_text down;
 };
 
 /* The texts of refusals, by the reason's name; shared/greet.h. */
@@ -116,9 +126,13 @@ struct conf_listener {
 	struct conf_text name;
 	struct conf_text greeting; /* "" when greeting_file is set */
 	struct conf_text greeting_file; /* "": none */
-	uint32_t greeting_line; /* 0: the default */
+	uint32_t when_line[STATE_COUNT]; /* STATE_READY: of greeting; 0: the
+					  * default */
 	uint32_t greeting_file_line;
 	int64_t variables; /* bool */
+	int64_t format; /* enum conf_format */
+	struct conf_text content_type;
+	struct conf_when when;
 	int64_t port;
 	int64_t v6only; /* bool */
 	int64_t backlog;

@@ -1,6 +1,7 @@
 /* The effective configuration, in configuration syntax. */
 #include "config.h"
 
+#include "master/config/format.h"
 #include "master/config/dump.h"
 
 #include <inttypes.h>
@@ -189,7 +190,7 @@ is_left_out(const struct conf *conf, const struct schema_key *key,
 		return true;
 	if (scope == SCHEMA_TOP)
 		return false;
-	if (is_tops(conf, key, base))
+	if (is_tops(conf, key, base) || !format_uses(listener, key->name))
 		return true;
 	file = listener->greeting_file.length > 0;
 	return (file && strcmp(key->name, "greeting") == 0) ||

@@ -55,6 +55,31 @@ convert_to_crlf(struct greeting *greeting)
 	return 0;
 }
 
+/* The keys that say what is sent in a state. */
+static const char *const names[STATE_COUNT] = {
+	[STATE_READY] = "greeting",
+	[STATE_DRAIN] = "when.drain",
+	[STATE_DOWN] = "when.down",
+	[STATE_MAINTENANCE] = "when.maintenance",
+};
+
+static struct conf_text
+text_of(const struct conf_listener *listener, enum state state)
+{
+	switch (state) {
+	case STATE_DRAIN:
+		return listener->when.drain;
+	case STATE_DOWN:
+		return listener->when.down;
+	case STATE_MAINTENANCE:
+		return listener->when.maintenance;
+	case STATE_READY:
+	case STATE_COUNT:
+		break;
+	}
+	return listener->greeting;
+}
+
 static int
 copy_text(struct greeting *greeting, const struct conf *conf,
     struct conf_text text, const char **why)
@@ -117,39 +142,60 @@ finish(struct greeting *greeting, const struct conf_listener *listener,
 		? compile(greeting, why) : 0;
 }
 
-/* Makes one; on failure *why says why, and errno as file_read() has it. */
+/* What the listener says in that state; on failure *why says why, and errno as
+ * file_read() has it. */
 static int
 load_greeting(struct greeting *greeting, const struct conf *conf,
-    const struct conf_listener *listener, const char **why)
+    const struct conf_listener *listener, enum state state, const char **why)
 {
-	if (listener->greeting_file.length > 0 &&
-	    file_read(conf_text(conf, listener->greeting_file),
-		CONF_GREETING_MAX, FILE_OF_ANYBODY, &greeting->bytes,
-		&greeting->length, why) == -1)
+	const char *file = conf_text(conf, listener->greeting_file);
+	struct conf_text text = text_of(listener, state);
+
+	if (!greetings_has(listener, state))
+		text.length = 0;
+	if (state == STATE_READY && *file != '\0') {
+		if (file_read(file, CONF_GREETING_MAX, FILE_OF_ANYBODY,
+			&greeting->bytes, &greeting->length, why) == -1)
+			return -1;
+	} else if (copy_text(greeting, conf, text, why) == -1) {
 		return -1;
-	if (listener->greeting_file.length == 0 &&
-	    copy_text(greeting, conf, listener->greeting, why) == -1)
-		return -1;
+	}
 	return finish(greeting, listener, why);
 }
 
 static void
-report_greeting(const struct conf *conf, size_t i, const char *path,
-    const char *why, struct report *report)
+report_greeting(const struct conf *conf, size_t i, enum state state,
+    const char *path, const char *why, struct report *report)
 {
 	const struct conf_listener *listener = &conf->listener[i];
 	enum exit_status cause = cause_of(errno, EXIT_CONFIG);
-	uint32_t line = listener->greeting_line;
+	bool file = state == STATE_READY && listener->greeting_file.length > 0;
+	uint32_t line = listener->when_line[state];
 
-	if (listener->greeting_file.length > 0)
+	if (file)
 		report_failure(report, cause,
 		    "%s:%u: listeners[%zu].greeting_file: \"%s\": %s", path,
 		    (unsigned)listener->greeting_file_line, i,
 		    conf_text(conf, listener->greeting_file), why);
 	else
-		report_failure(report, cause,
-		    "%s:%u: listeners[%zu].greeting: %s", path,
-		    (unsigned)(line > 0 ? line : listener->line), i, why);
+		report_failure(report, cause, "%s:%u: listeners[%zu].%s: %s",
+		    path, (unsigned)(line > 0 ? line : listener->line), i,
+		    names[state], why);
+}
+
+static void
+load_states(struct greeting *greetings, const struct conf *conf, uint32_t i,
+    const char *path, struct report *report)
+{
+	const struct conf_listener *listener = &conf->listener[i];
+	const char *why;
+	unsigned state;
+
+	for (state = 0; state < STATE_COUNT; state++)
+		if (load_greeting(&greetings[greetings_index(i, state)], conf,
+			listener, (enum state)state, &why) == -1)
+			report_greeting(conf, i, (enum state)state, path, why,
+			    report);
 }
 
 /* Those of the listener's rules; *next is where the first one's place is. */
@@ -176,10 +222,31 @@ load_rules(struct greeting **next, const struct conf *conf,
 	}
 }
 
+uint32_t
+greetings_index(uint32_t listener, enum state state)
+{
+	return listener * STATE_COUNT + (uint32_t)state;
+}
+
+uint32_t
+greetings_first_rule(const struct conf *conf)
+{
+	return greetings_index(conf->n_listeners, 0);
+}
+
+bool
+greetings_has(const struct conf_listener *listener, enum state state)
+{
+	if (listener->format == CONF_FORMAT_AGENT)
+		return false; /* its words are not the configuration's */
+	return state != STATE_DRAIN || listener->when_line[state] != 0 ||
+	    listener->format == CONF_FORMAT_HTTP;
+}
+
 size_t
 greetings_count(const struct conf *conf)
 {
-	size_t i, n = conf->n_listeners;
+	size_t i, n = greetings_first_rule(conf);
 
 	for (i = 0; i < conf->n_rules; i++)
 		n += conf->rule[i].greeting_line != 0;
@@ -190,9 +257,9 @@ struct greeting *
 greetings_load(
     const struct conf *conf, const char *path, struct report *report)
 {
-	size_t i, n = greetings_count(conf), errors = report->errors;
+	size_t n = greetings_count(conf), errors = report->errors;
 	struct greeting *greetings, *next;
-	const char *why;
+	uint32_t i;
 
 	greetings = calloc(n, sizeof(*greetings));
 	if (greetings == NULL) {
@@ -201,10 +268,8 @@ greetings_load(
 		return NULL;
 	}
 	for (i = 0; i < conf->n_listeners; i++)
-		if (load_greeting(
-			&greetings[i], conf, &conf->listener[i], &why) == -1)
-			report_greeting(conf, i, path, why, report);
-	next = greetings + conf->n_listeners;
+		load_states(greetings, conf, i, path, report);
+	next = greetings + greetings_first_rule(conf);
 	for (i = 0; i < conf->n_listeners; i++)
 		load_rules(&next, conf, &conf->listener[i], path, report);
 	if (report->errors == errors)

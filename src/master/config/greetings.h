@@ -4,9 +4,14 @@
 
 #include <stddef.h>
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "shared/greet.h"
+#include "shared/state.h"
 
 struct conf;
+struct conf_listener;
 struct report;
 
 /* Line endings converted, variables compiled. */
@@ -18,10 +23,19 @@ struct greeting {
 };
 
 /*
- * How many there are: one for each listener, then one for each rule that has
- * its own (greeting_line is not 0), all in their order.
+ * How many there are: STATE_COUNT for each listener, then one for each rule that
+ * has its own (greeting_line is not 0), all in their order.
  */
 size_t greetings_count(const struct conf *conf);
+
+/* Where in that order the listener's greeting in that state is, and the first
+ * one of a rule. */
+uint32_t greetings_index(uint32_t listener, enum state state);
+uint32_t greetings_first_rule(const struct conf *conf);
+
+/* True when the listener has a text of its own for that state: else clients get
+ * what they would get were it ready. */
+bool greetings_has(const struct conf_listener *listener, enum state state);
 
 /*
  * Makes all greetings, in the order above: reads each greeting_file with the

@@ -89,6 +89,13 @@ static const struct schema_choice sandboxes[] = {
 	{ NULL, 0 },
 };
 
+static const struct schema_choice formats[] = {
+	{ "plain", CONF_FORMAT_PLAIN },
+	{ "http", CONF_FORMAT_HTTP },
+	{ "agent", CONF_FORMAT_AGENT },
+	{ NULL, 0 },
+};
+
 static const struct schema_choice line_endings[] = {
 	{ "asis", CONF_ENDING_ASIS },
 	{ "lf", CONF_ENDING_LF },
@@ -101,6 +108,11 @@ static const struct schema_choice line_endings[] = {
 	{ .name = "refusals." #reason, .type = SCHEMA_GREETING,              \
 	    .offset = BOTH(refusals.reason), .max = CONF_REFUSAL_MAX,        \
 	    .text = words, .check = text_check_message }
+
+/* What clients get in a state. */
+#define WHEN(state, words)                                                  \
+	{ .name = "when." #state, .type = SCHEMA_GREETING,                   \
+	    .offset = OWN(when.state), .max = CONF_GREETING_MAX, .text = words }
 
 const struct schema_key schema_keys[] = {
 	{ .name = "user", .type = SCHEMA_STRING, .restart = true,
@@ -141,6 +153,12 @@ const struct schema_key schema_keys[] = {
 	{ .name = "greeting_file", .type = SCHEMA_STRING,
 	    .offset = OWN(greeting_file), .min = 1, .max = 4095,
 	    .text = "", .check = text_check_path },
+	{ .name = "format", .type = SCHEMA_CHOICE, .offset = OWN(format),
+	    .choices = formats, .number = CONF_FORMAT_PLAIN },
+	{ .name = "content_type", .type = SCHEMA_STRING,
+	    .offset = OWN(content_type), .min = 3, .max = 100,
+	    .text = "text/plain; charset=utf-8",
+	    .check = text_check_content_type },
 	{ .name = "variables", .type = SCHEMA_BOOL,
 	    .offset = OWN(variables), .max = 1, .number = 1 },
 	{ .name = "line_ending", .type = SCHEMA_CHOICE,
@@ -157,6 +175,9 @@ const struct schema_key schema_keys[] = {
 	    .number = CONF_ALLOW },
 	{ .name = "rules.greeting", .type = SCHEMA_GREETING,
 	    .offset = RULE(greeting), .max = CONF_GREETING_MAX, .text = "" },
+	WHEN(drain, "draining\n"),
+	WHEN(maintenance, "under maintenance\n"),
+	WHEN(down, "down\n"),
 	{ .name = "log.target", .type = SCHEMA_CHOICE,
 	    .offset = TOP(log.target), .choices = targets,
 	    .number = CONF_LOG_SYSLOG },
@@ -217,6 +238,9 @@ const struct schema_key schema_keys[] = {
 	{ .name = "timeouts.cpu", .type = SCHEMA_INTEGER,
 	    .offset = BOTH(timeouts.cpu_s), .min = 1, .max = 3600,
 	    .number = 2, .unit = "seconds" },
+	{ .name = "timeouts.request", .type = SCHEMA_SECONDS,
+	    .offset = BOTH(timeouts.request_ms), .min = 100,
+	    .max = 3600000, .number = 5000, .unit = "seconds" },
 	REFUSAL(busy, "busy, try again later\n"),
 	REFUSAL(rate, "busy, try again in %{retry_after} s\n"),
 	REFUSAL(busy_per_source, "too many connections from %{client_ip}\n"),

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "master/config/address.h"
+#include "master/config/format.h"
 #include "master/config/suggest.h"
 #include "master/config/value.h"
 #include "master/config/verdict.h"
@@ -245,29 +246,6 @@ complete_listener(
 	listener->name = value_add_text(draft, name, strlen(name));
 }
 
-static void
-check_greetings(const struct draft *draft, struct conf_listener *listener,
-    const char *prefix, const struct entry *group)
-{
-	const struct entry *greeting, *file;
-
-	greeting = entries_find(draft->entries, group, "greeting");
-	file = entries_find(draft->entries, group, "greeting_file");
-	if (greeting != NULL)
-		listener->greeting_line = greeting->line;
-	if (file == NULL)
-		return;
-	listener->greeting_file_line = file->line;
-	listener->greeting.length = 0;
-	listener->greeting.offset =
-	    listener->name.offset + listener->name.length;
-	if (greeting != NULL)
-		value_error(draft, file->line,
-		    "%sgreeting_file: the listener has a greeting too (line "
-		    "%u), expected only one of the two",
-		    prefix, (unsigned)greeting->line);
-}
-
 static struct conf_listener *
 add_listener(const struct draft *draft, unsigned line)
 {
@@ -304,7 +282,7 @@ make_listener(const struct draft *draft, const struct entry *group)
 	walk_group(draft, &place, group);
 	if (entries_find(draft->entries, group, "address") == NULL)
 		set_address(draft, listener);
-	check_greetings(draft, listener, prefix, group);
+	format_check(draft, listener, prefix, group);
 	if (draft->report->errors == errors)
 		complete_listener(draft, listener, prefix);
 	if (draft->report->errors != errors) {

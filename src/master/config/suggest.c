@@ -150,7 +150,8 @@ suggest_key(const char *name, enum schema_scope scope, char *text)
 	char group[WORD_MAX + 1];
 	unsigned nearest = FAR;
 
-	if (key != NULL) {
+	if (key != NULL ||
+	    (scope != SCHEMA_RULE && schema_is_group(name, other))) {
 		snprintf(text, SUGGEST_TEXT_MAX,
 		    "not allowed here, expected %s %s", name, where);
 		return text;

@@ -97,6 +97,21 @@ text_check_scope(const char *text, size_t length)
 	return NULL;
 }
 
+const char *
+text_check_content_type(const char *text, size_t length)
+{
+	const char *slash = memchr(text, '/', length);
+	size_t i;
+
+	for (i = 0; i < length; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			slash = NULL;
+	if (slash == NULL || slash == text || text[0] == ' ')
+		return "is not a media type, expected one as in "
+		       "text/html; charset=utf-8";
+	return NULL;
+}
+
 static const char *
 message_fault(enum greet_error error)
 {
@@ -107,8 +122,8 @@ message_fault(enum greet_error error)
 		return "has an unknown variable, expected one of %{client_ip}, "
 		       "%{client_port}, %{server_ip}, %{server_port}, "
 		       "%{listener}, %{hostname}, %{id}, %{clients}, %{time}, "
-		       "%{time:FORMAT}, %{unixtime}, %{reason}, %{limit} or "
-		       "%{retry_after}";
+		       "%{time:FORMAT}, %{unixtime}, %{reason}, %{limit}, "
+		       "%{retry_after}, %{state} or %{until}";
 	case GREET_BAD_TIME:
 		return "has an unknown conversion, expected one of %a %A %b "
 		       "%B %d %D %e %F %H %I %j %m %M %p %R %S %T %u %w %y %Y "

@@ -29,6 +29,9 @@ const char *text_check_name(const char *text, size_t length);
  * bytes at most.  What it returns is valid until the next call. */
 const char *text_check_message(const char *text, size_t length);
 
+/* A media type with parameters, RFC 9110, 8.3.1: printable ASCII, with a slash. */
+const char *text_check_content_type(const char *text, size_t length);
+
 /* The scope after an IPv6 address: the name of an interface or its index. */
 const char *text_check_scope(const char *text, size_t length);
 

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,33 +30,100 @@ canary_order(struct spawner *spawner, struct order *order)
 	    result;
 }
 
-struct order
-canary_session(const struct plan *plan)
-{
-	struct order order = {
-		.session = 0,
-		.fd = -1,
-		.bytes = (const char *)plan + plan->session[0].greeting_offset,
-		.length = plan->session[0].greeting_length,
-	};
+/* The end of the answer's head, in PLAN_HTTP. */
+static const char end[] = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n";
+static const char request[] = "GET / HTTP/1.0\r\n\r\n";
 
-	if (plan->session[0].rendered && order.length > PLAN_ORDER_BYTES_MAX)
-		order.length = PLAN_ORDER_BYTES_MAX;
-	return order;
+/* A part of what the canary gets. */
+struct part {
+	const char *bytes;
+	size_t length;
+};
+
+enum { HEAD, END, GREETING, PARTS };
+
+static void
+parts_of(const struct plan *plan, struct part parts[PARTS])
+{
+	const struct plan_session *session = &plan->session[0];
+	const char *bytes = (const char *)plan;
+	size_t most = PLAN_ORDER_BYTES_MAX - PLAN_HEAD_MAX;
+
+	parts[HEAD] = (struct part) { bytes + session->head_offset,
+		session->head_length };
+	parts[END] = (struct part) { end,
+		session->format == PLAN_HTTP ? sizeof(end) - 1 : 0 };
+	parts[GREETING] = (struct part) { bytes + session->greeting_offset,
+		session->greeting_length };
+	if (session->rendered && parts[GREETING].length > most)
+		parts[GREETING].length = most;
+}
+
+bool
+canary_takes(const struct plan *plan, size_t at, const char *bytes, size_t n)
+{
+	struct part parts[PARTS];
+	size_t i, length;
+
+	parts_of(plan, parts);
+	for (i = 0; i < PARTS; i++) {
+		if (at >= parts[i].length) {
+			at -= parts[i].length;
+			continue;
+		}
+		length = parts[i].length - at;
+		length = length < n ? length : n;
+		if (memcmp(bytes, parts[i].bytes + at, length) != 0)
+			return false;
+		bytes += length;
+		n -= length;
+		at = 0;
+	}
+	return n == 0;
+}
+
+size_t
+canary_length(const struct plan *plan)
+{
+	struct part parts[PARTS];
+
+	parts_of(plan, parts);
+	return parts[HEAD].length + parts[END].length + parts[GREETING].length;
+}
+
+/* What the spawner is sent for the canary. */
+static void
+order_make(struct order *order, const struct plan *plan,
+    char bytes[PLAN_ORDER_BYTES_MAX])
+{
+	struct part parts[PARTS];
+
+	parts_of(plan, parts);
+	memcpy(bytes, parts[END].bytes, parts[END].length);
+	*order = (struct order) { .bytes = bytes, .length = parts[END].length,
+		.head = parts[END].length };
+	if (!plan->session[0].rendered)
+		return;
+	memcpy(bytes + order->length, parts[GREETING].bytes,
+	    parts[GREETING].length);
+	order->length += parts[GREETING].length;
 }
 
 /* Connects the canary and hands it over as the first client. */
 static int
 client_start(struct spawner *spawner, const struct plan *plan)
 {
-	struct order order = canary_session(plan);
+	char bytes[PLAN_ORDER_BYTES_MAX];
+	struct order order;
 	int ends[2], result;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == -1)
 		return -1;
+	order_make(&order, plan, bytes);
 	order.fd = ends[1];
-	if (!plan->session[0].rendered)
-		order.length = 0;
+	if (plan->session[0].format == PLAN_HTTP)
+		send(ends[0], request, sizeof(request) - 1,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
 	result = canary_order(spawner, &order);
 	close(ends[1]);
 	spawner->canary = ends[0];

@@ -12,9 +12,12 @@ struct plan;
 struct spawner *canary_begin(
     struct spawners *spawners, struct trial *trial, int plan_fd);
 
-/* What the canary gets, and without its descriptor what it asks for: the first
- * listener's greeting, as it is written when it has variables. */
-struct order canary_session(const struct plan *plan);
+/* What the canary gets is the first listener's greeting, as it is written when it
+ * has variables: how many bytes that are, and whether the n bytes are those that
+ * follow the first at bytes. */
+size_t canary_length(const struct plan *plan);
+bool canary_takes(
+    const struct plan *plan, size_t at, const char *bytes, size_t n);
 
 /* Gives the spawner on trial an order, in the canary's slot.  Returns 0, or -1
  * with errno; 0 also when it is dead: trial_check() finds out why. */

@@ -78,19 +78,17 @@ canary_close(struct spawner *spawner)
 static bool
 canary_read(const struct trial *trial, struct spawner *spawner)
 {
-	const struct order want = canary_session(trial->plan);
 	char got[16 << 10];
 	ssize_t n;
 
 	while ((n = recv(spawner->canary, got, sizeof(got), MSG_DONTWAIT)) >
 	    0) {
-		if ((size_t)n > want.length - spawner->canary_read ||
-		    memcmp(got, want.bytes + spawner->canary_read,
-			(size_t)n) != 0)
+		if (!canary_takes(
+			trial->plan, spawner->canary_read, got, (size_t)n))
 			return false;
 		spawner->canary_read += (uint32_t)n;
 	}
-	if (spawner->canary_read == want.length &&
+	if (spawner->canary_read == canary_length(trial->plan) &&
 	    (n == 0 || trial->plan->session[0].hold))
 		canary_close(spawner);
 	return true;

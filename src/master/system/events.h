@@ -45,4 +45,21 @@ event_add(int epoll, int fd, enum event_kind kind, uint32_t index)
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
+/* The same, but each arrival is told once only, until event_level(). */
+static inline int
+event_add_edge(int epoll, int fd, enum event_kind kind, uint32_t index)
+{
+	struct epoll_event event = event_make(EPOLLIN | EPOLLET, kind, index);
+
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+static inline int
+event_level(int epoll, int fd, enum event_kind kind, uint32_t index)
+{
+	struct epoll_event event = event_make(EPOLLIN, kind, index);
+
+	return epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event);
+}
+
 #endif

@@ -271,9 +271,9 @@ first_match_wins(void **state)
 		bool own_text;
 		uint32_t session;
 	} cases[] = {
-		{ "192.0.2.1", false, true, 1 },
+		{ "192.0.2.1", false, true, STATE_COUNT },
 		{ "192.0.2.2", true, false, 0 },
-		{ "198.51.100.1", true, true, 2 },
+		{ "198.51.100.1", true, true, STATE_COUNT + 1 },
 		{ "203.0.113.1", true, false, 0 },
 		{ "2001:db8::1", false, false, 0 },
 		{ "2001:db9::1", true, false, 0 },

@@ -97,7 +97,7 @@ dispatch(void)
 
 	for (i = 0; i < n; i++) {
 		assert_int_equal(event_kind(&events[i]), EVENT_LINGER);
-		linger_event(&set, event_index(&events[i]));
+		linger_event(&set, event_index(&events[i]), clock_now());
 	}
 	return n;
 }
@@ -250,10 +250,10 @@ stale_events(void **state)
 	assert_int_equal(send(clients[0], "x", 1, MSG_NOSIGNAL), 1);
 	assert_int_equal(epoll_wait(epoll, events, 2, 0), 1);
 	linger_give_up(&set);
-	linger_event(&set, event_index(&events[0]));
+	linger_event(&set, event_index(&events[0]), clock_now());
 	assert_int_equal(set.n, 0);
 	add(1, 0);
-	linger_event(&set, event_index(&events[0]));
+	linger_event(&set, event_index(&events[0]), clock_now());
 	assert_int_equal(set.n, 1);
 	assert_false(is_ended(1));
 }

@@ -205,6 +205,9 @@ put_random_keys(FILE *out, enum schema_scope scope)
 		if (!schema_has(key, scope) || !schema_is_number(key) ||
 		    strcmp(key->name, "port") == 0 || seeded_below(2) == 0)
 			continue;
+		/* Not every one goes with every other. */
+		if (strcmp(key->name, "format") == 0)
+			continue;
 		dot = strchr(key->name, '.');
 		name = dot != NULL ? dot + 1 : key->name;
 		if (length > 0 && strncmp(group, key->name, length) != 0) {

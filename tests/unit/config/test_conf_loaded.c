@@ -59,7 +59,7 @@ test_line_endings(void **state)
 		assert_int_equal(greetings[0].length, cases[i].length);
 		assert_memory_equal(
 		    greetings[0].bytes, cases[i].sent, cases[i].length);
-		greetings_free(greetings, conf->n_listeners);
+		greetings_free(greetings, greetings_count(conf));
 		free(conf);
 	}
 }
@@ -93,9 +93,9 @@ test_greeting_file(void **state)
 	greetings = greetings_load(conf, "x.conf", &report);
 	assert_non_null(greetings);
 	assert_int_equal(greetings[0].length, 10);
-	assert_int_equal(greetings[1].length, CONF_GREETING_MAX);
-	assert_memory_equal(greetings[1].bytes, bytes, CONF_GREETING_MAX);
-	greetings_free(greetings, 2);
+	assert_int_equal(greetings[STATE_COUNT].length, CONF_GREETING_MAX);
+	assert_memory_equal(greetings[STATE_COUNT].bytes, bytes, CONF_GREETING_MAX);
+	greetings_free(greetings, greetings_count(conf));
 	confs_write("greeting", bytes, CONF_GREETING_MAX + 1);
 	assert_null(greetings_load(conf, "x.conf", &report));
 	assert_int_equal(report.errors, 1);

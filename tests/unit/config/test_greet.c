@@ -32,6 +32,8 @@ values_make(void)
 		.listener = "main",
 		.hostname = "host",
 		.reason = "busy",
+		.state = "drain",
+		.until = 1795364468,
 		.id = UINT64_MAX,
 		.time = 1795364467, /* 2026-11-22T16:21:07Z */
 		.clients = 12,
@@ -104,6 +106,8 @@ static const struct {
 	{ "%{reason}", "busy" },
 	{ "%{limit}", "512" },
 	{ "%{retry_after}", "3" },
+	{ "%{state}", "drain" },
+	{ "%{until}", "2026-11-22T16:21:08Z" },
 	{ "%{limit}%{limit}", "512512" },
 	{ "a%{limit}b%{reason}c", "a512bbusyc" },
 	/* '%' is itself, a brace too. */
@@ -139,8 +143,8 @@ static const struct {
 	{ "%{Limit}", GREET_UNKNOWN, 0 },
 	{ "%{limi}", GREET_UNKNOWN, 0 },
 	{ "%{limits}", GREET_UNKNOWN, 0 },
-	{ "%{state}", GREET_UNKNOWN, 0 },
-	{ "%{until}", GREET_UNKNOWN, 0 },
+	{ "%{states}", GREET_UNKNOWN, 0 },
+	{ "%{untill}", GREET_UNKNOWN, 0 },
 	{ "%{%{limit}}", GREET_UNKNOWN, 0 },
 	{ "%{time:}", GREET_UNKNOWN, 0 },
 	{ "%{time:%}", GREET_BAD_TIME, 0 },
@@ -357,7 +361,7 @@ test_messages(void **state)
 	    "listeners = ( { port = 1; refusals = { rate = \"\"; }; },\n"
 	    "{ port = 2; refusals = { denied = \"own %{reason}\"; }; } );");
 	struct conf *standard = confs_must_load("");
-	static const struct greeting greetings[2];
+	static const struct greeting greetings[2 * STATE_COUNT];
 	char want[HOST_NAME_MAX + 1] = "";
 	struct messages messages;
 	unsigned why;
@@ -403,19 +407,23 @@ test_greetings(void **state)
 	struct report report = { 0 };
 	struct greeting *greetings = greetings_load(conf, "x", &report);
 	struct messages messages;
+	uint32_t rule;
 
 	(void)state;
 	assert_non_null(greetings);
 	values.server.port = 4444;
-	assert_int_equal(greetings[1].n_segments, 0);
-	assert_int_equal(greetings[2].n_segments, 0);
+	assert_int_equal(
+	    greetings[greetings_index(1, STATE_READY)].n_segments, 0);
+	assert_int_equal(
+	    greetings[greetings_index(2, STATE_READY)].n_segments, 0);
 	assert_int_equal(messages_make(&messages, conf, greetings), 0);
 	assert_int_equal(messages_greet(&messages, 0, greetings[0].bytes,
 	    &values, text), strlen("at 4444 %\n"));
 	assert_memory_equal(text, "at 4444 %\n", strlen("at 4444 %\n"));
 	values.id = 77;
-	assert_int_equal(messages_greet(&messages, 3, greetings[3].bytes,
-	    &values, text), 2);
+	rule = greetings_first_rule(conf);
+	assert_int_equal(messages_greet(&messages, rule,
+	    greetings[rule].bytes, &values, text), 2);
 	assert_memory_equal(text, "77", 2);
 	messages_free(&messages);
 	greetings_free(greetings, greetings_count(conf));

@@ -366,8 +366,8 @@ static const struct {
 	    "refusals = { busy = \"%{ip}\\n\"; };\n",
 	    "f:1: refusals.busy: \"%{ip}\\x0a\" has an unknown variable, expected one of %{client_ip}, %{client_port}, %{server_ip}, "
 	    "%{server_port}, %{listener}, %{hostname}, %{id}, %{clients}, "
-	    "%{time}, %{time:FORMAT}, %{unixtime}, %{reason}, %{limit} or "
-	    "%{retry_after} (line 1, byte 1 of the text)\n" },
+	    "%{time}, %{time:FORMAT}, %{unixtime}, %{reason}, %{limit}, "
+	    "%{retry_after}, %{state} or %{until} (line 1, byte 1 of the text)\n" },
 	{ "address with a port",
 	    "listeners = ( { address = \"127.0.0.1:80\"; } );\n",
 	    "f:1: listeners[0].address: \"127.0.0.1:80\" is not a plain "

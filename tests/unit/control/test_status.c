@@ -170,7 +170,7 @@ people_read_of_the_daemon_and_its_listeners(void **state)
 	    "  refused   busy 0, rate 0, busy_per_source 0, "
 	    "rate_per_source 0, denied 1, no_resources 0\n"
 	    "  ended     greeted 0, client_gone 0, reset 0, send_timeout 0, "
-	    "probed 1, session_timeout 0, cpu_limit 0, violation 0, "
+	    "bad_request 0, request_timeout 0, probed 1, session_timeout 0, cpu_limit 0, violation 0, "
 	    "crashed 0, killed 0\n"
 	    "\n"
 	    "listener b\n"

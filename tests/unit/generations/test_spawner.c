@@ -39,7 +39,13 @@ static const char *const programs[PROGRAMS] = { "forkgreet-spawner",
 static int program_fds[PROGRAMS];
 
 /* Sessions of the plan. */
-enum { HELD, SHORT, RENDERED, SESSIONS };
+/* Of listeners that are ready. */
+enum {
+	HELD,
+	SHORT = STATE_COUNT,
+	RENDERED = 2 * STATE_COUNT,
+	SESSIONS = 3 * STATE_COUNT
+};
 
 static struct snapshot snapshot;
 static int page_fd;
@@ -64,12 +70,12 @@ plan_make(void)
 	if (conf == NULL)
 		return -1;
 	conf->sandbox = CONF_SANDBOX_REQUIRED;
-	conf->n_listeners = SESSIONS;
+	conf->n_listeners = SESSIONS / STATE_COUNT;
 	for (i = 0; i < SESSIONS; i++) {
-		conf->listener[i].timeouts = (struct conf_timeouts) {
+		conf->listener[i / STATE_COUNT].timeouts = (struct conf_timeouts) {
 			.session_ms = PATIENCE_MS, .send_ms = PATIENCE_MS,
 			.cpu_s = 10 };
-		conf->listener[i].hold = i == HELD;
+		conf->listener[i / STATE_COUNT].hold = i < SHORT;
 		greetings[i] = (struct greeting) { greeting,
 			sizeof(greeting) - 1, NULL, i == RENDERED };
 	}

@@ -29,6 +29,8 @@ static const struct {
 	{ OUTCOME_CLIENT_GONE, "client_gone" },
 	{ OUTCOME_RESET, "reset" },
 	{ OUTCOME_SEND_TIMEOUT, "send_timeout" },
+	{ OUTCOME_BAD_REQUEST, "bad_request" },
+	{ OUTCOME_REQUEST_TIMEOUT, "request_timeout" },
 	{ OUTCOME_PROBED, "probed" },
 	{ OUTCOME_SESSION_TIMEOUT, "session_timeout" },
 	{ OUTCOME_CPU_LIMIT, "cpu_limit" },
@@ -117,7 +119,7 @@ test_exit_codes(void **state)
 	(void)state;
 	for (int code = 0; code <= 255; code++)
 		check_status(W_EXITCODE(code, 0),
-		    code <= OUTCOME_SEND_TIMEOUT ? (enum outcome)code
+		    code <= OUTCOME_REQUEST_TIMEOUT ? (enum outcome)code
 						 : OUTCOME_CRASHED);
 }
 
@@ -142,7 +144,7 @@ test_children(void **state)
 	(void)state;
 	for (int code = 0; code <= OUTCOME_COUNT; code++)
 		check_status(child_status(code, 0),
-		    code <= OUTCOME_SEND_TIMEOUT ? (enum outcome)code
+		    code <= OUTCOME_REQUEST_TIMEOUT ? (enum outcome)code
 						 : OUTCOME_CRASHED);
 	for (size_t i = 0; i < COUNT(signals); i++)
 		check_status(

@@ -1,0 +1,147 @@
+/* What a listener sends, and what its format allows. */
+#include "config.h"
+
+#include "master/config/format.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "master/config/entries.h"
+#include "master/config/value.h"
+#include "master/system/report.h"
+
+/* What a format cannot be told. */
+static const struct exclusion {
+	int64_t format;
+	const char *key;
+	const char *why;
+} exclusions[] = {
+	{ CONF_FORMAT_HTTP, "hold", "an answer ends the connection" },
+	{ CONF_FORMAT_AGENT, "hold", "the end of the line is the answer's" },
+	{ CONF_FORMAT_AGENT, "greeting", "the state is the answer" },
+	{ CONF_FORMAT_AGENT, "greeting_file", "the state is the answer" },
+	{ CONF_FORMAT_AGENT, "when", "the state is the answer" },
+	{ CONF_FORMAT_AGENT, "refusals", "a refusal says nothing" },
+};
+
+static const char *
+format_name(int64_t format)
+{
+	return format == CONF_FORMAT_HTTP ? "http" :
+	    format == CONF_FORMAT_AGENT	  ? "agent" :
+					    "plain";
+}
+
+/* hold = false says what is so anyway. */
+static bool
+is_excluded(const struct conf_listener *listener,
+    const struct exclusion *exclusion, const struct entry *entry)
+{
+	return entry != NULL && listener->format == exclusion->format &&
+	    (listener->hold || entry->type != ENTRY_BOOLEAN);
+}
+
+static void
+check_format(const struct draft *draft, const struct conf_listener *listener,
+    const char *prefix, const struct entry *group)
+{
+	const struct entry *entry;
+	size_t i;
+
+	for (i = 0; i < sizeof(exclusions) / sizeof(exclusions[0]); i++) {
+		entry = entries_find(draft->entries, group, exclusions[i].key);
+		if (is_excluded(listener, &exclusions[i], entry))
+			value_error(draft, entry->line,
+			    "%s%s: cannot be with format = \"%s\": %s", prefix,
+			    exclusions[i].key, format_name(listener->format),
+			    exclusions[i].why);
+	}
+}
+
+bool
+format_uses(const struct conf_listener *listener, const char *key)
+{
+	size_t i, length;
+
+	if (strcmp(key, "content_type") == 0)
+		return listener->format == CONF_FORMAT_HTTP;
+	if (strcmp(key, "when.drain") == 0 &&
+	    listener->format == CONF_FORMAT_PLAIN)
+		return listener->when_line[STATE_DRAIN] != 0;
+	for (i = 0; i < sizeof(exclusions) / sizeof(exclusions[0]); i++) {
+		length = strlen(exclusions[i].key);
+		if (listener->format == exclusions[i].format &&
+		    strncmp(key, exclusions[i].key, length) == 0 &&
+		    (key[length] == '\0' || key[length] == '.'))
+			return false;
+	}
+	return true;
+}
+
+static uint32_t
+line_of(const struct draft *draft, const struct entry *group, const char *key)
+{
+	const struct entry *entry = entries_find(draft->entries, group, key);
+
+	return entry != NULL ? entry->line : 0;
+}
+
+static void
+note_lines(const struct draft *draft, struct conf_listener *listener,
+    const struct entry *group)
+{
+	const struct entry *when = entries_find(draft->entries, group, "when");
+	uint32_t *line = listener->when_line;
+
+	line[STATE_READY] = line_of(draft, group, "greeting");
+	listener->greeting_file_line = line_of(draft, group, "greeting_file");
+	if (when == NULL || when->type != ENTRY_GROUP)
+		return;
+	line[STATE_DRAIN] = line_of(draft, when, "drain");
+	line[STATE_MAINTENANCE] = line_of(draft, when, "maintenance");
+	line[STATE_DOWN] = line_of(draft, when, "down");
+}
+
+static void
+check_rules(const struct draft *draft, const struct conf_listener *listener,
+    const char *prefix)
+{
+	const struct conf_rule *first =
+	    &draft->conf->rule[listener->first_rule];
+	const struct conf_rule *rule;
+
+	for (rule = first; rule < first + listener->n_rules; rule++)
+		if (rule->greeting_line != 0)
+			value_error(draft, rule->greeting_line,
+			    "%srules[%td].greeting: cannot be with format = "
+			    "\"agent\": the state is the answer",
+			    prefix, rule - first);
+}
+
+void
+format_check(const struct draft *draft, struct conf_listener *listener,
+    const char *prefix, const struct entry *group)
+{
+	uint32_t line = line_of(draft, group, "content_type");
+
+	if (line != 0 && listener->format != CONF_FORMAT_HTTP)
+		report_warning(draft->report,
+		    "%s:%u: %scontent_type: has no effect without format = "
+		    "\"http\"",
+		    draft->path, (unsigned)line, prefix);
+	note_lines(draft, listener, group);
+	check_format(draft, listener, prefix, group);
+	if (listener->format == CONF_FORMAT_AGENT)
+		check_rules(draft, listener, prefix);
+	if (listener->greeting_file_line == 0)
+		return;
+	line = listener->when_line[STATE_READY];
+	listener->greeting.length = 0;
+	listener->greeting.offset =
+	    listener->name.offset + listener->name.length;
+	if (line != 0)
+		value_error(draft, listener->greeting_file_line,
+		    "%sgreeting_file: the listener has a greeting too (line "
+		    "%u), expected only one of the two",
+		    prefix, (unsigned)line);
+}
