@@ -9,8 +9,8 @@
 #include "shared/plan.h"
 
 /* How much a client may send before we stop discarding it: a talkative client
- * (1 MB of headers) must get an orderly end, a flood need not. */
-#define DRAIN_MAX (4u << 20)
+ * (a POST of 5 MB) must get an orderly end, a flood need not. */
+#define DRAIN_MAX (16u << 20)
 
 /* Small, so that it fits into the page of the other variables: a mapping of its
  * own would have to be copied for every client. */
