@@ -30,7 +30,7 @@ letter_read(void)
 
 	do {
 		call_ppoll(&fd, 1, &day);
-		n = call_recv(unread, sizeof(unread));
+		n = call_recv(unread, sizeof(unread), MSG_TRUNC);
 		if (n == -1 && errno == EBADF) /* closed: then just stay */
 			call_ppoll(NULL, 0, &day);
 	} while (n == -1 && errno != ECONNRESET);

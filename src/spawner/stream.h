@@ -1,0 +1,55 @@
+/* The client's stream: sending, reading, and discarding what the client sends
+ * meanwhile. */
+#ifndef SPAWNER_STREAM_H
+#define SPAWNER_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shared/outcome.h"
+#include "spawner/calls.h"
+
+struct plan_session;
+
+/* What is known about the client's side of the stream. */
+struct stream {
+	const struct plan_session *session;
+	uint64_t drained; /* bytes */
+	bool ended; /* end of stream seen */
+	bool failed; /* error seen; outcome says which */
+	enum outcome outcome;
+};
+
+struct text {
+	const char *bytes;
+	size_t length;
+};
+
+/* A time to wait. */
+struct call_time stream_time(uint32_t ms);
+
+/* Waits for events on the client; when events is 0, only for time. Returns the
+ * events that occurred, or 0 when *left is used up. */
+short stream_await(short events, struct call_time *left);
+
+/*
+ * Sends everything, and reads meanwhile: a client that writes a lot before it
+ * reads would otherwise wait for us while we wait for it.  Returns
+ * OUTCOME_GREETED, or why the client cannot be sent more: also when it has taken
+ * nothing for the session's send_ms.  Unless the session holds the client, some
+ * of it may wait in the kernel for more, or for the end of stream.
+ */
+enum outcome stream_send(struct stream *stream, struct text text);
+
+/*
+ * Reads at most max bytes of what has arrived, max not 0.  They stay until the
+ * next call of a function here.  None: nothing has arrived, or the stream has
+ * ended or failed, which it says then.
+ */
+struct text stream_read(struct stream *stream, size_t max);
+
+/* Reads until the client's end of stream, an error, or *left is used up. */
+void stream_await_end(struct stream *stream, struct call_time *left);
+
+#endif

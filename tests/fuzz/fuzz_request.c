@@ -1,0 +1,382 @@
+/* What a client says in a session that answers requests, and how the kernel
+ * delivers it: an answer comes after a whole head only, and each end of the
+ * session says what it should. */
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+
+static long fuzz_syscall(long number, ...);
+
+/* The whole session, in a kernel of our own. */
+#define syscall fuzz_syscall
+#include "spawner/request.c"
+#include "spawner/respond.c"
+#include "spawner/session.c"
+#include "spawner/stream.c"
+
+#define PLAN_HEAD "HTTP/1.1 200 OK\r\n"
+#define DATE "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+#define ORDER_HEAD DATE "Content-Length: 10\r\n\r\n"
+#define BODY "hi client\n"
+#define ANSWER_HEAD PLAN_HEAD ORDER_HEAD
+#define REQUEST_MS 5000
+
+static const char bad[] =
+    HEAD("400 Bad Request", "12") DATE "\r\nbad request\n";
+static const char late[] =
+    HEAD("408 Request Timeout", "16") DATE "\r\nrequest timeout\n";
+static const char large[] = HEAD("431 Request Header Fields Too Large", "32")
+    DATE "\r\nrequest header fields too large\n";
+
+/* A plan that is nothing but texts. */
+static union {
+	struct plan plan;
+	char bytes[sizeof(struct plan) + sizeof(PLAN_HEAD BODY)];
+} all;
+static struct plan_session session = {
+	.format = PLAN_HTTP,
+	.head_offset = sizeof(struct plan),
+	.head_length = sizeof(PLAN_HEAD) - 1,
+	.greeting_offset = sizeof(struct plan) + sizeof(PLAN_HEAD) - 1,
+	.greeting_length = sizeof(BODY) - 1,
+	.request_ms = REQUEST_MS,
+	.send_ms = 1000,
+};
+
+/* The client, and the kernel in between. */
+static struct {
+	struct input script; /* what comes of each call */
+	const uint8_t *says;
+	size_t length;
+	size_t read; /* of that, by a call that keeps it */
+	size_t gone; /* of that, read or discarded */
+	char got[512];
+	size_t n_got;
+	bool has_closed, has_reset, has_end;
+	bool is_late;
+} client;
+static jmp_buf ended;
+
+/* ------------------------------------------------------------------ the kernel */
+
+static long
+fail_with(int error)
+{
+	errno = error;
+	return -1;
+}
+
+/* Nothing more is coming: the end, a reset, or nothing. */
+static long
+nothing_comes(void)
+{
+	if (client.has_reset)
+		return fail_with(ECONNRESET);
+	return client.has_closed ? 0 : fail_with(EAGAIN);
+}
+
+static long
+fuzz_recvfrom(char *bytes, size_t length, int flags)
+{
+	uint8_t how = input_byte(&client.script);
+	size_t left = client.length - client.gone;
+	size_t n = how & 0x40 ? length : how % 16u + 1;
+
+	MUST(length > 0);
+	MUST(flags == MSG_DONTWAIT || flags == (MSG_DONTWAIT | MSG_TRUNC));
+	if (how & 0x80)
+		return fail_with(how & 1 ? EAGAIN : EINTR);
+	n = n < length ? n : length;
+	n = n < left ? n : left;
+	if (n == 0)
+		return nothing_comes();
+	memset(bytes, 'x', length); /* all of it must be there */
+	if ((flags & MSG_TRUNC) == 0) {
+		MUST(client.read == client.gone);
+		memcpy(bytes, client.says + client.gone, n);
+		client.read += n;
+		MUST(client.read <= REQUEST_HEAD_MAX);
+	}
+	client.gone += n;
+	return (long)n;
+}
+
+static long
+fuzz_sendto(const char *bytes, size_t length, int flags)
+{
+	uint8_t how = input_byte(&client.script);
+	size_t n = how & 0x40 ? how % 16u + 1 : length;
+
+	MUST(flags == (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE));
+	MUST(length > 0 && !client.has_end);
+	if (how == 0xff)
+		return fail_with(EPIPE);
+	if (how & 0x80)
+		return fail_with(how & 1 ? EAGAIN : EINTR);
+	n = n < length ? n : length;
+	MUST(client.n_got + n <= sizeof(client.got));
+	memcpy(client.got + client.n_got, bytes, n);
+	client.n_got += n;
+	return (long)n;
+}
+
+/* Silence lasts until the time is over. */
+static long
+fuzz_ppoll(struct pollfd *fd, unsigned n, struct call_time *left)
+{
+	uint8_t how = input_byte(&client.script);
+	bool silent = client.gone == client.length && !client.has_closed &&
+	    !client.has_reset;
+
+	MUST(n == 1 && fd->fd == SPAWNER_CLIENT && fd->events != 0);
+	MUST(left->seconds >= 0 && left->seconds <= REQUEST_MS / 1000);
+	MUST(left->nanoseconds >= 0 && left->nanoseconds < 1000000000);
+	fd->revents = fd->events & (silent ? POLLOUT : POLLIN | POLLOUT);
+	if (fd->revents == 0 || how > 0xf0) {
+		*left = (struct call_time) { 0, 0 };
+		client.is_late = true;
+		return 0;
+	}
+	if (left->nanoseconds > 0)
+		left->nanoseconds--;
+	return 1;
+}
+
+static long
+fuzz_syscall(long number, ...)
+{
+	char *bytes;
+	size_t length;
+	va_list list;
+	int first;
+
+	va_start(list, number);
+	if (number == CALL_PPOLL) {
+		struct pollfd *fd = va_arg(list, struct pollfd *);
+		unsigned n = va_arg(list, unsigned);
+
+		number = fuzz_ppoll(fd, n, va_arg(list, struct call_time *));
+		va_end(list);
+		return number;
+	}
+	first = va_arg(list, int);
+	if (number == SYS_exit_group)
+		longjmp(ended, first + 1);
+	MUST(first == SPAWNER_CLIENT);
+	if (number == SYS_shutdown) {
+		MUST(va_arg(list, int) == SHUT_WR && !client.has_end);
+		client.has_end = true;
+		va_end(list);
+		return 0;
+	}
+	MUST(number == SYS_recvfrom || number == SYS_sendto);
+	bytes = va_arg(list, char *);
+	length = va_arg(list, size_t);
+	first = va_arg(list, int);
+	va_end(list);
+	return number == SYS_sendto ? fuzz_sendto(bytes, length, first) :
+				      fuzz_recvfrom(bytes, length, first);
+}
+
+void
+prologue(const struct plan *plan, const struct plan_session *its)
+{
+	MUST(plan == &all.plan && its == &session);
+}
+
+/* ------------------------------------------------------------ how it should be */
+
+/* The length of a line, its end too; 0: it has none. */
+static size_t
+line_length(const uint8_t *text, size_t length)
+{
+	const uint8_t *end = length > 0 ? memchr(text, '\n', length) : NULL;
+
+	return end == NULL ? 0 : (size_t)(end - text) + 1;
+}
+
+static bool
+is_empty_line(const uint8_t *line, size_t length)
+{
+	return length == 1 || (length == 2 && line[0] == '\r');
+}
+
+/* From the back: digit, version, target, method. */
+static bool
+is_request_line(const uint8_t *line, size_t length)
+{
+	const uint8_t *space;
+	size_t i;
+
+	length -= length > 1 && line[length - 2] == '\r' ? 2 : 1;
+	if (length < sizeof("M / HTTP/1.1") - 1 ||
+	    memcmp(line + length - 9, " HTTP/1.", 8) != 0 ||
+	    line[length - 1] < '0' || line[length - 1] > '9')
+		return false;
+	length -= 9;
+	space = memchr(line, ' ', length);
+	if (space == NULL || space == line || space == line + length - 1)
+		return false;
+	for (i = 0; line + i < space; i++)
+		if (!is_token(line[i]))
+			return false;
+	while (++i < length)
+		if (line[i] <= ' ' || line[i] == 0x7f)
+			return false;
+	return true;
+}
+
+/* The length of a whole head at the start of the text; 0: there is none. */
+static size_t
+whole_head(const uint8_t *text, size_t length, bool *is_head)
+{
+	size_t at = 0, n = line_length(text, length);
+
+	while (n > 0 && is_empty_line(text + at, n)) {
+		at += n;
+		n = line_length(text + at, length - at);
+	}
+	if (n == 0 || !is_request_line(text + at, n))
+		return 0;
+	*is_head = memcmp(text + at, "HEAD ", 5) == 0;
+	do {
+		at += n;
+		n = line_length(text + at, length - at);
+	} while (n > 0 && !is_empty_line(text + at, n));
+	return n == 0 || at + n > REQUEST_HEAD_MAX ? 0 : at + n;
+}
+
+/* In pieces of that size. */
+static struct request
+judged(size_t size, enum request_verdict *verdict)
+{
+	struct request request = { 0 };
+	size_t at, n;
+
+	*verdict = REQUEST_UNFINISHED;
+	for (at = 0; at < client.length; at += n) {
+		n = size < client.length - at ? size : client.length - at;
+		*verdict = request_take(
+		    &request, (const char *)client.says + at, n);
+	}
+	return request;
+}
+
+/* Returns the verdict about all that the client says. */
+static enum request_verdict
+check_judged(size_t size)
+{
+	enum request_verdict whole, other;
+	struct request one = judged(client.length, &whole), two;
+	bool is_head = false;
+	size_t length = whole_head(client.says, client.length, &is_head);
+
+	two = judged(size, &other);
+	MUST(whole == other && one.length == two.length);
+	MUST(one.length <= REQUEST_HEAD_MAX);
+	MUST((whole == REQUEST_GOOD) == (length > 0));
+	if (whole != REQUEST_GOOD)
+		return whole;
+	MUST(one.length == length);
+	MUST(one.is_head == is_head && two.is_head == is_head);
+	return whole;
+}
+
+static bool
+has_got(const char *text)
+{
+	return client.n_got == strlen(text) &&
+	    memcmp(client.got, text, client.n_got) == 0;
+}
+
+/* The head that has been read is whole, and is answered as a whole. */
+static void
+check_greeted(void)
+{
+	bool is_head = false;
+
+	MUST(whole_head(client.says, client.read, &is_head) > 0);
+	MUST(has_got(is_head ? ANSWER_HEAD : ANSWER_HEAD BODY));
+}
+
+/* What was said belongs to the exit status, and to what the client says. */
+static void
+check_end(enum outcome outcome, enum request_verdict verdict)
+{
+	switch (outcome) {
+	case OUTCOME_GREETED:
+		check_greeted();
+		break;
+	case OUTCOME_BAD_REQUEST:
+		MUST(verdict != REQUEST_GOOD);
+		MUST(has_got(verdict == REQUEST_TOO_LARGE ? large : bad));
+		MUST(verdict != REQUEST_UNFINISHED || client.has_closed);
+		break;
+	case OUTCOME_REQUEST_TIMEOUT:
+		MUST(client.is_late);
+		MUST(has_got(client.read == 0 ? "" : late));
+		break;
+	case OUTCOME_SEND_TIMEOUT:
+		MUST(client.is_late);
+		break;
+	case OUTCOME_RESET:
+		MUST(client.has_reset);
+		break;
+	default:
+		MUST(outcome == OUTCOME_CLIENT_GONE);
+	}
+	MUST(client.has_end == (outcome == OUTCOME_GREETED ||
+	    outcome == OUTCOME_BAD_REQUEST ||
+	    outcome == OUTCOME_REQUEST_TIMEOUT));
+}
+
+/* --------------------------------------------------------------- the input */
+
+/* Returns the exit status. */
+static enum outcome
+serve_client(bool rendered)
+{
+	static const char order[] = ORDER_HEAD BODY;
+	const size_t head = sizeof(ORDER_HEAD) - 1;
+	int status;
+
+	memcpy(all.bytes + session.head_offset, PLAN_HEAD BODY,
+	    sizeof(PLAN_HEAD BODY) - 1);
+	if (rendered) /* it is not to be looked at */
+		memset(all.bytes + session.greeting_offset, 0,
+		    session.greeting_length);
+	session.rendered = rendered;
+	status = setjmp(ended);
+	if (status == 0)
+		session_run(&all.plan, &session, order,
+		    rendered ? sizeof(order) - 1 : head, head);
+	return (enum outcome)(status - 1);
+}
+
+/* How the client ends, the length of the script, the script, what it says. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+	struct input input = { bytes, length };
+	uint8_t flags = input_byte(&input);
+	size_t script = input_byte(&input);
+
+	script = script < input.left ? script : input.left;
+	memset(&client, 0, sizeof(client));
+	client.has_closed = flags & 1;
+	client.has_reset = flags & 2;
+	client.script = (struct input) { input.at, script };
+	client.says = input.at + script;
+	client.length = input.left - script;
+	check_end(serve_client(flags & 4), check_judged((flags >> 3) + 1u));
+	return 0;
+}
