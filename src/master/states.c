@@ -138,6 +138,31 @@ states_tell(const struct server *server)
 	notify_serving(server->states.n_effects, count);
 }
 
+/* The nearest end of a word; 0: none has one. */
+static int64_t
+next_end(const struct states *states)
+{
+	int64_t next = 0;
+	size_t i;
+
+	for (i = 0; i < states->words.n; i++)
+		if (states->words.list[i].until != 0 &&
+		    (next == 0 || states->words.list[i].until < next))
+			next = states->words.list[i].until;
+	return next;
+}
+
+static void
+plan_look(struct states *states, int64_t now)
+{
+	int64_t end = next_end(states), left = end - time(NULL);
+
+	states->look_at = CLOCK_NEVER;
+	if (end != 0)
+		states->look_at = now + (left < 0 ? 0 :
+		    left > LOOK_SECONDS ? LOOK_SECONDS : left) * CLOCK_SECOND;
+}
+
 void
 states_apply(struct server *server)
 {
@@ -157,7 +182,7 @@ states_apply(struct server *server)
 	}
 	memcpy(states->effects, fresh, conf->n_listeners * sizeof(*fresh));
 	states->n_effects = conf->n_listeners;
-	states->look_at = 0; /* states_step() finds out */
+	plan_look(states, clock_now());
 	if (server->ready)
 		states_tell(server);
 }
@@ -299,31 +324,6 @@ states_order(void *context, const struct state_order *order,
 }
 
 /* ------------------------------------------------------------------------ time */
-
-/* The nearest end of a word; 0: none has one. */
-static int64_t
-next_end(const struct states *states)
-{
-	int64_t next = 0;
-	size_t i;
-
-	for (i = 0; i < states->words.n; i++)
-		if (states->words.list[i].until != 0 &&
-		    (next == 0 || states->words.list[i].until < next))
-			next = states->words.list[i].until;
-	return next;
-}
-
-static void
-plan_look(struct states *states, int64_t now)
-{
-	int64_t end = next_end(states), left = end - time(NULL);
-
-	states->look_at = CLOCK_NEVER;
-	if (end != 0)
-		states->look_at = now + (left < 0 ? 0 :
-		    left > LOOK_SECONDS ? LOOK_SECONDS : left) * CLOCK_SECOND;
-}
 
 /* True when there was one. */
 static bool

@@ -54,6 +54,7 @@ struct client {
 	uint8_t state; /* enum state: its listener's, when it was accepted */
 	bool quiet; /* of log.quiet */
 	bool asks; /* its child answers a request */
+	uint8_t told; /* enum outcome of its child, once that has ended well */
 	uint32_t session; /* of the running plan, until a spawner has it */
 	uint32_t source; /* of struct admit; ADMIT_NO_SOURCE: not counted */
 	uint64_t who; /* its source, admit_source() */

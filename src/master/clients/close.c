@@ -67,6 +67,8 @@ end(struct service *service, uint32_t slot, enum outcome outcome,
 	struct client *client = &service->clients.slots[slot];
 
 	unwatch(service, client);
+	if (outcome == OUTCOME_GREETED)
+		outcome = (enum outcome)client->told;
 	finish(service, slot, outcome, &view->info, now);
 }
 

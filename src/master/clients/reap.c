@@ -3,6 +3,7 @@
 
 #include "master/clients/reap.h"
 
+#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -10,6 +11,7 @@
 
 #include <netinet/in.h>
 
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 
 #include <errno.h>
@@ -65,6 +67,31 @@ outcome_of(const struct client *client, int status)
 	return outcome;
 }
 
+/* What a child that answers has sent depends on the request: all that has been
+ * acknowledged, and what is still queued, but for the end of stream. */
+static void
+note_sent(struct client *client, const struct tcp_info *info)
+{
+	uint64_t sent = info->tcpi_bytes_acked;
+	int queued;
+
+	if (ioctl(client->fd, SIOCOUTQ, &queued) == 0)
+		sent += (uint64_t)queued;
+	client->greeting_length = sent > 0 ? (uint32_t)sent - 1 : 0;
+}
+
+/* True when the client has been told something by a child that ended well, and
+ * has yet to take it. */
+static bool
+is_told(const struct client *client, enum outcome outcome)
+{
+	if (outcome == OUTCOME_GREETED)
+		return true;
+	return (outcome == OUTCOME_BAD_REQUEST ||
+		outcome == OUTCOME_REQUEST_TIMEOUT) &&
+	    client->greeting_length > 0;
+}
+
 /* Its child has ended: decides what that means for the client. */
 static void
 ended(struct service *service, uint32_t slot, int status, int64_t now)
@@ -74,6 +101,12 @@ ended(struct service *service, uint32_t slot, int status, int64_t now)
 	struct tcp_info info = { 0 };
 	socklen_t length = sizeof(info);
 
+	if (client->asks) {
+		getsockopt(
+		    client->fd, IPPROTO_TCP, TCP_INFO, &info, &length);
+		note_sent(client, &info);
+	}
+
 	if (client->pidfd != -1)
 		close(client->pidfd);
 	client->pidfd = -1;
@@ -81,7 +114,8 @@ ended(struct service *service, uint32_t slot, int status, int64_t now)
 	if (outcome == OUTCOME_VIOLATION || outcome == OUTCOME_CRASHED)
 		generation_crashed(
 		    service->generation, client->generation, now);
-	if (outcome == OUTCOME_GREETED) {
+	if (is_told(client, outcome)) {
+		client->told = (uint8_t)outcome;
 		close_begin(service, slot, now);
 		evict_surplus(service, now);
 		return;

@@ -71,6 +71,8 @@ static const struct rule {
 		IS(4, 0) } },
 	{ "sendto", "C: the greeting, the connection held", 3,
 	    { IS(0, SPAWNER_CLIENT), IS(3, SEND_FLAGS), IS(4, 0) } },
+	{ "recvfrom", "C: the head of a request", 3,
+	    { IS(0, SPAWNER_CLIENT), IS(3, MSG_DONTWAIT), IS(4, 0) } },
 	{ "recvfrom", "C: the client's words, thrown away", 3,
 	    { IS(0, SPAWNER_CLIENT), IS(3, MSG_DONTWAIT | MSG_TRUNC),
 		IS(4, 0) } },

@@ -147,7 +147,7 @@ test_reload(void **state)
 	(void)state;
 	for (key = schema_keys; key < schema_keys + schema_n_keys; key++)
 		n += key->restart;
-	assert_int_equal(n, 5);
+	assert_int_equal(n, 6);
 	fresh = confs_must_load("listeners = ( { port = 1; } );\n"
 				"user = \"a\"; log = { level = \"debug\"; };");
 	verdict_reload(running, fresh, "x", &report);

@@ -223,7 +223,7 @@ programs_read_one_object(void **state)
 	    "{\"result\": \"ok\", \"time\": \"2023-11-14T22:13:20Z\"}}, "
 	    "\"listeners\": [{\"name\": \"a\", \"configured\": true, "
 	    "\"addresses\": [{\"address\": \"%s\", \"port\": 7001, "
-	    "\"listening\": true}], \"max_clients\": 5, \"live\": 3, "
+	    "\"listening\": true}], \"state\": \"ready\", \"max_clients\": 5, \"live\": 3, "
 	    "\"lingering\": 1, \"accepted\": 5, \"refused\": {\"busy\": 0, ",
 	    PACKAGE_VERSION, getpid(),
 	    addr_format(&setup.listeners.list[0].bound, address));

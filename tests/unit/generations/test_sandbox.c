@@ -68,6 +68,7 @@ static const struct golden {
 	{ SYS_setitimer, 1 | 4, { 0, 0, 0 } },
 	{ SYS_sendto, 1 | 8 | 16, { 0, 0, 0, 0x4040, 0 } },
 	{ SYS_sendto, 1 | 8 | 16, { 0, 0, 0, 0xc040, 0 } },
+	{ SYS_recvfrom, 1 | 8 | 16, { 0, 0, 0, 0x40, 0 } },
 	{ SYS_recvfrom, 1 | 8 | 16, { 0, 0, 0, 0x60, 0 } },
 	{ SYS_shutdown, 1 | 2, { 0, 1 } },
 	{ PPOLL, 2 | 8, { 0, 0, 0, 0 } },
