@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "feed/say.h"
-#include "feed/verdict.h"
 #include "shared/deadline.h"
 #include "shared/number.h"
 
@@ -28,8 +27,8 @@ static int64_t alive_every; /* milliseconds; 0: there is no watchdog */
 static int64_t alive_at; /* the next WATCHDOG=1; none before READY=1 */
 static bool ready;
 /* What is still to be told, "": nothing. */
-static char pending[VERDICT_MAX + sizeof("READY=1\nSTATUS=")];
-static char told[VERDICT_MAX]; /* the verdict that STATUS= shows */
+static char pending[NOTIFY_STATUS_MAX + sizeof("READY=1\nSTATUS=")];
+static char told[NOTIFY_STATUS_MAX + 1]; /* what STATUS= shows */
 static bool alive_pending;
 static int64_t retry_at;
 
@@ -116,15 +115,14 @@ tell_pending(void)
 void
 notify_verdict(const char *line)
 {
-	size_t length = strcspn(line, "\n");
+	int length = (int)strcspn(line, "\n");
 	bool first = !ready || strncmp(pending, "READY=1", 7) == 0;
+	char status[sizeof(told)];
 
-	if (manager == -1 || length >= sizeof(told) ||
-	    (ready && strlen(told) == length &&
-	    memcmp(told, line, length) == 0))
+	snprintf(status, sizeof(status), "%.*s", length, line);
+	if (manager == -1 || (ready && strcmp(status, told) == 0))
 		return;
-	memcpy(told, line, length);
-	told[length] = '\0';
+	memcpy(told, status, sizeof(told));
 	snprintf(pending, sizeof(pending), "%sSTATUS=%s",
 	    first ? "READY=1\n" : "", told);
 	if (!ready)

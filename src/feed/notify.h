@@ -13,9 +13,12 @@
  */
 void notify_init(void);
 
+#define NOTIFY_STATUS_MAX 512 /* bytes: more than any verdict has */
+
 /*
  * The verdict of a run, with or without its newline, becomes STATUS=, the first
- * time with READY=1.  One that has not changed is not told again.
+ * time with READY=1.  It is cut at NOTIFY_STATUS_MAX bytes.  One that has not
+ * changed is not told again.
  */
 void notify_verdict(const char *line);
 
