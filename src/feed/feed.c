@@ -34,19 +34,19 @@ enum status {
 static const char help[] =
     "usage: forkgreet-feed [-1] [-i SECONDS] [-o FILE] [-s FILE] [-w SECONDS]\n"
     "                      COMMAND [ARG...]\n"
-    "Run a command at intervals, and write its verdict and its output to files.\n"
+    "Run a command at intervals, and write its verdict and output to files.\n"
     "\n"
     "  -1             run it once, and exit with its status\n"
     "  -i SECONDS     from start to start, 0.001 to 86400 (2)\n"
     "  -o FILE        greeting: the output of a run that ends with status 0\n"
-    "  -s FILE        health: health words of the output, or up; or down and why\n"
+    "  -s FILE        health: up, or what it says of that, or down and why\n"
     "  -w SECONDS     time limit for a run, 0.001 to 86400 (5)\n"
     "  -h, --help     print this text\n"
     "  -V, --version  print the version\n"
     "\n"
-    "exit status: 0 stopped by a signal, 64 usage, 71 this system failed, 77 a\n"
-    "directory may not be written to, 78 a file cannot be there; with -1 that\n"
-    "of the command, 124 time limit, 126 or 127 cannot be started, 128 and the\n"
+    "exit status: 0 ended by a signal, 64 usage, 71 this system failed, 77 no\n"
+    "right to write there, 78 a file cannot be there; with -1 that of the\n"
+    "command, 124 time limit, 126 or 127 cannot be started, 128 and the\n"
     "number of the signal that ended it\n";
 
 /* What the command line asks for. */
@@ -130,8 +130,8 @@ options_parse(struct options *options, int argc, char **argv)
 
 	*options = (struct options){ .feed = { .interval_ms = INTERVAL_MS,
 		.limit_ms = LIMIT_MS } };
-	while ((option = getopt_long(argc, argv, "+:1hi:o:s:Vw:", names,
-		    NULL)) != -1) {
+	while ((option = getopt_long(
+		    argc, argv, "+:1hi:o:s:Vw:", names, NULL)) != -1) {
 		if (take_option(options, option, argv) == -1)
 			return -1;
 		if (options->print != NULL)

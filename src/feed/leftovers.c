@@ -21,12 +21,12 @@
 bool
 leftovers_reap(pid_t pid)
 {
+	const int options = WEXITED | WNOHANG | WNOWAIT;
 	siginfo_t info;
 
 	for (;;) {
 		info.si_pid = 0;
-		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == -1 ||
-		    info.si_pid == 0)
+		if (waitid(P_ALL, 0, &info, options) == -1 || info.si_pid == 0)
 			return false;
 		if (info.si_pid == pid)
 			return true;
@@ -53,8 +53,8 @@ kill_listed(char *list)
 }
 
 /* proc(5), /proc/PID/task/TID/children: of those that have ended too, which
- * nobody but us can reap, so that no number is another's.  Returns whether there
- * were any. */
+ * nobody but us can reap, so that no number is another's.  Returns whether
+ * there were any. */
 static bool
 kill_children(void)
 {
@@ -62,8 +62,8 @@ kill_children(void)
 	ssize_t n = -1;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children",
-	    (int)getpid());
+	snprintf(
+	    path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd != -1) {
 		n = read(fd, list, sizeof(list) - 1);

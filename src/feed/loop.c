@@ -51,8 +51,7 @@ output_write_file(struct feed *feed)
 		replace_fail(&feed->output, EFBIG);
 		return false;
 	}
-	return replace_file(
-	    &feed->output, result.output, result.output_length);
+	return replace_file(&feed->output, result.output, result.output_length);
 }
 
 /* The greeting first: who hears "up" is to find it. */

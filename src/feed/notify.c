@@ -48,8 +48,7 @@ socket_init(const char *path)
 		address.sun_path[0] = '\0';
 	address_length =
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-	manager =
-	    socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
 /* pid may be NULL. */
@@ -58,8 +57,9 @@ watchdog_init(const char *interval, const char *pid)
 {
 	int64_t number;
 
-	if (pid != NULL && (number_parse(pid, 1, INT32_MAX, &number) == -1 ||
-	    number != getpid()))
+	if (pid != NULL &&
+	    (number_parse(pid, 1, INT32_MAX, &number) == -1 ||
+		number != getpid()))
 		return;
 	if (number_parse(interval, 1, INT64_MAX / 4, &number) == -1) {
 		say("WATCHDOG_USEC: not a number of microseconds: %s",

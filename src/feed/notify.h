@@ -7,8 +7,8 @@
 /*
  * Takes the address of the service manager's socket from $NOTIFY_SOCKET and the
  * watchdog's interval from $WATCHDOG_USEC, unless $WATCHDOG_PID names another
- * process (sd_watchdog_enabled(3)), and removes the variables: COMMAND is not to
- * speak for us.  Without a socket, or when one of them cannot be understood
+ * process (sd_watchdog_enabled(3)), and removes the variables: COMMAND is not
+ * to speak for us.  Without a socket, or when one of them cannot be understood
  * (which is said), the calls below do nothing.
  */
 void notify_init(void);
@@ -26,8 +26,8 @@ void notify_stopping(void);
 
 /*
  * For each turn of a loop that waits: sends WATCHDOG=1 when half of the
- * watchdog's interval is over, and what could not be sent before.  No call waits
- * for a manager whose socket is full.
+ * watchdog's interval is over, and what could not be sent before.  No call
+ * waits for a manager whose socket is full.
  */
 void notify_step(void);
 

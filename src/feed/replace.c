@@ -53,8 +53,8 @@ is_temporary(const char *entry, const char *name)
 static void
 remove_unless_locked(int folder, const char *entry)
 {
-	int fd = openat(folder, entry,
-	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int fd = openat(
+	    folder, entry, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd == -1)
 		return;
@@ -138,8 +138,8 @@ replace(const char *path, const char *bytes, size_t length)
 
 	if (name == NULL)
 		return -1;
-	n = snprintf(temporary, sizeof(temporary), "%s.%s" MARK RANDOM, folder,
-	    name);
+	n = snprintf(
+	    temporary, sizeof(temporary), "%s.%s" MARK RANDOM, folder, name);
 	if (n < 0 || (size_t)n >= sizeof(temporary)) {
 		errno = ENAMETOOLONG;
 		return -1;

@@ -20,9 +20,10 @@ int replace_prepare(const char *path);
 
 /*
  * Gives the file a new content, mode 0644: written beside it under a name that
- * begins with a dot, fsync(2), rename(2).  A path of NULL does nothing.  Returns
- * whether it went well; if not the old one stays as it is.  An error is said
- * once, until it is another or the file can be written again, which is said too.
+ * begins with a dot, fsync(2), rename(2).  A path of NULL does nothing.
+ * Returns whether it went well; if not the old one stays as it is.  An error is
+ * said once, until it is another or the file can be written again, which is
+ * said too.
  */
 bool replace_file(struct replaced *file, const char *bytes, size_t length);
 

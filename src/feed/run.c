@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "feed/events.h"
@@ -70,12 +71,14 @@ child(char *const *command, const int ends[SINKS], pid_t parent)
 static int
 sinks_open(struct run *run, struct run_result *result, int ends[SINKS])
 {
-	run->sinks[OUTPUT] = (struct sink){ .bytes = result->output,
-		.size = sizeof(result->output), .fd = -1 };
-	run->sinks[ERRORS] = (struct sink){ .bytes = result->errors,
-		.size = sizeof(result->errors), .fd = -1 };
-	run->sinks[FAILURE] = (struct sink){ .bytes = (char *)&run->failure,
-		.size = sizeof(run->failure), .fd = -1 };
+	const struct sink sinks[SINKS] = {
+		[OUTPUT] = { result->output, sizeof(result->output), 0, -1 },
+		[ERRORS] = { result->errors, sizeof(result->errors), 0, -1 },
+		[FAILURE] = { (char *)&run->failure, sizeof(run->failure), 0,
+		    -1 },
+	};
+
+	memcpy(run->sinks, sinks, sizeof(sinks));
 	for (size_t i = 0; i < SINKS; i++)
 		if (sink_open(&run->sinks[i], &ends[i]) == -1)
 			return -1;

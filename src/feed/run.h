@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RUN_OUTPUT_MAX (1024 * 1024) /* bytes: a greeting's, forkgreet.conf(5) */
+#define RUN_OUTPUT_MAX 1048576 /* bytes: a greeting's, forkgreet.conf(5) */
 #define RUN_ERRORS_MAX 1024 /* bytes: more than a reason has room for */
 #define RUN_GRACE_MS 1000 /* from TERM to KILL, and from KILL to giving up */
 

@@ -15,8 +15,8 @@ struct sink {
  * closed on exec.  Returns 0; or -1 with errno, and then both are -1. */
 int sink_open(struct sink *sink, int *end);
 
-/* Reads what there is, at most as much as a few pipes hold.  What the buffer has
- * no room for is thrown away. */
+/* Reads what there is, at most as much as a few pipes hold.  What the buffer
+ * has no room for is thrown away. */
 void sink_read(struct sink *sink);
 
 /* sink_read(), then closes it: a writer that is still there gets SIGPIPE. */

@@ -60,11 +60,11 @@ first_words(const char *bytes, size_t length)
 static struct text
 said(const struct run_result *result)
 {
-	struct text text = first_words(result->output,
-	    result->output_length);
+	struct text text = first_words(result->output, result->output_length);
 
-	return text.length > 0 ? text : first_words(result->errors,
-	    result->errors_length);
+	if (text.length == 0)
+		text = first_words(result->errors, result->errors_length);
+	return text;
 }
 
 static void
@@ -97,8 +97,8 @@ describe(const struct run_result *result, char *why, size_t size)
 		    (double)result->limit_ms / MS_PER_S);
 		break;
 	case RUN_NOT_STARTED:
-		snprintf(why, size, "cannot be started: %s",
-		    strerror(result->code));
+		snprintf(
+		    why, size, "cannot be started: %s", strerror(result->code));
 		break;
 	case RUN_STUCK:
 		snprintf(why, size, "cannot be killed");
@@ -120,8 +120,8 @@ reason(const struct run_result *result, char to[VERDICT_REASON_MAX + 1])
 	describe(result, why, sizeof(why));
 	n = (size_t)snprintf(to, VERDICT_REASON_MAX + 1, "%s%s", why,
 	    text.length > 0 ? ": " : "");
-	escape_text(to + n, VERDICT_REASON_MAX + 1 - n, text.at, text.length,
-	    "\t");
+	escape_text(
+	    to + n, VERDICT_REASON_MAX + 1 - n, text.at, text.length, "\t");
 	for (; *to != '\0'; to++)
 		if (*to == '\t')
 			*to = ' ';
@@ -130,8 +130,8 @@ reason(const struct run_result *result, char to[VERDICT_REASON_MAX + 1])
 static size_t
 good_line(const struct run_result *result, char line[VERDICT_MAX])
 {
-	struct text text = first_line(
-	    (struct text){ result->output, result->output_length });
+	struct text text =
+	    first_line((struct text){ result->output, result->output_length });
 
 	if (text.length > VERDICT_WORDS_MAX)
 		text.length = VERDICT_WORDS_MAX;
@@ -162,8 +162,9 @@ verdict_status(const struct run_result *result)
 	case RUN_SIGNALLED:
 		return VERDICT_STATUS_SIGNAL + result->code;
 	case RUN_NOT_STARTED:
-		return result->code == ENOENT ? VERDICT_STATUS_NOT_FOUND :
-						VERDICT_STATUS_NOT_EXECUTED;
+		if (result->code == ENOENT)
+			return VERDICT_STATUS_NOT_FOUND;
+		return VERDICT_STATUS_NOT_EXECUTED;
 	case RUN_STOPPED:
 		return VERDICT_STATUS_SIGNAL + SIGTERM;
 	case RUN_TIMED_OUT:

@@ -1,5 +1,5 @@
-"""The checks in contrib/feed: against stand-ins that print what the real clients
-print, and against real servers where they are installed."""
+"""The checks in contrib/feed: against stand-ins that print what the real
+clients print, and against real servers where they are installed."""
 
 import contextlib
 import glob

@@ -31,8 +31,7 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
 int __wrap_gettimeofday(struct timeval *time, void *zone);
 time_t __wrap_time(time_t *time);
 int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
-int __wrap___poll_chk(
-    struct pollfd *fds, nfds_t n, int timeout, size_t size);
+int __wrap___poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
 unsigned __wrap_events_stops(void);
 void __wrap_run_command(
     char *const *command, int64_t limit_ms, struct run_result *result);
@@ -126,8 +125,9 @@ run_for(int64_t time, int64_t (*takes)(void))
 {
 	char name[] = "true";
 	char *const command[] = { name, NULL };
-	struct feed feed = { .command = command, .interval_ms = 2000,
-		.limit_ms = 5000 };
+	struct feed feed = {
+		.command = command, .interval_ms = 2000, .limit_ms = 5000
+	};
 
 	srand(1);
 	now = 1000 * S;

@@ -160,8 +160,8 @@ test_full(void **state)
 	assert_false(replace_file(&file, "down\n", 5));
 	holds("health", "up\n");
 	assert_int_equal(each_entry(NULL), 1);
-	assert_string_equal(said,
-	    "health: not written: No space left on device\n");
+	assert_string_equal(
+	    said, "health: not written: No space left on device\n");
 	write_fails = 0;
 	fsync_fails = EIO;
 	assert_false(replace_file(&file, "down\n", 5));
@@ -184,8 +184,8 @@ test_too_large(void **state)
 	(void)state;
 	replace_fail(&file, EFBIG);
 	replace_fail(&file, EFBIG);
-	assert_string_equal(said,
-	    "greeting: not written: more than 1048576 bytes\n");
+	assert_string_equal(
+	    said, "greeting: not written: more than 1048576 bytes\n");
 }
 
 static void
@@ -195,8 +195,8 @@ test_no_folder(void **state)
 
 	(void)state;
 	assert_false(replace_file(&file, "up\n", 3));
-	assert_string_equal(said,
-	    "no/health: not written: No such file or directory\n");
+	assert_string_equal(
+	    said, "no/health: not written: No such file or directory\n");
 	assert_int_equal(replace_prepare("no/health"), -1);
 	assert_int_equal(errno, ENOENT);
 	file.path = NULL;

@@ -33,9 +33,9 @@ test_good(void **state)
 static void
 test_bad(void **state)
 {
-	static const char *const lines[] = { "", " ", ",", "#why", " #up",
-		"ok", "upx", "up!", "up#why", "up 101%", "up -1%", "-0%", "%",
-		"up %", "00%", "050%", "5 %", "1e1%", "50", "100%%", "0x1%",
+	static const char *const lines[] = { "", " ", ",", "#why", " #up", "ok",
+		"upx", "up!", "up#why", "up 101%", "up -1%", "-0%", "%", "up %",
+		"00%", "050%", "5 %", "1e1%", "50", "100%%", "0x1%",
 		"maxconn:5", "stoppedd", "up\r", "up\n", "up \x1b[2J",
 		"up #\x7f", "up\xa0", "100000000000000000000%" };
 	size_t i;
