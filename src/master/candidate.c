@@ -11,6 +11,7 @@
 #include "master/clients/serve.h"
 #include "master/log_target.h"
 #include "master/server.h"
+#include "master/states.h"
 
 struct candidate *
 candidate_new(void)

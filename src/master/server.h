@@ -13,7 +13,7 @@
 #include "master/generations/generation.h"
 #include "master/generations/setup.h"
 #include "master/generations/spawners.h"
-#include "master/states.h"
+#include "master/state_words.h"
 
 struct candidate;
 struct load;
@@ -42,6 +42,21 @@ struct stop {
 };
 
 #define STOP_NONE ((struct stop) { .at = CLOCK_NEVER })
+
+/* What was in effect last, to see what has changed; states.h. */
+struct state_effect {
+	char listener[CONF_NAME_MAX + 1];
+	struct listener_state state;
+};
+
+struct states {
+	struct state_words words; /* the latest of each listener, and of all */
+	const char *path; /* of the state file; "": there is none */
+	struct state_effect effects[CONF_LISTENERS_MAX];
+	struct state_effect fresh[CONF_LISTENERS_MAX];
+	uint32_t n_effects;
+	int64_t look_at; /* clock_now() of the next look at words that end */
+};
 
 struct server {
 	/* Set before loop_run(). */

@@ -3,6 +3,8 @@
 
 #include "master/states.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
@@ -183,8 +185,6 @@ states_apply(struct server *server)
 	memcpy(states->effects, fresh, conf->n_listeners * sizeof(*fresh));
 	states->n_effects = conf->n_listeners;
 	plan_look(states, clock_now());
-	if (server->ready)
-		states_tell(server);
 }
 
 /* --------------------------------------------------------------------- the file */
@@ -193,16 +193,23 @@ void
 states_prepare(const struct conf *conf, const struct identity *identity)
 {
 	const char *path = conf_text(conf, conf->state_file);
-	char text[PATH_MAX];
-	const char *why;
+	char text[PATH_MAX], *folder;
+	const char *why = NULL;
+	struct stat st;
 	int fd;
 
 	if (identity == NULL || *path == '\0')
 		return;
 	snprintf(text, sizeof(text), "%s", path);
-	fd = directory_make(dirname(text), identity, &why);
-	if (fd != -1)
-		close(fd);
+	folder = dirname(text);
+	if (stat(folder, &st) == 0)
+		return;
+	fd = errno == ENOENT ? directory_make(folder, identity, &why) : -1;
+	if (fd == -1)
+		fatal(why != NULL ? EXIT_CONFIG : cause_of(errno, EXIT_CONFIG),
+		    "state_file: %s: %s", path,
+		    why != NULL ? why : strerror(errno));
+	close(fd);
 }
 
 static void
@@ -321,6 +328,7 @@ states_order(void *context, const struct state_order *order,
 		set(states, order->listeners[i], order);
 	result->ok = keep(states, &result->text) == 0;
 	states_apply(server);
+	states_tell(server);
 }
 
 /* ------------------------------------------------------------------------ time */
@@ -354,6 +362,7 @@ states_step(struct server *server, int64_t now)
 			    text == NULL ? "out of memory" : text);
 		free(text);
 		states_apply(server);
+		states_tell(server);
 	}
 	plan_look(states, now);
 }

@@ -12,6 +12,7 @@
 #include "master/orphans.h"
 #include "master/reload.h"
 #include "master/server.h"
+#include "master/states.h"
 #include "master/stop.h"
 #include "master/system/clock.h"
 #include "master/system/notify.h"

@@ -145,8 +145,8 @@ class Texts(RefusalCase):
 
     def test_bad(self):
         """Errors name file, line, key, value and what is allowed."""
-        for text, why in (("%{state}", "unknown variable"),
-                          ("%{until}", "unknown variable"),
+        for text, why in (("%{states}", "unknown variable"),
+                          ("%{untill}", "unknown variable"),
                           ("%{", "without a"), ("a %{time", "without a"),
                           ("%{time:%Q}", "unknown conversion"),
                           ("%{}", "unknown variable"),
