@@ -53,6 +53,7 @@ newcomer() {
 	check id forkgreet
 	check_equal "$(ps -o user= -p "$(daemon_pid)")" forkgreet
 	check_equal "$(stat -c %U:%a /run/forkgreet)" forkgreet:755
+	check_equal "$(stat -c %U:%a /var/lib/forkgreet)" forkgreet:755
 }
 
 shipped_text() {
@@ -80,6 +81,18 @@ verbs() {
 	check_not serves "good day"
 	check_not is_on
 	check service start
+	check serves "good day"
+}
+
+kept_state() {
+	group "what forkgreetctl said is kept over a restart"
+	check forkgreetctl maintenance --reason "a test"
+	check serves "under maintenance"
+	check service restart
+	check serves "under maintenance"
+	check forkgreetctl ready
+	check serves "good day"
+	check service restart
 	check serves "good day"
 }
 
