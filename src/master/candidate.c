@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "master/config/conf.h"
+#include "master/health.h"
 #include "master/clients/serve.h"
 #include "master/log_target.h"
 #include "master/server.h"
@@ -73,6 +74,7 @@ candidate_commit(struct candidate *candidate, struct server *server,
 	generation_commit(&server->generation, now);
 	server->running = candidate->setup;
 	candidate->setup = last;
+	health_begin(server, now);
 	states_apply(server);
 	serve_configure(&server->service, now);
 	log_target_set(server->running.conf, server->foreground);

@@ -3,6 +3,8 @@
 #ifndef MASTER_SERVER_H
 #define MASTER_SERVER_H
 
+#include <sys/stat.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,6 +16,7 @@
 #include "master/generations/setup.h"
 #include "master/generations/spawners.h"
 #include "master/state_words.h"
+#include "shared/health.h"
 
 struct candidate;
 struct load;
@@ -58,6 +61,20 @@ struct states {
 	int64_t look_at; /* clock_now() of the next look at words that end */
 };
 
+/* A health file that is followed, health.h. */
+struct health_watch {
+	int64_t next_at; /* clock_now() of the next look; CLOCK_NEVER: none */
+	bool looked; /* file and said are of the last look */
+	bool unfinished; /* it was being written then */
+	struct stat file;
+	struct health said; /* by the file */
+	struct health now; /* what holds: it may be too old */
+};
+
+struct health_watches {
+	struct health_watch watches[CONF_LISTENERS_MAX]; /* by listener */
+};
+
 struct server {
 	/* Set before loop_run(). */
 	const char *path; /* of the configuration */
@@ -76,6 +93,7 @@ struct server {
 	struct generation generation;
 	struct service service;
 	struct states states;
+	struct health_watches health;
 	struct control control;
 	struct control_actions actions; /* what control has done */
 	struct overview overview; /* what control shows */

@@ -5,6 +5,7 @@
 #	daemon_pid		prints the daemon's number, or nothing
 #	daemon_log		prints the daemon's log
 #	is_on			does it run?
+#	feed VERB NAME		the same for a check of forkgreet-feed
 
 conf=/etc/forkgreet.conf
 package=$(echo /share/forkgreet_*_*.deb)
@@ -178,6 +179,37 @@ confined() {
 			grep -q '^Seccomp:.*2$' "$state" || return 1
 	done
 	grep -Eq '^CapPrm:.*0000000000000(0|4)00$' "/proc/$(daemon_pid)/status"
+}
+
+# Whatever init starts it: words as they are, files that the daemon may read.
+feeds() {
+	group "feed: a check's verdict and output, and they are served"
+	written=/run/forkgreet-feed/one
+	printf "# words\nCOMMAND=\"printf '%%s;' 'a  b' c\"\nINTERVAL=0.5\n" \
+		>/etc/forkgreet/feed/one
+	check feed start one
+	check_equal "$(cat $written/health)" up
+	check_equal "$(cat $written/greeting)" "a  b;c;"
+	check_not_equal "$(stat -c %u $written/health)" 0
+	check_not_equal "$(stat -c %U $written/health)" forkgreet
+	check_equal "$(stat -c %a $written $written/health)" "755
+644"
+	file_is $written/greeting
+	check service reload
+	check serves "a  b;c;"
+	configure_with 's/hi client/good day/'
+	check service reload
+	check feed restart one
+	check_equal "$(cat $written/health)" up
+	check feed stop one
+	check_not test -e $written/health
+	check_not pgrep -x forkgreet-feed
+	echo 'COMMAND="/usr/share/forkgreet/feed/load 1000"' \
+		>/etc/forkgreet/feed/one
+	check feed start one
+	check grep '^up ready ' $written/health
+	check feed stop one
+	rm /etc/forkgreet/feed/one
 }
 
 remove_and_purge() {

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 
-from harness import (IS_ROOT, PATIENCE, Strace, free_port, greet, needs_root,
+from harness import (IS_ROOT, PATIENCE, Strace, descriptors, free_port, greet, needs_root,
                      read_all, strace_works, wait_for)
 from test_control import ControlCase
 from test_notify import Manager
@@ -365,6 +365,151 @@ class Kept(StatesCase):
         with self.assertRaisesRegex(AssertionError, "state_file: .* cannot be "
                                     "set by a reload"):
             daemon.reload(text)
+
+
+class Health(StatesCase):
+    """A health file says what a listener is ready for."""
+
+    def setUp(self):
+        super().setUp()
+        self.health = os.path.join(self.folder(), "health")
+
+    def configuration(self, listeners=None, top="", path=None, when="",
+                      more=""):
+        if listeners is None:
+            follow = f'health_file = "{self.health}"; refresh = 0.1; {more} '
+            listeners = ", ".join((
+                self.listener('greeting = "hi\\n"; ' + follow, "web"),
+                self.listener('format = "agent"; ' + follow, "agent",
+                              self.agent)))
+        return super().configuration(listeners, top, path)
+
+    def write(self, text):
+        """Renamed over the old one, as who does it well does."""
+        with open(self.health + ".new", "wb") as file:
+            file.write(text)
+        os.rename(self.health + ".new", self.health)
+
+    def becomes(self, word):
+        """Waits until the agent says so."""
+        wait_for(lambda: greet(self.agent) == word, PATIENCE, word)
+
+    def test_words(self):
+        """All that HAProxy knows, and back again from each."""
+        self.write(b"up\n")
+        daemon = self.start()
+        self.assertEqual(greet(self.agent), b"up ready 100%\n")
+        for text, word, plain in (
+                (b"up 75%\n", b"up ready 75%\n", b"hi\n"),
+                (b"drain\n", b"up drain\n", b"hi\n"),
+                (b"0%\n", b"up ready 0%\n", b"hi\n"),
+                (b"maint\n", b"maint\n", b"under maintenance\n"),
+                (b"ready\r\nand more\n", b"up ready 100%\n", b"hi\n"),
+                (b"down #no disk\n", b"ready down #no disk\n", b"down\n"),
+                (b"UP, 10%\n", b"up ready 10%\n", b"hi\n"),
+                (b"fail\n", b"ready down #\n", b"down\n")):
+            with self.subTest(text):
+                self.write(text)
+                self.becomes(word)
+                self.assertEqual(greet(self.port), plain)
+        self.assertIn({"_": "state", "listener": "web", "state": "down"},
+                      [dict(list(line.items())[:3])
+                       for line in daemon.lines("state")])
+
+    def test_bad(self):
+        """What is none is down, with its reason."""
+        self.write(b"up\n")
+        self.start()
+        for text, why in ((b"nonsense\n", b""), (b"\0up\n", b""),
+                          (b"200%\n", b""), (b"x" * 70000, b"larger")):
+            self.write(text)
+            said = wait_for(lambda: (lambda word: word if word.startswith(
+                b"ready down #") else None)(greet(self.agent)), PATIENCE)
+            self.assertIn(why, said)
+            self.assertGreater(len(said), len(b"ready down #\n"))
+            self.write(b"up\n")
+            self.becomes(b"up ready 100%\n")
+        os.unlink(self.health)
+        self.becomes(b"ready down #No such file or directory\n")
+        os.mkfifo(self.health)
+        wait_for(lambda: b"not a regular file" in greet(self.agent), PATIENCE)
+
+    def test_unfinished(self):
+        """One that is being written gets another look; then it counts as it
+        stands."""
+        self.write(b"up 50%\n")
+        self.start()
+        with open(self.health, "wb") as file:
+            file.write(b"drai")
+            file.flush()
+            wait_for(lambda: greet(self.agent).startswith(b"ready down #"),
+                     PATIENCE)
+            file.write(b"n\n")
+            file.flush()
+            self.becomes(b"up drain\n")
+        with open(self.health, "wb"):
+            self.becomes(b"ready down #empty\n")
+
+    def test_missing_at_the_start(self):
+        """It serves, and is down."""
+        self.start()
+        self.assertEqual(greet(self.agent),
+                         b"ready down #No such file or directory\n")
+        self.write(b"up\n")
+        self.becomes(b"up ready 100%\n")
+
+    def test_too_old(self):
+        self.write(b"up\n")
+        self.start(config=self.configuration(more="max_age = 1000; "))
+        self.assertEqual(greet(self.agent), b"up ready 100%\n")
+        os.utime(self.health, (time.time() - 2000, time.time() - 2000))
+        wait_for(lambda: greet(self.agent).startswith(
+            b"ready down #not written for 200"), PATIENCE)
+        self.write(b"up\n")
+        self.becomes(b"up ready 100%\n")
+
+    def test_operator(self):
+        """The worse of both; ready takes back the operator's word only, and
+        says what the file says."""
+        self.write(b"drain #reboot\n")
+        self.start()
+        self.good("maintenance")
+        self.assertEqual(greet(self.agent), b"maint\n")
+        said = self.good("ready", "web")
+        self.assertEqual(said, "web: its health file says drain (reboot)\n")
+        self.assertEqual(self.states(), {"web": "drain",
+                                         "agent": "maintenance"})
+        self.write(b"down #gone\n")
+        self.good("drain")
+        wait_for(lambda: self.states()["web"] == "down", PATIENCE)
+        self.write(b"up\n")
+        wait_for(lambda: self.states()["web"] == "drain", PATIENCE)
+
+    def test_thousands_of_changes(self):
+        """No descriptor leaks, and only changes of state are lines."""
+        self.write(b"up\n")
+        daemon = self.start()
+        before = len(descriptors(daemon.pid)) if IS_ROOT else 0
+        lines = len(daemon.lines("state"))
+        for count in range(3000):
+            self.write(b"up %d%% #%d\n" % (count % 101, count))
+        self.write(b"up 42%\n")
+        self.becomes(b"up ready 42%\n")
+        self.assertEqual(len(daemon.lines("state")), lines)
+        if IS_ROOT:
+            wait_for(lambda: len(descriptors(daemon.pid)) <= before,
+                     PATIENCE)
+
+    def test_reload_only(self):
+        """With refresh = 0."""
+        self.write(b"up\n")
+        text = self.configuration().replace("refresh = 0.1", "refresh = 0")
+        daemon = self.start(config=text)
+        self.write(b"drain\n")
+        time.sleep(0.5)
+        self.assertEqual(greet(self.agent), b"up ready 100%\n")
+        daemon.reload()
+        self.assertEqual(greet(self.agent), b"up drain\n")
 
 
 class Wait(StatesCase):

@@ -21,8 +21,8 @@
 #include "master/system/events.h"
 
 /* How much a client may send before we stop discarding it: a talkative client
- * (1 MB of headers) must get an orderly end, a flood need not. */
-#define CLOSING_BYTES_MAX (UINT64_C(4) << 20)
+ * (a POST of 5 MB) must get an orderly end, a flood need not. */
+#define CLOSING_BYTES_MAX (UINT64_C(16) << 20)
 
 /* How often to look whether the kernel has delivered the rest, for which there
  * is no event. */
