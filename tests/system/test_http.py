@@ -107,6 +107,9 @@ class Programs(HttpCase):
         self.assertEqual(row["ended_greeted"], count, row)
         self.assertEqual(row["accepted"], count + row["ended_probed"], row)
         self.assert_balanced(self.served)
+        for line in self.served.lines("client"):
+            self.assertEqual(line["bytes"] == "0",
+                             line["outcome"] == "probed", line)
 
     @needs_program("curl")
     def test_curl(self):
