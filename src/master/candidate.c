@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "master/config/conf.h"
+#include "master/health.h"
 #include "master/clients/serve.h"
 #include "master/log_target.h"
 #include "master/server.h"
+#include "master/states.h"
 
 struct candidate *
 candidate_new(void)
@@ -72,6 +74,7 @@ candidate_commit(struct candidate *candidate, struct server *server,
 	generation_commit(&server->generation, now);
 	server->running = candidate->setup;
 	candidate->setup = last;
+	health_begin(server, now);
 	states_apply(server);
 	serve_configure(&server->service, now);
 	log_target_set(server->running.conf, server->foreground);

@@ -8,6 +8,7 @@
 #include "master/candidate.h"
 #include "master/config/conf.h"
 #include "master/server.h"
+#include "master/states.h"
 #include "master/system/clock.h"
 #include "master/system/daemonize.h"
 #include "master/system/log_event.h"

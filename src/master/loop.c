@@ -18,6 +18,7 @@
 #include "master/orphans.h"
 #include "master/reload.h"
 #include "master/server.h"
+#include "master/states.h"
 #include "master/turn.h"
 #include "master/stop.h"
 #include "master/system/child.h"

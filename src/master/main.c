@@ -30,6 +30,7 @@
 #include "master/system/pidfile.h"
 #include "master/system/privileges.h"
 #include "master/server.h"
+#include "master/states.h"
 #include "master/system/report.h"
 #include "master/loop.h"
 #include "master/log_target.h"

@@ -16,6 +16,7 @@
 #include "master/config/verdict.h"
 #include "master/control/control_file.h"
 #include "master/server.h"
+#include "master/states.h"
 #include "master/system/clock.h"
 #include "master/system/events.h"
 #include "master/system/log_event.h"

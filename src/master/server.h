@@ -3,6 +3,8 @@
 #ifndef MASTER_SERVER_H
 #define MASTER_SERVER_H
 
+#include <sys/stat.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,7 +15,8 @@
 #include "master/generations/generation.h"
 #include "master/generations/setup.h"
 #include "master/generations/spawners.h"
-#include "master/states.h"
+#include "master/state_words.h"
+#include "shared/health.h"
 
 struct candidate;
 struct load;
@@ -43,6 +46,35 @@ struct stop {
 
 #define STOP_NONE ((struct stop) { .at = CLOCK_NEVER })
 
+/* What was in effect last, to see what has changed; states.h. */
+struct state_effect {
+	char listener[CONF_NAME_MAX + 1];
+	struct listener_state state;
+};
+
+struct states {
+	struct state_words words; /* the latest of each listener, and of all */
+	const char *path; /* of the state file; "": there is none */
+	struct state_effect effects[CONF_LISTENERS_MAX];
+	struct state_effect fresh[CONF_LISTENERS_MAX];
+	uint32_t n_effects;
+	int64_t look_at; /* clock_now() of the next look at words that end */
+};
+
+/* A health file that is followed, health.h. */
+struct health_watch {
+	int64_t next_at; /* clock_now() of the next look; CLOCK_NEVER: none */
+	bool looked; /* file and said are of the last look */
+	bool unfinished; /* it was being written then */
+	struct stat file;
+	struct health said; /* by the file */
+	struct health now; /* what holds: it may be too old */
+};
+
+struct health_watches {
+	struct health_watch watches[CONF_LISTENERS_MAX]; /* by listener */
+};
+
 struct server {
 	/* Set before loop_run(). */
 	const char *path; /* of the configuration */
@@ -61,6 +93,7 @@ struct server {
 	struct generation generation;
 	struct service service;
 	struct states states;
+	struct health_watches health;
 	struct control control;
 	struct control_actions actions; /* what control has done */
 	struct overview overview; /* what control shows */

@@ -197,13 +197,15 @@ lock_open(const char *name)
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY,
 	    0600);
 	struct stat st;
+	int error;
 
 	if (fd == -1)
 		return -1;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+	error = fstat(fd, &st) == -1 ? errno : S_ISREG(st.st_mode) ? 0 : EINVAL;
+	if (error == 0)
 		return fd;
 	close(fd);
-	errno = EINVAL;
+	errno = error;
 	return -1;
 }
 

@@ -3,6 +3,8 @@
 
 #include "master/states.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
@@ -84,13 +86,17 @@ set(struct states *states, const char *listener,
 
 /* ------------------------------------------------------------------- in effect */
 
+/* The operator's word and the health file's: the greater holds. */
 static struct listener_state
-state_for(struct states *states, const char *listener)
+state_for(struct states *states, const char *listener,
+    const struct health *health)
 {
 	const struct state_word *word = find_for(&states->words, listener);
-	struct listener_state state = STATE_NONE;
+	struct listener_state state = { .state = health->state,
+		.weight = health->weight };
 
-	if (word == NULL)
+	snprintf(state.reason, sizeof(state.reason), "%s", health->reason);
+	if (word == NULL || word->state < health->state)
 		return state;
 	state.state = word->state;
 	state.until = word->until;
@@ -110,11 +116,11 @@ find_effect(const struct states *states, const char *listener)
 	return &none;
 }
 
+/* A reason may be another one at each look: no news. */
 static bool
 is_same(const struct listener_state *a, const struct listener_state *b)
 {
-	return a->state == b->state && a->until == b->until &&
-	    strcmp(a->reason, b->reason) == 0;
+	return a->state == b->state && a->until == b->until;
 }
 
 static void
@@ -174,7 +180,8 @@ states_apply(struct server *server)
 	for (i = 0; i < conf->n_listeners; i++) {
 		snprintf(fresh[i].listener, sizeof(fresh[i].listener), "%s",
 		    conf_text(conf, conf->listener[i].name));
-		fresh[i].state = state_for(states, fresh[i].listener);
+		fresh[i].state = state_for(states, fresh[i].listener,
+		    &server->health.watches[i].now);
 		if (!is_same(find_effect(states, fresh[i].listener),
 			&fresh[i].state))
 			say(fresh[i].listener, &fresh[i].state);
@@ -183,8 +190,6 @@ states_apply(struct server *server)
 	memcpy(states->effects, fresh, conf->n_listeners * sizeof(*fresh));
 	states->n_effects = conf->n_listeners;
 	plan_look(states, clock_now());
-	if (server->ready)
-		states_tell(server);
 }
 
 /* --------------------------------------------------------------------- the file */
@@ -193,16 +198,23 @@ void
 states_prepare(const struct conf *conf, const struct identity *identity)
 {
 	const char *path = conf_text(conf, conf->state_file);
-	char text[PATH_MAX];
-	const char *why;
+	char text[PATH_MAX], *folder;
+	const char *why = NULL;
+	struct stat st;
 	int fd;
 
 	if (identity == NULL || *path == '\0')
 		return;
 	snprintf(text, sizeof(text), "%s", path);
-	fd = directory_make(dirname(text), identity, &why);
-	if (fd != -1)
-		close(fd);
+	folder = dirname(text);
+	if (stat(folder, &st) == 0)
+		return;
+	fd = errno == ENOENT ? directory_make(folder, identity, &why) : -1;
+	if (fd == -1)
+		fatal(why != NULL ? EXIT_CONFIG : cause_of(errno, EXIT_CONFIG),
+		    "state_file: %s: %s", path,
+		    why != NULL ? why : strerror(errno));
+	close(fd);
 }
 
 static void
@@ -297,6 +309,40 @@ find_unknown(const struct conf *conf, const struct state_order *order)
 	return NULL;
 }
 
+static bool
+is_ordered(const struct state_order *order, const char *listener)
+{
+	size_t i;
+
+	for (i = 0; i < order->n_listeners; i++)
+		if (strcmp(order->listeners[i], listener) == 0)
+			return true;
+	return order->n_listeners == 0;
+}
+
+/* A health file can say otherwise than "ready". */
+static void
+say_files(const struct server *server, const struct state_order *order,
+    char **text)
+{
+	const struct state_effect *effect = server->states.effects;
+	const struct state_effect *end = effect + server->states.n_effects;
+	char *more;
+
+	for (; effect < end; effect++) {
+		if (effect->state.state == STATE_READY ||
+		    !is_ordered(order, effect->listener))
+			continue;
+		if (asprintf(&more, "%s%s: its health file says %s (%s)\n",
+			*text == NULL ? "" : *text, effect->listener,
+			state_name(effect->state.state),
+			effect->state.reason) == -1)
+			return;
+		free(*text);
+		*text = more;
+	}
+}
+
 void
 states_order(void *context, const struct state_order *order,
     struct state_result *result)
@@ -321,6 +367,9 @@ states_order(void *context, const struct state_order *order,
 		set(states, order->listeners[i], order);
 	result->ok = keep(states, &result->text) == 0;
 	states_apply(server);
+	states_tell(server);
+	if (result->ok && order->state == STATE_READY)
+		say_files(server, order, &result->text);
 }
 
 /* ------------------------------------------------------------------------ time */
@@ -354,6 +403,7 @@ states_step(struct server *server, int64_t now)
 			    text == NULL ? "out of memory" : text);
 		free(text);
 		states_apply(server);
+		states_tell(server);
 	}
 	plan_look(states, now);
 }

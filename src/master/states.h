@@ -4,32 +4,15 @@
 
 #include <stdint.h>
 
-#include "master/clients/service.h"
-#include "master/state_words.h"
-
 struct conf;
 struct identity;
 struct server;
 struct state_order;
 struct state_result;
-
-/* What was in effect last, to see what has changed. */
-struct state_effect {
-	char listener[CONF_NAME_MAX + 1];
-	struct listener_state state;
-};
-
-struct states {
-	struct state_words words; /* the latest of each listener, and of all */
-	const char *path; /* of the state file; "": there is none */
-	struct state_effect effects[CONF_LISTENERS_MAX];
-	struct state_effect fresh[CONF_LISTENERS_MAX];
-	uint32_t n_effects;
-	int64_t look_at; /* clock_now() of the next look at words that end */
-};
+struct states;
 
 /* As root: makes the directory of conf's state_file if it is missing, for the
- * user that we become.  What cannot be made is missed later. */
+ * user that we become, or ends the process. */
 void states_prepare(const struct conf *conf, const struct identity *identity);
 
 /*

@@ -9,9 +9,11 @@
 #include "master/clients/quiet.h"
 #include "master/clients/reap.h"
 #include "master/first.h"
+#include "master/health.h"
 #include "master/orphans.h"
 #include "master/reload.h"
 #include "master/server.h"
+#include "master/states.h"
 #include "master/stop.h"
 #include "master/system/clock.h"
 #include "master/system/notify.h"
@@ -108,6 +110,7 @@ static void (*const turn_steps[])(struct server *server, int64_t now) = {
 	control_turn, /* a reload may be asked for */
 	generation_turn, /* a trial's end frees its place for the reload's */
 	reload_step,
+	health_step, /* files say what listeners are ready for */
 	states_step, /* an operator's word may be over */
 	linger_turn,
 	watch_turn,
@@ -205,6 +208,7 @@ static int64_t (*const deadlines[])(const struct server *server) = {
 	quiet_deadline,
 	generation_deadline,
 	reload_wakeup,
+	health_wakeup,
 	states_wakeup,
 	control_deadline,
 	linger_deadline,

@@ -31,9 +31,9 @@ struct request {
  * REQUEST_UNFINISHED: what comes later is not looked at.
  *
  * A head is, as RFC 9112, 2.1 to 3, has it, any number of empty lines, a line
- * "METHOD TARGET HTTP/1.x", and lines up to an empty one.  The method is a token
- * of any length, the target has at least one byte, and no space or control byte.
- * Other lines may have any bytes.  Lines end in CR LF or LF.
+ * "METHOD TARGET HTTP/1.x", and lines up to an empty one.  The method is a
+ * token, the target has at least one byte, and no space or control byte.  Other
+ * lines may have any bytes.  Lines end in CR LF or LF.
  */
 enum request_verdict request_take(
     struct request *request, const char *bytes, size_t n);

@@ -46,8 +46,7 @@ head_read(struct stream *stream, struct request *request)
 	struct text text;
 
 	while (verdict == REQUEST_UNFINISHED) {
-		text = stream_read(
-		    stream, REQUEST_HEAD_MAX - request->length);
+		text = stream_read(stream, REQUEST_HEAD_MAX - request->length);
 		verdict = request_take(request, text.bytes, text.length);
 		if (text.length > 0)
 			continue;
@@ -95,11 +94,10 @@ respond(struct stream *stream, const struct answer *answer)
 	if (request.length == 0)
 		return stream->ended ? OUTCOME_CLIENT_GONE :
 				       OUTCOME_REQUEST_TIMEOUT;
-	if (verdict == REQUEST_UNFINISHED && stream->ended)
+	if (stream->ended)
 		verdict = REQUEST_BAD;
 	if (verdict != REQUEST_GOOD)
-		return error_send(
-		    stream, &errors[verdict], answer->end.bytes);
+		return error_send(stream, &errors[verdict], answer->end.bytes);
 	if (request.is_head)
 		whole.body.length = 0;
 	return answer_send(stream, &whole);

@@ -8,7 +8,7 @@
 /* The parts of an answer, in the order in which they are sent. */
 struct answer {
 	struct text head; /* status line and constant fields */
-	struct text end; /* of the head: the field Date, others, an empty line */
+	struct text end; /* of the head: Date, other fields, an empty line */
 	struct text body; /* not for HEAD */
 };
 
@@ -18,11 +18,11 @@ struct answer {
  * allows; what follows the head is not looked at.  Returns
  *
  *	OUTCOME_GREETED		the answer has been sent
- *	OUTCOME_BAD_REQUEST	400 has been sent, or 431, for a head of more than
- *				REQUEST_HEAD_MAX bytes; also to a client that ends
- *				its side of the stream within the head
- *	OUTCOME_REQUEST_TIMEOUT	408 has been sent, or nothing to a client that has
- *				sent nothing
+ *	OUTCOME_BAD_REQUEST	400 has been sent, also to a client that ends
+ *				its side of the stream within the head; or 431,
+ *				for more than REQUEST_HEAD_MAX bytes
+ *	OUTCOME_REQUEST_TIMEOUT	408 has been sent, or nothing to a client that
+ *				has sent nothing
  *	OUTCOME_CLIENT_GONE	the client has sent its end of stream only
  *
  * or what stream_send() does when an answer cannot be sent, or reading fails.

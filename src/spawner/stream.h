@@ -36,9 +36,9 @@ short stream_await(short events, struct call_time *left);
 /*
  * Sends everything, and reads meanwhile: a client that writes a lot before it
  * reads would otherwise wait for us while we wait for it.  Returns
- * OUTCOME_GREETED, or why the client cannot be sent more: also when it has taken
- * nothing for the session's send_ms.  Unless the session holds the client, some
- * of it may wait in the kernel for more, or for the end of stream.
+ * OUTCOME_GREETED, or why the client cannot be sent more: also when it has
+ * taken nothing for the session's send_ms.  Unless the session has hold, the
+ * last bytes may wait in the kernel for more, or for the end of stream.
  */
 enum outcome stream_send(struct stream *stream, struct text text);
 

@@ -29,7 +29,8 @@ listeners = (
 LISTENER = ('\t{ address = "%(host)s"; port = %(port)d; backlog = 4096; '
             '%(more)s }')
 IDENTITY = (  # needed by root only
-    'user = "nobody";\ngroup = "nogroup";\ncontrol_socket = "";\n')
+    'user = "nobody";\ngroup = "nogroup";\ncontrol_socket = "";\n'
+    'state_file = "";\n')
 
 
 class Daemon(Server):

@@ -32,7 +32,7 @@ class Logger(Daemon):
         text = CONFIGURATION % {
             "identity": "" if kind.as_user or os.geteuid() else
                         'user = "nobody";\ngroup = "nogroup";\n'
-                        'control_socket = "";\n',
+                        'control_socket = ""; state_file = "";\n',
             "max_clients": 1024, "top": "",
             "listeners": LISTENER % {"host": HOST, "port": port, "more": ""}}
         path = bench.path("forkgreet.conf")

@@ -139,7 +139,7 @@ next_order(struct msghdr *header)
 	struct cmsghdr *rights = header->msg_control;
 	uint8_t head = input_byte(&orders);
 	size_t length = head & 0x80 ? head % 8 : sizeof(struct plan_order);
-	size_t more = head & 0x80 ? 0 : (head & 0x07) * (size_t)600;
+	size_t more = head & 0x80 ? 0 : (head & 0x07) * (size_t)750;
 	int fd = head & 0x40 ? SPAWNER_SOCKET + 3 : SPAWNER_CLIENT;
 	struct plan_order order;
 
@@ -151,6 +151,8 @@ next_order(struct msghdr *header)
 	order.session = head & 0x10 ? input_long(&orders) :
 				      input_byte(&orders);
 	order.head = head & 0x01 ? input_byte(&orders) : 0;
+	if ((head & 0x87) == 0x07) /* nothing but the head */
+		more = order.head;
 	memcpy(header->msg_iov->iov_base, &order, length);
 	header->msg_controllen = 0;
 	header->msg_flags = more > PLAN_ORDER_BYTES_MAX ? MSG_TRUNC : 0;
@@ -257,7 +259,8 @@ lockdown(const struct plan *plan)
 	return NULL;
 }
 
-/* The child sends the greeting. */
+/* The child sends the greeting, in PLAN_HTTP after both parts of a head; or the
+ * field Date, with which the second part begins. */
 void
 session_run(const struct plan *plan, const struct plan_session *session,
     const char *rendered, size_t length, size_t head)
@@ -265,7 +268,11 @@ session_run(const struct plan *plan, const struct plan_session *session,
 	MUST(client_open && !socket_open);
 	MUST(length <= PLAN_ORDER_BYTES_MAX);
 	MUST(head <= length && (length == head || session->rendered));
+	MUST(session->format == PLAN_HTTP ? head >= PLAN_DATE_LENGTH :
+					    head == 0);
 	read_all(rendered, length);
+	read_all((const char *)plan + session->head_offset,
+	    session->head_length);
 	read_all((const char *)plan + session->greeting_offset,
 	    session->greeting_length);
 	longjmp(ended, 1);
@@ -315,6 +322,9 @@ plan_make(size_t sessions)
 	};
 	for (i = 0; i < sessions; i++)
 		plan->session[i] = (struct plan_session) {
+			.format = i < 2 ? PLAN_PLAIN : PLAN_HTTP,
+			.head_offset = (uint32_t)greetings,
+			.head_length = (uint32_t)i,
 			.greeting_offset = (uint32_t)(greetings + i),
 			.greeting_length = (uint32_t)(GREETINGS - sessions),
 			.rendered = i % 2,
@@ -350,7 +360,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	orders = (struct input) { bytes, length };
 	client_open = false;
 	socket_open = true;
-	plan_make(input_byte(&orders) % 4);
+	plan_make(input_byte(&orders) % 5);
 	plan_spoil();
 	if (setjmp(ended) == 0)
 		spawner_main();

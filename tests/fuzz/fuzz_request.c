@@ -66,7 +66,7 @@ static struct {
 } client;
 static jmp_buf ended;
 
-/* ------------------------------------------------------------------ the kernel */
+/* --------------------------------------------------------------- the kernel */
 
 static long
 fail_with(int error)
@@ -193,7 +193,7 @@ prologue(const struct plan *plan, const struct plan_session *its)
 	MUST(plan == &all.plan && its == &session);
 }
 
-/* ------------------------------------------------------------ how it should be */
+/* --------------------------------------------------------- how it should be */
 
 /* The length of a line, its end too; 0: it has none. */
 static size_t

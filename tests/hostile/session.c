@@ -15,10 +15,10 @@
 #include "spawner/prologue.h"
 
 /*
- * The filter lets a child throw its client's words away, but not read them;
- * what it learns is how many bytes came.  So each letter of a command is as
- * many bytes as its code, answered with a ".", and the newline is answered
- * with what came of the attack: "VALUE ERRNO\n".
+ * A child that greets throws its client's words away without reading them; what
+ * it learns is how many bytes came.  So each letter of a command is as many
+ * bytes as its code, answered with a ".", and the newline is answered with what
+ * came of the attack: "VALUE ERRNO\n".
  */
 static char
 letter_read(void)

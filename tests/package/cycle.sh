@@ -5,6 +5,7 @@
 #	daemon_pid		prints the daemon's number, or nothing
 #	daemon_log		prints the daemon's log
 #	is_on			does it run?
+#	feed VERB NAME		the same for a check of forkgreet-feed
 
 conf=/etc/forkgreet.conf
 package=$(echo /share/forkgreet_*_*.deb)
@@ -52,6 +53,7 @@ newcomer() {
 	check id forkgreet
 	check_equal "$(ps -o user= -p "$(daemon_pid)")" forkgreet
 	check_equal "$(stat -c %U:%a /run/forkgreet)" forkgreet:755
+	check_equal "$(stat -c %U:%a /var/lib/forkgreet)" forkgreet:755
 }
 
 shipped_text() {
@@ -79,6 +81,18 @@ verbs() {
 	check_not serves "good day"
 	check_not is_on
 	check service start
+	check serves "good day"
+}
+
+kept_state() {
+	group "what forkgreetctl said is kept over a restart"
+	check forkgreetctl maintenance --reason "a test"
+	check serves "under maintenance"
+	check service restart
+	check serves "under maintenance"
+	check forkgreetctl ready
+	check serves "good day"
+	check service restart
 	check serves "good day"
 }
 
@@ -165,6 +179,37 @@ confined() {
 			grep -q '^Seccomp:.*2$' "$state" || return 1
 	done
 	grep -Eq '^CapPrm:.*0000000000000(0|4)00$' "/proc/$(daemon_pid)/status"
+}
+
+# Whatever init starts it: words as they are, files that the daemon may read.
+feeds() {
+	group "feed: a check's verdict and output, and they are served"
+	written=/run/forkgreet-feed/one
+	printf "# words\nCOMMAND=\"printf '%%s;' 'a  b' c\"\nINTERVAL=0.5\n" \
+		>/etc/forkgreet/feed/one
+	check feed start one
+	check_equal "$(cat $written/health)" up
+	check_equal "$(cat $written/greeting)" "a  b;c;"
+	check_not_equal "$(stat -c %u $written/health)" 0
+	check_not_equal "$(stat -c %U $written/health)" forkgreet
+	check_equal "$(stat -c %a $written $written/health)" "755
+644"
+	file_is $written/greeting
+	check service reload
+	check serves "a  b;c;"
+	configure_with 's/hi client/good day/'
+	check service reload
+	check feed restart one
+	check_equal "$(cat $written/health)" up
+	check feed stop one
+	check_not test -e $written/health
+	check_not pgrep -x forkgreet-feed
+	echo 'COMMAND="/usr/share/forkgreet/feed/load 1000"' \
+		>/etc/forkgreet/feed/one
+	check feed start one
+	check grep '^up ready ' $written/health
+	check feed stop one
+	rm /etc/forkgreet/feed/one
 }
 
 remove_and_purge() {

@@ -17,6 +17,7 @@ from harness import (CTL, HOST, IS_ROOT, PATIENCE, StartCase, USER,
                      needs_program, needs_root, run, wait_for)
 
 NEW = b"new greeting\n"
+REQUEST_MAX = 8192  # CONTROL_REQUEST_MAX
 OTHER_USER = 1  # daemon: on every Debian, and no test's daemon runs as that
 REFUSALS = ["busy", "rate", "busy_per_source", "rate_per_source", "denied",
             "no_resources"]
@@ -474,7 +475,7 @@ class Hostile(ControlCase):
                         b"\0\n", b"\xff\xfe\n", b"GET / HTTP/1.1\r\n",
                         b"status json\0\0\n", b"status\r\n", b"clients\n"):
             with self.subTest(request):
-                self.refuses(request, "expected status or reload")
+                self.refuses(request, "expected status, reload, ready")
         self.assertNotIn(b"\x1b", self.refused_raw(b"\x1b[2J\n"))
         self.assertEqual(self.status()["live"], 0)
 
@@ -486,9 +487,9 @@ class Hostile(ControlCase):
         return data
 
     def test_too_long(self):
-        self.refuses(b"x" * 64, "too long")
+        self.refuses(b"x" * REQUEST_MAX, "too long")
         self.refuses(b"x" * 100000, "too long")
-        self.refuses(b"status" + b" " * 58, "too long")
+        self.refuses(b"status" + b" " * (REQUEST_MAX - 6), "too long")
 
     def test_in_pieces(self):
         sock = self.dial()
@@ -897,7 +898,7 @@ class Program(unittest.TestCase):
 
     def test_usage(self):
         for arguments in (
-                (), ("clients",), ("metrics",), ("drain",), ("status", "x"),
+                (), ("clients",), ("metrics",), ("drian",), ("status", "x"),
                 ("-x", "status"), ("-s",), ("-s", "", "status"),
                 ("-s", "/" + "x" * 107, "status"), ("-w", "0", "status"),
                 ("-w", "86401", "status"), ("-w", "1s", "status"),

@@ -14,9 +14,10 @@ CONFIG_MANUAL = "etc/forkgreet.conf.5"
 DOCUMENTS = (README, ".github/SECURITY.md", "ChangeLog.md", CONFIG_MANUAL,
              "etc/forkgreet.conf", "src/master/forkgreetd.8",
              "src/ctl/forkgreetctl.8", "src/client/forkgreet.1",
+             "src/feed/forkgreet-feed.1",
              "src/spawner/forkgreet-spawner.8")
-SECTIONS = ["Supported systems", "Try it", "Install", "Configure", "Operate",
-            "Security in short", "How it works", "Benchmarks", "Test",
+SECTIONS = ["Supported systems", "Try it", "Install", "Configure", "Recipes",
+            "Operate", "Security in short", "How it works", "Benchmarks", "Test",
             "Licence"]
 
 

@@ -51,7 +51,8 @@ class Program:
         """Its object files."""
         variable = self.name.replace("-", "_") + "_OBJECTS"
         names = BUILD.variable("am_" + variable).split()
-        archives = {"forkgreetd": "master", "forkgreet-reader": "reader"}
+        archives = {"forkgreetd": "master", "forkgreet-feed": "feed",
+                    "forkgreet-reader": "reader"}
         if self.name in archives:
             for archive in BUILD.matching(
                     rf"am_src_{archives[self.name]}\w+_OBJECTS"):

@@ -145,8 +145,8 @@ class Texts(RefusalCase):
 
     def test_bad(self):
         """Errors name file, line, key, value and what is allowed."""
-        for text, why in (("%{state}", "unknown variable"),
-                          ("%{until}", "unknown variable"),
+        for text, why in (("%{states}", "unknown variable"),
+                          ("%{untill}", "unknown variable"),
                           ("%{", "without a"), ("a %{time", "without a"),
                           ("%{time:%Q}", "unknown conversion"),
                           ("%{}", "unknown variable"),
@@ -316,6 +316,41 @@ class Bounds(RefusalCase):
             text = file.read()
         self.assertNotIn(word, text)
         self.assertRegex(text.decode(), rf"MSG_TRUNC.* = {len(word)}\b")
+
+    @unittest.skipUnless(strace_works(), "needs root and strace")
+    def test_the_master_peeks_at_five_bytes_of_a_request(self):
+        """Of one that is refused, to know whether it is HEAD; of one that is
+        served, at none."""
+        other = free_port()
+        daemon = self.daemon(", ".join((
+            self.listener('format = "http"; rules = ( { from = "any"; '
+                          'action = "deny"; } );'),
+            self.listener('format = "http";', "other", other))))
+        trace = os.path.join(self.folder(), "trace")
+        word = b"said-by-a-client"
+        with Strace(daemon.pid, "trace=read,readv,%network",
+                    "signal=none", output=trace):
+            for port, method, status in (
+                    (other, b"HEAD", b"200 OK"), (other, b"GET", b"200 OK"),
+                    (self.port, b"HEAD", b"403 Forbidden"),
+                    (self.port, b"GET", b"403 Forbidden")):
+                answer = greet(port, say=method + b" /" + word +
+                               b" HTTP/1.1\r\nHost: " + word + b"\r\n\r\n")
+                self.assertTrue(answer.startswith(b"HTTP/1.1 " + status),
+                                answer)
+                self.assertEqual(answer.endswith(b"\r\n\r\n"),
+                                 method == b"HEAD")
+            self.refused(daemon, 2, reason="denied")
+            daemon.wait_line("client", 2, listener="other")
+        with open(trace, encoding="latin-1") as file:
+            text = file.read()
+        self.assertNotIn(word.decode(), text)
+        self.assertEqual(re.findall(
+            r'recvfrom\(\d+, ("[^"]*"), (\d+), [^)]*MSG_PEEK', text),
+            [('"HEAD "', "5"), ('"GET /"', "5")])
+        self.assertEqual(set(re.findall(
+            r"recvfrom\(\d+, .*, \d+, ([A-Z_|]+)", text)),
+            {"MSG_PEEK|MSG_DONTWAIT", "MSG_TRUNC|MSG_DONTWAIT"})
 
     def test_resets(self):
         """Clients that reset leave nothing."""

@@ -573,7 +573,8 @@ class Ignored(StartCase):
     def conf(self, more):
         """With nothing else above the listeners."""
         return (f'log = {{ target = "stderr"; }};\n{more}\n'
-                f'control_socket = "";\nlisteners = ( {self.listener()} );\n')
+                f'control_socket = "";\nstate_file = "";\n'
+                f'listeners = ( {self.listener()} );\n')
 
     def own(self):
         """The names of who starts the daemon."""

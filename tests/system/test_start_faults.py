@@ -245,6 +245,7 @@ class Start(Faults):
                 f'log = {{ target = "stderr"; }};\n'
                 f'pid_file = "{folder}/pid";\n'
                 f'control_socket = "{run_folder}/c";\n'
+                f'state_file = "{run_folder}/state";\n'
                 f'listeners = ( {self.listener()} );\n')
         os.chmod(self.config, 0o644)
         os.chown(run_folder, 1, 1)

@@ -133,6 +133,9 @@ struct conf_listener {
 	int64_t format; /* enum conf_format */
 	struct conf_text content_type;
 	struct conf_when when;
+	struct conf_text health_file; /* "": none */
+	int64_t max_age_ms; /* of the health file; 0: any */
+	int64_t refresh_ms; /* between looks at it; 0: at a reload only */
 	int64_t port;
 	int64_t v6only; /* bool */
 	int64_t backlog;

@@ -57,6 +57,10 @@ run_state(struct verb_result *result, const struct request *request,
 	state_parse(request->verb, &order.state);
 	actions->set_state(actions->context, &order, &done);
 	result->failed = !done.ok;
+	if (done.ok && request->json) {
+		free(done.text);
+		done.text = NULL;
+	}
 	result->text = done.text != NULL ? done.text : strdup("");
 }
 

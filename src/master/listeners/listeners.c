@@ -345,6 +345,15 @@ listeners_set_backlogs(const struct listeners *listeners)
 			listen(listener->fd, listener->backlog);
 }
 
+/* A child that has yet to become another program has a copy, at which clients
+ * would queue: it must not listen either. */
+static void
+close_own(int fd)
+{
+	shutdown(fd, SHUT_RD);
+	close(fd);
+}
+
 void
 listeners_close(struct listeners *listeners, const struct listeners *keep)
 {
@@ -354,7 +363,7 @@ listeners_close(struct listeners *listeners, const struct listeners *keep)
 		if (listeners->list[i].fd != -1 &&
 		    !listeners_have(keep, listeners->list[i].fd) &&
 		    !activation_owns(listeners->list[i].fd))
-			close(listeners->list[i].fd);
+			close_own(listeners->list[i].fd);
 	free(listeners->list);
 	*listeners = (struct listeners) { NULL, 0 };
 }

@@ -178,7 +178,8 @@ def identity():
     """What a daemon that root starts must be told."""
     if not IS_ROOT:
         return ""
-    return 'user = "nobody"; group = "nogroup"; control_socket = "";\n'
+    return ('user = "nobody"; group = "nogroup"; control_socket = ""; '
+            'state_file = "";\n')
 
 
 def needs_root(test):

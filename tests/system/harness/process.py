@@ -12,8 +12,8 @@ import tempfile
 import time
 
 IS_ROOT = os.geteuid() == 0
-PROGRAMS = ("forkgreetd", "forkgreet", "forkgreetctl", "forkgreet-reader",
-            "forkgreet-spawner")
+PROGRAMS = ("forkgreetd", "forkgreet", "forkgreet-feed", "forkgreetctl",
+            "forkgreet-reader", "forkgreet-spawner")
 
 
 def _builddir():

@@ -186,7 +186,7 @@ test_manual_examples(void **state)
 		at = end + 1;
 		n++;
 	}
-	assert_int_equal(n, 3);
+	assert_int_equal(n, 4);
 	free(text);
 }
 

@@ -19,7 +19,7 @@
 static const char *const later_top[] = {
 	"include", "spawners" };
 static const char *const later_listener[] = {
-	"refusals.penalty", "refresh", "max_age", "stale_greeting", "pick",
+	"refusals.penalty", "stale_greeting", "pick",
 	"proxy_protocol", "health_sources", "mode", "owner" };
 
 static void
@@ -63,7 +63,8 @@ test_allowed_listed(void **state)
 	    "listeners[0].xyzzy",
 	    "valid here: name, address, port, v6only, backlog, optional, "
 	    "greeting, greeting_file, format, content_type, variables, "
-	    "line_ending, hold, rules, when, log, limits, timeouts, refusals",
+	    "line_ending, health_file, max_age, refresh, hold, rules, when, "
+	    "log, limits, timeouts, refusals",
 	    NULL);
 	confs_must_refuse("listeners = ( { rules = ( { xyzzy = 1; } ); } );",
 	    1, "listeners[0].rules[0].xyzzy",

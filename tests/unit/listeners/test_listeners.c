@@ -121,6 +121,30 @@ what_fails_leaves_no_trace(void **state)
 	free(after);
 }
 
+/* Whoever has a copy of it, as a child has that was just forked. */
+static void
+what_is_closed_listens_no_more(void **state)
+{
+	struct conf *conf = conf_of(" ); port = 7001;", NULL);
+	struct listeners none = { NULL, 0 }, running;
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+	int copy, fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)state;
+	must_bind(&running, &none, conf);
+	copy = dup(running.list[0].fd);
+	assert_int_equal(
+	    getsockname(copy, (struct sockaddr *)&address, &length), 0);
+	listeners_close(&running, NULL);
+	assert_int_equal(
+	    connect(fd, (struct sockaddr *)&address, length), -1);
+	assert_int_equal(errno, ECONNREFUSED);
+	close(fd);
+	close(copy);
+	free(conf);
+}
+
 static void
 an_optional_address_may_be_absent(void **state)
 {
@@ -205,6 +229,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_stays_is_taken_over),
 		cmocka_unit_test(what_fails_leaves_no_trace),
+		cmocka_unit_test(what_is_closed_listens_no_more),
 		cmocka_unit_test(an_optional_address_may_be_absent),
 		cmocka_unit_test(an_address_that_is_absent_is_an_error),
 		cmocka_unit_test(v6only_makes_another_socket),

@@ -133,7 +133,7 @@ heads_are_good(void **state)
 	check_rows(rows, COUNT(rows), REQUEST_GOOD);
 }
 
-/* Lines end in LF or CR LF, mixed; a CR elsewhere in a field is a byte of it. */
+/* CR LF and LF, mixed; a CR elsewhere in a field is a byte of it. */
 static void
 lines_may_end_in_lf(void **state)
 {

@@ -1,0 +1,170 @@
+/* Health files: what others say that a listener is ready for. */
+#include "config.h"
+
+#include "master/health.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "master/config/conf.h"
+#include "master/server.h"
+#include "master/states.h"
+#include "master/system/clock.h"
+#include "master/system/file.h"
+
+/* A line of a few words, and what somebody writes below it. */
+#define HEALTH_FILE_MAX (64u << 10)
+
+static struct health __attribute__((format(printf, 1, 2)))
+down(const char *format, ...)
+{
+	struct health health = { STATE_DOWN, HEALTH_NO_WEIGHT, "" };
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(health.reason, sizeof(health.reason), format, arguments);
+	va_end(arguments);
+	return health;
+}
+
+/* What identifies a version of a file. */
+static bool
+is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+	    a->st_size == b->st_size &&
+	    a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+	    a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+	    a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* Reads it; one that is being written, as it seems, gets one more look. */
+static void
+read_file(struct health_watch *watch, const char *path)
+{
+	enum health_parse parse;
+	struct health fresh;
+	const char *why;
+	char *text;
+	size_t length;
+
+	if (file_read(path, HEALTH_FILE_MAX, FILE_OF_ANYBODY, &text, &length,
+		&why) == -1) {
+		watch->unfinished = false;
+		watch->said = down("%s", why);
+		return;
+	}
+	parse = health_parse(text, length, &fresh);
+	free(text);
+	if (parse == HEALTH_UNFINISHED && !watch->unfinished && watch->looked) {
+		watch->unfinished = true;
+		return;
+	}
+	watch->unfinished = false;
+	watch->said = fresh;
+}
+
+/* Seconds since it was written; of a clock that was set back, 0. */
+static int64_t
+age_of(const struct stat *st)
+{
+	int64_t now = time(NULL);
+
+	return now > st->st_mtim.tv_sec ? now - st->st_mtim.tv_sec : 0;
+}
+
+static void
+look(struct health_watch *watch, const struct conf *conf,
+    const struct conf_listener *listener)
+{
+	const char *path = conf_text(conf, listener->health_file);
+	struct stat st;
+
+	if (stat(path, &st) == -1) {
+		watch->said = down("%s", strerror(errno));
+		watch->now = watch->said;
+		watch->looked = false;
+		return;
+	}
+	if (!watch->looked || watch->unfinished ||
+	    !is_same_file(&st, &watch->file))
+		read_file(watch, path);
+	watch->looked = true;
+	watch->file = st;
+	watch->now = watch->said;
+	if (listener->max_age_ms > 0 &&
+	    age_of(&st) * 1000 > listener->max_age_ms)
+		watch->now = down("not written for %lld s",
+		    (long long)age_of(&st));
+}
+
+/* True when another state, weight or reason is in force. */
+static bool
+look_at(struct server *server, uint32_t i, int64_t now)
+{
+	const struct conf *conf = server->running.conf;
+	const struct conf_listener *listener = &conf->listener[i];
+	struct health_watch *watch = &server->health.watches[i];
+	struct health before = watch->now;
+
+	watch->next_at = listener->refresh_ms == 0 ? CLOCK_NEVER :
+	    now + listener->refresh_ms * CLOCK_MS;
+	look(watch, conf, listener);
+	return before.state != watch->now.state ||
+	    before.weight != watch->now.weight ||
+	    strcmp(before.reason, watch->now.reason) != 0;
+}
+
+void
+health_begin(struct server *server, int64_t now)
+{
+	const struct conf *conf = server->running.conf;
+	uint32_t i;
+
+	for (i = 0; i < conf->n_listeners; i++) {
+		server->health.watches[i] = (struct health_watch) {
+			.next_at = CLOCK_NEVER,
+			.now = { STATE_READY, HEALTH_NO_WEIGHT, "" },
+		};
+		if (conf->listener[i].health_file.length > 0)
+			look_at(server, i, now);
+	}
+}
+
+void
+health_step(struct server *server, int64_t now)
+{
+	bool changed = false;
+	uint32_t i;
+
+	if (!server->ready)
+		return;
+	for (i = 0; i < server->running.conf->n_listeners; i++)
+		if (server->health.watches[i].next_at <= now)
+			changed = look_at(server, i, now) || changed;
+	if (!changed)
+		return;
+	states_apply(server);
+	states_tell(server);
+}
+
+int64_t
+health_wakeup(const struct server *server)
+{
+	int64_t next = CLOCK_NEVER;
+	uint32_t i;
+
+	if (!server->ready)
+		return CLOCK_NEVER;
+	for (i = 0; i < server->running.conf->n_listeners; i++)
+		next = clock_earlier(next, server->health.watches[i].next_at);
+	return next;
+}

@@ -1,0 +1,279 @@
+"""README's recipes do what it says of them, as they stand: only the ports are
+others, and the notice is that of the source."""
+
+import contextlib
+import datetime
+import http.client
+import os
+import re
+import shlex
+import socket
+import subprocess
+import time
+
+from harness import (HOST, PATIENCE, free_port, greet, identity, needs_program,
+                     wait_for)
+from test_control import ControlCase
+from test_documents import read
+
+NOTICE = "/etc/forkgreet/notice.txt"
+PROXY = """
+global
+    stats socket {stats}
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 5s
+    timeout server 5s
+frontend front
+    bind {bind}
+    default_backend back
+backend back
+{lines}
+"""
+
+
+def recipes():
+    """{heading: its blocks of code}"""
+    text = read("README.md").split("\n## Recipes\n")[1].split("\n## ")[0]
+    parts = re.split(r"^### (.*)$", text, flags=re.MULTILINE)[1:]
+    return {heading: [re.sub("^    ", "", block, flags=re.MULTILINE)
+                      for block in re.findall(r"(?:^    .*\n|^\n(?=    ))+",
+                                              body, re.MULTILINE)]
+            for heading, body in zip(parts[::2], parts[1::2])}
+
+
+def server_state(path):
+    """What HAProxy's statistics socket says of web1."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(path)
+        sock.sendall(b"show stat\n")
+        with sock.makefile() as answer:
+            lines = [line.split(",") for line in answer]
+    return [line[lines[0].index("status")]
+            for line in lines if line[1:2] == ["web1"]][0]
+
+
+class RecipeCase(ControlCase):
+    """A daemon with the configuration of one."""
+
+    heading = None
+
+    def setUp(self):
+        super().setUp()
+        self.blocks = recipes()[self.heading]
+        self.ports = {}
+        self.notice = self.file(read("etc/forkgreet/notice.txt"))
+
+    def adapted(self, text):
+        """With ports that are free here."""
+        def port(match):
+            return match.group(1) + str(self.ports.setdefault(
+                int(match.group(2)), free_port()))
+        text = re.sub(r"(\bport = )(\d+)", port, text)
+        return text.replace(NOTICE, self.notice)
+
+    def recipe(self):
+        """Starts it."""
+        head = identity().replace(' control_socket = "";', "")
+        return self.daemon(config=(
+            f'log = {{ target = "stderr"; }};{head}'
+            f'control_socket = "{self.path}";\n{self.adapted(self.blocks[0])}'))
+
+    def commands(self):
+        """Arguments of each forkgreetctl in it."""
+        return [shlex.split(line)[1:]
+                for block in self.blocks[1:] for line in block.splitlines()
+                if line.startswith("forkgreetctl ")]
+
+    def get(self, port, method="GET", host=HOST):
+        """A response and its body."""
+        connection = http.client.HTTPConnection(
+            host, self.ports[port], timeout=PATIENCE)
+        with contextlib.closing(connection):
+            connection.request(method, "/any")
+            response = connection.getresponse()
+            return response, response.read()
+
+    def said(self, port, host=HOST):
+        """What a client gets."""
+        return greet(self.ports[port], host, seconds=PATIENCE)
+
+    def proxy_states(self, lines, port, steps):
+        """HAProxy with these lines of a backend, whose server asks that port of
+        ours: after each command it must come to see that state."""
+        stats = os.path.join(self.folder(), "stats")
+        service = socket.create_server((HOST, 0))
+        self.addCleanup(service.close)
+        lines = lines.replace(
+            "192.0.2.10:80", f"{HOST}:{service.getsockname()[1]}").replace(
+                f"port {port}", f"port {self.ports[port]}")
+        config = self.file(PROXY.format(stats=stats, lines=lines,
+                                        bind=f"{HOST}:{free_port()}"))
+        with subprocess.Popen(["haproxy", "-db", "-f", config],
+                              stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as proxy:
+            try:
+                wait_for(lambda: os.path.exists(stats), PATIENCE, "HAProxy")
+                for command, state in steps:
+                    self.good(*command)
+                    wait_for(lambda state=state:
+                             server_state(stats).startswith(state),
+                             PATIENCE, state)
+            finally:
+                proxy.kill()
+
+
+class All(ControlCase):
+    """What holds for each of them."""
+
+    def test_each_has_a_test(self):
+        """And none is tried that is not there."""
+        self.assertEqual(
+            set(recipes()),
+            {case.heading for case in RecipeCase.__subclasses__()})
+
+    def test_check(self):
+        """-t has nothing to say of it as it stands; its ports are its own."""
+        for heading, blocks in recipes().items():
+            with self.subTest(heading):
+                text = blocks[0].replace(NOTICE, self.file("notice\n"))
+                result = self.run_with(self.file(text), "-t", as_user=True)
+                self.assertEqual(
+                    (result.returncode, result.stderr), (0, ""))
+
+
+class Agent(RecipeCase):
+    """An agent check."""
+
+    heading = "Agent check for HAProxy"
+    words = [b"up drain\n", b"maint\n", b"up ready 100%\n"]
+
+    def test_words(self):
+        self.recipe()
+        self.assertEqual(self.said(9100), self.words[-1])
+        for command, word in zip(self.commands(), self.words, strict=True):
+            self.good(*command)
+            self.assertEqual(self.said(9100), word)
+
+    @needs_program("haproxy")
+    def test_haproxy(self):
+        """The real one follows, with README's line."""
+        self.recipe()
+        (line,) = [block for block in self.blocks if "agent-check" in block]
+        self.proxy_states(line, 9100, zip(
+            self.commands(), ("DRAIN", "MAINT", "no check"), strict=True))
+
+
+class Readiness(RecipeCase):
+    """A probe over HTTP."""
+
+    heading = "Readiness for Kubernetes and HAProxy"
+
+    def test_probe(self):
+        self.recipe()
+        for method, body in ("GET", b"ok\n"), ("HEAD", b""):
+            response, said = self.get(8081, method)
+            self.assertEqual((response.status, said), (200, body))
+        (command,) = self.commands()
+        self.good(*command)
+        for method, body in ("GET", b"draining\n"), ("HEAD", b""):
+            response, said = self.get(8081, method)
+            self.assertEqual((response.status, said), (503, body))
+        self.good("ready")
+        self.assertEqual(self.get(8081)[0].status, 200)
+
+    @needs_program("haproxy")
+    def test_haproxy(self):
+        """The real one follows, with README's lines."""
+        self.recipe()
+        (lines,) = [block for block in self.blocks if "httpchk" in block]
+        (command,) = self.commands()
+        self.proxy_states(lines, 8081, (
+            (["ready"], "UP"), (command, "DOWN"), (["ready"], "UP")))
+
+    def test_ports(self):
+        """The probers' lines name the listener's port."""
+        for block in self.blocks:
+            self.assertTrue("8081" in block or "forkgreetctl" in block, block)
+
+
+class Page(RecipeCase):
+    """A page in place of a service."""
+
+    heading = "Maintenance page for a stopped service"
+
+    def test_page(self):
+        self.recipe()
+        (command,) = self.commands()
+        begin = time.time()
+        self.good(*command)
+        response, page = self.get(80)
+        self.assertEqual(response.status, 503)
+        self.assertEqual(response.getheader("Content-Type"),
+                         "text/html; charset=utf-8")
+        left = int(response.getheader("Retry-After"))
+        self.assertLess(abs(begin + 5400 - time.time() - left), PATIENCE)
+        until = re.fullmatch(
+            rb"<h1>Under maintenance</h1>\n<p>We are back at (\S+Z)\.</p>\n",
+            page).group(1).decode()
+        until = datetime.datetime.fromisoformat(until.replace("Z", "+00:00"))
+        self.assertLess(abs(until.timestamp() - begin - 5400), PATIENCE)
+
+
+class Address(RecipeCase):
+    """Each client's own."""
+
+    heading = "What is my address?"
+
+    def test_address(self):
+        self.recipe()
+        response, body = self.get(8082)
+        self.assertEqual((response.status, body), (200, b"127.0.0.1\n"))
+        self.assertRegex(self.said(8083), rb"\A127\.0\.0\.1 \d+\n\Z")
+
+    def test_ipv6(self):
+        if not os.path.exists("/proc/net/if_inet6"):
+            self.skipTest("no IPv6")
+        self.recipe()
+        self.assertEqual(self.get(8082, host="::1")[1], b"::1\n")
+        self.assertRegex(self.said(8083, "::1"), rb"\A::1 \d+\n\Z")
+
+
+class Notice(RecipeCase):
+    """A file."""
+
+    heading = "Legal notice"
+
+    def test_notice(self):
+        self.recipe()
+        self.assertEqual(self.said(23).decode(), read(
+            "etc/forkgreet/notice.txt").replace("\n", "\r\n"))
+
+
+class Old(RecipeCase):
+    """Two of the oldest services."""
+
+    heading = "Quote of the day, and daytime"
+
+    def test_quote(self):
+        """RFC 865: at most 512 characters, printable ones of ASCII, space,
+        CR and LF (and tabs, which separate the name)."""
+        self.recipe()
+        quote = self.said(17)
+        self.assertLessEqual(len(quote), 512)
+        self.assertRegex(quote, rb"\A([ -~\t]+\r\n)+\Z")
+
+    def test_daytime(self):
+        """RFC 867: Weekday, Month Day, Year Time-Zone."""
+        self.recipe()
+        line = self.said(13).decode()
+        then = datetime.datetime.strptime(
+            line, "%A, %B %d, %Y %H:%M:%S-UTC\r\n").replace(
+                tzinfo=datetime.timezone.utc)
+        self.assertLess(abs(then.timestamp() - time.time()), PATIENCE)
+
+
+if __name__ == "__main__":
+    from harness import main
+    main()
