@@ -32,11 +32,10 @@ class HttpCase(Case):
         self.control = os.path.join(self.folder(), "control")
 
     def configuration(self, listeners=None, top=""):
-        """With a control socket, and no file that keeps the states."""
+        """With a control socket."""
         text = super().configuration(listeners, top)
         text = text.replace(' control_socket = "";', "")
-        return (f'control_socket = "{self.control}"; state_file = "";\n'
-                f'{text}')
+        return f'control_socket = "{self.control}";\n{text}'
 
     def listener(self, more="", name="main", port=None):
         """One in that format."""

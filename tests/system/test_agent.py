@@ -24,11 +24,10 @@ class AgentCase(Case):
         self.control = os.path.join(self.folder(), "control")
 
     def configuration(self, listeners=None, top=""):
-        """With a control socket, and no file that keeps the states."""
+        """With a control socket."""
         text = super().configuration(listeners, top)
         text = text.replace(' control_socket = "";', "")
-        return (f'control_socket = "{self.control}"; state_file = "";\n'
-                f'{text}')
+        return f'control_socket = "{self.control}";\n{text}'
 
     def listener(self, more="", name="main", port=None):
         """One that answers agent checks."""
@@ -185,6 +184,46 @@ class Haproxy(AgentCase):
         wait_for(is_set, PATIENCE, "another weight")
         daemon.signal(signal.SIGCONT)
         balancer.wait(status="UP", weight="100")
+
+    def test_health_file(self):
+        """What a file says: weights, drain, maintenance, down with its
+        reason, and back from each; a file that has gone is down too."""
+        path = os.path.join(self.folder(), "health")
+
+        def write(line):
+            with open(path + ".new", "w", encoding="ascii") as file:
+                file.write(line + "\n")
+            os.rename(path + ".new", path)
+        write("up")
+        self.daemon(self.listener(
+            f'health_file = "{path}"; refresh = 0.1;'))
+        balancer = self.balance()
+        for line, fields in (
+                ("down #no quorum", {"status": "DOWN (agent)",
+                                     "last_agt": "via agent : down "
+                                     "(no quorum)"}),
+                ("drain", {"status": "DRAIN (agent)"}),
+                ("maint", {"status": "MAINT"}),
+                ("fail", {"status": "DOWN (agent)"}),
+                ("up 30%", {"status": "UP", "weight": "30"})):
+            with self.subTest(line):
+                write(line)
+                balancer.wait(**fields)
+                write("up")
+                balancer.wait(status="UP", weight="100")
+        write("up 75%")
+        balancer.wait(status="UP", weight="75")
+        self.say("drain")
+        balancer.wait(status="DRAIN (agent)")
+        self.say("ready")
+        balancer.wait(status="UP", weight="75")
+        os.remove(path)
+        balancer.wait(status="DOWN (agent)")
+        write("down")
+        self.say("maintenance")
+        balancer.wait(status="MAINT")
+        self.say("ready")
+        balancer.wait(status="DOWN (agent)")
 
     def test_until(self):
         """A word that ends by itself ends there too."""

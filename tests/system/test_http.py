@@ -2,20 +2,17 @@
 none before it."""
 
 import concurrent.futures
-import email.utils
 import http.client
 import os
-import re
-import shutil
+import signal
 import subprocess
 import tempfile
 import time
 
 from balancer import Balancer
-from harness import (HOST, PATIENCE, close_with_reset, descriptors,
-                     die_with_parent,
-                     free_port, is_held, needs_program, read_all, together,
-                     wait_for)
+from harness import (HOST, PATIENCE, Case, close_with_reset, descriptors,
+                     die_with_parent, free_port, is_held, needs_program,
+                     read_all, together, wait_for)
 from http_case import GET, GREETING, HEAD, PLAIN, HttpCase
 
 HEAD_MAX = 8192  # REQUEST_HEAD_MAX
@@ -86,13 +83,14 @@ class Programs(HttpCase):
         self.served = self.daemon()
         self.url = f"http://{HOST}:{self.port}/any/thing?x=%20y"
 
-    def execute(self, *words, status=0, **keywords):
+    def execute(self, *words, status=0, env=None):
         """Runs a program to its end; what it printed."""
         result = subprocess.run(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, timeout=4 * PATIENCE, check=False,
             preexec_fn=die_with_parent,
-            env={**os.environ, "no_proxy": "*", "LC_ALL": "C"}, **keywords)
+            env={**os.environ, "no_proxy": "*", "LC_ALL": "C",
+                 **(env or {})})
         self.assertEqual(result.returncode, status,
                          (result.stdout + result.stderr)[-2000:])
         return result.stdout
@@ -107,6 +105,9 @@ class Programs(HttpCase):
         self.assertEqual(row["ended_greeted"], count, row)
         self.assertEqual(row["accepted"], count + row["ended_probed"], row)
         self.assert_balanced(self.served)
+        for line in self.served.lines("client"):
+            self.assertEqual(line["bytes"] == "0",
+                             line["outcome"] == "probed", line)
 
     @needs_program("curl")
     def test_curl(self):
@@ -165,10 +166,10 @@ class Programs(HttpCase):
             source = os.path.join(folder, "main.go")
             with open(source, "w", encoding="ascii") as file:
                 file.write(GO_CLIENT)
-            os.environ.update({"GOCACHE": folder + "/cache", "GOFLAGS": "",
-                               "GOTOOLCHAIN": "local", "GO111MODULE": "off"})
             program = os.path.join(folder, "client")
-            self.execute("go", "build", "-o", program, source)
+            self.execute("go", "build", "-o", program, source, env={
+                "GOCACHE": os.path.join(folder, "cache"), "GOFLAGS": "",
+                "GO111MODULE": "off", "GOTOOLCHAIN": "local"})
             said = self.execute(program, self.url, str(GO_PROBES))
         self.assertEqual(said.decode(), "")
         self.assert_greeted(GO_PROBES)
@@ -369,8 +370,10 @@ class Timeouts(HttpCase):
 
     def setUp(self):
         super().setUp()
-        self.served = self.daemon(self.listener(
-            "timeouts = { request = 1; };"))
+        self.other = free_port()
+        self.served = self.daemon(
+            self.listener("timeouts = { request = 1; };") + ", " +
+            self.listener(name="other", port=self.other))
 
     def test_silent(self):
         """Who says nothing is closed without a word, once its time is
@@ -406,14 +409,86 @@ class Timeouts(HttpCase):
 
     def test_default(self):
         """5 s: who has not asked after one is still waited for."""
-        other = self.daemon(self.listener(port=(port := free_port())))
-        sock = self.connect(port, seconds=PATIENCE)
+        sock = self.connect(self.other, seconds=PATIENCE)
         self.assertEqual(self.ask()[0].length, 0)  # took a second
         self.assertTrue(is_held(sock))
         sock.sendall(GET)
         self.assertTrue(read_all(sock).endswith(GREETING))
-        self.assertEqual(self.outcome(other, sock.getsockname()[1])
+        self.assertEqual(self.outcome(self.served, sock.getsockname()[1])
                          ["outcome"], "greeted")
+
+
+class Log(HttpCase):
+    """Of requests that were not answered as they wished."""
+
+    def test_errors(self):
+        """They are lines where others are none, and are counted."""
+        daemon = self.daemon(self.listener(
+            'log = { clients = "errors"; }; timeouts = { request = 1; };'))
+        wanted = {"bad_request", "request_timeout"}
+        self.ask(GET)
+        self.ask(b"x\r\n")
+        self.ask(b"GET")
+        self.ask()
+        lines = daemon.wait_line("client", 3, PATIENCE)
+        self.assertEqual({line["outcome"] for line in lines}, wanted)
+        row = daemon.counters()["main"]
+        self.assertEqual((row["ended_greeted"], row["ended_bad_request"],
+                          row["ended_request_timeout"]), (1, 1, 2))
+        self.assertEqual(len(daemon.lines("client")), 3)
+        self.assert_balanced(daemon)
+
+
+class Meanwhile(HttpCase):
+    """What happens to one that has not asked yet."""
+
+    def waiting(self):
+        """A daemon, and a client that it serves, with half a request."""
+        daemon = self.daemon(
+            self.listener("timeouts = { request = 600; session = 600; };"),
+            f"timeouts = {{ shutdown = {PATIENCE}; }};")
+        sock = self.dial()
+        sock.sendall(GET[:-1])
+        wait_for(daemon.clients, PATIENCE, "a child")
+        return daemon, sock
+
+    def assert_answer(self, sock):
+        """It gets the answer it would have got before."""
+        sock.sendall(GET[-1:])
+        said = read_all(sock)
+        self.assertTrue(said.startswith(b"HTTP/1.1 200 OK\r\n"), said)
+        self.assertTrue(said.endswith(b"\r\n\r\n" + GREETING), said)
+
+    def test_reload(self):
+        """Other texts, other formats, no such listener any more: it is
+        answered as before, who comes later as it is now."""
+        daemon, sock = self.waiting()
+        plain = Case.listener(self, 'greeting = "new\\n";')
+        agent = Case.listener(self, 'format = "agent";')
+        for listener, request, said in (
+                (self.listener('greeting = "new\\n";'), GET,
+                 b"\r\n\r\nnew\n"),
+                (plain, b"", b"new\n"),
+                (agent, b"", b"up ready 100%\n"),
+                (self.listener(), GET, b"\r\n\r\n" + GREETING)):
+            daemon.reload(self.configuration(listener))
+            with self.connect(self.port, seconds=PATIENCE) as other:
+                other.sendall(request)
+                self.assertTrue(read_all(other).endswith(said), said)
+        daemon.reload(self.configuration(
+            self.listener(name="other", port=free_port())))
+        self.assert_answer(sock)
+        line = self.outcome(daemon, sock.getsockname()[1])
+        self.assertEqual((line["outcome"], line["listener"]),
+                         ("greeted", "main"))
+
+    def test_graceful_stop(self):
+        """It may still ask."""
+        daemon, sock = self.waiting()
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_line("stop", seconds=PATIENCE)
+        self.assert_answer(sock)
+        self.assertEqual(daemon.wait(PATIENCE), 0)
 
 
 class Answers(HttpCase):

@@ -68,15 +68,25 @@ outcome_of(const struct client *client, int status)
 }
 
 /* What a child that answers has sent depends on the request: all that has been
- * acknowledged, and what is still queued, but for the end of stream. */
+ * acknowledged, and what is still queued, but for the end of stream.  The two
+ * are asked for one after the other: what is acknowledged meanwhile would be in
+ * neither. */
 static void
-note_sent(struct client *client, const struct tcp_info *info)
+note_sent(struct client *client, struct tcp_info *info)
 {
-	uint64_t sent = info->tcpi_bytes_acked;
+	socklen_t length;
+	uint64_t acked, sent;
 	int queued;
 
-	if (ioctl(client->fd, SIOCOUTQ, &queued) == 0)
-		sent += (uint64_t)queued;
+	do {
+		acked = info->tcpi_bytes_acked;
+		if (ioctl(client->fd, SIOCOUTQ, &queued) == -1)
+			queued = 0;
+		length = sizeof(*info);
+		getsockopt(
+		    client->fd, IPPROTO_TCP, TCP_INFO, info, &length);
+	} while (info->tcpi_bytes_acked != acked);
+	sent = acked + (uint64_t)queued;
 	client->greeting_length = sent > 0 ? (uint32_t)sent - 1 : 0;
 }
 

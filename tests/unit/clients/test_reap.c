@@ -11,6 +11,10 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <netinet/in.h>
+
+#include <linux/tcp.h>
+
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,6 +52,36 @@ serve_some(uint32_t *slots, int *fds, size_t n)
 
 	for (i = 0; i < n; i++)
 		slots[i] = client_serve(0, NULL, &fds[i]);
+}
+
+/* The next TCP_INFO is from before all acknowledgements. */
+static bool is_early;
+
+int __real_getsockopt(
+    int fd, int level, int name, void *value, socklen_t *length);
+int __wrap_getsockopt(
+    int fd, int level, int name, void *value, socklen_t *length);
+
+int
+__wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *length)
+{
+	int result = __real_getsockopt(fd, level, name, value, length);
+
+	if (level == IPPROTO_TCP && name == TCP_INFO && is_early) {
+		((struct tcp_info *)value)->tcpi_bytes_acked = 0;
+		is_early = false;
+	}
+	return result;
+}
+
+static uint64_t
+acked(uint32_t slot)
+{
+	struct tcp_info info = { 0 };
+	socklen_t length = sizeof(info);
+
+	getsockopt(client_of(slot)->fd, IPPROTO_TCP, TCP_INFO, &info, &length);
+	return info.tcpi_bytes_acked;
 }
 
 static void
@@ -100,6 +134,29 @@ an_end_has_a_meaning(void **state)
 	an_end_is_what_the_status_says(SIGALRM, 0, OUTCOME_SESSION_TIMEOUT, 0);
 	an_end_is_what_the_status_says(SIGXCPU, 0, OUTCOME_CPU_LIMIT, 0);
 	an_end_is_what_the_status_says(SIGTERM, 0, OUTCOME_KILLED, 0);
+}
+
+/* How much an answer was is known, whenever it is acknowledged. */
+static void
+what_was_sent_is_counted_once(void **state)
+{
+	const size_t length = strlen(SERVICE_GREETING);
+	uint32_t slot;
+	int fd;
+
+	(void)state;
+	service_begin("", "", NULL);
+	slot = client_serve(0, NULL, &fd);
+	client_of(slot)->asks = true;
+	client_of(slot)->greeting_length = 0;
+	child_greet(slot);
+	AWAIT(acked(slot) == length + 1);
+	child_exit(slot, 0);
+	is_early = true;
+	step(0);
+	assert_false(is_early);
+	assert_int_equal(client_of(slot)->greeting_length, length);
+	close(fd);
 }
 
 /* A pass asks after so many that live, the longest unasked first; the next one
@@ -363,6 +420,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_end_has_a_meaning),
+		TEST(what_was_sent_is_counted_once),
 		TEST(the_young_are_asked_after_in_turn),
 		TEST(a_pass_over_all_has_time_until_the_next),
 		TEST(the_child_that_a_signal_names_is_reaped_at_once),
