@@ -114,6 +114,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	values.listener = listener = word_of(&input);
 	values.hostname = hostname = word_of(&input);
 	values.reason = "busy";
+	values.state = "maintenance";
 	render(text, values_at, &values);
 	format_time(text, values_at, values.time);
 	free(listener);
