@@ -29,7 +29,7 @@ static const char help[] =
     "  drain          say that no new clients are wanted\n"
     "  maintenance    say that it is under maintenance\n"
     "  --until TIME   for so long: 2026-11-25T22:00:00Z, 22:00 or +2h\n"
-    "  --reason TEXT  why, for status, the log and the balancer\n"
+    "  --reason TEXT  why, for status and the log\n"
     "  --wait SECONDS return when nobody is being served, at the latest then\n"
     "  -j             print a JSON object\n"
     "  -s SOCKET      its control_socket (" CONTROL_PATH_DEFAULT ")\n"
@@ -205,7 +205,10 @@ request_run(
 	enum control_status status =
 	    ask(options->path, request, deadline, &answer);
 
-	if (status == CONTROL_OK)
+	if (status == CONTROL_OK && answer.status == CONTROL_OK &&
+	    !options->json && order_show(&options->order, deadline) == -1)
+		status = output_failed("output");
+	else if (status == CONTROL_OK)
 		status = print_answer(options, &answer, deadline);
 	else
 		status = print_failure(options, status, answer.why, deadline);

@@ -40,18 +40,26 @@ order_is_given(const struct order *order)
 static int
 take_until(struct order *order, const char *value)
 {
-	char text[UNTIL_TEXT_MAX], line[UNTIL_TEXT_MAX + 16];
 	const char *why;
 
 	if (until_parse(value, time(NULL), &order->until, &why) == -1)
 		return arguments_error("--until", value, why);
 	if (why != NULL)
 		output_error("--until %s: %s", value, why);
+	return 0;
+}
+
+int
+order_show(const struct order *order, int64_t deadline)
+{
+	char text[UNTIL_TEXT_MAX], line[UNTIL_TEXT_MAX + 16];
+
+	if (order->until == 0)
+		return 0;
 	until_format(order->until, text, sizeof(text));
 	snprintf(line, sizeof(line), "until %s\n", text);
-	output_text(STDOUT_FILENO, line, strlen(line), "\n",
-	    deadline_after(ARGUMENTS_WAIT_MS));
-	return 0;
+	return output_text(
+	    STDOUT_FILENO, line, strlen(line), "\n", deadline);
 }
 
 int

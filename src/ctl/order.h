@@ -28,10 +28,12 @@ bool order_is_given(const struct order *order);
  * -1. */
 int order_take(struct order *order, int option, const char *value);
 
-/*
- * Writes the request, a line, to request (size bytes), and prints until when it
- * holds.  Returns 0; or prints one line and returns -1.
- */
+/* Prints until when it holds, if not for ever.  Returns what output_text()
+ * returns. */
+int order_show(const struct order *order, int64_t deadline);
+
+/* Writes the request, a line, to request (size bytes).  Returns 0; or prints one
+ * line and returns -1. */
 int order_request(const struct order *order, const char *verb, bool json,
     char *request, size_t size);
 

@@ -210,11 +210,23 @@ states_prepare(const struct conf *conf, const struct identity *identity)
 	if (stat(folder, &st) == 0)
 		return;
 	fd = errno == ENOENT ? directory_make(folder, identity, &why) : -1;
-	if (fd == -1)
-		fatal(why != NULL ? EXIT_CONFIG : cause_of(errno, EXIT_CONFIG),
-		    "state_file: %s: %s", path,
-		    why != NULL ? why : strerror(errno));
-	close(fd);
+	if (fd == -1 && why == NULL &&
+	    cause_of(errno, EXIT_CONFIG) == EXIT_SYSTEM)
+		fatal(EXIT_SYSTEM, "state_file: %s: %s", path, strerror(errno));
+	if (fd != -1)
+		close(fd); /* else there is no lock, and a warning */
+}
+
+/* The system's own failure ends the start.  With any other the daemon serves,
+ * and each order says that it is not kept. */
+static void
+not_kept(const char *path, const char *step, const char *why)
+{
+	if (cause_of(errno, EXIT_CONFIG) == EXIT_SYSTEM)
+		fatal(EXIT_SYSTEM, "state_file: %s: %s: %s", path, step, why);
+	log_line(LOG_WARNING,
+	    "state_file: %s: %s: %s: what forkgreetctl orders is not kept",
+	    path, step, why);
 }
 
 static void
@@ -233,8 +245,7 @@ lock(const char *path)
 	if (errno == EAGAIN)
 		fatal(EXIT_RUNNING, "state_file: %s: another daemon has it",
 		    path);
-	fatal(cause_of(errno, EXIT_CONFIG), "state_file: %s: %s: %s", path,
-	    step, strerror(errno));
+	not_kept(path, step, strerror(errno));
 }
 
 /* A damaged one says nothing, and stays to be looked at. */
@@ -268,8 +279,7 @@ states_begin(struct states *states, const struct conf *conf)
 		set_aside(states->path, why);
 		break;
 	case STATE_FILE_UNREADABLE:
-		fatal(cause_of(errno, EXIT_CONFIG), "state_file: %s: %s",
-		    states->path, why);
+		not_kept(states->path, "read", why);
 	}
 }
 

@@ -11,14 +11,14 @@ struct state_order;
 struct state_result;
 struct states;
 
-/* As root: makes the directory of conf's state_file if it is missing, for the
- * user that we become, or ends the process. */
+/* As root: makes the directory of conf's state_file if it is missing and may be
+ * made, for the user that we become.  Ends the process when the system fails. */
 void states_prepare(const struct conf *conf, const struct identity *identity);
 
 /*
  * As the user that we run as: locks the state file of conf and takes what it
- * says.  Ends the process when another daemon has it, or when it cannot be
- * locked; a damaged one is set aside with a warning.
+ * says.  Ends the process when another daemon has it, or when the system fails;
+ * where it cannot be had, that is warned of.  A damaged one is set aside.
  */
 void states_begin(struct states *states, const struct conf *conf);
 

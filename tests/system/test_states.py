@@ -2,6 +2,7 @@
 long it holds."""
 
 import datetime
+import json
 import os
 import shutil
 import signal
@@ -344,6 +345,24 @@ class Kept(StatesCase):
         with open(self.state_file, "rb") as file:
             self.assertEqual(file.read(), before)
         self.good("ready")
+
+    def test_json(self):
+        self.start()
+        self.assertEqual(json.loads(self.good("-j", "drain", "--until", "+1h")),
+                         {"result": "ok", "state": "drain"})
+        result = self.ctl("-j", "drain", "nobody")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("no such listener", result.stdout)
+
+    def test_no_directory(self):
+        """It serves, warns, and each order says that it is not kept."""
+        self.state_file = os.path.join(os.path.dirname(self.state_file),
+                                       "none", "none", "state")
+        daemon = self.start()
+        self.assertIn("what forkgreetctl orders is not kept",
+                      "\n".join(daemon.log()))
+        self.assertIn("in force, but not kept", self.bad(1, "drain"))
+        self.assertEqual(self.states()["web"], "drain")
 
     def test_none(self):
         """Without a state file nothing is kept, and that is no error."""

@@ -59,7 +59,10 @@ run_state(struct verb_result *result, const struct request *request,
 	result->failed = !done.ok;
 	if (done.ok && request->json) {
 		free(done.text);
-		done.text = NULL;
+		if (asprintf(&done.text,
+			"{\"result\": \"ok\", \"state\": \"%s\"}\n",
+			request->verb) == -1)
+			done.text = NULL;
 	}
 	result->text = done.text != NULL ? done.text : strdup("");
 }
