@@ -16,6 +16,8 @@ from harness import (HOST, PATIENCE, free_port, greet, identity, needs_program,
 from test_control import ControlCase
 from test_documents import read
 
+BUILD = os.environ.get("BUILDDIR", ".")
+SOURCE = os.environ.get("top_srcdir", ".")
 NOTICE = "/etc/forkgreet/notice.txt"
 PROXY = """
 global
@@ -141,6 +143,38 @@ class All(ControlCase):
                 result = self.run_with(self.file(text), "-t", as_user=True)
                 self.assertEqual(
                     (result.returncode, result.stderr), (0, ""))
+
+
+class Followed(RecipeCase):
+    """A listener that says what a feed has found."""
+
+    heading = "Agent check that follows a database"
+
+    def adapted(self, text):
+        self.health = os.path.join(self.folder(), "health")
+        return super().adapted(text).replace(
+            "/run/forkgreet-feed/db/health", self.health)
+
+    def feed(self, *command):
+        """One run of the command, whose verdict is written."""
+        subprocess.run([os.path.join(BUILD, "forkgreet-feed"), "-1", "-s",
+                        self.health, *command], check=False, timeout=PATIENCE,
+                       stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def test_recipe(self):
+        settings = dict(line.split("=", 1)
+                        for line in self.blocks[1].split())
+        self.assertEqual(set(settings), {"COMMAND", "INTERVAL", "TIMEOUT"})
+        check = os.path.basename(settings["COMMAND"])
+        self.assertTrue(os.access(os.path.join(
+            SOURCE, "contrib/feed", check), os.R_OK), check)
+        self.recipe()
+        self.assertTrue(self.said(9200).startswith(b"ready down #"))
+        self.feed("echo", "up 75%")
+        wait_for(lambda: self.said(9200) == b"up ready 75%\n", PATIENCE)
+        self.feed("sh", "-c", "echo replica; exit 1")
+        wait_for(lambda: self.said(9200).startswith(b"ready down #") and
+                 b"replica" in self.said(9200), PATIENCE)
 
 
 class Agent(RecipeCase):

@@ -75,16 +75,16 @@ session_of(const struct service *service, const struct client *client)
 
 /* The end of an answer's head; 0: without a time to come again. */
 static size_t
-put_end(char *out, size_t body, int64_t retry_after)
+put_end(char out[PLAN_HEAD_MAX], size_t body, int64_t retry_after)
 {
 	size_t n = utc_format(
 	    time(NULL), HTTP_DATE, sizeof(HTTP_DATE) - 1, out);
 
 	if (retry_after > 0)
-		n += (size_t)sprintf(
-		    out + n, "Retry-After: %lld\r\n", (long long)retry_after);
-	return n +
-	    (size_t)sprintf(out + n, "Content-Length: %zu\r\n\r\n", body);
+		n += (size_t)snprintf(out + n, PLAN_HEAD_MAX - n,
+		    "Retry-After: %lld\r\n", (long long)retry_after);
+	return n + (size_t)snprintf(out + n, PLAN_HEAD_MAX - n,
+	    "Content-Length: %zu\r\n\r\n", body);
 }
 
 static int64_t
