@@ -123,6 +123,18 @@ look_at(struct server *server, uint32_t i, int64_t now)
 	    strcmp(before.reason, watch->now.reason) != 0;
 }
 
+static void
+find_next(struct server *server)
+{
+	struct health_watches *health = &server->health;
+	uint32_t i;
+
+	health->next_at = CLOCK_NEVER;
+	for (i = 0; i < server->running.conf->n_listeners; i++)
+		health->next_at = clock_earlier(
+		    health->next_at, health->watches[i].next_at);
+}
+
 void
 health_begin(struct server *server, int64_t now)
 {
@@ -137,6 +149,7 @@ health_begin(struct server *server, int64_t now)
 		if (conf->listener[i].health_file.length > 0)
 			look_at(server, i, now);
 	}
+	find_next(server);
 }
 
 void
@@ -145,11 +158,12 @@ health_step(struct server *server, int64_t now)
 	bool changed = false;
 	uint32_t i;
 
-	if (!server->ready)
+	if (!server->ready || now < server->health.next_at)
 		return;
 	for (i = 0; i < server->running.conf->n_listeners; i++)
 		if (server->health.watches[i].next_at <= now)
 			changed = look_at(server, i, now) || changed;
+	find_next(server);
 	if (!changed)
 		return;
 	states_apply(server);
@@ -159,12 +173,5 @@ health_step(struct server *server, int64_t now)
 int64_t
 health_wakeup(const struct server *server)
 {
-	int64_t next = CLOCK_NEVER;
-	uint32_t i;
-
-	if (!server->ready)
-		return CLOCK_NEVER;
-	for (i = 0; i < server->running.conf->n_listeners; i++)
-		next = clock_earlier(next, server->health.watches[i].next_at);
-	return next;
+	return server->ready ? server->health.next_at : CLOCK_NEVER;
 }

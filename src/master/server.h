@@ -73,6 +73,7 @@ struct health_watch {
 
 struct health_watches {
 	struct health_watch watches[CONF_LISTENERS_MAX]; /* by listener */
+	int64_t next_at; /* the nearest of theirs */
 };
 
 struct server {
