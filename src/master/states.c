@@ -262,12 +262,13 @@ set_aside(const char *path, const char *why)
 void
 states_begin(struct states *states, const struct conf *conf)
 {
+	const char *path = conf_text(conf, conf->state_file);
 	const char *why;
 
-	*states = (struct states) { .path = conf_text(conf, conf->state_file) };
-	if (states->path[0] == '\0')
+	*states = (struct states) { .path = "" };
+	if (*path == '\0')
 		return;
-	states->path = strdup(states->path);
+	states->path = strdup(path); /* conf goes with the next reload */
 	if (states->path == NULL)
 		fatal(EXIT_SYSTEM, "state_file: %s", strerror(errno));
 	lock(states->path);

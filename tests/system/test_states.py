@@ -368,6 +368,7 @@ class Kept(StatesCase):
         """Without a state file nothing is kept, and that is no error."""
         self.state_file = ""
         daemon = self.start()
+        daemon.reload()
         self.assertEqual(self.good("drain"), "")
         daemon.stop()
         self.start()
