@@ -15,7 +15,7 @@
  *
  * - forkgreet-reader, which is executed by descriptor, runs under a valgrind of
  *   its own when the daemon starts.  At a reload it would take seconds, and the
- *   tests of reloads are about what happens meanwhile.
+ *   tests of reloads are about what happens meanwhile; unit tests start hundreds.
  *
  * forkgreet-spawner is not run under valgrind (--trace-children=no): the preload
  * needs a dynamic program, and under the spawner's filter, which it must have to
@@ -217,6 +217,7 @@ syscall(long number, ...)
 		sigprocmask(SIG_SETMASK, NULL, &call.mask);
 		getrlimit(RLIMIT_DATA, &call.data);
 		if (strcmp(((char **)a[2])[0], "forkgreet-reader") == 0 &&
+		    strcmp(program_invocation_short_name, "forkgreetd") == 0 &&
 		    prctl(PR_GET_SECCOMP) == 0)
 			under_valgrind(&call);
 		break;
