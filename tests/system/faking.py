@@ -273,9 +273,13 @@ def differences(whole, started, port, accepted, seconds=PATIENCE):
     found = []
 
     def same():
+        try:
+            states = started.states(port, seconds)
+        except ProcessLookupError:
+            return False  # one has just ended
         found[:] = [
             f"{role} {key}: {whole[role][key]}, {state[key]}"
-            for role, state in started.states(port, seconds).items()
+            for role, state in states.items()
             for key in state
             if state[key] != whole[role][key]
             and (role, key) not in accepted]

@@ -68,29 +68,33 @@ HARMLESS = (
     (r"\"/etc\"|^newfstatat\(.*, \"/\", |^(newfstatat|fstat)\(\d+<(/etc/|"
      r"/proc/)", "stdio(3) asks for the size of a buffer; nsswitch.conf(5) for "
      "a change"),
-    (r"^mmap\(NULL, \d+, PROT_READ\|PROT_WRITE, MAP_PRIVATE\|MAP_ANONYMOUS",
-     "malloc(3) has another way, brk(2)"),
+    (r"^mmap\(NULL, \d+, PROT_READ\|PROT_WRITE, "
+     r"MAP_(PRIVATE|DROPPABLE)\|MAP_ANONYMOUS", "malloc(3) and getrandom(3) have "
+     "another way, the system call"),
     (r"(<|\")/(proc/sys|proc/self/(cgroup|uid_map|oom_score_adj)|sys/fs/cgroup)",
      "a question about limits or users: a warning less, or no protection"),
     (r"EPOLL_CTL_(DEL|MOD)", "the descriptor is closed next, or the loop asks "
      "again for what is lost (watch.c)"),
     (r"EPOLL_CTL_ADD, \d+, \{events=0, ", "the same, after another attempt"),
-    (r"^newfstatat\(\d+<[^>]*/run>|, \"c\", |/run(/c)?\"|^listen\(\d+<socket>, 64\)|"
-     r"^setsockopt\(.*SO_PASSCRED", "no control socket, and it is said"),
-    (r"^fcntl\(\d+(<\w+>)?, F_GETF[DL]|^newfstatat\(0, \"\", .*S_IFIFO",
+    (r"^(newfstatat|fstat)\(\d+<[^>]*/run>|, \"c\", |/run(/c)?\"|"
+     r"^listen\(\d+<socket>, 64\)|^setsockopt\(.*SO_PASSCRED", "no control socket, and it is said"),
+    (r"^fcntl\(\d+(<\w+>)?, F_GETF[DL]|"
+     r"^(newfstatat\(0, \"\"|fstat\(0), .*S_IFIFO",
      "a question"),
     (r"\.so(\.\d+)*\"|MAP_DENYWRITE|MAP_FIXED|^mprotect\(0x|"
      r"^mmap\(NULL, \d+, PROT_NONE", "the dynamic loader's, which has an exit "
      "status and no more"),
     (r"^listen\(\d+, ", "a reload sets the backlog of a socket that it keeps, "
      "when nothing may fail any more"),
-    (r"^newfstatat\(2<", "whether standard error is the journal: as it was"),
+    (r"^(newfstatat|fstat)\(2<", "whether standard error is the journal: as "
+     "it was"),
 )
 # Where strace cannot use a filter of its own, the number that it puts in a
 # call's place is one that the spawner's filter kills for; Start does it right.
 UNFILTERED = r"CLONE_PARENT"
 # The control connection is gone with it, and forkgreetctl says that.
-UNANSWERED = r"EPOLL_CTL_ADD, \d+, \{events=EPOLLIN, data=\{u32=0, u64=257698"
+UNANSWERED = (r"EPOLL_CTL_ADD, \d+, \{events=EPOLLIN, "
+              r"data=(\{u32=0, u64=257698|0x600000000\b)")
 
 # How often it is made depends on which of two descriptors is ready first, so that
 # the same number may be another site the next time, or none.

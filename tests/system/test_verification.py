@@ -139,6 +139,10 @@ HARMLESS = {
         ("the master's survives exec, as is asked", set()),
     ("spawner|proof", r"rt_sigprocmask\(SIG_(BLOCK|SETMASK), ~\["):
         ("a C library's fork(2); the mask is asked before the filter", set()),
+    ("master", r"rt_sigprocmask\(SIG_BLOCK, ~\[\]"):
+        ("a C library's fork(2)", set()),
+    ("launch", r"rt_sigprocmask\(SIG_SETMASK, \[HUP"):
+        ("a C library's fork(2): none are blocked next, as is asked", set()),
     ("proof", r"rt_sigprocmask"): ("it ends", set()),
     ("child", r"close\(3\)"): (
         "its way back to the spawner; that close(2) works is asked in the "
