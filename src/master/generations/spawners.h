@@ -164,7 +164,7 @@ bool spawners_next(
     struct spawners *spawners, int64_t now, struct handed *handed);
 
 /* A current one that fails a client loses its place, and the standby gets it if
- * there is one; see SPAWNER_FAILING_MS.  True when it has. */
+ * there is one; see SPAWNER_FAILING_MS.  Returns whether one lost it. */
 bool spawners_replace_failing(struct spawners *spawners, int64_t now);
 
 /* The caller was away until now, so a spawner is not blamed for what it has not

@@ -65,8 +65,8 @@ start(struct standby *standby, struct spawners *spawners,
 	return STANDBY_NOTHING;
 }
 
-/* Without a standby that is done only when none can be started either: the
- * current one may be what takes all processes. */
+/* Without a standby the current one is replaced only when no other can be
+ * started either: it may be what holds all processes. */
 static void
 replace_failing(
     struct standby *standby, struct spawners *spawners, int64_t now)

@@ -345,8 +345,8 @@ listeners_set_backlogs(const struct listeners *listeners)
 			listen(listener->fd, listener->backlog);
 }
 
-/* A child that has yet to become another program has a copy, at which clients
- * would queue: it must not listen either. */
+/* A child that has been forked and not exec'd yet still has a copy.  Without the
+ * shutdown, clients would go on queueing there. */
 static void
 close_own(int fd)
 {
