@@ -90,12 +90,15 @@ def calls_of(trace):
 
 
 def all_calls_of(trace):
-    """The same as they are in the trace."""
+    """The same as they are in the trace, without a process whose maker was
+    killed before its fork returned."""
     lines = list(whole_lines(trace))
     makers = {made: (pid, arguments) for pid, name, arguments, made in
               parsed(lines) if name in ("fork", "vfork", "clone", "clone3")}
     numbers, roles, counts, loading = {}, {}, collections.Counter(), {}
     for pid, name, arguments, result in parsed(lines):
+        if numbers and pid not in numbers and pid not in makers:
+            continue
         if pid not in numbers:
             numbers[pid] = len(numbers) + 1
             roles[pid] = role_of_child(

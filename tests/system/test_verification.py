@@ -11,7 +11,7 @@ import tempfile
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from faking import FAKE, Started, calls_of, differences, settled
+from faking import FAKE, Started, all_calls_of, calls_of, differences, settled
 from harness import (Case, PATIENCE, Strace, USER, free_port, greet,
                      needs_program, parse_line, strace_works, wait_for)
 from programs import NATIVE_CALLS, Build
@@ -228,6 +228,25 @@ class StartCase(Case):
         for line in said.splitlines():
             self.assertTrue(line == "faked" or
                             line.startswith("forkgreetd: "), said)
+
+
+class Trace(unittest.TestCase):
+    """What is read out of a trace."""
+
+    def test_end_between_fork_and_its_return(self):
+        """A process whose maker died in its fork belongs to nobody."""
+        calls = list(all_calls_of(
+            '10 execve("forkgreetd", []) = 0\n'
+            "10 clone(flags=SIGCHLD) = 11\n"
+            "10 clone(flags=SIGCHLD <unfinished ...>\n"
+            "12 getpid() = 12\n"
+            "11 getppid() = 10\n"
+            "10 <... clone resumed>) = ?\n"
+            "10 +++ killed by SIGKILL +++\n"))
+        self.assertEqual([(call.process, call.role, call.name)
+                          for call in calls],
+                         [(1, "loader", "execve"), (1, "master", "clone"),
+                          (2, "reader", "getppid"), (1, "master", "clone")])
 
 
 @unittest.skipIf(sanitized, "a sanitizer's own start does not bear these faults")
