@@ -11,8 +11,10 @@
 #include "master/health.h"
 #include "master/clients/serve.h"
 #include "master/log_target.h"
+#include "master/refresh.h"
 #include "master/server.h"
 #include "master/states.h"
+#include "master/system/log_event.h"
 
 struct candidate *
 candidate_new(void)
@@ -71,10 +73,11 @@ candidate_commit(struct candidate *candidate, struct server *server,
 		&candidate->report) == -1)
 		return -1;
 	listeners_set_backlogs(&candidate->setup.listeners);
-	generation_commit(&server->generation, now);
+	generation_commit(&server->generation, LOG_INFO, now);
 	server->running = candidate->setup;
 	candidate->setup = last;
 	health_begin(server, now);
+	refresh_begin(server, now);
 	states_apply(server);
 	serve_configure(&server->service, now);
 	log_target_set(server->running.conf, server->foreground);

@@ -3,8 +3,6 @@
 
 #include "master/health.h"
 
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -18,6 +16,7 @@
 #include "master/states.h"
 #include "master/system/clock.h"
 #include "master/system/file.h"
+#include "master/system/file_id.h"
 
 /* A line of a few words, and what somebody writes below it. */
 #define HEALTH_FILE_MAX (64u << 10)
@@ -32,18 +31,6 @@ down(const char *format, ...)
 	vsnprintf(health.reason, sizeof(health.reason), format, arguments);
 	va_end(arguments);
 	return health;
-}
-
-/* What identifies a version of a file. */
-static bool
-is_same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
-	    a->st_size == b->st_size &&
-	    a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-	    a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
-	    a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
 /* Reads it; one that is being written, as it seems, gets one more look. */
@@ -74,11 +61,12 @@ read_file(struct health_watch *watch, const char *path)
 
 /* Seconds since it was written; of a clock that was set back, 0. */
 static int64_t
-age_of(const struct stat *st)
+age_of(const struct file_id *file)
 {
+	int64_t written = file->written_ns / 1000000000;
 	int64_t now = time(NULL);
 
-	return now > st->st_mtim.tv_sec ? now - st->st_mtim.tv_sec : 0;
+	return now > written ? now - written : 0;
 }
 
 static void
@@ -86,24 +74,24 @@ look(struct health_watch *watch, const struct conf *conf,
     const struct conf_listener *listener)
 {
 	const char *path = conf_text(conf, listener->health_file);
-	struct stat st;
+	struct file_id file;
 
-	if (stat(path, &st) == -1) {
+	if (file_identify(path, &file) == -1) {
 		watch->said = down("%s", strerror(errno));
 		watch->now = watch->said;
 		watch->looked = false;
 		return;
 	}
 	if (!watch->looked || watch->unfinished ||
-	    !is_same_file(&st, &watch->file))
+	    !file_id_unchanged(&file, &watch->file))
 		read_file(watch, path);
 	watch->looked = true;
-	watch->file = st;
+	watch->file = file;
 	watch->now = watch->said;
 	if (listener->max_age_ms > 0 &&
-	    age_of(&st) * 1000 > listener->max_age_ms)
+	    age_of(&file) * 1000 > listener->max_age_ms)
 		watch->now = down("not written for %lld s",
-		    (long long)age_of(&st));
+		    (long long)age_of(&file));
 }
 
 /* True when another state, weight or reason is in force. */

@@ -81,6 +81,7 @@ init(struct server *server)
 	const char *failed = loop_init(server);
 
 	server->running = SETUP_NONE;
+	server->refresh = REFRESH_NONE;
 	server->stop = STOP_NONE;
 	server->generation.spawners = &server->spawners;
 	server->overview = (struct overview) { .service = &server->service,

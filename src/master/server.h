@@ -3,12 +3,11 @@
 #ifndef MASTER_SERVER_H
 #define MASTER_SERVER_H
 
-#include <sys/stat.h>
-
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "master/clients/service.h"
+#include "master/config/greetings.h"
 #include "master/control/control.h"
 #include "master/control/orders.h"
 #include "master/control/status.h"
@@ -16,6 +15,7 @@
 #include "master/generations/setup.h"
 #include "master/generations/spawners.h"
 #include "master/state_words.h"
+#include "master/system/file_id.h"
 #include "shared/health.h"
 
 struct candidate;
@@ -66,7 +66,7 @@ struct health_watch {
 	int64_t next_at; /* clock_now() of the next look; CLOCK_NEVER: none */
 	bool looked; /* file and said are of the last look */
 	bool unfinished; /* it was being written then */
-	struct stat file;
+	struct file_id file;
 	struct health said; /* by the file */
 	struct health now; /* what holds: it may be too old */
 };
@@ -75,6 +75,39 @@ struct health_watches {
 	struct health_watch watches[CONF_LISTENERS_MAX]; /* by listener */
 	int64_t next_at; /* the nearest of theirs */
 };
+
+/* A greeting file that is followed, follow.h. */
+struct followed {
+	int64_t next_at; /* clock_now() of the next look; CLOCK_NEVER: none */
+	struct file_id last; /* the version that was read last */
+	struct greeting fresh; /* of that, when it is not in force */
+	bool settling; /* fresh is being written, as it seems */
+	bool ready; /* fresh may be put in force */
+	unsigned misses; /* looks that got no text, in a row; up to 2 */
+};
+
+enum refresh_stage {
+	REFRESH_IDLE, /* looking at files */
+	REFRESH_BUILDING, /* the plan with their new texts */
+	REFRESH_BUILT, /* it waits for its trial */
+	REFRESH_TRYING,
+};
+
+/* Texts on their way into force, refresh.h. */
+struct refresh {
+	struct followed files[CONF_LISTENERS_MAX]; /* by listener */
+	uint32_t n_files;
+	enum refresh_stage stage;
+	int64_t earliest; /* clock_now() of the next generation */
+	struct greeting *greetings; /* a list of others' */
+	struct snapshot_draft draft;
+	struct snapshot snapshot;
+	struct messages messages;
+	bool failed; /* the last one, and the log says so */
+};
+
+#define REFRESH_NONE ((struct refresh) { .draft = SNAPSHOT_DRAFT_NONE, \
+	.snapshot = SNAPSHOT_NONE })
 
 struct server {
 	/* Set before loop_run(). */
@@ -95,6 +128,7 @@ struct server {
 	struct service service;
 	struct states states;
 	struct health_watches health;
+	struct refresh refresh;
 	struct control control;
 	struct control_actions actions; /* what control has done */
 	struct overview overview; /* what control shows */

@@ -7,6 +7,7 @@
 
 #include "master/config/conf.h"
 #include "master/clients/serve.h"
+#include "master/refresh.h"
 #include "master/reload.h"
 #include "master/server.h"
 #include "master/system/clock.h"
@@ -28,6 +29,7 @@ begin(struct server *server, int signal, int64_t now)
 						   "TERM"),
 	    LOG_NUMBER("clients", server->service.counters.live));
 	reload_cancel(server);
+	refresh_cancel(server);
 	control_stop(&server->control, "reload: the daemon is stopping", now);
 	server->overview.stopping = true;
 	server->stop.stage = STOP_DRAIN;

@@ -11,6 +11,7 @@
 #include "master/first.h"
 #include "master/health.h"
 #include "master/orphans.h"
+#include "master/refresh.h"
 #include "master/reload.h"
 #include "master/server.h"
 #include "master/states.h"
@@ -29,13 +30,17 @@ generation_turn(struct server *server, int64_t now)
 	case GENERATION_QUIET:
 		break;
 	case GENERATION_PASSED:
-		if (server->ready)
+		if (refresh_is_trying(server))
+			refresh_passed(server, now);
+		else if (server->ready)
 			reload_passed(server, now);
 		else
 			first_passed(server, now);
 		break;
 	case GENERATION_FAILED:
-		if (server->ready)
+		if (refresh_is_trying(server))
+			refresh_failed(server);
+		else if (server->ready)
 			reload_failed(server, now);
 		else
 			first_failed(server);
@@ -110,6 +115,7 @@ static void (*const turn_steps[])(struct server *server, int64_t now) = {
 	control_turn, /* a reload may be asked for */
 	generation_turn, /* a trial's end frees its place for the reload's */
 	reload_step,
+	refresh_step, /* texts that have changed */
 	health_step, /* files say what listeners are ready for */
 	states_step, /* an operator's word may be over */
 	linger_turn,
@@ -208,6 +214,7 @@ static int64_t (*const deadlines[])(const struct server *server) = {
 	quiet_deadline,
 	generation_deadline,
 	reload_wakeup,
+	refresh_wakeup,
 	health_wakeup,
 	states_wakeup,
 	control_deadline,

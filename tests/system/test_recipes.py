@@ -19,6 +19,7 @@ from test_documents import read
 BUILD = os.environ.get("BUILDDIR", ".")
 SOURCE = os.environ.get("top_srcdir", ".")
 NOTICE = "/etc/forkgreet/notice.txt"
+QUOTES = "/etc/forkgreet/quotes"
 PROXY = """
 global
     stats socket {stats}
@@ -66,6 +67,7 @@ class RecipeCase(ControlCase):
         self.blocks = recipes()[self.heading]
         self.ports = {}
         self.notice = self.file(read("etc/forkgreet/notice.txt"))
+        self.quotes = self.file(recipes()[Old.heading][1])
 
     def adapted(self, text):
         """With ports that are free here."""
@@ -73,7 +75,7 @@ class RecipeCase(ControlCase):
             return match.group(1) + str(self.ports.setdefault(
                 int(match.group(2)), free_port()))
         text = re.sub(r"(\bport = )(\d+)", port, text)
-        return text.replace(NOTICE, self.notice)
+        return text.replace(NOTICE, self.notice).replace(QUOTES, self.quotes)
 
     def recipe(self):
         """Starts it."""
@@ -139,7 +141,9 @@ class All(ControlCase):
         """-t has nothing to say of it as it stands; its ports are its own."""
         for heading, blocks in recipes().items():
             with self.subTest(heading):
-                text = blocks[0].replace(NOTICE, self.file("notice\n"))
+                text = blocks[0].replace(
+                    NOTICE, self.file("notice\n")).replace(
+                        QUOTES, self.file("quote\n"))
                 result = self.run_with(self.file(text), "-t", as_user=True)
                 self.assertEqual(
                     (result.returncode, result.stderr), (0, ""))
@@ -295,6 +299,8 @@ class Old(RecipeCase):
         CR and LF (and tabs, which separate the name)."""
         self.recipe()
         quote = self.said(17)
+        self.assertIn(quote.decode().replace("\r\n", "\n"),
+                      self.blocks[1].split("%\n"))
         self.assertLessEqual(len(quote), 512)
         self.assertRegex(quote, rb"\A([ -~\t]+\r\n)+\Z")
 

@@ -3,6 +3,8 @@
 
 #include "master/clients/answer.h"
 
+#include <sys/random.h>
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,8 +13,10 @@
 #include "master/clients/service.h"
 #include "master/config/conf.h"
 #include "master/config/greetings.h"
+#include "master/system/clock.h"
 #include "shared/utc.h"
 
+#define DAY (24 * 60 * 60) /* of %{time}: in UTC */
 #define HTTP_DATE "Date: %a, %d %b %Y %H:%M:%S GMT\r\n"
 
 static const struct listener_state ready;
@@ -122,6 +126,21 @@ put_words(char *out, size_t room, const struct listener_state *state,
 	return (size_t)n;
 }
 
+/* Which of that many texts it is, for that client or for today. */
+static uint32_t
+pick(int64_t how, uint32_t n)
+{
+	uint64_t number = 0;
+
+	if (n == 1)
+		return 0;
+	if (how == CONF_PICK_DAILY)
+		number = (uint64_t)time(NULL) / DAY;
+	else if (getrandom(&number, sizeof(number), GRND_NONBLOCK) == -1)
+		number = (uint64_t)clock_now(); /* early in a boot */
+	return (uint32_t)(number % n);
+}
+
 static size_t
 put_body(char *out, const struct service *service, const struct client *client,
     uint32_t index)
@@ -129,8 +148,12 @@ put_body(char *out, const struct service *service, const struct client *client,
 	const struct setup *setup = service->setup;
 	const struct plan *plan = setup->snapshot.plan;
 	struct greet_values values = values_of(service, client, "");
+	int group = service->counters.rows[client->row].session;
+	uint32_t which = group == -1 ? 0 :
+	    pick(setup->conf->listener[group].pick,
+		setup->messages.sessions[index].n_texts);
 
-	return messages_greet(&setup->messages, index,
+	return messages_greet(&setup->messages, index, which,
 	    (const char *)plan + plan->session[index].greeting_offset, &values,
 	    out);
 }
@@ -214,7 +237,7 @@ put_text(struct answer *answer, const struct service *service,
 	answer->length = session->greeting_length;
 	if (session->rendered)
 		answer->length = messages_greet(&setup->messages,
-		    client->session, text, &values, answer->bytes);
+		    client->session, 0, text, &values, answer->bytes);
 	else
 		memcpy(answer->bytes, text, answer->length);
 }

@@ -40,6 +40,7 @@ enum conf_log_clients { CONF_CLIENTS_ALL, CONF_CLIENTS_ERRORS,
 enum conf_when_full { CONF_FULL_QUEUE, CONF_FULL_REFUSE };
 enum conf_line_ending { CONF_ENDING_ASIS, CONF_ENDING_LF, CONF_ENDING_CRLF };
 enum conf_format { CONF_FORMAT_PLAIN, CONF_FORMAT_HTTP, CONF_FORMAT_AGENT };
+enum conf_pick { CONF_PICK_WHOLE, CONF_PICK_RANDOM, CONF_PICK_DAILY };
 enum conf_action { CONF_ALLOW, CONF_DENY };
 enum conf_sandbox { CONF_SANDBOX_REQUIRED, CONF_SANDBOX_OFF };
 
@@ -129,13 +130,15 @@ struct conf_listener {
 	uint32_t when_line[STATE_COUNT]; /* STATE_READY: of greeting; 0: the
 					  * default */
 	uint32_t greeting_file_line;
+	int64_t pick; /* enum conf_pick: of greeting_file */
 	int64_t variables; /* bool */
 	int64_t format; /* enum conf_format */
 	struct conf_text content_type;
 	struct conf_when when;
 	struct conf_text health_file; /* "": none */
 	int64_t max_age_ms; /* of the health file; 0: any */
-	int64_t refresh_ms; /* between looks at it; 0: at a reload only */
+	int64_t refresh_ms; /* between looks at that and at greeting_file; 0: at
+			     * a reload only */
 	int64_t port;
 	int64_t v6only; /* bool */
 	int64_t backlog;

@@ -20,6 +20,7 @@ static const struct exclusion {
 	{ CONF_FORMAT_AGENT, "hold", "the end of the line is the answer's" },
 	{ CONF_FORMAT_AGENT, "greeting", "the state is the answer" },
 	{ CONF_FORMAT_AGENT, "greeting_file", "the state is the answer" },
+	{ CONF_FORMAT_AGENT, "pick", "the state is the answer" },
 	{ CONF_FORMAT_AGENT, "when", "the state is the answer" },
 	{ CONF_FORMAT_AGENT, "refusals", "a refusal says nothing" },
 };
@@ -65,6 +66,8 @@ format_uses(const struct conf_listener *listener, const char *key)
 
 	if (strcmp(key, "content_type") == 0)
 		return listener->format == CONF_FORMAT_HTTP;
+	if (strcmp(key, "pick") == 0 && listener->greeting_file.length == 0)
+		return false;
 	if (strcmp(key, "when.drain") == 0 &&
 	    listener->format == CONF_FORMAT_PLAIN)
 		return listener->when_line[STATE_DRAIN] != 0;
@@ -118,6 +121,18 @@ check_rules(const struct draft *draft, const struct conf_listener *listener,
 			    prefix, rule - first);
 }
 
+/* Without a file there is nothing to pick from. */
+static void
+check_pick(const struct draft *draft, const struct conf_listener *listener,
+    const char *prefix, const struct entry *group)
+{
+	if (listener->pick != CONF_PICK_WHOLE &&
+	    listener->format != CONF_FORMAT_AGENT)
+		value_error(draft, line_of(draft, group, "pick"),
+		    "%spick: needs greeting_file: it picks one of the texts "
+		    "in a file", prefix);
+}
+
 void
 format_check(const struct draft *draft, struct conf_listener *listener,
     const char *prefix, const struct entry *group)
@@ -133,8 +148,10 @@ format_check(const struct draft *draft, struct conf_listener *listener,
 	check_format(draft, listener, prefix, group);
 	if (listener->format == CONF_FORMAT_AGENT)
 		check_rules(draft, listener, prefix);
-	if (listener->greeting_file_line == 0)
+	if (listener->greeting_file_line == 0) {
+		check_pick(draft, listener, prefix, group);
 		return;
+	}
 	line = listener->when_line[STATE_READY];
 	listener->greeting.length = 0;
 	listener->greeting.offset =

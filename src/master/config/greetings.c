@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "master/config/conf.h"
-#include "master/config/text_check.h"
+#include "master/config/texts.h"
 #include "master/system/file.h"
 #include "master/system/report.h"
 
@@ -103,64 +103,38 @@ convert(struct greeting *greeting, const struct conf_listener *listener)
 	return 0;
 }
 
-/* Does it ask for anything but its own bytes? */
-static bool
-has_variables(const struct greeting *greeting)
-{
-	return memmem(greeting->bytes, greeting->length, "%{", 2) != NULL;
-}
-
-static int
-compile(struct greeting *greeting, const char **why)
-{
-	struct greet_size size;
-
-	*why = text_check_message(greeting->bytes, greeting->length);
-	errno = EINVAL;
-	if (*why != NULL)
-		return -1;
-	greet_compile(greeting->bytes, greeting->length, NULL, 0, &size);
-	*why = "out of memory";
-	greeting->segments = calloc(size.segments, sizeof(struct greet_segment));
-	if (greeting->segments == NULL)
-		return -1;
-	greeting->n_segments = (uint32_t)size.segments;
-	greet_compile(greeting->bytes, greeting->length, greeting->segments,
-	    size.segments, &size);
-	return 0;
-}
-
 /* What is done with the bytes of one, wherever they come from. */
 static int
 finish(struct greeting *greeting, const struct conf_listener *listener,
-    const char **why)
+    bool pick, const char **why)
 {
 	*why = "out of memory";
 	if (convert(greeting, listener) == -1)
 		return -1;
-	return listener->variables && has_variables(greeting)
-		? compile(greeting, why) : 0;
+	return texts_make(greeting, listener->variables, pick, why);
 }
 
-/* What the listener says in that state; on failure *why says why, and errno as
- * file_read() has it. */
-static int
-load_greeting(struct greeting *greeting, const struct conf *conf,
+int
+greeting_load(struct greeting *greeting, const struct conf *conf,
     const struct conf_listener *listener, enum state state, const char **why)
 {
 	const char *file = conf_text(conf, listener->greeting_file);
 	struct conf_text text = text_of(listener, state);
+	bool whole = state != STATE_READY || *file == '\0';
 
+	*greeting = (struct greeting) { 0 };
 	if (!greetings_has(listener, state))
 		text.length = 0;
-	if (state == STATE_READY && *file != '\0') {
-		if (file_read(file, CONF_GREETING_MAX, FILE_OF_ANYBODY,
-			&greeting->bytes, &greeting->length, why) == -1)
-			return -1;
-	} else if (copy_text(greeting, conf, text, why) == -1) {
+	if (whole && copy_text(greeting, conf, text, why) == -1)
 		return -1;
-	}
-	return finish(greeting, listener, why);
+	/* First, so that what changes meanwhile is read again. */
+	if (!whole)
+		file_identify(file, &greeting->file);
+	if (!whole && file_read(file, CONF_GREETING_MAX, FILE_OF_ANYBODY,
+		&greeting->bytes, &greeting->length, why) == -1)
+		return -1;
+	return finish(greeting, listener,
+	    !whole && listener->pick != CONF_PICK_WHOLE, why);
 }
 
 static void
@@ -192,7 +166,7 @@ load_states(struct greeting *greetings, const struct conf *conf, uint32_t i,
 	unsigned state;
 
 	for (state = 0; state < STATE_COUNT; state++)
-		if (load_greeting(&greetings[greetings_index(i, state)], conf,
+		if (greeting_load(&greetings[greetings_index(i, state)], conf,
 			listener, (enum state)state, &why) == -1)
 			report_greeting(conf, i, (enum state)state, path, why,
 			    report);
@@ -212,7 +186,7 @@ load_rules(struct greeting **next, const struct conf *conf,
 		if (rule->greeting_line == 0)
 			continue;
 		if (copy_text(*next, conf, rule->greeting, &why) == -1 ||
-		    finish(*next, listener, &why) == -1)
+		    finish(*next, listener, false, &why) == -1)
 			report_failure(report, cause_of(errno, EXIT_CONFIG),
 			    "%s:%u: listeners[%td].rules[%td].greeting: %s",
 			    path, (unsigned)rule->greeting_line,
@@ -279,15 +253,22 @@ greetings_load(
 }
 
 void
+greeting_free(struct greeting *greeting)
+{
+	free(greeting->bytes);
+	free(greeting->texts);
+	free(greeting->segments);
+	*greeting = (struct greeting) { 0 };
+}
+
+void
 greetings_free(struct greeting *greetings, size_t n)
 {
 	size_t i;
 
 	if (greetings == NULL)
 		return;
-	for (i = 0; i < n; i++) {
-		free(greetings[i].bytes);
-		free(greetings[i].segments);
-	}
+	for (i = 0; i < n; i++)
+		greeting_free(&greetings[i]);
 	free(greetings);
 }

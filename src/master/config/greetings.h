@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "master/system/file_id.h"
 #include "shared/greet.h"
 #include "shared/state.h"
 
@@ -14,12 +15,22 @@ struct conf;
 struct conf_listener;
 struct report;
 
+/* One of the texts of a greeting that is rendered. */
+struct greeting_text {
+	uint32_t offset; /* in its bytes */
+	uint32_t first; /* of its segments */
+	uint32_t n_segments;
+};
+
 /* Line endings converted, variables compiled. */
 struct greeting {
 	char *bytes;
 	size_t length;
-	struct greet_segment *segments;
-	uint32_t n_segments; /* 0: it has no variables, and is sent as it is */
+	struct greeting_text *texts;
+	struct greet_segment *segments; /* of one text after the other */
+	uint32_t n_texts; /* 0: it is sent as it is */
+	uint32_t n_segments;
+	struct file_id file; /* that it was read from, or no file */
 };
 
 /*
@@ -32,6 +43,16 @@ size_t greetings_count(const struct conf *conf);
  * one of a rule. */
 uint32_t greetings_index(uint32_t listener, enum state state);
 uint32_t greetings_first_rule(const struct conf *conf);
+
+/*
+ * Makes the listener's greeting in that state, as greetings_load() does.
+ * Returns 0, or -1 with *why and errno as file_read() has them; the greeting is
+ * to be freed with greeting_free() in either case.
+ */
+int greeting_load(struct greeting *greeting, const struct conf *conf,
+    const struct conf_listener *listener, enum state state, const char **why);
+
+void greeting_free(struct greeting *greeting);
 
 /* True when the listener has a text of its own for that state: else clients get
  * what they would get were it ready. */

@@ -75,31 +75,48 @@ compile(struct messages *messages, const struct conf *conf)
 	return n;
 }
 
-/* Those of the greetings, after the first n segments; likewise. */
-static uint32_t
-take_greetings(struct messages *messages, const struct greeting *greetings,
-    size_t count, uint32_t n)
+/* How many texts and segments the greetings have. */
+static void
+count_greetings(const struct greeting *greetings, size_t count, size_t *texts,
+    size_t *segments)
 {
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		messages->sessions[i] =
-		    (struct message){ 0, n, greetings[i].n_segments };
-		if (messages->segments != NULL && greetings[i].n_segments > 0)
-			memcpy(&messages->segments[n], greetings[i].segments,
-			    greetings[i].n_segments *
-				sizeof(*messages->segments));
-		n += greetings[i].n_segments;
+		*texts += greetings[i].n_texts;
+		*segments += greetings[i].n_segments;
 	}
-	return n;
+}
+
+/* Takes over those of the greetings, after the first n segments. */
+static void
+take_greetings(struct messages *messages, const struct greeting *greetings,
+    size_t count, uint32_t n)
+{
+	struct greeting_text *texts = messages->texts;
+	struct greet_segment *segments = &messages->segments[n];
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		messages->sessions[i] = (struct message_session) { texts,
+			segments, greetings[i].n_texts,
+			greetings[i].n_segments };
+		if (greetings[i].n_texts == 0)
+			continue;
+		memcpy(texts, greetings[i].texts,
+		    greetings[i].n_texts * sizeof(*texts));
+		memcpy(segments, greetings[i].segments,
+		    greetings[i].n_segments * sizeof(*segments));
+		texts += greetings[i].n_texts;
+		segments += greetings[i].n_segments;
+	}
 }
 
 int
 messages_make(struct messages *messages, const struct conf *conf,
     const struct greeting *greetings)
 {
-	size_t count = greetings_count(conf);
-	uint32_t n;
+	size_t count = greetings_count(conf), texts = 0, segments = 0;
 
 	memset(messages, 0, sizeof(*messages));
 	messages->n_listeners = conf->n_listeners;
@@ -107,12 +124,13 @@ messages_make(struct messages *messages, const struct conf *conf,
 	messages->list = calloc((size_t)conf->n_listeners + 1,
 	    REFUSAL_COUNT * sizeof(*messages->list));
 	messages->sessions = calloc(count, sizeof(*messages->sessions));
-	if (messages->list != NULL && messages->sessions != NULL) {
-		n = take_greetings(
-		    messages, greetings, count, compile(messages, conf));
+	count_greetings(greetings, count, &texts, &segments);
+	messages->texts = calloc(texts + 1, sizeof(*messages->texts));
+	if (messages->list != NULL && messages->sessions != NULL &&
+	    messages->texts != NULL)
 		messages->segments =
-		    calloc((size_t)n + 1, sizeof(*messages->segments));
-	}
+		    calloc(compile(messages, conf) + segments + 1,
+			sizeof(*messages->segments));
 	if (messages->segments == NULL) {
 		messages_free(messages);
 		errno = ENOMEM;
@@ -127,6 +145,7 @@ messages_free(struct messages *messages)
 {
 	free(messages->list);
 	free(messages->sessions);
+	free(messages->texts);
 	free(messages->segments);
 	memset(messages, 0, sizeof(*messages));
 }
@@ -147,12 +166,13 @@ messages_render(const struct messages *messages, const struct conf *conf,
 }
 
 size_t
-messages_greet(const struct messages *messages, uint32_t session,
+messages_greet(const struct messages *messages, uint32_t session, uint32_t which,
     const char *text, struct greet_values *values, char *out)
 {
-	const struct message *message = &messages->sessions[session];
+	const struct message_session *said = &messages->sessions[session];
+	const struct greeting_text *one = &said->texts[which];
 
 	values->hostname = messages->hostname;
-	return greet_render(&messages->segments[message->first],
-	    message->n_segments, text, values, out);
+	return greet_render(&said->segments[one->first], one->n_segments,
+	    text + one->offset, values, out);
 }

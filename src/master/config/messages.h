@@ -18,10 +18,19 @@ struct message {
 	uint32_t n_segments;
 };
 
+/* What is rendered of one greeting: ranges of the two lists below. */
+struct message_session {
+	struct greeting_text *texts;
+	struct greet_segment *segments;
+	uint32_t n_texts; /* 0: it is sent as it is */
+	uint32_t n_segments;
+};
+
 /* Start with all zero. */
 struct messages {
 	struct message *list; /* REFUSAL_COUNT a listener, then the top ones */
-	struct message *sessions; /* one for each greeting */
+	struct message_session *sessions; /* one for each greeting */
+	struct greeting_text *texts;
 	struct greet_segment *segments;
 	uint32_t n_listeners;
 	char hostname[HOST_NAME_MAX + 1]; /* when they were compiled */
@@ -45,10 +54,10 @@ size_t messages_render(const struct messages *messages, const struct conf *conf,
     int listener, enum refusal why, struct greet_values *values, char *out);
 
 /*
- * The same for the greeting with that index: text is its bytes, and values say
- * all but the hostname.  Only for one that has variables.
+ * The same for one of the texts (which is below n_texts) of the greeting with
+ * that index: text is the greeting's bytes, and values say all but the hostname.
  */
 size_t messages_greet(const struct messages *messages, uint32_t session,
-    const char *text, struct greet_values *values, char *out);
+    uint32_t which, const char *text, struct greet_values *values, char *out);
 
 #endif

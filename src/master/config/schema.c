@@ -89,6 +89,13 @@ static const struct schema_choice sandboxes[] = {
 	{ NULL, 0 },
 };
 
+static const struct schema_choice picks[] = {
+	{ "whole", CONF_PICK_WHOLE },
+	{ "random", CONF_PICK_RANDOM },
+	{ "daily", CONF_PICK_DAILY },
+	{ NULL, 0 },
+};
+
 static const struct schema_choice formats[] = {
 	{ "plain", CONF_FORMAT_PLAIN },
 	{ "http", CONF_FORMAT_HTTP },
@@ -157,6 +164,8 @@ const struct schema_key schema_keys[] = {
 	{ .name = "greeting_file", .type = SCHEMA_STRING,
 	    .offset = OWN(greeting_file), .min = 1, .max = 4095,
 	    .text = "", .check = text_check_path },
+	{ .name = "pick", .type = SCHEMA_CHOICE, .offset = OWN(pick),
+	    .choices = picks, .number = CONF_PICK_WHOLE },
 	{ .name = "format", .type = SCHEMA_CHOICE, .offset = OWN(format),
 	    .choices = formats, .number = CONF_FORMAT_PLAIN },
 	{ .name = "content_type", .type = SCHEMA_STRING,

@@ -151,16 +151,26 @@ place(const char *fault, const char *text, size_t where)
 }
 
 const char *
+text_check_part(const char *text, size_t offset, size_t length, bool variables)
+{
+	struct greet_size size = { .longest = length };
+	const char *fault = NULL;
+
+	if (variables)
+		fault = message_fault(greet_compile(
+		    text + offset, length, NULL, 0, &size));
+	if (fault != NULL)
+		return place(fault, text, offset + size.where);
+	if (size.longest <= GREET_MESSAGE_MAX)
+		return NULL;
+	return place(variables ? "can become longer than 4096 bytes, expected a "
+				 "shorter text or fewer variables" :
+				 "is longer than 4096 bytes",
+	    text, offset);
+}
+
+const char *
 text_check_message(const char *text, size_t length)
 {
-	struct greet_size size;
-	const char *fault =
-	    message_fault(greet_compile(text, length, NULL, 0, &size));
-
-	if (fault != NULL)
-		return place(fault, text, size.where);
-	if (size.longest > GREET_MESSAGE_MAX)
-		return "can become longer than 4096 bytes, expected fewer "
-		       "variables";
-	return NULL;
+	return text_check_part(text, 0, length, true);
 }

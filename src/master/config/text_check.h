@@ -2,6 +2,7 @@
 #ifndef MASTER_TEXT_CHECK_H
 #define MASTER_TEXT_CHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -28,6 +29,11 @@ const char *text_check_name(const char *text, size_t length);
 /* A text with variables (shared/greet.h) that can become GREET_MESSAGE_MAX
  * bytes at most.  What it returns is valid until the next call. */
 const char *text_check_message(const char *text, size_t length);
+
+/* The same for the part of the text at offset; what it returns says where in the
+ * text its error is.  Without variables only its length counts. */
+const char *text_check_part(
+    const char *text, size_t offset, size_t length, bool variables);
 
 /* A media type with parameters, RFC 9110, 8.3.1: printable ASCII, with a slash. */
 const char *text_check_content_type(const char *text, size_t length);

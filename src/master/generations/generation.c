@@ -36,11 +36,11 @@ generation_is_trying(const struct generation *generation)
 }
 
 void
-generation_commit(struct generation *generation, int64_t now)
+generation_commit(struct generation *generation, int priority, int64_t now)
 {
 	struct spawners *spawners = generation->spawners;
 
-	spawners_promote(spawners, &spawners->candidate, now);
+	spawners_promote(spawners, &spawners->candidate, priority, now);
 }
 
 void

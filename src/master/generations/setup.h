@@ -15,6 +15,8 @@ struct setup {
 	struct conf *conf;
 	struct snapshot snapshot; /* its plan, for the spawners */
 	struct messages messages; /* what it tells refused clients */
+	struct file_id *files; /* by listener, of the greeting_file that it has
+				* read */
 	struct listeners listeners; /* its sockets; some may be shared */
 };
 

@@ -22,6 +22,9 @@
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
+/* A head with the longest content_type and its NUL, rounded up. */
+#define HEAD_MAX 256
+
 /* The status lines of answers, by state. */
 static const char *const statuses[STATE_COUNT] = {
 	[STATE_READY] = "200 OK",
@@ -30,25 +33,20 @@ static const char *const statuses[STATE_COUNT] = {
 	[STATE_MAINTENANCE] = "503 Service Unavailable",
 };
 
-/* The constant part of an answer's head; bytes NULL: only how long it is. */
+/* The constant part of an answer's head, at most HEAD_MAX bytes.  Returns how
+ * many. */
 static uint32_t
-head_make(char *bytes, const struct conf *conf,
+head_make(char bytes[HEAD_MAX], const struct conf *conf,
     const struct conf_listener *listener, enum state state)
 {
-	char head[256];
-	int n;
-
 	if (listener->format != CONF_FORMAT_HTTP)
 		return 0;
-	n = snprintf(head, sizeof(head),
+	return (uint32_t)snprintf(bytes, HEAD_MAX,
 	    "HTTP/1.1 %s\r\n"
 	    "Content-Type: %s\r\n"
 	    "Cache-Control: no-store\r\n"
 	    "Connection: close\r\n",
 	    statuses[state], conf_text(conf, listener->content_type));
-	if (bytes != NULL)
-		memcpy(bytes, head, (size_t)n);
-	return (uint32_t)n;
 }
 
 static struct plan_session
@@ -65,45 +63,32 @@ session_of(const struct conf_listener *listener,
 		.linger_ms = (uint32_t)listener->timeouts.linger_ms,
 		.cpu_s = (uint32_t)resources_cpu(listener->timeouts.cpu_s),
 		.hold = (uint32_t)listener->hold,
-		.rendered = greeting->n_segments > 0 ||
+		.rendered = greeting->n_texts > 0 ||
 		    listener->format == CONF_FORMAT_AGENT,
 	};
 }
 
-/* A plan that is being put together. */
-struct draft_plan {
-	struct plan *plan; /* NULL: only its size is asked for */
-	const struct conf *conf;
-	const struct greeting *greetings;
-	size_t offset; /* of the next text */
-};
-
-/* Puts the text of one session, and says in it where that is. */
+/* Puts one session and the head of its answers.  All texts are counted from
+ * their start. */
 static void
-put_session(struct draft_plan *draft, const struct conf_listener *listener,
+put_session(struct snapshot_draft *draft, const struct conf_listener *listener,
     enum state state, size_t index)
 {
 	const struct greeting *greeting = &draft->greetings[index];
 	struct plan_session session = session_of(listener, greeting);
-	char *bytes = (char *)draft->plan;
 
-	session.head_offset = (uint32_t)draft->offset;
-	session.head_length =
-	    head_make(bytes == NULL ? NULL : bytes + draft->offset,
-		draft->conf, listener, state);
-	draft->offset += session.head_length;
-	session.greeting_offset = (uint32_t)draft->offset;
-	if (bytes != NULL) {
-		memcpy(bytes + draft->offset, greeting->bytes,
-		    greeting->length);
-		draft->plan->session[index] = session;
-	}
-	draft->offset += greeting->length;
+	session.head_offset = (uint32_t)draft->length;
+	session.head_length = head_make((char *)draft->plan + draft->length,
+	    draft->conf, listener, state);
+	session.greeting_offset = draft->plan->size;
+	draft->length += session.head_length;
+	draft->plan->size += session.greeting_length;
+	draft->plan->session[index] = session;
 }
 
 /* Those of the listeners' rules come after the listeners' own. */
 static void
-put_sessions(struct draft_plan *draft)
+put_sessions(struct snapshot_draft *draft)
 {
 	const struct conf *conf = draft->conf;
 	const struct conf_listener *listener = conf->listener;
@@ -123,102 +108,159 @@ put_sessions(struct draft_plan *draft)
 	}
 }
 
-/* Sessions, filter and texts; the size is final. */
+/* All but the texts, which follow it. */
 static void
-fill(struct plan *plan, const struct conf *conf,
-    const struct greeting *greetings, const struct sock_filter *filter)
+lay_out(struct snapshot_draft *draft, const struct sock_filter *filter,
+    size_t filter_length)
 {
-	struct draft_plan draft = { plan, conf, greetings,
-		plan->filter_offset + plan->filter_length * sizeof(*filter) };
-
-	memcpy((char *)plan + plan->filter_offset, filter,
-	    plan->filter_length * sizeof(*filter));
-	put_sessions(&draft);
-}
-
-static void
-header_make(struct plan *plan, const struct conf *conf,
-    const struct greeting *greetings, size_t filter_length)
-{
-	size_t n = greetings_count(conf);
-	struct draft_plan draft = { NULL, conf, greetings,
-		sizeof(*plan) + n * sizeof(struct plan_session) };
+	uint32_t n = (uint32_t)greetings_count(draft->conf), i;
+	size_t offset = sizeof(struct plan) + n * sizeof(struct plan_session);
+	struct plan *plan = draft->plan;
 
 	*plan = (struct plan) {
 		.magic = PLAN_MAGIC,
 		.master = (int32_t)getpid(),
-		.sandbox = conf->sandbox == CONF_SANDBOX_REQUIRED ?
+		.sandbox = draft->conf->sandbox == CONF_SANDBOX_REQUIRED ?
 		    PLAN_SANDBOX_REQUIRED :
 		    PLAN_SANDBOX_OFF,
-		.filter_offset = (uint32_t)draft.offset,
+		.filter_offset = (uint32_t)offset,
 		.filter_length = (uint32_t)filter_length,
-		.n_sessions = (uint32_t)n,
+		.n_sessions = n,
 	};
-	draft.offset += filter_length * sizeof(struct sock_filter);
-	put_sessions(&draft);
-	plan->size = (uint32_t)draft.offset;
+	draft->length = offset + filter_length * sizeof(*filter);
+	memcpy((char *)plan + offset, filter, draft->length - offset);
+	put_sessions(draft);
+	for (i = 0; i < n; i++)
+		plan->session[i].greeting_offset += (uint32_t)draft->length;
+	plan->size += (uint32_t)draft->length;
+}
+
+/* ---------------------------------------------------------------- making of it */
+
+static int
+put(int fd, const void *bytes, size_t length, size_t offset)
+{
+	errno = ENOSPC; /* of a short write */
+	return pwrite(fd, bytes, length, (off_t)offset) == (ssize_t)length
+		? 0 : -1;
+}
+
+static int
+memfd_make(void)
+{
+	return memfd_create(
+	    "forkgreet-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+}
+
+static int
+seal(int fd)
+{
+	if (fcntl(fd, F_ADD_SEALS, SEALS) == -1)
+		return -1;
+	errno = EPERM; /* they went through, but are not there */
+	return fcntl(fd, F_GET_SEALS) == SEALS ? 0 : -1;
 }
 
 int
 snapshot_seal(const struct plan *plan)
 {
-	int fd = memfd_create(
-	    "forkgreet-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = memfd_make();
 
 	if (fd == -1)
 		return -1;
-	errno = ENOSPC; /* of a short write */
-	if (write(fd, plan, plan->size) == (ssize_t)plan->size &&
-	    fcntl(fd, F_ADD_SEALS, SEALS) == 0) {
-		errno = EPERM; /* they went through, but are not there */
-		if (fcntl(fd, F_GET_SEALS) == SEALS)
-			return fd;
-	}
+	if (put(fd, plan, plan->size, 0) == 0 && seal(fd) == 0)
+		return fd;
 	close(fd);
 	return -1;
 }
 
-/* Puts the plan together, seals it, and maps it for ourselves. */
-static const char *
-put(struct snapshot *snapshot, const struct plan *header,
-    const struct conf *conf, const struct greeting *greetings,
-    const struct sock_filter *filter)
+const char *
+snapshot_begin(struct snapshot_draft *draft, const struct conf *conf,
+    const struct greeting *greetings)
 {
-	struct plan *plan = malloc(header->size);
+	struct sock_filter filter[FILTER_MAX];
+	size_t n = greetings_count(conf), length = 0;
+	const char *failed = NULL;
 
-	if (plan == NULL)
+	*draft = SNAPSHOT_DRAFT_NONE;
+	if (conf->sandbox == CONF_SANDBOX_REQUIRED)
+		failed = filter_compile(filter, &length);
+	if (failed != NULL)
+		return failed;
+	draft->conf = conf;
+	draft->greetings = greetings;
+	draft->plan = calloc(1, sizeof(struct plan) +
+	    n * (sizeof(struct plan_session) + HEAD_MAX) +
+	    length * sizeof(*filter));
+	if (draft->plan == NULL)
 		return "plan";
-	*plan = *header;
-	fill(plan, conf, greetings, filter);
-	snapshot->fd = snapshot_seal(plan);
-	free(plan);
-	if (snapshot->fd == -1)
+	lay_out(draft, filter, length);
+	draft->fd = memfd_make();
+	if (draft->fd == -1 ||
+	    put(draft->fd, draft->plan, draft->length, 0) == -1)
 		return "memfd_create of the plan";
-	plan = mmap(NULL, header->size, PROT_READ, MAP_SHARED, snapshot->fd, 0);
+	return NULL;
+}
+
+const char *
+snapshot_continue(struct snapshot_draft *draft, bool *done)
+{
+	const struct plan_session *session =
+	    &draft->plan->session[draft->next];
+
+	*done = draft->next == draft->plan->n_sessions;
+	if (*done)
+		return NULL;
+	if (session->greeting_length > 0 &&
+	    put(draft->fd, draft->greetings[draft->next].bytes,
+		session->greeting_length, session->greeting_offset) == -1)
+		return "memfd_create of the plan";
+	draft->next++;
+	return NULL;
+}
+
+const char *
+snapshot_finish(struct snapshot_draft *draft, struct snapshot *snapshot)
+{
+	const struct plan *plan;
+
+	if (seal(draft->fd) == -1)
+		return "memfd_create of the plan";
+	plan = mmap(
+	    NULL, draft->plan->size, PROT_READ, MAP_SHARED, draft->fd, 0);
 	if (plan == MAP_FAILED)
 		return "mmap of the plan";
-	snapshot->plan = plan;
+	*snapshot = (struct snapshot) { draft->fd, plan };
+	draft->fd = -1;
 	return NULL;
+}
+
+void
+snapshot_draft_free(struct snapshot_draft *draft)
+{
+	int saved = errno;
+
+	if (draft->fd != -1)
+		close(draft->fd);
+	free(draft->plan);
+	*draft = SNAPSHOT_DRAFT_NONE;
+	errno = saved;
 }
 
 const char *
 snapshot_make(struct snapshot *snapshot, const struct conf *conf,
     const struct greeting *greetings)
 {
-	struct sock_filter filter[FILTER_MAX];
-	struct plan header;
-	size_t length = 0;
-	const char *failed = NULL;
+	struct snapshot_draft draft;
+	bool done = false;
+	const char *failed = snapshot_begin(&draft, conf, greetings);
 
 	*snapshot = SNAPSHOT_NONE;
-	if (conf->sandbox == CONF_SANDBOX_REQUIRED)
-		failed = filter_compile(filter, &length);
-	if (failed != NULL)
-		return failed;
-	header_make(&header, conf, greetings, length);
-	failed = put(snapshot, &header, conf, greetings, filter);
-	if (failed != NULL)
-		snapshot_free(snapshot);
+	while (failed == NULL && !done)
+		failed = snapshot_continue(&draft, &done);
+	if (failed == NULL)
+		failed = snapshot_finish(&draft, snapshot);
+	snapshot_draft_free(&draft);
 	return failed;
 }
 

@@ -2,6 +2,10 @@
 #ifndef MASTER_SNAPSHOT_H
 #define MASTER_SNAPSHOT_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "master/config/greetings.h"
 
 struct conf;
@@ -22,6 +26,34 @@ struct snapshot {
  */
 const char *snapshot_make(struct snapshot *snapshot, const struct conf *conf,
     const struct greeting *greetings);
+
+/*
+ * The same in steps, each of which takes a millisecond at most: a plan that is
+ * being put together.  conf and greetings must stay until it is done.
+ */
+struct snapshot_draft {
+	int fd; /* memfd, not sealed yet; -1: none */
+	struct plan *plan; /* all of it but the texts */
+	const struct conf *conf;
+	const struct greeting *greetings;
+	size_t length; /* of plan, bytes; the texts come after it */
+	uint32_t next; /* of the greetings, to be put */
+};
+
+#define SNAPSHOT_DRAFT_NONE ((struct snapshot_draft) { .fd = -1 })
+
+/* Each returns NULL, or what failed with errno; snapshot_draft_free() is to
+ * follow in any case, also when all is done. */
+const char *snapshot_begin(struct snapshot_draft *draft,
+    const struct conf *conf, const struct greeting *greetings);
+
+/* Puts the next text; *done: there was none. */
+const char *snapshot_continue(struct snapshot_draft *draft, bool *done);
+
+const char *snapshot_finish(
+    struct snapshot_draft *draft, struct snapshot *snapshot);
+
+void snapshot_draft_free(struct snapshot_draft *draft);
 
 /* Puts a plan into a sealed memfd, which the caller closes.  Returns it, or -1
  * with errno. */

@@ -185,7 +185,7 @@ retire(struct spawners *spawners, int64_t now)
 }
 
 static void
-make_current(struct spawners *spawners, int index, int64_t now)
+make_current(struct spawners *spawners, int index, int priority, int64_t now)
 {
 	struct spawner *spawner = &spawners->list[index];
 
@@ -193,13 +193,14 @@ make_current(struct spawners *spawners, int index, int64_t now)
 	spawners->current = index;
 	spawner->generation = ++spawners->generation;
 	spawner->state = SPAWNER_CURRENT;
-	log_event(LOG_INFO, "spawner start",
+	log_event(priority, "spawner start",
 	    LOG_SIGNED("pid", spawner->pid),
 	    LOG_NUMBER("generation", spawner->generation));
 }
 
 void
-spawners_promote(struct spawners *spawners, struct trial *trial, int64_t now)
+spawners_promote(struct spawners *spawners, struct trial *trial, int priority,
+    int64_t now)
 {
 	int index = trial->index;
 
@@ -208,7 +209,7 @@ spawners_promote(struct spawners *spawners, struct trial *trial, int64_t now)
 		spawners_end(spawners, &spawners->list[spawners->next.index]);
 	if (spawners->standby != -1)
 		spawners_end(spawners, &spawners->list[spawners->standby]);
-	make_current(spawners, index, now);
+	make_current(spawners, index, priority, now);
 }
 
 void
@@ -219,7 +220,7 @@ spawners_succeed(struct spawners *spawners, int64_t now)
 	if (index == -1 || spawners->current != -1)
 		return;
 	spawners->standby = -1;
-	make_current(spawners, index, now);
+	make_current(spawners, index, LOG_INFO, now);
 }
 
 uint64_t

@@ -123,9 +123,9 @@ void spawners_stand_by(struct spawners *spawners, struct trial *trial);
 
 /* Makes the one of that trial, which has passed, current; retires the current
  * one.  The standby, or what would become it, ends: it is of an earlier
- * configuration. */
-void spawners_promote(
-    struct spawners *spawners, struct trial *trial, int64_t now);
+ * configuration.  priority is that of its line in the log. */
+void spawners_promote(struct spawners *spawners, struct trial *trial,
+    int priority, int64_t now);
 
 /* Makes the standby current, when there is one but no current. */
 void spawners_succeed(struct spawners *spawners, int64_t now);

@@ -413,9 +413,9 @@ test_greetings(void **state)
 	assert_non_null(greetings);
 	values.server.port = 4444;
 	assert_int_equal(
-	    greetings[greetings_index(1, STATE_READY)].n_segments, 0);
+	    greetings[greetings_index(1, STATE_READY)].n_texts, 0);
 	assert_int_equal(
-	    greetings[greetings_index(2, STATE_READY)].n_segments, 0);
+	    greetings[greetings_index(2, STATE_READY)].n_texts, 0);
 	assert_int_equal(messages_make(&messages, conf, greetings), 0);
 	assert_int_equal(messages_greet(&messages, 0, greetings[0].bytes,
 	    &values, text), strlen("at 4444 %\n"));

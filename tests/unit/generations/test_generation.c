@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "master/generations/generation.h"
 #include "master/generations/snapshot.h"
@@ -45,8 +46,8 @@ enum trial_result __wrap_trial_check(
 void __wrap_trial_abandon(struct spawners *of, struct trial *trial);
 void __wrap_spawners_stand_by(struct spawners *of, struct trial *trial);
 void __wrap_spawners_succeed(struct spawners *of, int64_t when);
-void __wrap_spawners_promote(
-    struct spawners *of, struct trial *trial, int64_t when);
+void __wrap_spawners_promote(struct spawners *of, struct trial *trial,
+    int priority, int64_t when);
 bool __wrap_spawners_replace_failing(struct spawners *of, int64_t when);
 bool __wrap_spawners_use_up(
     struct spawners *of, uint64_t number, int64_t when);
@@ -111,10 +112,11 @@ __wrap_spawners_succeed(struct spawners *of, int64_t when)
 }
 
 void
-__wrap_spawners_promote(
-    struct spawners *of, struct trial *trial, int64_t when)
+__wrap_spawners_promote(struct spawners *of, struct trial *trial,
+    int priority, int64_t when)
 {
 	(void)when;
+	assert_int_equal(priority, LOG_INFO);
 	assert_ptr_equal(trial, &of->candidate);
 	of->current = trial->index;
 	of->standby = of->next.index = trial->index = -1;
@@ -201,7 +203,7 @@ static void
 serve(void)
 {
 	assert_int_equal(generation_try(&generation, &wanted, now), 0);
-	generation_commit(&generation, now);
+	generation_commit(&generation, LOG_INFO, now);
 	starts = 0;
 }
 
@@ -231,7 +233,7 @@ a_candidate_passes(void **state)
 	assert_int_equal(
 	    generation_step(&generation, NULL, now), GENERATION_PASSED);
 	assert_int_equal(spawners.current, -1); /* not before the commit */
-	generation_commit(&generation, now);
+	generation_commit(&generation, LOG_INFO, now);
 	assert_false(generation_is_trying(&generation));
 	assert_int_equal(spawners.current, 1);
 	assert_int_equal(starts, 1); /* nothing runs yet that needs another */

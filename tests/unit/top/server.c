@@ -29,7 +29,8 @@ static bool is_occupied;
 
 int __wrap_generation_try(struct generation *generation,
     const struct snapshot *snapshot, int64_t now);
-void __wrap_generation_commit(struct generation *generation, int64_t now);
+void __wrap_generation_commit(
+    struct generation *generation, int priority, int64_t now);
 void __wrap_generation_abandon(struct generation *generation);
 bool __wrap_generation_is_trying(const struct generation *generation);
 void __wrap_control_reloaded(struct control *control,
@@ -47,9 +48,11 @@ __wrap_generation_try(struct generation *generation,
 }
 
 void
-__wrap_generation_commit(struct generation *generation, int64_t when)
+__wrap_generation_commit(
+    struct generation *generation, int priority, int64_t when)
 {
 	(void)generation;
+	(void)priority;
 	(void)when;
 	trials.committed++;
 }
@@ -126,6 +129,7 @@ server_begin(const char *a)
 	server = (struct server) { .as_root = true, .reader = confs_reader(),
 		.epoll = epoll_create1(EPOLL_CLOEXEC),
 		.running = SETUP_NONE,
+		.refresh = REFRESH_NONE,
 		.stop = STOP_NONE,
 		.generation = { .spawners = &server.spawners },
 		.overview = { .service = &server.service,

@@ -1,0 +1,228 @@
+/* Following greeting files. */
+#include "config.h"
+
+#include "master/follow.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "master/config/conf.h"
+#include "master/server.h"
+#include "master/system/clock.h"
+#include "master/system/log_event.h"
+
+/* What is not there is looked for again so soon, before anything is said. */
+#define AGAIN (1000 * CLOCK_MS)
+
+static const struct conf_listener *
+listener_of(const struct server *server, uint32_t i)
+{
+	return &server->running.conf->listener[i];
+}
+
+static void
+forget_fresh(struct followed *followed)
+{
+	greeting_free(&followed->fresh);
+	followed->settling = followed->ready = false;
+}
+
+/* ------------------------------------------------------------------ no new text */
+
+static void
+say(const struct conf *conf, const struct conf_listener *listener,
+    const char *why)
+{
+	log_event(LOG_WARNING, "refresh", LOG_WORD("result", "failed"),
+	    LOG_WORD("listener", conf_text(conf, listener->name)),
+	    LOG_QUOTED("greeting_file",
+		conf_text(conf, listener->greeting_file)),
+	    LOG_QUOTED("error", why));
+}
+
+/* The old text stays.  Once is not news: it may be between removal and
+ * creation. */
+static void
+miss(struct server *server, uint32_t i, const char *why, int64_t now)
+{
+	struct followed *followed = &server->refresh.files[i];
+
+	if (followed->settling)
+		followed->last = (struct file_id) { 0 };
+	forget_fresh(followed);
+	if (followed->misses == 0)
+		followed->next_at = clock_earlier(followed->next_at, now + AGAIN);
+	if (followed->misses == 1)
+		say(server->running.conf, listener_of(server, i), why);
+	if (followed->misses < 2)
+		followed->misses++;
+}
+
+static void
+find(struct server *server, uint32_t i)
+{
+	struct followed *followed = &server->refresh.files[i];
+	const struct conf *conf = server->running.conf;
+
+	if (followed->misses == 2)
+		log_event(LOG_NOTICE, "refresh", LOG_WORD("result", "ok"),
+		    LOG_WORD("listener",
+			conf_text(conf, listener_of(server, i)->name)));
+	followed->misses = 0;
+}
+
+/* -------------------------------------------------------------------- a new text */
+
+static bool
+is_in_force(const struct server *server, uint32_t i,
+    const struct greeting *greeting)
+{
+	const struct plan *plan = server->running.snapshot.plan;
+	const struct plan_session *session =
+	    &plan->session[greetings_index(i, STATE_READY)];
+
+	return session->greeting_length == greeting->length &&
+	    memcmp((const char *)plan + session->greeting_offset,
+		greeting->bytes, greeting->length) == 0;
+}
+
+/* Is a version that was just read the whole?  One that is put in place by
+ * rename(2) is; one that is written in place, once it stays as it is. */
+static bool
+is_whole(const struct followed *followed, const struct greeting *greeting)
+{
+	if (!file_id_same(&greeting->file, &followed->last))
+		return true;
+	return followed->settling &&
+	    file_id_unchanged(&greeting->file, &followed->last) &&
+	    greeting->length == followed->fresh.length &&
+	    memcmp(greeting->bytes, followed->fresh.bytes,
+		greeting->length) == 0;
+}
+
+static void
+take(struct server *server, uint32_t i, struct greeting *greeting)
+{
+	struct followed *followed = &server->refresh.files[i];
+	bool whole = is_whole(followed, greeting);
+
+	forget_fresh(followed);
+	followed->last = greeting->file;
+	if (whole && is_in_force(server, i, greeting)) {
+		greeting_free(greeting);
+		return;
+	}
+	followed->fresh = *greeting;
+	followed->settling = !whole;
+	followed->ready = whole;
+}
+
+/* True when it has read the file. */
+static bool
+look(struct server *server, uint32_t i, int64_t now)
+{
+	const struct conf *conf = server->running.conf;
+	const struct conf_listener *listener = listener_of(server, i);
+	struct followed *followed = &server->refresh.files[i];
+	struct greeting greeting;
+	struct file_id file;
+	const char *why;
+
+	followed->next_at = now + listener->refresh_ms * CLOCK_MS;
+	if (file_identify(
+		conf_text(conf, listener->greeting_file), &file) == -1) {
+		miss(server, i, strerror(errno), now);
+		return false;
+	}
+	if (!followed->settling && file_id_unchanged(&file, &followed->last)) {
+		find(server, i);
+		return false;
+	}
+	if (greeting_load(&greeting, conf, listener, STATE_READY, &why) == -1) {
+		greeting_free(&greeting);
+		miss(server, i, why, now);
+		return true;
+	}
+	find(server, i);
+	take(server, i, &greeting);
+	return true;
+}
+
+/* --------------------------------------------------------------------- all files */
+
+static bool
+is_followed(const struct conf_listener *listener)
+{
+	return listener->greeting_file.length > 0 && listener->refresh_ms > 0;
+}
+
+void
+follow_begin(struct server *server, int64_t now)
+{
+	struct followed *followed = server->refresh.files;
+	uint32_t i;
+
+	follow_end(server);
+	for (i = 0; i < server->running.conf->n_listeners; i++, followed++)
+		*followed = (struct followed) {
+			.next_at = is_followed(listener_of(server, i)) ?
+			    now + listener_of(server, i)->refresh_ms * CLOCK_MS :
+			    CLOCK_NEVER,
+			.last = server->running.files[i],
+		};
+	server->refresh.n_files = server->running.conf->n_listeners;
+}
+
+bool
+follow_step(struct server *server, int64_t now)
+{
+	uint32_t i;
+
+	for (i = 0; i < server->refresh.n_files; i++)
+		if (server->refresh.files[i].next_at <= now &&
+		    look(server, i, now))
+			return follow_wakeup(server) > now;
+	return true;
+}
+
+bool
+follow_has_news(const struct server *server)
+{
+	uint32_t i;
+
+	for (i = 0; i < server->refresh.n_files; i++)
+		if (server->refresh.files[i].ready)
+			return true;
+	return false;
+}
+
+void
+follow_taken(struct server *server)
+{
+	uint32_t i;
+
+	for (i = 0; i < server->refresh.n_files; i++)
+		if (server->refresh.files[i].ready)
+			forget_fresh(&server->refresh.files[i]);
+}
+
+int64_t
+follow_wakeup(const struct server *server)
+{
+	int64_t when = CLOCK_NEVER;
+	uint32_t i;
+
+	for (i = 0; i < server->refresh.n_files; i++)
+		when = clock_earlier(when, server->refresh.files[i].next_at);
+	return when;
+}
+
+void
+follow_end(struct server *server)
+{
+	uint32_t i;
+
+	for (i = 0; i < server->refresh.n_files; i++)
+		forget_fresh(&server->refresh.files[i]);
+	server->refresh.n_files = 0;
+}

@@ -1,0 +1,33 @@
+/* Greeting files that are followed: what they hold now. */
+#ifndef MASTER_FOLLOW_H
+#define MASTER_FOLLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct server;
+
+/* Follows the files of the running configuration, from the versions on that it
+ * was loaded with. */
+void follow_begin(struct server *server, int64_t now);
+
+/*
+ * Looks at the files that are due, and reads at most one: the loop waits for
+ * that.  A new text is then ready in server->refresh.  Returns true when none
+ * is due any more.
+ */
+bool follow_step(struct server *server, int64_t now);
+
+/* Are there texts to be put in force? */
+bool follow_has_news(const struct server *server);
+
+/* They are in force. */
+void follow_taken(struct server *server);
+
+/* clock_now() of the next look, or CLOCK_NEVER. */
+int64_t follow_wakeup(const struct server *server);
+
+/* Frees what follow_step() has read. */
+void follow_end(struct server *server);
+
+#endif

@@ -1,0 +1,243 @@
+/* Putting changed texts in force. */
+#include "config.h"
+
+#include "master/refresh.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "master/follow.h"
+#include "master/server.h"
+#include "master/system/clock.h"
+#include "master/system/log_event.h"
+
+/* From one generation to the next.  Nothing is read meanwhile, so what is then
+ * put in force is new. */
+#define INTERVAL CLOCK_SECOND
+
+/* What was made for the next generation is not needed, or not any more. */
+static void
+drop(struct refresh *refresh)
+{
+	snapshot_draft_free(&refresh->draft);
+	snapshot_free(&refresh->snapshot);
+	messages_free(&refresh->messages);
+	free(refresh->greetings);
+	refresh->greetings = NULL;
+	refresh->stage = REFRESH_IDLE;
+}
+
+/* All is as it was; the texts are tried again after INTERVAL. */
+static void
+fail(struct refresh *refresh, const char *what, const char *why)
+{
+	if (!refresh->failed)
+		log_event(LOG_WARNING, "refresh", LOG_WORD("result", "failed"),
+		    LOG_QUOTED("step", what), LOG_QUOTED("error", why));
+	refresh->failed = true;
+	drop(refresh);
+}
+
+/* ------------------------------------------------------------------------ steps */
+
+/* The greeting with that index, as it is; it stays the running setup's. */
+static struct greeting
+in_force(const struct setup *running, size_t index)
+{
+	const struct plan *plan = running->snapshot.plan;
+	const struct plan_session *session = &plan->session[index];
+	const struct message_session *said = &running->messages.sessions[index];
+
+	return (struct greeting) {
+		.bytes = (char *)(uintptr_t)plan + session->greeting_offset,
+		.length = session->greeting_length,
+		.texts = said->texts,
+		.segments = said->segments,
+		.n_texts = said->n_texts,
+		.n_segments = said->n_segments,
+	};
+}
+
+static const char *
+build_begin(struct server *server)
+{
+	struct refresh *refresh = &server->refresh;
+	const struct conf *conf = server->running.conf;
+	size_t n = greetings_count(conf), i;
+
+	refresh->greetings = calloc(n, sizeof(*refresh->greetings));
+	if (refresh->greetings == NULL)
+		return "greetings";
+	for (i = 0; i < n; i++)
+		refresh->greetings[i] = in_force(&server->running, i);
+	for (i = 0; i < refresh->n_files; i++)
+		if (refresh->files[i].ready)
+			refresh->greetings[greetings_index((uint32_t)i,
+			    STATE_READY)] = refresh->files[i].fresh;
+	return snapshot_begin(&refresh->draft, conf, refresh->greetings);
+}
+
+static const char *
+build_end(struct server *server)
+{
+	struct refresh *refresh = &server->refresh;
+	const char *failed =
+	    snapshot_finish(&refresh->draft, &refresh->snapshot);
+
+	if (failed == NULL && messages_make(&refresh->messages,
+	    server->running.conf, refresh->greetings) == -1)
+		failed = "messages";
+	return failed;
+}
+
+static void
+build(struct server *server)
+{
+	struct refresh *refresh = &server->refresh;
+	bool done;
+	const char *failed = snapshot_continue(&refresh->draft, &done);
+
+	if (failed == NULL && done) {
+		failed = build_end(server);
+		refresh->stage = REFRESH_BUILT;
+	}
+	if (failed != NULL)
+		fail(refresh, failed, strerror(errno));
+}
+
+static void
+look(struct server *server, int64_t now)
+{
+	struct refresh *refresh = &server->refresh;
+	const char *failed;
+
+	if (now < refresh->earliest || !follow_step(server, now) ||
+	    !follow_has_news(server))
+		return;
+	refresh->earliest = now + INTERVAL;
+	refresh->stage = REFRESH_BUILDING;
+	failed = build_begin(server);
+	if (failed != NULL)
+		fail(refresh, failed, strerror(errno));
+}
+
+/* A reload's trial comes first. */
+static bool
+must_wait(const struct server *server)
+{
+	return server->reload.on_trial || generation_is_trying(&server->generation);
+}
+
+static void
+try(struct server *server, int64_t now)
+{
+	struct refresh *refresh = &server->refresh;
+
+	if (must_wait(server))
+		return;
+	refresh->stage = REFRESH_TRYING;
+	if (generation_try(&server->generation, &refresh->snapshot, now) == -1)
+		refresh_failed(server);
+}
+
+static bool
+is_possible(const struct server *server)
+{
+	return server->ready && server->stop.stage == STOP_NOT;
+}
+
+void
+refresh_step(struct server *server, int64_t now)
+{
+	if (!is_possible(server))
+		return;
+	switch (server->refresh.stage) {
+	case REFRESH_IDLE:
+		look(server, now);
+		break;
+	case REFRESH_BUILDING:
+		build(server);
+		break;
+	case REFRESH_BUILT:
+		try(server, now);
+		break;
+	case REFRESH_TRYING:
+		break;
+	}
+}
+
+int64_t
+refresh_wakeup(const struct server *server)
+{
+	const struct refresh *refresh = &server->refresh;
+	int64_t at = follow_wakeup(server);
+
+	if (!is_possible(server))
+		return CLOCK_NEVER;
+	switch (refresh->stage) {
+	case REFRESH_IDLE:
+		if (follow_has_news(server)) /* once more */
+			return refresh->earliest;
+		return at < refresh->earliest ? refresh->earliest : at;
+	case REFRESH_BUILDING:
+		return 0;
+	case REFRESH_BUILT:
+		return must_wait(server) ? CLOCK_NEVER : 0;
+	case REFRESH_TRYING:
+		break;
+	}
+	return CLOCK_NEVER;
+}
+
+/* ---------------------------------------------------------------------- its end */
+
+bool
+refresh_is_trying(const struct server *server)
+{
+	return server->refresh.stage == REFRESH_TRYING;
+}
+
+void
+refresh_passed(struct server *server, int64_t now)
+{
+	struct refresh *refresh = &server->refresh;
+	struct setup *running = &server->running;
+	struct snapshot snapshot = running->snapshot;
+	struct messages messages = running->messages;
+
+	generation_commit(&server->generation, LOG_DEBUG, now);
+	running->snapshot = refresh->snapshot;
+	running->messages = refresh->messages;
+	refresh->snapshot = snapshot;
+	refresh->messages = messages;
+	if (refresh->failed)
+		log_event(LOG_NOTICE, "refresh", LOG_WORD("result", "ok"));
+	refresh->failed = false;
+	drop(refresh);
+	follow_taken(server);
+}
+
+void
+refresh_failed(struct server *server)
+{
+	fail(&server->refresh, "trial",
+	    generation_failure(&server->generation));
+}
+
+void
+refresh_begin(struct server *server, int64_t now)
+{
+	drop(&server->refresh);
+	server->refresh.failed = false;
+	follow_begin(server, now);
+}
+
+void
+refresh_cancel(struct server *server)
+{
+	if (refresh_is_trying(server))
+		generation_abandon(&server->generation);
+	drop(&server->refresh);
+	follow_end(server);
+}
