@@ -92,7 +92,8 @@ class Words(unittest.TestCase):
         found = []
         for name in DOCUMENTS:
             found += re.findall(r'greeting_file = "([^"]*)"', read(name))
-        self.assertEqual(set(found), {"/etc/forkgreet/notice.txt"})
+        self.assertEqual(set(found), {"/etc/forkgreet/notice.txt",
+                                      "/etc/forkgreet/quotes"})
         self.assertGreaterEqual(len(found), 4)
 
     def test_d3_the_service_manager_stops(self):

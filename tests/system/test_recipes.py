@@ -67,7 +67,8 @@ class RecipeCase(ControlCase):
         self.blocks = recipes()[self.heading]
         self.ports = {}
         self.notice = self.file(read("etc/forkgreet/notice.txt"))
-        self.quotes = self.file(recipes()[Old.heading][1])
+        self.quotes = self.file(
+            recipes()[Old.heading][1].lstrip("\n"))
 
     def adapted(self, text):
         """With ports that are free here."""
@@ -300,7 +301,7 @@ class Old(RecipeCase):
         self.recipe()
         quote = self.said(17)
         self.assertIn(quote.decode().replace("\r\n", "\n"),
-                      self.blocks[1].split("%\n"))
+                      self.blocks[1].lstrip("\n").split("%\n"))
         self.assertLessEqual(len(quote), 512)
         self.assertRegex(quote, rb"\A([ -~\t]+\r\n)+\Z")
 
