@@ -117,35 +117,75 @@ take(struct server *server, uint32_t i, struct greeting *greeting)
 	followed->ready = whole;
 }
 
-/* True when it has read the file. */
-static bool
+/* ----------------------------------------------------------------------- looking */
+
+/* The file is whole: it becomes a greeting. */
+static void
+read_end(struct server *server, int64_t now)
+{
+	struct refresh *refresh = &server->refresh;
+	struct greeting greeting = {
+		.bytes = refresh->reading.bytes,
+		.length = refresh->reading.length,
+		.file = refresh->reading_id,
+	};
+	const char *why;
+
+	refresh->reading = FILE_READING_NONE;
+	if (greeting_of_file(
+		&greeting, listener_of(server, refresh->reading_of), &why) ==
+	    -1) {
+		greeting_free(&greeting);
+		miss(server, refresh->reading_of, why, now);
+		return;
+	}
+	find(server, refresh->reading_of);
+	take(server, refresh->reading_of, &greeting);
+}
+
+/* Reads the next piece of the file that is being read. */
+static void
+read_on(struct server *server, int64_t now)
+{
+	struct refresh *refresh = &server->refresh;
+	const char *why;
+
+	switch (file_continue(&refresh->reading, SNAPSHOT_PIECE, &why)) {
+	case 1:
+		break;
+	case 0:
+		read_end(server, now);
+		break;
+	default:
+		miss(server, refresh->reading_of, why, now);
+		break;
+	}
+}
+
+static void
 look(struct server *server, uint32_t i, int64_t now)
 {
-	const struct conf *conf = server->running.conf;
 	const struct conf_listener *listener = listener_of(server, i);
-	struct followed *followed = &server->refresh.files[i];
-	struct greeting greeting;
-	struct file_id file;
+	const char *path =
+	    conf_text(server->running.conf, listener->greeting_file);
+	struct refresh *refresh = &server->refresh;
+	struct followed *followed = &refresh->files[i];
 	const char *why;
 
 	followed->next_at = now + listener->refresh_ms * CLOCK_MS;
-	if (file_identify(
-		conf_text(conf, listener->greeting_file), &file) == -1) {
+	if (file_identify(path, &refresh->reading_id) == -1) {
 		miss(server, i, strerror(errno), now);
-		return false;
+		return;
 	}
-	if (!followed->settling && file_id_unchanged(&file, &followed->last)) {
+	if (!followed->settling &&
+	    file_id_unchanged(&refresh->reading_id, &followed->last)) {
 		find(server, i);
-		return false;
+		return;
 	}
-	if (greeting_load(&greeting, conf, listener, STATE_READY, &why) == -1) {
-		greeting_free(&greeting);
+	refresh->reading_of = i;
+	if (file_begin(&refresh->reading, path, CONF_GREETING_MAX,
+		FILE_OF_ANYBODY, &why) == -1)
 		miss(server, i, why, now);
-		return true;
-	}
-	find(server, i);
-	take(server, i, &greeting);
-	return true;
 }
 
 /* --------------------------------------------------------------------- all files */
@@ -173,16 +213,23 @@ follow_begin(struct server *server, int64_t now)
 	server->refresh.n_files = server->running.conf->n_listeners;
 }
 
+static bool
+is_reading(const struct server *server)
+{
+	return server->refresh.reading.fd != -1;
+}
+
 bool
 follow_step(struct server *server, int64_t now)
 {
 	uint32_t i;
 
-	for (i = 0; i < server->refresh.n_files; i++)
-		if (server->refresh.files[i].next_at <= now &&
-		    look(server, i, now))
-			return follow_wakeup(server) > now;
-	return true;
+	if (is_reading(server))
+		read_on(server, now);
+	for (i = 0; i < server->refresh.n_files && !is_reading(server); i++)
+		if (server->refresh.files[i].next_at <= now)
+			look(server, i, now);
+	return !is_reading(server);
 }
 
 bool
@@ -209,7 +256,7 @@ follow_taken(struct server *server)
 int64_t
 follow_wakeup(const struct server *server)
 {
-	int64_t when = CLOCK_NEVER;
+	int64_t when = is_reading(server) ? 0 : CLOCK_NEVER;
 	uint32_t i;
 
 	for (i = 0; i < server->refresh.n_files; i++)
@@ -224,5 +271,6 @@ follow_end(struct server *server)
 
 	for (i = 0; i < server->refresh.n_files; i++)
 		forget_fresh(&server->refresh.files[i]);
+	file_abandon(&server->refresh.reading);
 	server->refresh.n_files = 0;
 }

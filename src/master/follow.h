@@ -12,9 +12,9 @@ struct server;
 void follow_begin(struct server *server, int64_t now);
 
 /*
- * Looks at the files that are due, and reads at most one: the loop waits for
- * that.  A new text is then ready in server->refresh.  Returns true when none
- * is due any more.
+ * Looks at the files that are due, and reads the next piece of one that has
+ * changed.  A new text is then ready in server->refresh.  Returns true when all
+ * are read.
  */
 bool follow_step(struct server *server, int64_t now);
 

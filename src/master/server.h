@@ -15,6 +15,7 @@
 #include "master/generations/setup.h"
 #include "master/generations/spawners.h"
 #include "master/state_words.h"
+#include "master/system/file.h"
 #include "master/system/file_id.h"
 #include "shared/health.h"
 
@@ -97,6 +98,9 @@ enum refresh_stage {
 struct refresh {
 	struct followed files[CONF_LISTENERS_MAX]; /* by listener */
 	uint32_t n_files;
+	struct file_reading reading; /* of one of them */
+	struct file_id reading_id;
+	uint32_t reading_of; /* its index */
 	enum refresh_stage stage;
 	int64_t earliest; /* clock_now() of the next generation */
 	struct greeting *greetings; /* a list of others' */
@@ -106,8 +110,8 @@ struct refresh {
 	bool failed; /* the last one, and the log says so */
 };
 
-#define REFRESH_NONE ((struct refresh) { .draft = SNAPSHOT_DRAFT_NONE, \
-	.snapshot = SNAPSHOT_NONE })
+#define REFRESH_NONE ((struct refresh) { .reading = FILE_READING_NONE, \
+	.draft = SNAPSHOT_DRAFT_NONE, .snapshot = SNAPSHOT_NONE })
 
 struct server {
 	/* Set before loop_run(). */

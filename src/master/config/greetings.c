@@ -115,26 +115,33 @@ finish(struct greeting *greeting, const struct conf_listener *listener,
 }
 
 int
+greeting_of_file(struct greeting *greeting,
+    const struct conf_listener *listener, const char **why)
+{
+	return finish(
+	    greeting, listener, listener->pick != CONF_PICK_WHOLE, why);
+}
+
+/* What the listener says in that state; on failure *why says why, and errno as
+ * file_read() has it. */
+static int
 greeting_load(struct greeting *greeting, const struct conf *conf,
     const struct conf_listener *listener, enum state state, const char **why)
 {
 	const char *file = conf_text(conf, listener->greeting_file);
 	struct conf_text text = text_of(listener, state);
-	bool whole = state != STATE_READY || *file == '\0';
 
-	*greeting = (struct greeting) { 0 };
 	if (!greetings_has(listener, state))
 		text.length = 0;
-	if (whole && copy_text(greeting, conf, text, why) == -1)
-		return -1;
+	if (state != STATE_READY || *file == '\0')
+		return copy_text(greeting, conf, text, why) == -1 ? -1 :
+		    finish(greeting, listener, false, why);
 	/* First, so that what changes meanwhile is read again. */
-	if (!whole)
-		file_identify(file, &greeting->file);
-	if (!whole && file_read(file, CONF_GREETING_MAX, FILE_OF_ANYBODY,
+	file_identify(file, &greeting->file);
+	if (file_read(file, CONF_GREETING_MAX, FILE_OF_ANYBODY,
 		&greeting->bytes, &greeting->length, why) == -1)
 		return -1;
-	return finish(greeting, listener,
-	    !whole && listener->pick != CONF_PICK_WHOLE, why);
+	return greeting_of_file(greeting, listener, why);
 }
 
 static void

@@ -45,12 +45,11 @@ uint32_t greetings_index(uint32_t listener, enum state state);
 uint32_t greetings_first_rule(const struct conf *conf);
 
 /*
- * Makes the listener's greeting in that state, as greetings_load() does.
- * Returns 0, or -1 with *why and errno as file_read() has them; the greeting is
- * to be freed with greeting_free() in either case.
+ * Makes the rest of the listener's greeting, whose bytes are those of its file.
+ * Returns 0, or -1 with *why and errno as file_read() has them.
  */
-int greeting_load(struct greeting *greeting, const struct conf *conf,
-    const struct conf_listener *listener, enum state state, const char **why);
+int greeting_of_file(struct greeting *greeting,
+    const struct conf_listener *listener, const char **why);
 
 void greeting_free(struct greeting *greeting);
 

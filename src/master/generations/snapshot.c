@@ -207,15 +207,23 @@ snapshot_continue(struct snapshot_draft *draft, bool *done)
 {
 	const struct plan_session *session =
 	    &draft->plan->session[draft->next];
+	size_t n;
 
 	*done = draft->next == draft->plan->n_sessions;
 	if (*done)
 		return NULL;
-	if (session->greeting_length > 0 &&
-	    put(draft->fd, draft->greetings[draft->next].bytes,
-		session->greeting_length, session->greeting_offset) == -1)
+	n = session->greeting_length - draft->done;
+	if (n > SNAPSHOT_PIECE)
+		n = SNAPSHOT_PIECE;
+	if (n > 0 &&
+	    put(draft->fd, draft->greetings[draft->next].bytes + draft->done, n,
+		session->greeting_offset + draft->done) == -1)
 		return "memfd_create of the plan";
+	draft->done += n;
+	if (draft->done < session->greeting_length)
+		return NULL;
 	draft->next++;
+	draft->done = 0;
 	return NULL;
 }
 

@@ -28,8 +28,7 @@ const char *snapshot_make(struct snapshot *snapshot, const struct conf *conf,
     const struct greeting *greetings);
 
 /*
- * The same in steps, each of which takes a millisecond at most: a plan that is
- * being put together.  conf and greetings must stay until it is done.
+ * The same in steps: a plan that is being put together.  conf and greetings must stay until it is done.
  */
 struct snapshot_draft {
 	int fd; /* memfd, not sealed yet; -1: none */
@@ -38,7 +37,11 @@ struct snapshot_draft {
 	const struct greeting *greetings;
 	size_t length; /* of plan, bytes; the texts come after it */
 	uint32_t next; /* of the greetings, to be put */
+	size_t done; /* of its bytes */
 };
+
+/* What a step puts at most, bytes: in less than a tenth of a millisecond. */
+#define SNAPSHOT_PIECE ((size_t)128 << 10)
 
 #define SNAPSHOT_DRAFT_NONE ((struct snapshot_draft) { .fd = -1 })
 
@@ -47,7 +50,7 @@ struct snapshot_draft {
 const char *snapshot_begin(struct snapshot_draft *draft,
     const struct conf *conf, const struct greeting *greetings);
 
-/* Puts the next text; *done: there was none. */
+/* Puts the next SNAPSHOT_PIECE of a text; *done: there was none. */
 const char *snapshot_continue(struct snapshot_draft *draft, bool *done);
 
 const char *snapshot_finish(

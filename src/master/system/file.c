@@ -169,60 +169,109 @@ check_size(const struct stat *st, size_t max)
 	    (long long)st->st_size);
 }
 
-/* Reads length bytes into bytes, which has room for one more: the file must
- * end there. */
+/* -------------------------------------------------------------------- reading */
+
+/* Opens the file, checks it, and makes room for it and a NUL. */
 static const char *
-read_bytes(int fd, char *bytes, size_t length)
+begin(struct file_reading *reading, const char *path, size_t max,
+    enum file_owner owner)
 {
-	size_t done = 0;
+	struct stat st;
+	const char *why;
+
+	reading->fd =
+	    open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (reading->fd == -1)
+		return strerror(errno);
+	why = check(reading->fd, path, owner, &st);
+	if (why == NULL)
+		why = check_size(&st, max);
+	if (why != NULL)
+		return why;
+	reading->length = (size_t)st.st_size;
+	reading->bytes = malloc(reading->length + 1);
+	return reading->bytes == NULL ? strerror(ENOMEM) : NULL;
+}
+
+int
+file_begin(struct file_reading *reading, const char *path, size_t max,
+    enum file_owner owner, const char **why)
+{
+	*reading = FILE_READING_NONE;
+	*why = begin(reading, path, max, owner);
+	if (*why == NULL)
+		return 0;
+	file_abandon(reading);
+	return -1;
+}
+
+/* It must end where it should: there is room for one byte more. */
+static const char *
+read_piece(struct file_reading *reading, size_t most, bool *end)
+{
+	size_t room = reading->length + 1 - reading->done;
 	ssize_t n;
 
-	while (done <= length) {
-		n = read(fd, bytes + done, length + 1 - done);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return strerror(errno);
-		if (n == 0)
-			break;
-		done += (size_t)n;
-	}
-	if (done != length)
+	do
+		n = read(reading->fd, reading->bytes + reading->done,
+		    room < most ? room : most);
+	while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return strerror(errno);
+	reading->done += (size_t)n;
+	*end = n == 0;
+	if (reading->done > reading->length ||
+	    (*end && reading->done != reading->length))
 		return because("changed while it was read");
-	bytes[length] = '\0';
 	return NULL;
+}
+
+int
+file_continue(struct file_reading *reading, size_t most, const char **why)
+{
+	bool end;
+
+	*why = read_piece(reading, most, &end);
+	if (*why != NULL) {
+		file_abandon(reading);
+		return -1;
+	}
+	if (!end)
+		return 1;
+	reading->bytes[reading->length] = '\0';
+	close(reading->fd);
+	reading->fd = -1;
+	return 0;
+}
+
+void
+file_abandon(struct file_reading *reading)
+{
+	int saved = errno;
+
+	if (reading->fd != -1)
+		close(reading->fd);
+	free(reading->bytes);
+	*reading = FILE_READING_NONE;
+	errno = saved;
 }
 
 int
 file_read(const char *path, size_t max, enum file_owner owner, char **bytes,
     size_t *length, const char **why)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	struct stat st;
-	int saved;
+	struct file_reading reading;
+	int more;
 
 	*bytes = NULL;
-	if (fd == -1) {
-		*why = strerror(errno);
+	if (file_begin(&reading, path, max, owner, why) == -1)
 		return -1;
-	}
-	*why = check(fd, path, owner, &st);
-	if (*why == NULL)
-		*why = check_size(&st, max);
-	if (*why == NULL) {
-		*length = (size_t)st.st_size;
-		*bytes = malloc(*length + 1);
-		*why = *bytes == NULL ? strerror(ENOMEM)
-				      : read_bytes(fd, *bytes, *length);
-	}
-	saved = errno;
-	close(fd);
-	if (*why == NULL)
-		return 0;
-	free(*bytes);
-	*bytes = NULL;
-	errno = saved;
-	return -1;
+	do
+		more = file_continue(&reading, reading.length + 1, why);
+	while (more == 1);
+	*bytes = reading.bytes;
+	*length = reading.length;
+	return more;
 }
 
 int

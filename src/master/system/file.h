@@ -26,6 +26,28 @@ enum file_owner {
 int file_read(const char *path, size_t max, enum file_owner owner, char **bytes,
     size_t *length, const char **why);
 
+/* The same in pieces: a file that is being read. */
+struct file_reading {
+	int fd; /* -1: it is closed */
+	char *bytes; /* NULL: there are none */
+	size_t length;
+	size_t done; /* read so far */
+};
+
+#define FILE_READING_NONE ((struct file_reading) { .fd = -1 })
+
+/* Returns 0, or -1 as file_read() does; then there is nothing to abandon. */
+int file_begin(struct file_reading *reading, const char *path, size_t max,
+    enum file_owner owner, const char **why);
+
+/* Reads at most that many bytes.  Returns 1 when there are more; 0 when it is
+ * done: bytes are the caller's then, and the file is closed; or -1 as above. */
+int file_continue(
+    struct file_reading *reading, size_t most, const char **why);
+
+/* Closes and frees what there is of it. */
+void file_abandon(struct file_reading *reading);
+
 /*
  * Opens a program that will be executed: FILE_OF_ROOT_OR_US, and as above.
  * Returns the descriptor, O_CLOEXEC, or -1 with *why and errno as above.
