@@ -417,12 +417,12 @@ test_greetings(void **state)
 	assert_int_equal(
 	    greetings[greetings_index(2, STATE_READY)].n_texts, 0);
 	assert_int_equal(messages_make(&messages, conf, greetings), 0);
-	assert_int_equal(messages_greet(&messages, 0, greetings[0].bytes,
+	assert_int_equal(messages_greet(&messages, 0, 0, greetings[0].bytes,
 	    &values, text), strlen("at 4444 %\n"));
 	assert_memory_equal(text, "at 4444 %\n", strlen("at 4444 %\n"));
 	values.id = 77;
 	rule = greetings_first_rule(conf);
-	assert_int_equal(messages_greet(&messages, rule,
+	assert_int_equal(messages_greet(&messages, rule, 0,
 	    greetings[rule].bytes, &values, text), 2);
 	assert_memory_equal(text, "77", 2);
 	messages_free(&messages);

@@ -1,0 +1,345 @@
+/* Texts of greeting files on their way into force. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <sys/stat.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "master/refresh.h"
+#include "master/system/clock.h"
+#include "unit/confs.h"
+#include "unit/top/server.h"
+
+static char path[4096];
+
+/* In place: the file is the same, and its times are others. */
+static void
+write_file(const char *text)
+{
+	const struct timespec pause = { 0, 20000000 }; /* of the kernel's clock */
+
+	nanosleep(&pause, NULL);
+	confs_write("text", text, strlen(text));
+}
+
+/* By rename: another file. */
+static void
+put_file(const char *text)
+{
+	char fresh[4096];
+
+	snprintf(fresh, sizeof(fresh), "%s",
+	    confs_write("text.new", text, strlen(text)));
+	assert_int_equal(rename(fresh, path), 0);
+}
+
+static void
+begin(const char *keys)
+{
+	char group[5000];
+
+	snprintf(path, sizeof(path), "%s",
+	    confs_write("text", "first", strlen("first")));
+	snprintf(group, sizeof(group), "greeting_file = \"%s\"; %s", path, keys);
+	server_begin(group);
+}
+
+/* What is due now, until nothing is; a trial stays. */
+static void
+settle(void)
+{
+	size_t i = 0;
+
+	do {
+		assert_true(i++ < 1000);
+		refresh_step(&server, now);
+	} while (refresh_wakeup(&server) <= now);
+}
+
+/* A second later. */
+static void
+turn(void)
+{
+	now += CLOCK_SECOND;
+	settle();
+}
+
+static bool
+serves(const char *text)
+{
+	const struct plan *plan = server.running.snapshot.plan;
+	const struct plan_session *session = &plan->session[0];
+
+	return session->greeting_length == strlen(text) &&
+	    memcmp((const char *)plan + session->greeting_offset, text,
+		strlen(text)) == 0;
+}
+
+/* There is one on trial; it passes. */
+static void
+pass(const char *text)
+{
+	assert_true(refresh_is_trying(&server));
+	refresh_passed(&server, now);
+	assert_true(serves(text));
+	assert_false(refresh_is_trying(&server));
+}
+
+static int
+end(void **state)
+{
+	refresh_cancel(&server);
+	return server_teardown(state);
+}
+
+static void
+a_renamed_file_is_taken_at_the_next_look(void **state)
+{
+	(void)state;
+	begin("");
+	put_file("second");
+	now += CLOCK_SECOND - 1;
+	assert_true(refresh_wakeup(&server) == now + 1);
+	settle();
+	assert_int_equal(trials.tried, 0);
+	turn();
+	assert_true(serves("first"));
+	pass("second");
+	assert_int_equal(trials.committed, 1);
+	turn();
+	assert_int_equal(trials.tried, 1);
+}
+
+static void
+one_that_is_written_settles(void **state)
+{
+	(void)state;
+	begin("");
+	write_file("sec");
+	turn();
+	write_file("second");
+	turn();
+	assert_int_equal(trials.tried, 0);
+	turn();
+	pass("second");
+}
+
+/* Its size and content may be the same meanwhile. */
+static void
+one_that_is_written_again_has_not_settled(void **state)
+{
+	(void)state;
+	begin("");
+	write_file("second");
+	turn();
+	write_file("second");
+	turn();
+	assert_int_equal(trials.tried, 0);
+	turn();
+	pass("second");
+}
+
+static void
+times_alone_are_no_news(void **state)
+{
+	(void)state;
+	begin("");
+	write_file("first");
+	turn();
+	turn();
+	put_file("first");
+	turn();
+	turn();
+	assert_int_equal(trials.tried, 0);
+}
+
+/* What changes while the file is being loaded is seen. */
+static void
+a_change_at_the_load_is_not_lost(void **state)
+{
+	(void)state;
+	begin("");
+	put_file("second");
+	refresh_begin(&server, now); /* as at the end of a reload */
+	turn();
+	pass("second");
+}
+
+static void
+there_is_one_a_second(void **state)
+{
+	size_t i;
+
+	(void)state;
+	begin("refresh = 0.1;");
+	for (i = 0; i < 40; i++) {
+		put_file(i % 2 == 0 ? "even" : "odd");
+		now += CLOCK_SECOND / 10;
+		settle();
+		if (refresh_is_trying(&server))
+			pass(i % 2 == 0 ? "even" : "odd"); /* not an old one */
+	}
+	assert_int_equal(trials.committed, 4);
+}
+
+static void
+a_missing_file_is_said_once(void **state)
+{
+	size_t i;
+
+	(void)state;
+	begin("");
+	assert_int_equal(unlink(path), 0);
+	turn();
+	assert_int_equal(logged_count("refresh"), 0);
+	for (i = 0; i < 5; i++)
+		turn();
+	assert_int_equal(logged_count("refresh"), 1);
+	assert_non_null(strstr(logged_last("refresh"), "result=failed"));
+	assert_non_null(strstr(logged_last("refresh"), "No such file"));
+	put_file("second");
+	turn();
+	assert_int_equal(logged_count("refresh"), 2);
+	assert_non_null(strstr(logged_last("refresh"), "result=ok"));
+	pass("second");
+}
+
+/* With an hour between looks nobody waits that long for the second one. */
+static void
+a_missing_file_is_looked_for_soon(void **state)
+{
+	(void)state;
+	begin("refresh = 3600;");
+	assert_int_equal(unlink(path), 0);
+	now += 3600 * CLOCK_SECOND;
+	settle();
+	turn();
+	assert_int_equal(logged_count("refresh"), 1);
+	assert_true(refresh_wakeup(&server) == now + 3600 * CLOCK_SECOND);
+}
+
+static void
+a_failed_trial_is_tried_again(void **state)
+{
+	(void)state;
+	begin("");
+	put_file("second");
+	trials.fails = true;
+	turn();
+	assert_int_equal(logged_count("refresh"), 1);
+	turn();
+	assert_int_equal(trials.tried, 2);
+	assert_int_equal(logged_count("refresh"), 1);
+	assert_true(serves("first"));
+	trials.fails = false;
+	turn();
+	refresh_failed(&server);
+	assert_int_equal(logged_count("refresh"), 1);
+	turn();
+	pass("second");
+	assert_int_equal(logged_count("refresh"), 2);
+	assert_non_null(strstr(logged_last("refresh"), "result=ok"));
+}
+
+static void
+a_reloads_trial_comes_first(void **state)
+{
+	(void)state;
+	begin("");
+	put_file("second");
+	server_occupy(true);
+	turn();
+	assert_int_equal(trials.tried, 0);
+	assert_true(refresh_wakeup(&server) == CLOCK_NEVER);
+	server_occupy(false);
+	settle();
+	pass("second");
+	put_file("third");
+	turn();
+	refresh_begin(&server, now); /* of another configuration */
+	assert_false(refresh_is_trying(&server));
+}
+
+static void
+a_stop_ends_it(void **state)
+{
+	(void)state;
+	begin("");
+	put_file("second");
+	turn();
+	refresh_cancel(&server);
+	assert_int_equal(trials.abandoned, 1);
+	assert_true(refresh_wakeup(&server) == CLOCK_NEVER);
+}
+
+static void
+variables_come_and_go(void **state)
+{
+	const struct message_session *said;
+
+	(void)state;
+	begin("");
+	put_file("%{id}");
+	turn();
+	pass("%{id}");
+	said = &server.running.messages.sessions[0];
+	assert_int_equal(said->n_texts, 1);
+	assert_int_equal(server.running.snapshot.plan->session[0].rendered, 1);
+	put_file("plain");
+	turn();
+	pass("plain");
+	said = &server.running.messages.sessions[0];
+	assert_int_equal(said->n_texts, 0);
+	assert_int_equal(server.running.snapshot.plan->session[0].rendered, 0);
+}
+
+/* Large ones are read and put in pieces. */
+static void
+a_large_one_takes_many_turns(void **state)
+{
+	static char large[(1 << 20) + 1];
+	size_t i;
+
+	(void)state;
+	memset(large, 'x', sizeof(large) - 1);
+	begin("");
+	put_file(large);
+	now += CLOCK_SECOND;
+	for (i = 0; !refresh_is_trying(&server); i++)
+		refresh_step(&server, now);
+	assert_in_range(i, 16, 40);
+	pass(large);
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, end)
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(a_renamed_file_is_taken_at_the_next_look),
+		TEST(one_that_is_written_settles),
+		TEST(one_that_is_written_again_has_not_settled),
+		TEST(times_alone_are_no_news),
+		TEST(a_change_at_the_load_is_not_lost),
+		TEST(there_is_one_a_second),
+		TEST(a_missing_file_is_said_once),
+		TEST(a_missing_file_is_looked_for_soon),
+		TEST(a_failed_trial_is_tried_again),
+		TEST(a_reloads_trial_comes_first),
+		TEST(a_stop_ends_it),
+		TEST(variables_come_and_go),
+		TEST(a_large_one_takes_many_turns),
+	};
+
+	return cmocka_run_group_tests(tests, confs_setup, confs_teardown);
+}
