@@ -53,16 +53,15 @@ begin(const char *keys)
 	server_begin(group);
 }
 
-/* What is due now, until nothing is; a trial stays. */
+/* Many turns now: more than what is due takes, for there are other events. */
 static void
 settle(void)
 {
-	size_t i = 0;
+	size_t i;
 
-	do {
-		assert_true(i++ < 1000);
+	for (i = 0; i < 50; i++)
 		refresh_step(&server, now);
-	} while (refresh_wakeup(&server) <= now);
+	assert_true(refresh_wakeup(&server) > now);
 }
 
 /* A second later. */
