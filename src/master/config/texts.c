@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "master/config/greetings.h"
 #include "master/config/text_check.h"
 
 /* How a greeting is taken apart.  First it is only measured. */

@@ -206,7 +206,8 @@ put_random_keys(FILE *out, enum schema_scope scope)
 		    strcmp(key->name, "port") == 0 || seeded_below(2) == 0)
 			continue;
 		/* Not every one goes with every other. */
-		if (strcmp(key->name, "format") == 0)
+		if (strcmp(key->name, "format") == 0 ||
+		    strcmp(key->name, "pick") == 0)
 			continue;
 		dot = strchr(key->name, '.');
 		name = dot != NULL ? dot + 1 : key->name;

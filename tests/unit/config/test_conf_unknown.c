@@ -19,7 +19,7 @@
 static const char *const later_top[] = {
 	"include", "spawners" };
 static const char *const later_listener[] = {
-	"refusals.penalty", "stale_greeting", "pick",
+	"refusals.penalty", "stale_greeting",
 	"proxy_protocol", "health_sources", "mode", "owner" };
 
 static void
@@ -62,7 +62,7 @@ test_allowed_listed(void **state)
 	confs_must_refuse("listeners = ( { xyzzy = 1; } );", 1,
 	    "listeners[0].xyzzy",
 	    "valid here: name, address, port, v6only, backlog, optional, "
-	    "greeting, greeting_file, format, content_type, variables, "
+	    "greeting, greeting_file, pick, format, content_type, variables, "
 	    "line_ending, health_file, max_age, refresh, hold, rules, when, "
 	    "log, limits, timeouts, refusals",
 	    NULL);

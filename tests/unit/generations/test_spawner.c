@@ -59,8 +59,9 @@ plan_make(void)
 			.session_ms = PATIENCE_MS, .send_ms = PATIENCE_MS,
 			.cpu_s = 10 };
 		conf->listener[i / STATE_COUNT].hold = i < SHORT;
-		greetings[i] = (struct greeting) { greeting,
-			sizeof(greeting) - 1, NULL, i == RENDERED };
+		greetings[i] = (struct greeting) { .bytes = greeting,
+			.length = sizeof(greeting) - 1,
+			.n_texts = i == RENDERED };
 	}
 	failed = snapshot_make(&snapshot, conf, greetings);
 	free(conf);
