@@ -144,16 +144,18 @@ class Bench:
                                            *command], port,
                                self.path(peer.name + ".log")))
 
-    def daemon(self, listeners=("",), max_clients=1024, top="", name=DAEMON):
+    def daemon(self, listeners=("",), max_clients=1024, top="", name=DAEMON,
+               builddir=None):
         """forkgreetd with one listener for each text of more settings; its
-        ports are server.ports."""
+        ports are server.ports.  builddir: of another build."""
         ports = [self.port() for _ in listeners]
         return self.daemon_with(CONFIGURATION % {
             "identity": IDENTITY if os.geteuid() == 0 else "",
             "max_clients": max_clients, "top": top,
             "listeners": ",\n".join(
                 LISTENER % {"host": HOST, "port": port, "more": more}
-                for port, more in zip(ports, listeners))}, ports, name)
+                for port, more in zip(ports, listeners))}, ports, name,
+            builddir)
 
     def plain_daemon(self):
         """What is compared: from --daemon-conf when there is one."""
@@ -166,14 +168,14 @@ class Bench:
         port = self.port()
         return self.daemon_with(text.replace("@PORT@", str(port)), [port])
 
-    def daemon_with(self, text, ports, name=DAEMON):
+    def daemon_with(self, text, ports, name=DAEMON, builddir=None):
         """forkgreetd with that configuration."""
         path = self.path("forkgreet.conf")
         with open(path, "w") as file:
             file.write(text)
         os.chmod(path, 0o644)  # forkgreetd reads as an unprivileged user
-        daemon = Daemon(name, [os.path.join(self.builddir, DAEMON), "-f",
-                               "-c", path], ports[0],
+        daemon = Daemon(name, [os.path.join(builddir or self.builddir, DAEMON),
+                               "-f", "-c", path], ports[0],
                         self.path(name + ".log"))
         daemon.ports = ports
         return self.add(daemon)

@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import shlex
+import statistics
 import subprocess
 import sys
 import time
@@ -62,6 +63,14 @@ def circumstances(builddir):
     ]
 
 
+def spread(values):
+    """The middle half of them."""
+    if len(values) < 2:
+        return "-"
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return f"{low:.2f} to {high:.2f}"
+
+
 def row(cells):
     """A line of a Markdown table."""
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
@@ -75,10 +84,11 @@ class Goal:
         self.wanted, self.aims, self.least = wanted, aims, least
 
     def met(self):
-        """Whether what is wanted was reached."""
+        """Whether what is wanted was reached, as it is shown."""
+        reached = round(self.reached, 2)
         if self.least:
-            return self.reached >= self.wanted
-        return self.reached <= self.wanted
+            return reached >= self.wanted
+        return reached <= self.wanted
 
     def cells(self):
         """Its row."""
