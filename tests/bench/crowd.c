@@ -118,12 +118,11 @@ say(const struct crowd *crowd, struct visit *visit, int fd)
 static int
 watch(const struct crowd *crowd, unsigned place, int fd, int operation)
 {
-	bool owes = crowd->visits[place].owes;
-	struct epoll_event event = {
-		.events = EPOLLIN | EPOLLRDHUP | (owes ? EPOLLOUT : 0),
-		.data.u32 = place,
-	};
+	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP,
+		.data.u32 = place };
 
+	if (crowd->visits[place].owes)
+		event.events |= EPOLLOUT;
 	return epoll_ctl(crowd->poller, operation, fd, &event);
 }
 
@@ -133,7 +132,7 @@ open_socket(struct crowd *crowd, unsigned place)
 {
 	const struct crowd_order *order = crowd->order;
 	struct visit *visit = &crowd->visits[place];
-	int error, fd;
+	int fd;
 
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
@@ -153,9 +152,7 @@ open_socket(struct crowd *crowd, unsigned place)
 		goto fail;
 	return fd;
 fail:
-	error = errno;
-	close(fd);
-	errno = error;
+	close(fd); /* which leaves errno */
 	return -1;
 }
 
@@ -171,8 +168,8 @@ start(struct crowd *crowd, unsigned place)
 		visit->wrong[i] = crowd->order->texts[i] == NULL;
 	visit->fd = open_socket(crowd, place);
 	if (visit->fd == -1) /* sending may be what shows a refusal */
-		crowd->result->ends[errno == ECONNREFUSED ? CROWD_REFUSED :
-							    CROWD_LOCAL]++;
+		crowd->result->ends[errno == ECONNREFUSED ? CROWD_REFUSED
+							  : CROWD_LOCAL]++;
 	else
 		crowd->live++;
 }
@@ -218,13 +215,11 @@ end_of_error(int error)
 static enum crowd_end
 end_of_pattern(const struct crowd *crowd, const struct visit *visit)
 {
-	const char *text = visit->kept;
-
 	if (visit->got == 0)
 		return CROWD_SHORT;
 	if (visit->got > sizeof(visit->kept) ||
-	    !pattern_matches(
-		crowd->order->pattern, text, text + visit->got))
+	    !pattern_matches(crowd->order->pattern, visit->kept,
+		visit->kept + visit->got))
 		return CROWD_WRONG;
 	return CROWD_GREETED;
 }
@@ -248,8 +243,8 @@ end_of_stream(const struct crowd *crowd, const struct visit *visit)
 static void
 note_first_byte(struct crowd *crowd, const struct visit *visit)
 {
-	histogram_add(&crowd->result->first_byte,
-	    (now_ns() - visit->started) / 1000);
+	histogram_add(
+	    &crowd->result->first_byte, (now_ns() - visit->started) / 1000);
 }
 
 static void

@@ -114,7 +114,8 @@ parse_options(struct crowd_order *order, int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "a:c:e:f:m:n:p:q:r:s:t:w:x:")) != -1)
+	while (
+	    (option = getopt(argc, argv, "a:c:e:f:m:n:p:q:r:s:t:w:x:")) != -1)
 		set_option(order, option, optarg);
 	if (optind != argc || order->server.sin_port == 0 ||
 	    (order->total == UINT64_MAX && order->run_ns == UINT64_MAX))
