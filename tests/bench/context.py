@@ -33,6 +33,16 @@ IDENTITY = (  # needed by root only
     'state_file = "";\n')
 
 
+def identity_for(builddir):
+    """What is needed by root; an older build does not know all of it."""
+    if builddir is None:
+        return IDENTITY
+    with open(os.path.join(builddir, DAEMON), "rb") as file:
+        program = file.read()
+    return "".join(line for line in IDENTITY.splitlines(True)
+                   if line.split(" ", maxsplit=1)[0].encode() in program)
+
+
 class Daemon(Server):
     """forkgreetd: with processes and a log to look into."""
 
@@ -150,7 +160,7 @@ class Bench:
         ports are server.ports.  builddir: of another build."""
         ports = [self.port() for _ in listeners]
         return self.daemon_with(CONFIGURATION % {
-            "identity": IDENTITY if os.geteuid() == 0 else "",
+            "identity": identity_for(builddir) if os.geteuid() == 0 else "",
             "max_clients": max_clients, "top": top,
             "listeners": ",\n".join(
                 LISTENER % {"host": HOST, "port": port, "more": more}

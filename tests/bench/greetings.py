@@ -10,6 +10,11 @@ from report import spread
 from server import HOST
 
 AT = (16, 256)
+BEFORE = "the build before"  # which --before names
+# As fast: two listeners that are the same differ by so much, see the table.
+THE_SAME = 0.95
+VARIABLES_WANTED = 0.95
+HTTP_WANTED = 0.8
 GREETING = "hi client\n"  # what a daemon must say to be ready
 FIXED = "hi 127.0.0.10, you are 123456 here, it is 2026-11-25T23:12:38Z\n"
 VARIABLES = "hi %{client_ip}, you are %{id} here, it is %{time}\n"
@@ -27,8 +32,8 @@ class Kind:
     """A listener, what its clients say, and what they should hear."""
 
     def __init__(self, name, listener, pattern, request=None):
-        self.name, self.pattern, self.request = name, pattern, request
-        self.listener = listener
+        self.name, self.listener = name, listener
+        self.pattern, self.request = pattern, request
 
     def options(self, port):
         """The load's."""
@@ -37,8 +42,8 @@ class Kind:
 
 
 PLAIN = Kind("plain", f'greeting = "{setting(FIXED)}";', FIXED)
-AGAIN = Kind("plain, a second listener", PLAIN.listener, FIXED)
-ASKED = Kind("plain, to the same request", PLAIN.listener, FIXED, REQUEST)
+AGAIN = Kind("plain, another listener", PLAIN.listener, FIXED)
+ASKED = Kind("plain, after the same request", PLAIN.listener, FIXED, REQUEST)
 RENDERED = Kind("plain with three variables",
                 f'greeting = "{setting(VARIABLES)}";',
                 "hi 127.0.0.*, you are * here, it is *Z\n")
@@ -46,135 +51,142 @@ HTTP = Kind("http", f'format = "http"; {PLAIN.listener}',
             "HTTP/1.1 200 OK\r\n*Date: *\r\n\r\n" + FIXED, REQUEST)
 AGENT = Kind("agent", 'format = "agent";', "up ready 100%\n")
 KINDS = (PLAIN, AGAIN, RENDERED, AGENT, ASKED, HTTP)
-# Kind: what it is compared with, and what is wanted; None: only to be seen.
-COMPARED = {AGAIN: (PLAIN, None), RENDERED: (PLAIN, 0.95),
-            AGENT: (PLAIN, 1.0), ASKED: (PLAIN, None), HTTP: (ASKED, 0.8)}
-# What "plain" is by that of another build's daemon, which --before names.
-BEFORE_WANTED = 0.97
 
 
-class Side:
-    """A daemon that is measured, and what it is measured with."""
+class Place:
+    """A daemon's listener of a kind."""
 
-    def __init__(self, daemon, kinds):
-        self.daemon = daemon
-        self.kinds = list(kinds)  # in the order of the round
-        self.ports = dict(zip(kinds, daemon.ports[1:]))
-        self.runs = {}  # (kind, at): [values of load, a run each]
-
-    def measure(self, bench, kind, at):
-        """One run, with processor time per client where it can be had."""
-        daemon = self.daemon
-        clients, before = daemon.clients, self.used_us()
-        run = daemon.measure(bench.load, at, bench.arguments.seconds,
-                             *kind.options(self.ports[kind]))
-        bench.settle()  # for the last children to be reaped
-        if before is not None:
-            run["us"] = (self.used_us() - before) / (daemon.clients - clients)
-        self.runs.setdefault((kind, at), []).append(run)
+    def __init__(self, daemon, port, kind):
+        self.daemon, self.port, self.kind = daemon, port, kind
 
     def used_us(self):
-        """Of the daemon's group; None: not known."""
+        """By the daemon's group; None: not known."""
         return self.daemon.group.used_us() if self.daemon.group else None
 
-    def has(self, key):
-        """Whether such a value was measured."""
-        return all(key in run for runs in self.runs.values() for run in runs)
-
-    def ratios(self, kind, at, key, other):
-        """Its values by those of (side, kind), round by round."""
-        side, theirs = other
-        return [a[key] / b[key] for a, b in
-                zip(self.runs[kind, at], side.runs[theirs, at])]
-
-    def median(self, kind, at, key):
-        """The median of one value over the rounds."""
-        return statistics.median(run[key] for run in self.runs[kind, at])
+    def measure(self, bench, at):
+        """One run's values, with processor time per client where it can be
+        had."""
+        clients, before = self.daemon.clients, self.used_us()
+        run = self.daemon.measure(bench.load, at, bench.arguments.seconds,
+                                  *self.kind.options(self.port))
+        bench.settle()  # for the last children to be reaped
+        if before is not None:
+            run["us"] = ((self.used_us() - before) /
+                         (self.daemon.clients - clients))
+        return run
 
 
-def make_side(bench, kinds, **named):
+class Pair:
+    """Two that are measured one after the other and compared."""
+
+    def __init__(self, mine, theirs, wanted=None, aims=(), than=None):
+        self.mine, self.theirs = mine, theirs
+        self.wanted, self.aims = wanted, aims
+        self.than = than or theirs.kind.name
+        self.runs = {at: [] for at in AT}  # [(mine, theirs)]
+
+    def measure(self, bench, at, swapped):
+        """Both, in this order or in the other."""
+        if swapped:
+            theirs = self.theirs.measure(bench, at)
+            self.runs[at].append((self.mine.measure(bench, at), theirs))
+        else:
+            self.runs[at].append((self.mine.measure(bench, at),
+                                  self.theirs.measure(bench, at)))
+
+    def ratios(self, at, key):
+        """Round by round; none where it could not be measured."""
+        return [mine[key] / theirs[key] for mine, theirs in self.runs[at]
+                if key in mine]
+
+    def cells(self, at, key, form):
+        """The medians of both, the median of the ratios, their middle."""
+        ratios = self.ratios(at, key)
+        if not ratios:
+            return ["-"] * 4
+        return [*(form.format(statistics.median(run[side][key]
+                                                for run in self.runs[at]))
+                  for side in (0, 1)),
+                f"{statistics.median(ratios):.3f}", spread(ratios)]
+
+    def row(self, at):
+        """The table's."""
+        return [self.mine.kind.name, self.than, at,
+                *self.cells(at, "per_second", "{:,.0f}"),
+                *self.cells(at, "us", "{:.1f}")]
+
+    def set_goals(self, report):
+        """What the issue wants."""
+        for at in AT if self.wanted else ():
+            ratios = self.ratios(at, "per_second")
+            report.goal(
+                f"{self.mine.kind.name}: connections/s by those of "
+                f"{self.than}, {at} at a time", statistics.median(ratios),
+                self.wanted, self.aims,
+                note=f"{min(ratios):.2f} to {max(ratios):.2f}, "
+                f"middle half {spread(ratios)}")
+
+
+def make_places(bench, kinds, **named):
     """A daemon with a listener for each kind, behind the one for which
     whoever starts it waits."""
-    return Side(bench.daemon(listeners=(
+    daemon = bench.daemon(listeners=(
         f'greeting = "{setting(GREETING)}";',
-        *(kind.listener for kind in kinds)), **named), kinds)
+        *(kind.listener for kind in kinds)), **named)
+    return {kind: Place(daemon, port, kind)
+            for kind, port in zip(kinds, daemon.ports[1:])}
 
 
-def one_round(bench, sides, at):
-    """All once; who comes first moves on by one each time."""
-    kinds = sides[0].kinds
-    kinds.append(kinds.pop(0))
-    for number, kind in enumerate(kinds):
-        for side in sides if number % 2 else reversed(sides):
-            if kind in side.ports:
-                side.measure(bench, kind, at)
+def make_pairs(bench):
+    """What is compared with what, and what is wanted of it."""
+    places = make_places(bench, KINDS)
+
+    def pair(mine, theirs, *wanted):
+        return Pair(places[mine], places[theirs], *wanted)
+
+    pairs = [pair(AGAIN, PLAIN), pair(RENDERED, PLAIN, VARIABLES_WANTED),
+             pair(AGENT, PLAIN, THE_SAME, (1,)), pair(HTTP, ASKED, HTTP_WANTED),
+             pair(HTTP, PLAIN)]
+    if bench.arguments.before:
+        before = make_places(bench, (PLAIN,), name=BEFORE,
+                             builddir=bench.arguments.before)
+        pairs.append(Pair(places[PLAIN], before[PLAIN], THE_SAME, (1,),
+                          BEFORE))
+    return pairs
 
 
-def ratio_cells(side, kind, at, key):
-    """The ratio to what it is compared with, and its middle half."""
-    if kind not in COMPARED or not side.has(key):
-        return ["-", "-"]
-    ratios = side.ratios(kind, at, key, (side, COMPARED[kind][0]))
-    return [f"{statistics.median(ratios):.3f}", spread(ratios)]
-
-
-def row(side, kind, at):
-    """The table's."""
-    used = f"{side.median(kind, at, 'us'):.1f}" if side.has("us") else "-"
-    return [kind.name, at, f"{side.median(kind, at, 'per_second'):,.0f}",
-            COMPARED[kind][0].name if kind in COMPARED else "-",
-            *ratio_cells(side, kind, at, "per_second"), used,
-            *ratio_cells(side, kind, at, "us")]
-
-
-def show(bench, side):
+def show(bench, pairs):
     """Medians over the rounds."""
     bench.report.title("What greetings cost")
     bench.report.say(
-        f"One daemon, a listener for each; {bench.arguments.rounds} "
-        f"interleaved rounds of {bench.arguments.seconds:g} s. Ratios are\n"
-        "medians of the rounds' ratios, and their middle half. CPU: the "
-        "daemon's control\ngroup, user and system time per client, µs.\n")
+        f"A listener for each; {bench.arguments.rounds} interleaved rounds "
+        f"of {bench.arguments.seconds:g} s, each right before or\nafter what "
+        "it is compared with. Ratios are medians of the rounds' ratios, with\n"
+        "their middle half. CPU: the daemon's control group, user and system "
+        "time per\nclient, µs.\n")
     bench.report.table(
-        ["greeting", "at a time", "/s", "compared with", "ratio",
-         "middle half", "CPU, µs", "ratio", "middle half"],
-        [row(side, kind, at) for at in AT for kind in KINDS])
-
-
-def set_goals(bench, side, before):
-    """What the issue wants."""
-    compared = [(kind, f"{kind.name}: connections/s by those of {other.name}",
-                 (side, other), wanted)
-                for kind, (other, wanted) in COMPARED.items() if wanted]
-    if before:
-        compared.append((PLAIN, "plain: connections/s by those of the build "
-                         "before", (before, PLAIN), BEFORE_WANTED))
-    for kind, what, other, wanted in compared:
-        for at in AT:
-            ratios = side.ratios(kind, at, "per_second", other)
-            bench.report.goal(
-                f"{what}, {at} at a time", statistics.median(ratios), wanted,
-                note=f"{min(ratios):.2f} to {max(ratios):.2f}, "
-                     f"middle half {spread(ratios)}")
+        ["greeting", "compared with", "at a time", "/s", "the other's",
+         "ratio", "middle half", "CPU, µs", "the other's", "ratio",
+         "middle half"], [pair.row(at) for at in AT for pair in pairs],
+        left=2)
 
 
 def run(bench):
     """The whole section."""
-    side = make_side(bench, KINDS)
-    before = make_side(bench, (PLAIN,), name="the build before",
-                       builddir=bench.arguments.before) \
-        if bench.arguments.before else None
-    sides = [side, before] if before else [side]
-    daemons = [each.daemon for each in sides]
+    pairs = make_pairs(bench)
+    daemons = list(dict.fromkeys(
+        place.daemon for pair in pairs for place in (pair.mine, pair.theirs)))
     with cpu.grouped(daemons):
         bench.start(daemons)
         for number in range(bench.arguments.rounds):
             for at in AT:
-                one_round(bench, sides, at)
+                for pair in pairs:
+                    pair.measure(bench, at, number % 2)
             print(f"greetings: round {number + 1} of "
                   f"{bench.arguments.rounds} done", file=sys.stderr)
         bench.stop(daemons)
-    show(bench, side)
+    show(bench, pairs)
     for daemon in daemons:
         bench.check_log(daemon)
-    set_goals(bench, side, before)
+    for pair in pairs:
+        pair.set_goals(bench.report)

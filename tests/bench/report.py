@@ -84,11 +84,10 @@ class Goal:
         self.wanted, self.aims, self.least = wanted, aims, least
 
     def met(self):
-        """Whether what is wanted was reached, as it is shown."""
-        reached = round(self.reached, 2)
+        """Whether what is wanted was reached."""
         if self.least:
-            return reached >= self.wanted
-        return reached <= self.wanted
+            return self.reached >= self.wanted
+        return self.reached <= self.wanted
 
     def cells(self):
         """Its row."""
