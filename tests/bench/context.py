@@ -33,6 +33,16 @@ IDENTITY = (  # needed by root only
     'state_file = "";\n')
 
 
+def identity_for(builddir):
+    """What is needed by root; an older build does not know all of it."""
+    if builddir is None:
+        return IDENTITY
+    with open(os.path.join(builddir, DAEMON), "rb") as file:
+        program = file.read()
+    return "".join(line for line in IDENTITY.splitlines(True)
+                   if line.split(" ", maxsplit=1)[0].encode() in program)
+
+
 class Daemon(Server):
     """forkgreetd: with processes and a log to look into."""
 
@@ -144,16 +154,18 @@ class Bench:
                                            *command], port,
                                self.path(peer.name + ".log")))
 
-    def daemon(self, listeners=("",), max_clients=1024, top="", name=DAEMON):
+    def daemon(self, listeners=("",), max_clients=1024, top="", name=DAEMON,
+               builddir=None):
         """forkgreetd with one listener for each text of more settings; its
-        ports are server.ports."""
+        ports are server.ports.  builddir: of another build."""
         ports = [self.port() for _ in listeners]
         return self.daemon_with(CONFIGURATION % {
-            "identity": IDENTITY if os.geteuid() == 0 else "",
+            "identity": identity_for(builddir) if os.geteuid() == 0 else "",
             "max_clients": max_clients, "top": top,
             "listeners": ",\n".join(
                 LISTENER % {"host": HOST, "port": port, "more": more}
-                for port, more in zip(ports, listeners))}, ports, name)
+                for port, more in zip(ports, listeners))}, ports, name,
+            builddir)
 
     def plain_daemon(self):
         """What is compared: from --daemon-conf when there is one."""
@@ -166,14 +178,14 @@ class Bench:
         port = self.port()
         return self.daemon_with(text.replace("@PORT@", str(port)), [port])
 
-    def daemon_with(self, text, ports, name=DAEMON):
+    def daemon_with(self, text, ports, name=DAEMON, builddir=None):
         """forkgreetd with that configuration."""
         path = self.path("forkgreet.conf")
         with open(path, "w") as file:
             file.write(text)
         os.chmod(path, 0o644)  # forkgreetd reads as an unprivileged user
-        daemon = Daemon(name, [os.path.join(self.builddir, DAEMON), "-f",
-                               "-c", path], ports[0],
+        daemon = Daemon(name, [os.path.join(builddir or self.builddir, DAEMON),
+                               "-f", "-c", path], ports[0],
                         self.path(name + ".log"))
         daemon.ports = ports
         return self.add(daemon)

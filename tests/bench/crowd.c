@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pattern.h"
+
 #define EVENTS_MAX 256
 #define SWEEP_MS 100 /* between looks for what is overdue or idle */
 #define PACE_MS 1 /* between looks for what is due, with a rate */
@@ -21,9 +23,11 @@
 /* One place in the crowd, used again and again. */
 struct visit {
 	int fd; /* -1: idle */
+	bool owes; /* its request is not sent yet */
 	bool wrong[CROWD_TEXTS]; /* it is not this text */
 	size_t got;
 	uint64_t started;
+	char kept[CROWD_KEPT_MAX]; /* the first bytes, for the pattern */
 };
 
 struct crowd {
@@ -98,13 +102,36 @@ bind_source(int fd, unsigned source)
 	return bind(fd, (struct sockaddr *)&address, sizeof(address));
 }
 
+/* Sends the request, which fits into any socket's buffer.  Over loopback the
+ * connection is mostly there when connect(2) returns. */
+static int
+say(const struct crowd *crowd, struct visit *visit, int fd)
+{
+	const char *request = crowd->order->request;
+
+	if (send(fd, request, strlen(request), MSG_NOSIGNAL) == -1)
+		return errno == EAGAIN || errno == EINTR ? 0 : -1;
+	visit->owes = false;
+	return 0;
+}
+
+static int
+watch(const struct crowd *crowd, unsigned place, int fd, int operation)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP,
+		.data.u32 = place };
+
+	if (crowd->visits[place].owes)
+		event.events |= EPOLLOUT;
+	return epoll_ctl(crowd->poller, operation, fd, &event);
+}
+
 /* A socket on its way to the server, or -1. */
 static int
 open_socket(struct crowd *crowd, unsigned place)
 {
 	const struct crowd_order *order = crowd->order;
-	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP,
-		.data.u32 = place };
+	struct visit *visit = &crowd->visits[place];
 	int fd;
 
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -113,16 +140,19 @@ open_socket(struct crowd *crowd, unsigned place)
 	if (order->sources > 0 &&
 	    bind_source(fd, order->first - 1 + place % order->sources) == -1)
 		goto fail;
-	crowd->visits[place].started = now_ns();
+	visit->started = now_ns();
 	if (connect(fd, (const struct sockaddr *)&order->server,
 		sizeof(order->server)) == -1 &&
 	    errno != EINPROGRESS)
 		goto fail;
-	if (epoll_ctl(crowd->poller, EPOLL_CTL_ADD, fd, &event) == -1)
+	visit->owes = order->request != NULL;
+	if (visit->owes && say(crowd, visit, fd) == -1)
+		goto fail;
+	if (watch(crowd, place, fd, EPOLL_CTL_ADD) == -1)
 		goto fail;
 	return fd;
 fail:
-	close(fd);
+	close(fd); /* which leaves errno */
 	return -1;
 }
 
@@ -137,8 +167,9 @@ start(struct crowd *crowd, unsigned place)
 	for (i = 0; i < CROWD_TEXTS; i++)
 		visit->wrong[i] = crowd->order->texts[i] == NULL;
 	visit->fd = open_socket(crowd, place);
-	if (visit->fd == -1)
-		crowd->result->ends[CROWD_LOCAL]++;
+	if (visit->fd == -1) /* sending may be what shows a refusal */
+		crowd->result->ends[errno == ECONNREFUSED ? CROWD_REFUSED
+							  : CROWD_LOCAL]++;
 	else
 		crowd->live++;
 }
@@ -182,11 +213,25 @@ end_of_error(int error)
 }
 
 static enum crowd_end
+end_of_pattern(const struct crowd *crowd, const struct visit *visit)
+{
+	if (visit->got == 0)
+		return CROWD_SHORT;
+	if (visit->got > sizeof(visit->kept) ||
+	    !pattern_matches(crowd->order->pattern, visit->kept,
+		visit->kept + visit->got))
+		return CROWD_WRONG;
+	return CROWD_GREETED;
+}
+
+static enum crowd_end
 end_of_stream(const struct crowd *crowd, const struct visit *visit)
 {
 	bool wrong = true;
 	int i;
 
+	if (crowd->order->pattern != NULL)
+		return end_of_pattern(crowd, visit);
 	for (i = 0; i < CROWD_TEXTS; i++) {
 		if (!visit->wrong[i] && visit->got == crowd->sizes[i])
 			return (enum crowd_end)i;
@@ -196,7 +241,23 @@ end_of_stream(const struct crowd *crowd, const struct visit *visit)
 }
 
 static void
-take(struct crowd *crowd, struct visit *visit, const char *bytes, size_t n)
+note_first_byte(struct crowd *crowd, const struct visit *visit)
+{
+	histogram_add(
+	    &crowd->result->first_byte, (now_ns() - visit->started) / 1000);
+}
+
+static void
+keep(struct crowd *crowd, struct visit *visit, const char *bytes, size_t n)
+{
+	if (visit->got == 0)
+		note_first_byte(crowd, visit);
+	if (n <= sizeof(visit->kept) - visit->got)
+		memcpy(visit->kept + visit->got, bytes, n);
+}
+
+static void
+compare(struct crowd *crowd, struct visit *visit, const char *bytes, size_t n)
 {
 	size_t got = visit->got;
 	int i;
@@ -206,9 +267,28 @@ take(struct crowd *crowd, struct visit *visit, const char *bytes, size_t n)
 			visit->wrong[i] = n > crowd->sizes[i] - got ||
 			    memcmp(crowd->order->texts[i] + got, bytes, n) != 0;
 	if (got == 0 && !visit->wrong[CROWD_GREETING])
-		histogram_add(&crowd->result->first_byte,
-		    (now_ns() - visit->started) / 1000);
+		note_first_byte(crowd, visit);
+}
+
+static void
+take(struct crowd *crowd, struct visit *visit, const char *bytes, size_t n)
+{
+	if (crowd->order->pattern == NULL)
+		compare(crowd, visit, bytes, n);
+	else if (visit->got <= sizeof(visit->kept))
+		keep(crowd, visit, bytes, n);
 	visit->got += n;
+}
+
+/* The connection is there: says what was not said at once. */
+static int
+say_late(struct crowd *crowd, unsigned place)
+{
+	struct visit *visit = &crowd->visits[place];
+
+	if (say(crowd, visit, visit->fd) == -1)
+		return -1;
+	return watch(crowd, place, visit->fd, EPOLL_CTL_MOD);
 }
 
 /* Reads what there is: a second time when the end of stream is there too. */
@@ -217,9 +297,13 @@ proceed(struct crowd *crowd, unsigned place, uint32_t events)
 {
 	struct visit *visit = &crowd->visits[place];
 	char buffer[READ_SIZE];
-	ssize_t n;
+	ssize_t n = -1;
 	int i;
 
+	if (visit->owes && say_late(crowd, place) == -1) {
+		finish(crowd, place, end_of_error(errno));
+		return;
+	}
 	for (i = 0; i < 2; i++) {
 		n = read(visit->fd, buffer, sizeof(buffer));
 		if (n > 0)

@@ -18,7 +18,7 @@ enum crowd_end {
 	CROWD_SHORT, /* the end of stream came before the whole text */
 	CROWD_WRONG, /* other bytes than expected, or more of them */
 	CROWD_LOCAL, /* none was made: descriptors, ports, memory */
-	CROWD_OTHER, /* any other error of connect(2) or read(2) */
+	CROWD_OTHER, /* any other error of connect(2), send(2), read(2) */
 	CROWD_ENDS
 };
 
@@ -28,10 +28,15 @@ extern const char *const crowd_end_names[CROWD_ENDS];
 /* What a server may say: its greeting, or that it refuses. */
 enum crowd_text { CROWD_GREETING, CROWD_REFUSAL, CROWD_TEXTS };
 
+/* Bytes of a greeting that is compared with a pattern, at most. */
+#define CROWD_KEPT_MAX 512
+
 /* What to do. */
 struct crowd_order {
 	struct sockaddr_in server;
 	const char *texts[CROWD_TEXTS]; /* expected; NULL: never right */
+	const char *pattern; /* of the greeting instead; '*': any bytes */
+	const char *request; /* what each says first; NULL: nothing */
 	unsigned at; /* connections at a time, at most */
 	unsigned rate; /* new ones per second; 0: as soon as one has ended */
 	unsigned sources; /* source addresses, see below; 0: do not bind */
@@ -51,7 +56,8 @@ struct crowd_result {
 };
 
 /*
- * Makes the connections, each: connect, read until the end of stream, close.
+ * Makes the connections, each: connect, send the request if there is one, read
+ * until the end of stream, close.
  * The server closes first, so that TIME_WAIT is on its side and the local
  * ports stay free; connections are spread over the source addresses
  * 127.0.0.<first> ... all the same (at a time, at most at/sources rounded up

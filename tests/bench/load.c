@@ -30,8 +30,9 @@ usage(void)
 {
 	fprintf(stderr,
 	    "usage: load -p PORT -n TOTAL|-t SECONDS [-a ADDRESS]\n"
-	    "            [-c AT_A_TIME] [-e GREETING] [-f FIRST_SOURCE]\n"
-	    "            [-r RATE] [-s SOURCES] [-w SECONDS] [-x REFUSAL]\n");
+	    "            [-c AT_A_TIME] [-e GREETING|-m PATTERN]\n"
+	    "            [-f FIRST_SOURCE] [-q REQUEST] [-r RATE] [-s SOURCES]\n"
+	    "            [-w SECONDS] [-x REFUSAL]\n");
 	exit(EX_USAGE);
 }
 
@@ -75,12 +76,18 @@ set_option(struct crowd_order *order, int option, const char *text)
 	case 'f':
 		order->first = (unsigned)number(option, text, 1, SOURCES_MAX);
 		break;
+	case 'm':
+		order->pattern = text;
+		break;
 	case 'n':
 		order->total = number(option, text, 1, TOTAL_MAX);
 		break;
 	case 'p':
 		order->server.sin_port =
 		    htons((uint16_t)number(option, text, 1, 65535));
+		break;
+	case 'q':
+		order->request = text;
 		break;
 	case 'r':
 		order->rate = (unsigned)number(option, text, 0, RATE_MAX);
@@ -107,7 +114,8 @@ parse_options(struct crowd_order *order, int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "a:c:e:f:n:p:r:s:t:w:x:")) != -1)
+	while (
+	    (option = getopt(argc, argv, "a:c:e:f:m:n:p:q:r:s:t:w:x:")) != -1)
 		set_option(order, option, optarg);
 	if (optind != argc || order->server.sin_port == 0 ||
 	    (order->total == UINT64_MAX && order->run_ns == UINT64_MAX))

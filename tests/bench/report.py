@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import shlex
+import statistics
 import subprocess
 import sys
 import time
@@ -60,6 +61,14 @@ def circumstances(builddir):
         "command: " + shlex.join(sys.argv),
         f"date: {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}",
     ]
+
+
+def spread(values):
+    """The middle half of them."""
+    if len(values) < 2:
+        return "-"
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return f"{low:.2f} to {high:.2f}"
 
 
 def row(cells):

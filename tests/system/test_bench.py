@@ -144,6 +144,10 @@ class Judgement(unittest.TestCase):
             self.assertEqual(goal.met(), met)
             self.assertIn("yes" if met else "NO", goal.cells())
 
+    def test_spread(self):
+        self.assertEqual(report.spread([1, 5, 2, 4, 3]), "2.00 to 4.00")
+        self.assertEqual(report.spread([1]), "-")
+
     def test_own_time_grows(self):
         before = cpu.own_us(os.getpid())
         sum(range(10**6))

@@ -17,6 +17,7 @@ from http_case import GET, GREETING, HEAD, PLAIN, HttpCase
 
 HEAD_MAX = 8192  # REQUEST_HEAD_MAX
 LINGER_MAX = 256
+ONE_PIECE = 1024  # GATHERED_MAX of respond.c
 MIB = 1 << 20
 GO_PROBES = 5000
 GO_CLIENT = """
@@ -521,6 +522,19 @@ class Answers(HttpCase):
         """No greeting is no body, and not no answer."""
         daemon = self.daemon(self.listener('greeting = "";'))
         self.assert_answered(daemon, GET, 200, body=b"")
+
+    def test_short_and_long(self):
+        """The longest that is sent in one piece, and around it: whole."""
+        rules = ", ".join(
+            f'{{ from = "127.0.0.{n}"; action = "allow"; '
+            f'greeting = "{"x" * (ONE_PIECE - 165 + n)}\\n"; }}'
+            for n in range(1, 7))
+        daemon = self.daemon(self.listener(f"rules = ( {rules} );"))
+        lengths = [self.assert_answered(
+            daemon, GET, 200, source=f"127.0.0.{n}",
+            body=b"x" * (ONE_PIECE - 165 + n) + b"\n").length
+                   for n in range(1, 7)]
+        self.assertIn(ONE_PIECE, lengths[1:-1])
 
     def test_variables(self):
         """Filled in for each client: the length is that of what it gets."""
