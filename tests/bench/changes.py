@@ -14,7 +14,7 @@ TEXTS = 100
 TEXT_BYTES = 1 << 20
 EVERY_SECONDS = 1
 FOLLOW_SECONDS = 5
-FULL_SECONDS = 1  # at full speed, to know what half of it is
+RATE = 1000  # clients a second
 PLACES = 256  # for clients of a rate that are not served at once
 SHOWN = {"still": "no text changes", "changing":
          f"{TEXTS} texts of {TEXT_BYTES >> 20} MiB change every "
@@ -60,13 +60,13 @@ class Texts:
         time.sleep(0.01)
 
 
-def one_round(bench, daemon, texts, rate):
+def one_round(bench, daemon, texts):
     """Both, who comes first alternates."""
     order = ["still", "changing"]
     for name in order if texts.version else reversed(order):
         bench.settle()
         daemon.runs.setdefault(name, []).append(daemon.measure(
-            bench.load, PLACES, bench.arguments.seconds, "-r", str(rate),
+            bench.load, PLACES, bench.arguments.seconds, "-r", str(RATE),
             meanwhile=texts if name == "changing" else None))
 
 
@@ -86,7 +86,7 @@ def follows(daemon, texts):
 def show(bench, daemon):
     """Medians over the rounds."""
     bench.report.title("Texts that change")
-    bench.report.say("At half of what it does at 16 at a time.\n")
+    bench.report.say(f"At {RATE:,} clients a second.\n")
     bench.report.table(
         ["meanwhile", "/s", "first byte p50, µs", "p90", "p99", "max"],
         [[SHOWN[name]] + [f"{daemon.median(name, key):,.0f}" for key in
@@ -102,9 +102,8 @@ def run(bench):
         f'greeting_file = "{texts.path(number)}";'
         for number in range(TEXTS))))
     bench.start([daemon])
-    full = daemon.measure(bench.load, 16, FULL_SECONDS)["per_second"]
     for number in range(bench.arguments.rounds):
-        one_round(bench, daemon, texts, max(1, int(full / 2)))
+        one_round(bench, daemon, texts)
         print(f"changes: round {number + 1} of {bench.arguments.rounds} done",
               file=sys.stderr)
     # Twice: one of both versions is what it has read at its start.
