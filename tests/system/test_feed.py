@@ -1010,8 +1010,10 @@ class Notify(FeedCase):
         """Is said, and nothing else comes of it."""
         for variable, text, said in (
                 ("NOTIFY_SOCKET", "nonsense", "not a socket address"),
-                ("WATCHDOG_USEC", "often", "not a number of microseconds")):
-            _, health, err = self.once("true", env={variable: text})
+                ("WATCHDOG_USEC", "often", "not a number of microseconds"),
+                ("WATCHDOG_PID", "me", "not a number")):
+            _, health, err = self.once(
+                "true", env={"WATCHDOG_USEC": "1000000", variable: text})
             self.assertEqual(health, "up\n")
             self.assertEqual(err,
                              f"forkgreet-feed: {variable}: {said}: {text}\n")
