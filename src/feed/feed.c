@@ -72,7 +72,8 @@ take_option(struct options *options, int option, char **argv)
 		options->feed.once = true;
 		return 0;
 	case 'i':
-		return arguments_seconds("-i", optarg, &options->feed.interval_ms);
+		return arguments_seconds(
+		    "-i", optarg, &options->feed.interval_ms);
 	case 'o':
 		return set_path("-o", optarg, &options->feed.output);
 	case 's':

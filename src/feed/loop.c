@@ -37,8 +37,8 @@ loop_next(int64_t planned, int64_t interval, int64_t now)
 /* An error is news when the one before it was another or none, and so is that
  * there is none any more. */
 static void
-report(const char *what, int error, int *before, const char *how,
-    const char *why)
+report(
+    const char *what, int error, int *before, const char *how, const char *why)
 {
 	if (error != 0 && error != *before)
 		say("%s: %s%s", what, how, why);
@@ -103,11 +103,13 @@ loop_run(const struct feed *feed)
 		if (result.end != RUN_STOPPED)
 			written = publish(feed);
 		if (feed->once)
-			return verdict_is_good(&result) && !written ?
-			    LOOP_NOT_WRITTEN :
-			    verdict_status(&result);
+			break;
 		planned = loop_next(planned, interval, deadline_after(0));
 		wait_until(planned);
 	}
-	return 0;
+	if (!feed->once)
+		return 0;
+	if (verdict_is_good(&result) && !written)
+		return LOOP_NOT_WRITTEN;
+	return verdict_status(&result);
 }

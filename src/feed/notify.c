@@ -11,16 +11,15 @@
 #include "shared/deadline.h"
 #include "shared/manager.h"
 
-#define RETRY_MS 500 /* when the manager's socket is full */
+#define RETRY_MS 100 /* when the manager's socket is full */
 #define US_PER_MS 1000
 
 static struct manager manager = { .fd = -1 };
 static const char *state = "READY=1\n"; /* until it has been told */
 static char status[NOTIFY_STATUS_MAX + 1];
+static int64_t retry_at; /* when to tell it again; 0: it has been told */
 static int64_t alive_every; /* milliseconds; 0: there is no watchdog */
 static int64_t alive_at; /* the next WATCHDOG=1; 0: none before READY=1 */
-static bool status_owed, alive_owed; /* they are still to be told */
-static int64_t retry_at;
 
 void
 notify_init(void)
@@ -34,19 +33,24 @@ notify_init(void)
 
 /* What cannot be told now stays for later; that is no news. */
 static void
-tell_owed(void)
+tell_status(void)
 {
 	char text[sizeof("STOPPING=1\nSTATUS=") + NOTIFY_STATUS_MAX];
 
-	if (status_owed) {
-		snprintf(text, sizeof(text), "%sSTATUS=%s", state, status);
-		status_owed = manager_tell(&manager, text) == -1;
-		if (!status_owed)
-			state = "";
-	}
-	if (alive_owed && !status_owed)
-		alive_owed = manager_tell(&manager, "WATCHDOG=1") == -1;
+	snprintf(text, sizeof(text), "%sSTATUS=%s", state, status);
 	retry_at = deadline_after(RETRY_MS);
+	if (manager_tell(&manager, text) == -1)
+		return;
+	retry_at = 0;
+	state = "";
+}
+
+static void
+tell_alive(void)
+{
+	int result = manager_tell(&manager, "WATCHDOG=1");
+
+	alive_at = deadline_after(result == 0 ? alive_every : RETRY_MS);
 }
 
 void
@@ -54,15 +58,13 @@ notify_verdict(const char *line)
 {
 	char fresh[sizeof(status)];
 
-	snprintf(
-	    fresh, sizeof(fresh), "%.*s", (int)strcspn(line, "\n"), line);
+	snprintf(fresh, sizeof(fresh), "%.*s", (int)strcspn(line, "\n"), line);
 	if (strcmp(fresh, status) == 0)
 		return;
 	memcpy(status, fresh, sizeof(status));
-	status_owed = true;
 	if (alive_every != 0 && alive_at == 0)
 		alive_at = deadline_after(alive_every);
-	tell_owed();
+	tell_status();
 }
 
 void
@@ -70,27 +72,22 @@ notify_stopping(void)
 {
 	state = "STOPPING=1\n";
 	snprintf(status, sizeof(status), "stopping");
-	status_owed = true;
-	tell_owed();
+	tell_status();
 }
 
 void
 notify_step(void)
 {
-	if (alive_at != 0 && deadline_left(alive_at) <= 0) {
-		alive_at = deadline_after(alive_every);
-		alive_owed = true;
-		if (!status_owed)
-			tell_owed();
-	}
-	if ((status_owed || alive_owed) && deadline_left(retry_at) <= 0)
-		tell_owed();
+	if (retry_at != 0 && deadline_left(retry_at) <= 0)
+		tell_status();
+	if (alive_at != 0 && deadline_left(alive_at) <= 0)
+		tell_alive();
 }
 
 int64_t
 notify_wakeup(int64_t deadline)
 {
-	if ((status_owed || alive_owed) && retry_at < deadline)
+	if (retry_at != 0 && retry_at < deadline)
 		deadline = retry_at;
 	if (alive_at != 0 && alive_at < deadline)
 		deadline = alive_at;
