@@ -12,16 +12,14 @@
 #include "feed/events.h"
 #include "feed/loop.h"
 #include "feed/notify.h"
+#include "feed/replace.h"
 #include "feed/say.h"
 #include "shared/arguments.h"
 #include "shared/deadline.h"
-#include "shared/number.h"
 #include "shared/output.h"
 
 #define INTERVAL_MS 2000
 #define LIMIT_MS 5000
-#define SECONDS_MS_MIN 1
-#define SECONDS_MS_MAX 86400000 /* a day: longer is a slip of the hand */
 
 enum status {
 	STATUS_OK = 0,
@@ -56,23 +54,13 @@ struct options {
 };
 
 static int
-set_seconds(const char *option, const char *text, int64_t *ms)
-{
-	if (number_parse_seconds(text, SECONDS_MS_MIN, SECONDS_MS_MAX, ms) ==
-	    -1)
-		return arguments_error(
-		    option, text, "expected seconds from 0.001 to 86400");
-	return 0;
-}
-
-static int
-set_path(const char *option, const char *path, struct replaced *file)
+set_path(const char *option, const char *path, const char **file)
 {
 	size_t length = strlen(path);
 
 	if (length == 0 || path[length - 1] == '/')
 		return arguments_error(option, path, "expected a file");
-	file->path = path;
+	*file = path;
 	return 0;
 }
 
@@ -84,13 +72,14 @@ take_option(struct options *options, int option, char **argv)
 		options->feed.once = true;
 		return 0;
 	case 'i':
-		return set_seconds("-i", optarg, &options->feed.interval_ms);
+		return arguments_seconds(
+		    "-i", optarg, &options->feed.interval_ms);
 	case 'o':
 		return set_path("-o", optarg, &options->feed.output);
 	case 's':
 		return set_path("-s", optarg, &options->feed.health);
 	case 'w':
-		return set_seconds("-w", optarg, &options->feed.limit_ms);
+		return arguments_seconds("-w", optarg, &options->feed.limit_ms);
 	case 'h':
 		options->print = help;
 		return 0;
@@ -109,10 +98,10 @@ take_command(struct feed *feed, char **operands)
 		return arguments_error("COMMAND", "", "missing");
 	if (operands[0][0] == '\0')
 		return arguments_error("COMMAND", "", "empty");
-	if (feed->output.path != NULL && feed->health.path != NULL &&
-	    strcmp(feed->output.path, feed->health.path) == 0)
+	if (feed->output != NULL && feed->health != NULL &&
+	    strcmp(feed->output, feed->health) == 0)
 		return arguments_error(
-		    "-o -s", feed->health.path, "expected two files");
+		    "-o -s", feed->health, "expected two files");
 	feed->command = operands;
 	return 0;
 }
@@ -179,12 +168,12 @@ prepare(const char *path)
 }
 
 static int
-run(struct feed *feed)
+run(const struct feed *feed)
 {
-	enum status status = prepare(feed->output.path);
+	enum status status = prepare(feed->output);
 
 	if (status == STATUS_OK)
-		status = prepare(feed->health.path);
+		status = prepare(feed->health);
 	if (status != STATUS_OK)
 		return status;
 	/* Processes that leave their group come to us, and are found. */

@@ -7,8 +7,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,45 +32,29 @@ leftovers_reap(pid_t pid)
 	}
 }
 
-/* Kills each of a list of numbers between blanks; the last one may be cut. */
-static bool
-kill_listed(char *list)
-{
-	char *blank;
-	int64_t pid;
-	bool any = false;
-
-	for (; (blank = strchr(list, ' ')) != NULL; list = blank + 1) {
-		*blank = '\0';
-		if (number_parse(list, 2, INT32_MAX, &pid) == 0) {
-			kill((pid_t)pid, SIGKILL);
-			any = true;
-		}
-	}
-	return any;
-}
-
-/* proc(5), /proc/PID/task/TID/children: of those that have ended too, which
- * nobody but us can reap, so that no number is another's.  Returns whether
- * there were any. */
+/* proc(5), /proc/PID/task/TID/children: a blank after each number.  It has
+ * those that have ended too, which nobody but us can reap, so that no number is
+ * another's.  Returns whether there were any. */
 static bool
 kill_children(void)
 {
-	char path[64], list[4096];
-	ssize_t n = -1;
-	int fd;
+	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+	char list[4096], *at = list, *blank;
+	int64_t pid;
+	ssize_t n;
 
-	snprintf(
-	    path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd != -1) {
-		n = read(fd, list, sizeof(list) - 1);
-		close(fd);
-	}
-	if (n <= 0)
+	if (fd == -1)
 		return false;
-	list[n] = '\0';
-	return kill_listed(list);
+	n = read(fd, list, sizeof(list) - 1);
+	close(fd);
+	list[n > 0 ? n : 0] = '\0';
+	/* What has no blank after it may have been cut. */
+	for (; (blank = strchr(at, ' ')) != NULL; at = blank + 1) {
+		*blank = '\0';
+		if (number_parse(at, 2, INT32_MAX, &pid) == 0)
+			kill((pid_t)pid, SIGKILL);
+	}
+	return n > 0;
 }
 
 void

@@ -1,14 +1,8 @@
-/* Files whose readers find the old content or the new one, whole. */
+/* Files that are replaced, and what an earlier attempt has left. */
 #ifndef FEED_REPLACE_H
 #define FEED_REPLACE_H
 
-#include <stdbool.h>
 #include <stddef.h>
-
-struct replaced {
-	const char *path; /* NULL: none is written */
-	int error; /* errno of the last attempt, for which a line was said */
-};
 
 /*
  * Looks at what can be known before the first write: that the path is a regular
@@ -19,15 +13,10 @@ struct replaced {
 int replace_prepare(const char *path);
 
 /*
- * Gives the file a new content, mode 0644: written beside it under a name that
- * begins with a dot, fsync(2), rename(2).  A path of NULL does nothing.
- * Returns whether it went well; if not the old one stays as it is.  An error is
- * said once, until it is another or the file can be written again, which is
- * said too.
+ * Gives the file a new content, mode 0644, by atomic_write(): written beside it
+ * under a name that begins with a dot.  Returns 0; or -1 with errno, and then
+ * the old one stays as it is, and nothing else is left.
  */
-bool replace_file(struct replaced *file, const char *bytes, size_t length);
-
-/* Says, once, that the file is not written for that reason (an errno). */
-void replace_fail(struct replaced *file, int error);
+int replace_file(const char *path, const char *bytes, size_t length);
 
 #endif

@@ -10,19 +10,28 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "feed/events.h"
 #include "feed/leftovers.h"
-#include "feed/sink.h"
 #include "shared/deadline.h"
+
+#define PIECE 65536 /* bytes that a pipe holds, pipe(7) */
+#define PIECES_MAX 16 /* for a turn: there is more to wait for */
 
 /* What the command can write to; through the last one a child that cannot
  * execute it says why, and its end is closed by the execution. */
 enum { OUTPUT, ERRORS, FAILURE, SINKS };
 
 enum stage { RUNNING, TERMINATED, KILLED, GIVEN_UP };
+
+/* A pipe, and a buffer for the beginning of what comes; what it has no room for
+ * is thrown away. */
+struct sink {
+	char *bytes;
+	size_t size, length;
+	int fd; /* -1: closed, or nobody can write any more */
+};
 
 struct run {
 	pid_t pid;
@@ -34,6 +43,59 @@ struct run {
 
 /* One that KILL did not end, 0: none. */
 static pid_t stuck;
+
+/* Opens a pipe, whose *end is for the writer.  Returns 0, or -1 with errno. */
+static int
+sink_open(struct sink *sink, int *end)
+{
+	int fds[2];
+
+	sink->fd = *end = -1;
+	if (pipe2(fds, O_CLOEXEC) == -1)
+		return -1;
+	/* Of this end only: a program may not expect it of its own. */
+	if (fcntl(fds[0], F_SETFL, O_NONBLOCK) == -1) {
+		close(fds[0]);
+		close(fds[1]);
+		return -1;
+	}
+	sink->fd = fds[0];
+	*end = fds[1];
+	return 0;
+}
+
+/* Reads what there is, at most as much as a few pipes hold. */
+static void
+sink_read(struct sink *sink)
+{
+	static char waste[PIECE];
+	ssize_t n = 1;
+	size_t room;
+
+	for (int i = 0; sink->fd != -1 && n > 0 && i < PIECES_MAX; i++) {
+		room = sink->size - sink->length;
+		if (room > 0)
+			n = read(sink->fd, sink->bytes + sink->length, room);
+		else
+			n = read(sink->fd, waste, sizeof(waste));
+		if (n > 0 && room > 0)
+			sink->length += (size_t)n;
+		if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
+			close(sink->fd);
+			sink->fd = -1;
+		}
+	}
+}
+
+/* A writer that is still there gets SIGPIPE. */
+static void
+sink_close(struct sink *sink)
+{
+	sink_read(sink);
+	if (sink->fd != -1)
+		close(sink->fd);
+	sink->fd = -1;
+}
 
 static void
 signals_default(void)
@@ -68,37 +130,21 @@ child(char *const *command, const int ends[SINKS], pid_t parent)
 	_exit(127);
 }
 
-static int
-sinks_open(struct run *run, struct run_result *result, int ends[SINKS])
-{
-	const struct sink sinks[SINKS] = {
-		[OUTPUT] = { result->output, sizeof(result->output), 0, -1 },
-		[ERRORS] = { result->errors, sizeof(result->errors), 0, -1 },
-		[FAILURE] = { (char *)&run->failure, sizeof(run->failure), 0,
-		    -1 },
-	};
-
-	memcpy(run->sinks, sinks, sizeof(sinks));
-	for (size_t i = 0; i < SINKS; i++)
-		if (sink_open(&run->sinks[i], &ends[i]) == -1)
-			return -1;
-	return 0;
-}
-
 /* Returns -1 with errno when there is no process. */
 static int
-start(struct run *run, struct run_result *result, char *const *command)
+start(struct run *run, char *const *command)
 {
 	int ends[SINKS] = { -1, -1, -1 }, error;
 	pid_t parent = getpid();
+	size_t i = 0;
 
-	run->pid = -1;
-	if (sinks_open(run, result, ends) == 0)
-		run->pid = fork();
+	while (i < SINKS && sink_open(&run->sinks[i], &ends[i]) == 0)
+		i++;
+	run->pid = i < SINKS ? -1 : fork();
 	error = errno;
 	if (run->pid == 0)
 		child(command, ends, parent);
-	for (size_t i = 0; i < SINKS; i++)
+	for (i = 0; i < SINKS; i++)
 		if (ends[i] != -1)
 			close(ends[i]);
 	errno = error;
@@ -106,17 +152,6 @@ start(struct run *run, struct run_result *result, char *const *command)
 		return -1;
 	setpgid(run->pid, run->pid); /* whoever is first */
 	return 0;
-}
-
-static void
-advance(struct run *run)
-{
-	run->stage++;
-	run->deadline = deadline_after(RUN_GRACE_MS);
-	if (run->stage == TERMINATED)
-		kill(-run->pid, SIGTERM);
-	else if (run->stage == KILLED)
-		kill(-run->pid, SIGKILL);
 }
 
 /* Why the command was ended is what made that begin. */
@@ -132,11 +167,14 @@ hurry(struct run *run, struct run_result *result)
 		return;
 	else if (run->stage == RUNNING)
 		result->end = RUN_TIMED_OUT;
-	advance(run);
+	run->stage++;
+	run->deadline = deadline_after(RUN_GRACE_MS);
+	kill(-run->pid, run->stage == TERMINATED ? SIGTERM : SIGKILL);
 }
 
-/* Until the command has ended, which is not reaped yet, or is given up. */
-static void
+/* Returns true when the command has ended, which is not reaped yet, or false
+ * when it is given up. */
+static bool
 watch(struct run *run, struct run_result *result)
 {
 	int fds[SINKS];
@@ -144,27 +182,37 @@ watch(struct run *run, struct run_result *result)
 
 	while (!leftovers_reap(run->pid)) {
 		hurry(run, result);
-		if (run->stage == GIVEN_UP)
-			return;
+		if (run->stage == GIVEN_UP) {
+			stuck = run->pid;
+			result->end = RUN_STUCK;
+			return false;
+		}
 		for (i = 0; i < SINKS; i++)
 			fds[i] = run->sinks[i].fd;
 		events_wait(fds, SINKS, run->deadline);
 		for (i = 0; i < SINKS; i++)
 			sink_read(&run->sinks[i]);
 	}
+	return true;
 }
 
-/* Its number is its own until it is reaped: so is its group's. */
-static void
-finish(struct run *run, struct run_result *result)
+/* Its number is its own until it is reaped: so is its group's.  Returns how it
+ * ended, as of waitpid(2). */
+static int
+clear_away(pid_t pid)
 {
 	int status = 0;
 
-	kill(-run->pid, SIGKILL);
-	waitpid(run->pid, &status, 0);
+	kill(-pid, SIGKILL);
+	waitpid(pid, &status, 0);
 	leftovers_kill();
-	for (size_t i = 0; i < SINKS; i++)
-		sink_close(&run->sinks[i]);
+	return status;
+}
+
+/* What it has come to, and what it has written. */
+static void
+conclude(const struct run *run, int status, struct run_result *result)
+{
 	result->output_length = run->sinks[OUTPUT].length;
 	result->errors_length = run->sinks[ERRORS].length;
 	if (result->end != RUN_EXITED)
@@ -179,24 +227,12 @@ finish(struct run *run, struct run_result *result)
 	}
 }
 
-/* What it has written until now is not looked at. */
-static void
-give_up(struct run *run, struct run_result *result)
-{
-	for (size_t i = 0; i < SINKS; i++)
-		sink_close(&run->sinks[i]);
-	stuck = run->pid;
-	result->end = RUN_STUCK;
-}
-
 /* Has an earlier one gone by now? */
 static bool
 is_free(void)
 {
 	if (stuck != 0 && leftovers_reap(stuck)) {
-		kill(-stuck, SIGKILL);
-		waitpid(stuck, NULL, 0);
-		leftovers_kill();
+		clear_away(stuck);
 		stuck = 0;
 	}
 	return stuck == 0;
@@ -205,7 +241,19 @@ is_free(void)
 void
 run_command(char *const *command, int64_t limit_ms, struct run_result *result)
 {
-	struct run run = { .deadline = deadline_after(limit_ms) };
+	struct run run = {
+		.sinks = {
+			[OUTPUT] = { .bytes = result->output,
+			    .size = sizeof(result->output), .fd = -1 },
+			[ERRORS] = { .bytes = result->errors,
+			    .size = sizeof(result->errors), .fd = -1 },
+			[FAILURE] = { .bytes = (char *)&run.failure,
+			    .size = sizeof(run.failure), .fd = -1 },
+		},
+		.deadline = deadline_after(limit_ms),
+	};
+	bool ended = false;
+	int status = 0;
 
 	result->end = RUN_EXITED;
 	result->code = 0;
@@ -215,16 +263,16 @@ run_command(char *const *command, int64_t limit_ms, struct run_result *result)
 		result->end = RUN_STUCK;
 		return;
 	}
-	if (start(&run, result, command) == -1) {
+	if (start(&run, command) == 0) {
+		ended = watch(&run, result);
+	} else {
 		result->end = RUN_NOT_STARTED;
 		result->code = errno;
-		for (size_t i = 0; i < SINKS; i++)
-			sink_close(&run.sinks[i]);
-		return;
 	}
-	watch(&run, result);
-	if (run.stage == GIVEN_UP)
-		give_up(&run, result);
-	else
-		finish(&run, result);
+	if (ended)
+		status = clear_away(run.pid);
+	for (size_t i = 0; i < SINKS; i++)
+		sink_close(&run.sinks[i]);
+	if (ended)
+		conclude(&run, status, result);
 }

@@ -24,7 +24,7 @@ bool verdict_is_good(const struct run_result *result);
 /*
  * Writes the line of the health file, with its newline, and returns its length.
  * After a good run it is the first line of the output, if that has health words
- * (words_are_health()), cut at VERDICT_WORDS_MAX bytes; otherwise "up".  After
+ * (shared/health.h), cut at VERDICT_WORDS_MAX bytes; otherwise "up".  After
  * any other it is "down #REASON": how the run ended and, if it said anything,
  * the first line of that which is not blank, of its standard output if there is
  * one, made printable; REASON is cut at VERDICT_REASON_MAX bytes.

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "master/system/file.h"
+#include "shared/atomic_write.h"
 
 enum state_file_result
 state_file_read(const char *path, struct state_words *words, const char **why)
@@ -61,34 +62,6 @@ remove_stale(const char *name)
 	return unlink(name) == -1 && errno != ENOENT ? -1 : 0;
 }
 
-static int
-write_all(int fd, const char *text, size_t length)
-{
-	ssize_t n;
-
-	while (length > 0) {
-		n = write(fd, text, length);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		text += n;
-		length -= (size_t)n;
-	}
-	return 0;
-}
-
-static int
-sync_to_disk(int fd)
-{
-	int result;
-
-	do
-		result = fsync(fd);
-	while (result == -1 && errno == EINTR);
-	return result;
-}
-
 /* Keeps errno. */
 static void
 close_quietly(int fd)
@@ -100,21 +73,15 @@ close_quietly(int fd)
 }
 
 static int
-write_new(const char *name, const char *text, size_t length, const char **step)
+create_new(const char *name, const char **step)
 {
-	int fd, result;
+	int fd;
 
 	if (noted(remove_stale(name), "remove old", step) == -1)
 		return -1;
 	fd = open(
 	    name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (noted(fd, "create", step) == -1)
-		return -1;
-	result = noted(write_all(fd, text, length), "write", step);
-	if (result == 0)
-		result = noted(sync_to_disk(fd), "sync", step);
-	close_quietly(fd);
-	return result;
+	return noted(fd, "create", step);
 }
 
 /* Some file systems have nothing to sync in a directory: EINVAL. */
@@ -135,7 +102,7 @@ sync_directory(const char *path)
 	fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
 		return -1;
-	result = sync_to_disk(fd);
+	result = atomic_sync(fd);
 	close_quietly(fd);
 	return result == -1 && errno == EINVAL ? 0 : result;
 }
@@ -147,19 +114,19 @@ state_file_write(
 	static char text[STATE_TEXT_MAX];
 	size_t length = state_words_format(words, text, sizeof(text));
 	char name[PATH_MAX];
-	int saved;
+	struct atomic_write file = { -1, name, path, 0600 };
+	const char *failed;
 
 	errno = EINVAL;
 	if (noted(length == 0 ? -1 : 0, "format", step) == -1 ||
 	    noted(beside(name, path, ".new"), "name", step) == -1)
 		return -1;
-	if (write_new(name, text, length, step) == -1 ||
-	    noted(rename(name, path), "rename", step) == -1) {
-		saved = errno;
-		unlink(name);
-		errno = saved;
+	file.fd = create_new(name, step);
+	if (file.fd == -1)
 		return -1;
-	}
+	failed = atomic_write(&file, text, length);
+	if (failed != NULL)
+		return noted(-1, failed, step);
 	return noted(sync_directory(path), "sync directory", step);
 }
 

@@ -41,11 +41,19 @@ arguments_option_error(char **argv, int option)
 }
 
 int
-arguments_wait(const char *text, int64_t *ms)
+arguments_seconds(const char *option, const char *text, int64_t *ms)
 {
 	if (number_parse_seconds(text, WAIT_MS_MIN, WAIT_MS_MAX, ms) == -1)
 		return arguments_error(
-		    "-w", text, "expected seconds from 0.001 to 86400");
+		    option, text, "expected seconds from 0.001 to 86400");
+	return 0;
+}
+
+int
+arguments_wait(const char *text, int64_t *ms)
+{
+	if (arguments_seconds("-w", text, ms) == -1)
+		return -1;
 	/* Holds for what may be wrong with the arguments that follow, too. */
 	deadline_interrupt(deadline_after(*ms));
 	return 0;

@@ -16,11 +16,11 @@ int arguments_error(const char *what, const char *value, const char *why);
  * '?'.  optopt must be 'h' or 'V' only for "--help=X" and "--version=X". */
 int arguments_option_error(char **argv, int option);
 
-/*
- * Stores the milliseconds of "-w SECONDS", 0.001 to 86400 with at most three
- * decimals, and calls deadline_interrupt() for them.  Returns 0; or prints one
- * line and returns -1.
- */
+/* Stores the milliseconds of "OPTION SECONDS", 0.001 to 86400 with at most three
+ * decimals.  Returns 0; or prints one line and returns -1. */
+int arguments_seconds(const char *option, const char *text, int64_t *ms);
+
+/* The same of "-w", and calls deadline_interrupt() for them. */
 int arguments_wait(const char *text, int64_t *ms);
 
 #endif

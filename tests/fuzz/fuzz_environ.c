@@ -2,6 +2,9 @@
  * socket that they name, or nowhere. */
 #include "config.h"
 
+#include <stddef.h>
+#include <string.h>
+
 /* Compiled into this file, so that each input finds it as at the start. */
 #include "master/system/notify.c"
 
@@ -100,9 +103,7 @@ try_full(void)
 static void
 try_notify(void)
 {
-	manager = -1;
-	memset(&address, 0, sizeof(address));
-	address_length = 0;
+	manager = (struct manager){ .fd = -1 };
 	alive_every = 0;
 	alive_at = CLOCK_NEVER;
 	reloading[0] = state[0] = '\0';
@@ -113,16 +114,16 @@ try_notify(void)
 	notify_serving(1, counts);
 	notify_reloading();
 	notify_stopping();
-	MUST(sent == (manager == -1 ? 0 : 3));
+	MUST(sent == (manager.fd == -1 ? 0 : 3));
 	MUST(alive_every >= 0);
 	MUST(notify_wakeup() == CLOCK_NEVER || alive_every > 0);
 	if (notify_wakeup() != CLOCK_NEVER) {
 		notify_alive(notify_wakeup() - 1);
-		MUST(sent == (manager == -1 ? 0 : 3));
+		MUST(sent == (manager.fd == -1 ? 0 : 3));
 		notify_alive(notify_wakeup());
-		MUST(sent == (manager == -1 ? 0 : 4));
+		MUST(sent == (manager.fd == -1 ? 0 : 4));
 	}
-	if (manager != -1)
+	if (manager.fd != -1)
 		try_full();
 	/* Taken: no process that we start has it. */
 	MUST(getenv("NOTIFY_SOCKET") == NULL);

@@ -71,9 +71,12 @@ class Words(AgentCase):
 
     def test_until(self):
         """A word ends by itself."""
-        daemon = self.daemon()
-        self.say("maintenance", "--until", "+3s")
-        self.assert_said(daemon, b"maint\n", "maintenance")
+        self.daemon()
+
+        def is_said():
+            self.say("maintenance", "--until", "+2s")
+            return greet(self.port) == b"maint\n"
+        wait_for(is_said, PATIENCE, "the maintenance")
         wait_for(lambda: greet(self.port, seconds=PATIENCE) == READY,
                  PATIENCE, "the end of the maintenance")
 
@@ -229,8 +232,11 @@ class Haproxy(AgentCase):
         """A word that ends by itself ends there too."""
         self.daemon()
         balancer = self.balance()
-        self.say("maintenance", "--until", "+3s")
-        balancer.wait(status="MAINT")
+
+        def is_seen():
+            self.say("maintenance", "--until", "+2s")
+            return balancer.server()["status"] == "MAINT"
+        wait_for(is_seen, PATIENCE, "the maintenance")
         balancer.wait(status="UP", weight="100")
 
     def test_refusals_are_no_news(self):

@@ -16,7 +16,7 @@ import sys
 import time
 
 from harness import (BUILDDIR, PATIENCE, Case, children, die_with_parent,
-                     needs_root, proc_status, wait_for)
+                     exists, needs_root, proc_status, wait_for)
 from programs import Build
 
 BUILD = Build(os.environ.get("BUILDDIR", "."))
@@ -209,23 +209,23 @@ class Verdict(FeedCase):
         out of the words."""
         status, health, _ = self.shell(
             "trap 'exit 0' TERM; echo up; while :; do sleep 0.01; done",
-            "-w", "0.3")
+            "-w", "2")
         self.assertEqual((status, health),
-                         (124, "down #not done in 0.3 s: up\n"))
+                         (124, "down #not done in 2 s: up\n"))
 
     def test_ignores_term(self):
         """KILL comes a second after TERM."""
         begin = time.monotonic()
         status, health, _ = self.shell(
-            "trap '' TERM; while :; do sleep 1; done", "-w", "0.2")
-        self.assertEqual((status, health), (124, "down #not done in 0.2 s\n"))
-        self.assertGreaterEqual(time.monotonic() - begin, 1.2)
+            "trap '' TERM; while :; do sleep 1; done", "-w", "2")
+        self.assertEqual((status, health), (124, "down #not done in 2 s\n"))
+        self.assertGreaterEqual(time.monotonic() - begin, 3)
         self.assertEqual(self.marked(), [])
 
     def test_gets_term_first(self):
         note = os.path.join(self.place, "note")
         self.shell(f"trap 'echo term >{note}; exit 1' TERM;"
-                   "while :; do sleep 0.01; done", "-w", "0.3")
+                   "while :; do sleep 0.01; done", "-w", "2")
         self.assertEqual(read(note), b"term\n")
 
     def test_stopped_command(self):
@@ -352,9 +352,16 @@ class Leftovers(FeedCase):
         libc = ctypes.CDLL(None, use_errno=True)
         process = self.start("-i", "0.1", "-w", "0.5", "sh", "-c",
                              "exec sleep $0", "1000")
-        pid = wait_for(self.sleeps, PATIENCE)
-        if libc.ptrace(PTRACE_SEIZE, pid, None, None) == -1:
-            self.skipTest("ptrace: " + os.strerror(ctypes.get_errno()))
+
+        def seized():  # None: it has just ended
+            pid = wait_for(self.sleeps, PATIENCE)
+            if libc.ptrace(PTRACE_SEIZE, pid, None, None) == 0:
+                return pid
+            why = os.strerror(ctypes.get_errno())
+            if self.sleeps() == pid:
+                self.skipTest("ptrace: " + why)
+            return None
+        pid = wait_for(seized, PATIENCE, "one to trace")
         self.wait_health("down #cannot be killed\n")
         for _ in range(3):
             before = os.stat(self.health_file).st_ino
@@ -422,9 +429,9 @@ class Output(FeedCase):
             self.assertLess(peak, 16384, "KiB")
 
     def test_endless(self):
-        status, health, _ = self.once("-w", "0.5", "yes")
+        status, health, _ = self.once("-w", "2", "yes")
         self.assertEqual((status, health),
-                         (124, "down #not done in 0.5 s: y\n"))
+                         (124, "down #not done in 2 s: y\n"))
 
     def test_said_once(self):
         """And that it works again."""
@@ -560,10 +567,13 @@ class Files(FeedCase):
             wait_for(lambda: len(self.names()) == 3 or tracer.poll(),
                      PATIENCE, "a temporary")
         finally:
-            for pid in children(tracer.pid):
+            killed = children(tracer.pid)
+            for pid in killed:
                 os.kill(pid, signal.SIGKILL)
             tracer.kill()
             tracer.wait()
+        for pid in killed:  # until then it has the temporary's lock
+            wait_for(lambda p=pid: not exists(p), PATIENCE, "its end")
         if len(self.names()) != 3:
             self.skipTest("strace: " + tracer.stderr.read().decode().strip())
         (left,) = set(self.names()) - {"greeting", "health"}
@@ -660,8 +670,12 @@ class Time(FeedCase):
 
     def test_not_too_early(self):
         """From start to start, in all."""
-        rows = self.starts("pass", 5, "-i", "0.5")
-        self.assertGreater(rows[4][0] - rows[0][0], 4 * 0.5 - 0.4)
+        rows = self.starts(
+            "now = int(open('/proc/self/stat').read().split()[21])", 5,
+            "-i", "0.5")
+        took = (rows[4][0] - rows[0][0]) / os.sysconf("SC_CLK_TCK")
+        # When the kernel has made them; the first one may be late.
+        self.assertGreater(took, 4 * 0.5 / 2)
 
     def test_first_one_at_once(self):
         self.start("-i", "86400", "true")
@@ -987,13 +1001,14 @@ class Notify(FeedCase):
         for arguments in (("-w", "1000", "sh", "-c", "test -e done || "
                            "{ touch done; exit; }; sleep 1000"),
                           ("-i", "1000", "true")):
+            # That we may be late to hear of READY=1 makes it no earlier.
+            begin = time.monotonic()
             process = self.start("-i", "0.05", *arguments, cwd=self.place,
                                  env={"WATCHDOG_USEC": "200000"})
             self.expect("READY=1\nSTATUS=up")
-            begin = time.monotonic()
             for _ in range(5):
                 self.expect("WATCHDOG=1")
-            self.assertGreater(time.monotonic() - begin, 0.35, "too often")
+            self.assertGreater(time.monotonic() - begin, 5 * 0.1, "too often")
             self.stops(process)
             while self.has_more():
                 text = self.manager.recv(4096)
@@ -1010,8 +1025,10 @@ class Notify(FeedCase):
         """Is said, and nothing else comes of it."""
         for variable, text, said in (
                 ("NOTIFY_SOCKET", "nonsense", "not a socket address"),
-                ("WATCHDOG_USEC", "often", "not a number of microseconds")):
-            _, health, err = self.once("true", env={variable: text})
+                ("WATCHDOG_USEC", "often", "not a number of microseconds"),
+                ("WATCHDOG_PID", "me", "not a number")):
+            _, health, err = self.once(
+                "true", env={"WATCHDOG_USEC": "1000000", variable: text})
             self.assertEqual(health, "up\n")
             self.assertEqual(err,
                              f"forkgreet-feed: {variable}: {said}: {text}\n")

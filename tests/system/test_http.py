@@ -83,11 +83,11 @@ class Programs(HttpCase):
         self.served = self.daemon()
         self.url = f"http://{HOST}:{self.port}/any/thing?x=%20y"
 
-    def execute(self, *words, status=0, env=None):
+    def execute(self, *words, status=0, env=None, seconds=4 * PATIENCE):
         """Runs a program to its end; what it printed."""
         result = subprocess.run(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, timeout=4 * PATIENCE, check=False,
+            stderr=subprocess.PIPE, timeout=seconds, check=False,
             preexec_fn=die_with_parent,
             env={**os.environ, "no_proxy": "*", "LC_ALL": "C",
                  **(env or {})})
@@ -167,9 +167,11 @@ class Programs(HttpCase):
             with open(source, "w", encoding="ascii") as file:
                 file.write(GO_CLIENT)
             program = os.path.join(folder, "client")
-            self.execute("go", "build", "-o", program, source, env={
-                "GOCACHE": os.path.join(folder, "cache"), "GOFLAGS": "",
-                "GO111MODULE": "off", "GOTOOLCHAIN": "local"})
+            self.execute(  # with the whole of Go's library
+                "go", "build", "-o", program, source, env={
+                    "GOCACHE": os.path.join(folder, "cache"), "GOFLAGS": "",
+                    "GO111MODULE": "off", "GOTOOLCHAIN": "local"},
+                seconds=20 * PATIENCE)
             said = self.execute(program, self.url, str(GO_PROBES))
         self.assertEqual(said.decode(), "")
         self.assert_greeted(GO_PROBES)
@@ -214,11 +216,14 @@ class Programs(HttpCase):
 
 
 class Requests(HttpCase):
-    """Heads, good and bad."""
+    """Heads, good and bad: however slow this machine is, nobody's time is
+    over, and a child that is still to be reaped is in nobody's way."""
 
     def setUp(self):
         super().setUp()
-        self.served = self.daemon()
+        self.served = self.daemon(self.listener(
+            "timeouts = { request = 600; session = 600; }; "
+            "limits = { max_clients_per_source = 512; };"))
 
     def good(self, *pieces, **keywords):
         """A request that must get the greeting."""
@@ -652,9 +657,11 @@ class States(HttpCase):
             self.assertTrue(3600 - PATIENCE < wait <= 3600, wait)
             self.say(verb)
             self.assertIsNone(self.assert_state(daemon, 503, body, verb))
-        self.say("maintenance", "--until", "+3s")
-        self.assertIn(self.ask(GET)[0].fields.get("Retry-After"),
-                      ("1", "2", "3"))
+
+        def soon():  # None: over already
+            self.say("maintenance", "--until", "+3s")
+            return self.ask(GET)[0].fields.get("Retry-After")
+        self.assertIn(wait_for(soon, PATIENCE, "an end"), ("1", "2", "3"))
         wait_for(lambda: self.ask(GET)[0].status == 200, PATIENCE,
                  "the end of the maintenance")
 
@@ -795,11 +802,17 @@ class Refusals(HttpCase):
         """It is not told before it has said something, as far as can be
         seen."""
         daemon = self.full()
-        sock = self.dial()
-        self.refused(daemon, 1)
-        self.assertTrue(is_held(sock))
-        sock.sendall(b"G")
-        said = read_all(sock)
+
+        def told():  # b"": its time, two seconds, was over before it asked
+            before = daemon.counters()["main"]["refused_busy"]
+            sock = self.dial()
+            self.refused(daemon, before + 1)
+            if is_held(sock):
+                sock.sendall(b"G")
+                return read_all(sock)
+            self.assertEqual(read_all(sock), b"")
+            return b""
+        said = wait_for(told, PATIENCE, "an answer")
         self.assertTrue(said.startswith(b"HTTP/1.1 503 "), said)
         self.assertTrue(said.endswith(self.BUSY), said)
 

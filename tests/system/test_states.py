@@ -233,8 +233,11 @@ class Until(StatesCase):
         daemon = self.start()
         self.good("drain")
         begin = time.time()
-        self.good("maintenance", "--until", "+2s", "web")
-        self.assertEqual(self.states()["web"], "maintenance")
+
+        def is_set():
+            self.good("maintenance", "--until", "+2s", "web")
+            return self.states()["web"] == "maintenance"
+        wait_for(is_set, PATIENCE, "the maintenance")
         wait_for(lambda: self.states()["web"] == "drain", PATIENCE)
         self.assertGreater(time.time() - begin, 1)
         self.assertEqual(daemon.lines("state")[-1]["state"], "drain")
@@ -484,7 +487,7 @@ class Health(StatesCase):
         self.assertEqual(greet(self.agent), b"up ready 100%\n")
         os.utime(self.health, (time.time() - 2000, time.time() - 2000))
         wait_for(lambda: greet(self.agent).startswith(
-            b"ready down #not written for 200"), PATIENCE)
+            b"ready down #not written for 20"), PATIENCE)
         self.write(b"up\n")
         self.becomes(b"up ready 100%\n")
 

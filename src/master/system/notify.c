@@ -3,26 +3,18 @@
 
 #include "master/system/notify.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "master/system/backoff.h"
 #include "master/system/clock.h"
 #include "master/system/log.h"
-#include "shared/number.h"
+#include "shared/manager.h"
 
-static int manager = -1;
-static struct sockaddr_un address;
-static socklen_t address_length;
+static struct manager manager = { .fd = -1 };
 static int64_t alive_every; /* microseconds; 0: there is no watchdog */
 /* clock_now() of the next WATCHDOG=1; there is none before READY=1. */
 static int64_t alive_at;
@@ -32,73 +24,25 @@ static char state[300]; /* what we are now: READY=1 or STOPPING=1 */
 static bool alive; /* WATCHDOG=1 */
 static struct backoff failures = { .until = CLOCK_NEVER };
 
-static void
-socket_init(const char *path)
-{
-	size_t length = strlen(path);
-
-	if ((*path != '/' && *path != '@') || length < 2 ||
-	    length >= sizeof(address.sun_path)) {
-		log_line(LOG_WARNING, "NOTIFY_SOCKET: not a socket address: %s",
-		    path);
-		unsetenv("NOTIFY_SOCKET");
-		return;
-	}
-	address.sun_family = AF_UNIX;
-	memcpy(address.sun_path, path, length);
-	if (*path == '@') /* the abstract name space */
-		address.sun_path[0] = '\0';
-	address_length =
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-	manager = socket(
-	    AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-}
-
-/* pid may be NULL. */
-static void
-watchdog_init(const char *interval, const char *pid)
-{
-	int64_t number;
-
-	if (pid != NULL) {
-		if (number_parse(pid, 1, INT32_MAX, &number) == -1) {
-			log_line(LOG_WARNING,
-			    "WATCHDOG_PID: not a number: %s", pid);
-			return;
-		}
-		if (number != getpid())
-			return;
-	}
-	if (number_parse(interval, 1, INT64_MAX / 4, &number) == -1) {
-		log_line(LOG_WARNING,
-		    "WATCHDOG_USEC: not a number of microseconds: %s",
-		    interval);
-		return;
-	}
-	alive_every = number / 2 > CLOCK_MS ? number / 2 : CLOCK_MS;
-	alive_at = CLOCK_NEVER;
-}
-
 void
 notify_init(void)
 {
-	const char *path = getenv("NOTIFY_SOCKET");
-	const char *interval = getenv("WATCHDOG_USEC");
+	char why[MANAGER_WHY_MAX];
 
-	if (path != NULL)
-		socket_init(path);
-	if (manager != -1 && interval != NULL)
-		watchdog_init(interval, getenv("WATCHDOG_PID"));
-	unsetenv("NOTIFY_SOCKET");
-	unsetenv("WATCHDOG_USEC");
-	unsetenv("WATCHDOG_PID");
+	if (manager_open(&manager, why) == -1)
+		log_line(LOG_WARNING, "%s", why);
+	alive_every = manager.alive_every;
+	if (alive_every == 0)
+		return;
+	alive_at = CLOCK_NEVER;
+	if (alive_every < CLOCK_MS)
+		alive_every = CLOCK_MS;
 }
 
 static bool
 tell(const char *text, int64_t now)
 {
-	if (sendto(manager, text, strlen(text), MSG_NOSIGNAL,
-		(struct sockaddr *)&address, address_length) == -1) {
+	if (manager_tell(&manager, text) == -1) {
 		backoff_fail(&failures, "notify", errno, now);
 		return false;
 	}
@@ -116,7 +60,7 @@ is_pending(void)
 static void
 tell_pending(int64_t now)
 {
-	if (manager == -1)
+	if (manager.fd == -1)
 		return;
 	if (reloading[0] != '\0') {
 		if (!tell(reloading, now))
@@ -194,11 +138,11 @@ notify_stopping(void)
 void
 notify_end(void)
 {
-	if (manager == -1)
+	if (manager.fd == -1)
 		return;
 	tell_pending(clock_now());
-	close(manager);
-	manager = -1;
+	close(manager.fd);
+	manager.fd = -1;
 }
 
 void
@@ -217,7 +161,7 @@ notify_wakeup(void)
 {
 	int64_t next = alive_every == 0 ? CLOCK_NEVER : alive_at;
 
-	if (manager == -1)
+	if (manager.fd == -1)
 		return CLOCK_NEVER;
 	return is_pending() ? clock_earlier(failures.until, next) : next;
 }

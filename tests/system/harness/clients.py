@@ -7,7 +7,7 @@ import struct
 import threading
 import time
 
-from .process import HOST, wait_for
+from .process import HOST, PATIENCE, wait_for
 
 # Below what the kernel gives to those who connect (ip_local_port_range): a port
 # that is free now cannot become a client's before the daemon binds it.
@@ -34,7 +34,8 @@ def free_port(host=HOST, family=socket.AF_INET):
 _ports_given = set()
 
 
-def connect(port, host=HOST, seconds=5.0, receive_buffer=None, source=None):
+def connect(port, host=HOST, seconds=PATIENCE, receive_buffer=None,
+            source=None):
     """A connected socket; perhaps one that was reset at once, which connect(2)
     may say already."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -61,7 +62,7 @@ def read_all(sock):
         parts.append(part)
 
 
-def greet(port, host=HOST, say=b"", seconds=5.0):
+def greet(port, host=HOST, say=b"", seconds=PATIENCE):
     """What a client gets that says something first."""
     with connect(port, host, seconds) as sock:
         if say:
@@ -98,7 +99,7 @@ def is_held(sock):
     except ConnectionError:
         return False
     finally:
-        sock.settimeout(5.0)
+        sock.settimeout(PATIENCE)
 
 
 class Load:
@@ -110,7 +111,7 @@ class Load:
     """
 
     def __init__(self, port, greetings=(b"hi client\n",), threads=4,
-                 seconds=10.0):
+                 seconds=PATIENCE):
         self.port = port
         self.greetings = greetings
         self.seconds = seconds
@@ -151,7 +152,7 @@ class Load:
             return repr(error)
         return None if got in self.greetings else f"got {got[:80]!r}"
 
-    def wait_more(self, count, seconds=20.0):
+    def wait_more(self, count, seconds=PATIENCE):
         """Waits until count more have been served."""
         goal = self.served + count
         wait_for(lambda: self.served >= goal, seconds,

@@ -7,7 +7,7 @@ import subprocess
 
 from .kernel import (children, command_line, exists, limit, pgid,
                      proc_status, serves_tcp)
-from .process import (DAEMON, IS_ROOT, SPAWNER_NAME, adopt_orphans,
+from .process import (DAEMON, IS_ROOT, PATIENCE, SPAWNER_NAME, adopt_orphans,
                       become_user, command, die_with_parent, wait_for)
 
 
@@ -66,7 +66,7 @@ class Daemon:
         return [parse_line(line) for line in self.log()
                 if line.split(" ", 1)[0] == word]
 
-    def wait_line(self, word, count=1, seconds=5.0, **fields):
+    def wait_line(self, word, count=1, seconds=PATIENCE, **fields):
         """Waits for count lines that begin with word and have the fields;
         returns them."""
         def found():
@@ -81,7 +81,7 @@ class Daemon:
                 f"{error}; the log says:\n" + "\n".join(self.log()[-30:])
             ) from None
 
-    def ready(self, seconds=10.0):
+    def ready(self, seconds=PATIENCE):
         """Waits until it serves; returns self."""
         def started():
             return self.lines("start") or self.process.poll() is not None
@@ -121,7 +121,7 @@ class Daemon:
         return {int(pid) for pid in re.findall(
             r"spawner start pid=(\d+)", "\n".join(self.log()))}
 
-    def settle(self, seconds=20.0):
+    def settle(self, seconds=PATIENCE):
         """Waits until nothing is on trial: a spawner serves and another one
         is on standby; returns self."""
         wait_for(lambda: self.counters()[None]["spawner_standby"] == 1 and
@@ -155,7 +155,7 @@ class Daemon:
             table[name] = {key: int(value) for key, value in line.items()}
         return table
 
-    def reload(self, config=None, result="ok", seconds=10.0):
+    def reload(self, config=None, result="ok", seconds=PATIENCE):
         """Rewrites the configuration, sends HUP, waits for its result."""
         before = len(self.lines("reload"))
         if config is not None:
@@ -173,11 +173,11 @@ class Daemon:
         """kill(2)."""
         os.kill(self.pid, number)
 
-    def wait(self, seconds=15.0):
+    def wait(self, seconds=PATIENCE):
         """Its exit status."""
         return self.process.wait(seconds)
 
-    def stop(self, seconds=15.0):
+    def stop(self, seconds=PATIENCE):
         """TERM, and its exit status."""
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
@@ -210,7 +210,7 @@ class _Adopted:
                 self.returncode = os.waitstatus_to_exitcode(status)
         return self.returncode
 
-    def wait(self, seconds=15.0):
+    def wait(self, seconds=PATIENCE):
         """Its exit status."""
         wait_for(lambda: self.poll() is not None, seconds, "the daemon's end")
         return self.returncode
@@ -243,7 +243,7 @@ class Background(Daemon):
         except FileNotFoundError:
             return None
 
-    def ready(self, seconds=20.0):
+    def ready(self, seconds=PATIENCE):
         """Waits for the starting command; returns self."""
         if self.command.wait(seconds) != 0:
             raise AssertionError("the daemon did not start:\n"

@@ -45,7 +45,7 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
 
-def wait_for(condition, seconds=5.0, what="condition"):
+def wait_for(condition, seconds=PATIENCE, what="condition"):
     """Waits until condition() is true, and returns what it returned."""
     end = time.monotonic() + seconds
     while True:

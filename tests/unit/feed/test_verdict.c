@@ -10,10 +10,11 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "feed/verdict.h"
-#include "feed/words.h"
+#include "shared/health.h"
 
 static struct run_result result;
 
@@ -92,6 +93,34 @@ test_bad(void **state)
 	assert_int_equal(verdict_status(&result), 128 + SIGTERM);
 }
 
+/* Words of a health file are passed on, and nothing else is. */
+static void
+test_words(void **state)
+{
+	static const char *const good[] = { "UP", "ready,75%,up", "\tup  50%\t",
+		"down #50 % \xc3\xbc#", "down # two\twords", "up,#x", "0%" };
+	static const char *const bad[] = { " ", ",", "#why", "upx", "up#why",
+		"up 101%", "-0%", "%", "050%", "maxconn:5", "up \x1b[2J",
+		"up #\x7f", "up\xa0" };
+	char line[64];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		ended(RUN_EXITED, 0, good[i], "");
+		snprintf(line, sizeof(line), "%s\n", good[i]);
+		check(line, 0);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		ended(RUN_EXITED, 0, bad[i], "");
+		check("up\n", 0);
+	}
+	ended(RUN_EXITED, 0, "up", "");
+	result.output_length = 3; /* with its NUL */
+	result.output[2] = '\0';
+	check("up\n", 0);
+}
+
 /* Of any bytes: one line that a health file may have, the reason not longer
  * than it may be. */
 static void
@@ -99,6 +128,7 @@ test_any_byte(void **state)
 {
 	const size_t most = strlen("down #") + VERDICT_REASON_MAX;
 	char line[VERDICT_MAX];
+	struct health health;
 	size_t length;
 	int byte, code;
 
@@ -111,7 +141,9 @@ test_any_byte(void **state)
 			length = verdict_line(&result, line);
 			assert_int_equal(line[length - 1], '\n');
 			assert_true(length - 1 <= most);
-			assert_true(words_are_health(line, length - 1));
+			assert_int_equal(
+			    health_parse(line, length, &health),
+			    HEALTH_GOOD);
 		}
 	}
 }
@@ -136,6 +168,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_any_byte),
 		cmocka_unit_test(test_long_words),
 	};
