@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "shared/addr.h"
+#include "shared/refusal.h"
 #include "shared/state.h"
 
 #define CONF_FILE_MAX (20u << 20) /* the file, bytes: any dump can be read */
@@ -129,6 +130,7 @@ struct conf_listener {
 	uint32_t when_line[STATE_COUNT]; /* STATE_READY: of greeting; 0: the
 					  * default */
 	uint32_t greeting_file_line;
+	uint32_t refusal_line[REFUSAL_COUNT]; /* 0: the top one, or the default */
 	int64_t variables; /* bool */
 	int64_t format; /* enum conf_format */
 	struct conf_text content_type;

@@ -103,12 +103,16 @@ note_lines(const struct draft *draft, struct conf_listener *listener,
     const struct entry *group)
 {
 	uint32_t *line = listener->when_line;
+	unsigned why;
 
 	line[STATE_READY] = line_of(draft, group, "greeting");
 	listener->greeting_file_line = line_of(draft, group, "greeting_file");
 	line[STATE_DRAIN] = line_in(draft, group, "when", "drain");
 	line[STATE_MAINTENANCE] = line_in(draft, group, "when", "maintenance");
 	line[STATE_DOWN] = line_in(draft, group, "when", "down");
+	for (why = 0; why < REFUSAL_COUNT; why++)
+		listener->refusal_line[why] = line_in(draft, group, "refusals",
+		    refusal_name((enum refusal)why));
 }
 
 /* The line of a timeout that the listener has, of its own or from the top. */
