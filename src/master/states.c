@@ -48,6 +48,21 @@ drop(struct state_words *words, struct state_word *word)
 	*word = words->list[--words->n];
 }
 
+/* Those whose time is over; true when there was one. */
+static bool
+drop_ended(struct state_words *words)
+{
+	int64_t today = time(NULL);
+	size_t i = 0, n = words->n;
+
+	while (i < words->n)
+		if (words->list[i].until != 0 && words->list[i].until <= today)
+			drop(words, &words->list[i]);
+		else
+			i++;
+	return words->n != n;
+}
+
 /* The word that counts for the listener; NULL: none does. */
 static const struct state_word *
 find_for(struct state_words *words, const char *listener)
@@ -57,26 +72,44 @@ find_for(struct state_words *words, const char *listener)
 	return word != NULL ? word : find(words, "");
 }
 
-/* Rows for listeners that are not configured now are kept: they may come back.
- * When there is no room, one of those goes. */
-static struct state_word *
-place_for(struct states *states, const char *listener)
+static bool
+is_configured(const struct conf *conf, const char *listener)
 {
-	struct state_words *words = &states->words;
+	uint32_t i;
+
+	for (i = 0; i < conf->n_listeners; i++)
+		if (strcmp(listener, conf_text(conf, conf->listener[i].name)) ==
+		    0)
+			return true;
+	return false;
+}
+
+/* Rows for listeners that are not configured now are kept: they may come back.
+ * When there is no room, one of those goes; with a row for each that could be
+ * configured, and for all, there is one. */
+static struct state_word *
+place_for(
+    struct state_words *words, const struct conf *conf, const char *listener)
+{
 	struct state_word *word = find(words, listener);
 
 	if (word != NULL)
 		return word;
-	if (words->n == STATE_WORDS_MAX)
-		drop(words, &words->list[words->list[0].listener[0] == '\0']);
+	word = words->list;
+	if (words->n == STATE_WORDS_MAX) {
+		while (word->listener[0] == '\0' ||
+		    is_configured(conf, word->listener))
+			word++;
+		drop(words, word);
+	}
 	return &words->list[words->n++];
 }
 
 static void
-set(struct states *states, const char *listener,
+set(struct state_words *words, const struct conf *conf, const char *listener,
     const struct state_order *order)
 {
-	struct state_word *word = place_for(states, listener);
+	struct state_word *word = place_for(words, conf, listener);
 
 	*word = (struct state_word) { .state = order->state,
 		.until = order->until, .since = time(NULL) };
@@ -274,6 +307,8 @@ states_begin(struct states *states, const struct conf *conf)
 	lock(states->path);
 	switch (state_file_read(states->path, &states->words, &why)) {
 	case STATE_FILE_GOOD:
+		drop_ended(&states->words);
+		break;
 	case STATE_FILE_ABSENT:
 		break;
 	case STATE_FILE_DAMAGED:
@@ -307,16 +342,10 @@ static const char *
 find_unknown(const struct conf *conf, const struct state_order *order)
 {
 	size_t i;
-	uint32_t k;
 
-	for (i = 0; i < order->n_listeners; i++) {
-		for (k = 0; k < conf->n_listeners; k++)
-			if (strcmp(order->listeners[i],
-				conf_text(conf, conf->listener[k].name)) == 0)
-				break;
-		if (k == conf->n_listeners)
+	for (i = 0; i < order->n_listeners; i++)
+		if (!is_configured(conf, order->listeners[i]))
 			return order->listeners[i];
-	}
 	return NULL;
 }
 
@@ -360,7 +389,8 @@ states_order(void *context, const struct state_order *order,
 {
 	struct server *server = context;
 	struct states *states = &server->states;
-	const char *unknown = find_unknown(server->running.conf, order);
+	const struct conf *conf = server->running.conf;
+	const char *unknown = find_unknown(conf, order);
 	size_t i;
 
 	*result = (struct state_result) { .ok = unknown == NULL };
@@ -372,10 +402,10 @@ states_order(void *context, const struct state_order *order,
 	}
 	if (order->n_listeners == 0) {
 		states->words.n = 0;
-		set(states, "", order);
+		set(&states->words, conf, "", order);
 	}
 	for (i = 0; i < order->n_listeners; i++)
-		set(states, order->listeners[i], order);
+		set(&states->words, conf, order->listeners[i], order);
 	result->ok = keep(states, &result->text) == 0;
 	states_apply(server);
 	states_tell(server);
@@ -384,21 +414,6 @@ states_order(void *context, const struct state_order *order,
 }
 
 /* ------------------------------------------------------------------------ time */
-
-/* True when there was one. */
-static bool
-drop_ended(struct state_words *words)
-{
-	int64_t today = time(NULL);
-	size_t i = 0, n = words->n;
-
-	while (i < words->n)
-		if (words->list[i].until != 0 && words->list[i].until <= today)
-			drop(words, &words->list[i]);
-		else
-			i++;
-	return words->n != n;
-}
 
 void
 states_step(struct server *server, int64_t now)
