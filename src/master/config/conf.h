@@ -130,7 +130,6 @@ struct conf_listener {
 	uint32_t when_line[STATE_COUNT]; /* STATE_READY: of greeting; 0: the
 					  * default */
 	uint32_t greeting_file_line;
-	uint32_t refusal_line[REFUSAL_COUNT]; /* 0: the top one, or the default */
 	int64_t variables; /* bool */
 	int64_t format; /* enum conf_format */
 	struct conf_text content_type;
@@ -148,6 +147,7 @@ struct conf_listener {
 	struct conf_limits limits; /* own or the top ones' */
 	struct conf_timeouts timeouts; /* own or the top ones' */
 	struct conf_refusals refusals; /* own or the top ones' */
+	uint32_t refusal_line[REFUSAL_COUNT]; /* of its own; 0: it has none */
 };
 
 struct conf {
