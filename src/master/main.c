@@ -9,10 +9,12 @@
 
 #include "master/candidate.h"
 #include "master/config/dump.h"
+#include "master/config/advice.h"
 #include "master/config/greetings.h"
 #include "master/config/load.h"
 #include "master/config/reader.h"
 #include "master/config/schema.h"
+#include "master/config/text_advice.h"
 #include "master/config/verdict.h"
 #include "master/listeners/activation.h"
 #include "master/config/conf.h"
@@ -189,9 +191,14 @@ candidate_make(struct candidate *candidate, struct greeting *greetings,
 
 /* -t: checks all that can be checked without binding or changing anything. */
 static int
-configuration_test(
-    struct candidate *candidate, struct greeting *greetings)
+configuration_test(struct candidate *candidate, struct greeting *greetings,
+    const char *path)
 {
+	struct text_names names;
+
+	text_names_find(&names, "/etc/os-release");
+	advice_find(candidate->setup.conf, greetings, &names, path,
+	    &candidate->report);
 	greetings_free(
 	    greetings, greetings_count(candidate->setup.conf));
 	log_report(&candidate->report);
@@ -232,7 +239,8 @@ main(int argc, char **argv)
 	    candidate->setup.conf, options.path, &candidate->report);
 	greetings = greetings_make(candidate, options.path, identity);
 	if (options.mode == MODE_TEST)
-		return configuration_test(candidate, greetings);
+		return configuration_test(
+		    candidate, greetings, options.path);
 
 	server.path = options.path;
 	server.as_root = identity != NULL;

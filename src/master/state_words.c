@@ -1,11 +1,10 @@
-/* What the operator said of the listeners, as text. */
+/* What the operator said of the listeners, as text and as a list. */
 #include "config.h"
 
 #include "master/state_words.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -230,4 +229,25 @@ state_words_parse(struct state_words *words, const char *text, size_t length)
 		return 0;
 	words->n = 0;
 	return -1;
+}
+
+/* ------------------------------------------------------------------- the list */
+
+void
+state_words_drop(struct state_words *words, struct state_word *word)
+{
+	*word = words->list[--words->n];
+}
+
+bool
+state_words_expire(struct state_words *words, int64_t today)
+{
+	size_t i = 0, n = words->n;
+
+	while (i < words->n)
+		if (words->list[i].until != 0 && words->list[i].until <= today)
+			state_words_drop(words, &words->list[i]);
+		else
+			i++;
+	return words->n != n;
 }

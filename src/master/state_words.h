@@ -14,6 +14,7 @@
 #ifndef MASTER_STATE_WORDS_H
 #define MASTER_STATE_WORDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,5 +56,12 @@ int state_words_parse(
  */
 size_t state_words_format(
     const struct state_words *words, char *text, size_t room);
+
+/* Takes a word out of the list; another one moves to its place. */
+void state_words_drop(struct state_words *words, struct state_word *word);
+
+/* Drops those that ended by then, seconds since 1970; true when there was
+ * one. */
+bool state_words_expire(struct state_words *words, int64_t today);
 
 #endif

@@ -3,25 +3,18 @@
 
 #include "master/states.h"
 
-#include <sys/stat.h>
-
 #include <errno.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "master/config/conf.h"
 #include "master/control/orders.h"
 #include "master/server.h"
 #include "master/state_file.h"
-#include "master/system/cause.h"
 #include "master/system/clock.h"
-#include "master/system/directory.h"
 #include "master/system/log_event.h"
 #include "master/system/notify.h"
 
@@ -42,12 +35,6 @@ find(struct state_words *words, const char *listener)
 	return NULL;
 }
 
-static void
-drop(struct state_words *words, struct state_word *word)
-{
-	*word = words->list[--words->n];
-}
-
 /* The word that counts for the listener; NULL: none does. */
 static const struct state_word *
 find_for(struct state_words *words, const char *listener)
@@ -57,26 +44,44 @@ find_for(struct state_words *words, const char *listener)
 	return word != NULL ? word : find(words, "");
 }
 
-/* Rows for listeners that are not configured now are kept: they may come back.
- * When there is no room, one of those goes. */
-static struct state_word *
-place_for(struct states *states, const char *listener)
+static bool
+is_configured(const struct conf *conf, const char *listener)
 {
-	struct state_words *words = &states->words;
+	uint32_t i;
+
+	for (i = 0; i < conf->n_listeners; i++)
+		if (strcmp(listener, conf_text(conf, conf->listener[i].name)) ==
+		    0)
+			return true;
+	return false;
+}
+
+/* Rows for listeners that are not configured now are kept: they may come back.
+ * When there is no room, one of those goes; with a row for each that could be
+ * configured, and for all, there is one. */
+static struct state_word *
+place_for(
+    struct state_words *words, const struct conf *conf, const char *listener)
+{
 	struct state_word *word = find(words, listener);
 
 	if (word != NULL)
 		return word;
-	if (words->n == STATE_WORDS_MAX)
-		drop(words, &words->list[words->list[0].listener[0] == '\0']);
+	word = words->list;
+	if (words->n == STATE_WORDS_MAX) {
+		while (word->listener[0] == '\0' ||
+		    is_configured(conf, word->listener))
+			word++;
+		state_words_drop(words, word);
+	}
 	return &words->list[words->n++];
 }
 
 static void
-set(struct states *states, const char *listener,
+set(struct state_words *words, const struct conf *conf, const char *listener,
     const struct state_order *order)
 {
-	struct state_word *word = place_for(states, listener);
+	struct state_word *word = place_for(words, conf, listener);
 
 	*word = (struct state_word) { .state = order->state,
 		.until = order->until, .since = time(NULL) };
@@ -192,97 +197,7 @@ states_apply(struct server *server)
 	plan_look(states, clock_now());
 }
 
-/* --------------------------------------------------------------------- the file */
-
-void
-states_prepare(const struct conf *conf, const struct identity *identity)
-{
-	const char *path = conf_text(conf, conf->state_file);
-	char text[PATH_MAX], *folder;
-	const char *why = NULL;
-	struct stat st;
-	int fd;
-
-	if (identity == NULL || *path == '\0')
-		return;
-	snprintf(text, sizeof(text), "%s", path);
-	folder = dirname(text);
-	if (stat(folder, &st) == 0)
-		return;
-	fd = errno == ENOENT ? directory_make(folder, identity, &why) : -1;
-	if (fd == -1 && why == NULL &&
-	    cause_of(errno, EXIT_CONFIG) == EXIT_SYSTEM)
-		fatal(EXIT_SYSTEM, "state_file: %s: %s", path, strerror(errno));
-	if (fd != -1)
-		close(fd); /* else there is no lock, and a warning */
-}
-
-/* The system's own failure ends the start.  With any other the daemon serves,
- * and each order says that it is not kept. */
-static void
-not_kept(const char *path, const char *step, const char *why)
-{
-	if (cause_of(errno, EXIT_CONFIG) == EXIT_SYSTEM)
-		fatal(EXIT_SYSTEM, "state_file: %s: %s: %s", path, step, why);
-	log_line(LOG_WARNING,
-	    "state_file: %s: %s: %s: what forkgreetctl orders is not kept",
-	    path, step, why);
-}
-
-static void
-lock(const char *path)
-{
-	const char *step;
-	pid_t holder;
-
-	if (state_file_lock(path, &holder, &step) != -1)
-		return; /* it ends with the process */
-	if (errno == EAGAIN && holder > 0)
-		fatal(EXIT_RUNNING,
-		    "state_file: %s: process %d has it, expected a file of "
-		    "each daemon's own",
-		    path, (int)holder);
-	if (errno == EAGAIN)
-		fatal(EXIT_RUNNING, "state_file: %s: another daemon has it",
-		    path);
-	not_kept(path, step, strerror(errno));
-}
-
-/* A damaged one says nothing, and stays to be looked at. */
-static void
-set_aside(const char *path, const char *why)
-{
-	int result = state_file_set_aside(path);
-
-	log_event(LOG_WARNING, "state file", LOG_QUOTED("path", path),
-	    LOG_QUOTED("error", why),
-	    LOG_WORD("kept", result == 0 ? "as .damaged" : "not"));
-}
-
-void
-states_begin(struct states *states, const struct conf *conf)
-{
-	const char *path = conf_text(conf, conf->state_file);
-	const char *why;
-
-	*states = (struct states) { .path = "" };
-	if (*path == '\0')
-		return;
-	states->path = strdup(path); /* conf goes with the next reload */
-	if (states->path == NULL)
-		fatal(EXIT_SYSTEM, "state_file: %s", strerror(errno));
-	lock(states->path);
-	switch (state_file_read(states->path, &states->words, &why)) {
-	case STATE_FILE_GOOD:
-	case STATE_FILE_ABSENT:
-		break;
-	case STATE_FILE_DAMAGED:
-		set_aside(states->path, why);
-		break;
-	case STATE_FILE_UNREADABLE:
-		not_kept(states->path, "read", why);
-	}
-}
+/* ------------------------------------------------------------------ the operator */
 
 /* Returns 0, or -1 with a text that is the caller's to free. */
 static int
@@ -300,23 +215,15 @@ keep(const struct states *states, char **text)
 	return -1;
 }
 
-/* ------------------------------------------------------------------ the operator */
-
 /* The name of a listener that is not configured, or NULL. */
 static const char *
 find_unknown(const struct conf *conf, const struct state_order *order)
 {
 	size_t i;
-	uint32_t k;
 
-	for (i = 0; i < order->n_listeners; i++) {
-		for (k = 0; k < conf->n_listeners; k++)
-			if (strcmp(order->listeners[i],
-				conf_text(conf, conf->listener[k].name)) == 0)
-				break;
-		if (k == conf->n_listeners)
+	for (i = 0; i < order->n_listeners; i++)
+		if (!is_configured(conf, order->listeners[i]))
 			return order->listeners[i];
-	}
 	return NULL;
 }
 
@@ -360,7 +267,8 @@ states_order(void *context, const struct state_order *order,
 {
 	struct server *server = context;
 	struct states *states = &server->states;
-	const char *unknown = find_unknown(server->running.conf, order);
+	const struct conf *conf = server->running.conf;
+	const char *unknown = find_unknown(conf, order);
 	size_t i;
 
 	*result = (struct state_result) { .ok = unknown == NULL };
@@ -372,10 +280,10 @@ states_order(void *context, const struct state_order *order,
 	}
 	if (order->n_listeners == 0) {
 		states->words.n = 0;
-		set(states, "", order);
+		set(&states->words, conf, "", order);
 	}
 	for (i = 0; i < order->n_listeners; i++)
-		set(states, order->listeners[i], order);
+		set(&states->words, conf, order->listeners[i], order);
 	result->ok = keep(states, &result->text) == 0;
 	states_apply(server);
 	states_tell(server);
@@ -385,21 +293,6 @@ states_order(void *context, const struct state_order *order,
 
 /* ------------------------------------------------------------------------ time */
 
-/* True when there was one. */
-static bool
-drop_ended(struct state_words *words)
-{
-	int64_t today = time(NULL);
-	size_t i = 0, n = words->n;
-
-	while (i < words->n)
-		if (words->list[i].until != 0 && words->list[i].until <= today)
-			drop(words, &words->list[i]);
-		else
-			i++;
-	return words->n != n;
-}
-
 void
 states_step(struct server *server, int64_t now)
 {
@@ -408,7 +301,7 @@ states_step(struct server *server, int64_t now)
 
 	if (!server->ready || now < states->look_at)
 		return;
-	if (drop_ended(&states->words)) {
+	if (state_words_expire(&states->words, time(NULL))) {
 		if (keep(states, &text) == -1)
 			log_line(LOG_WARNING, "state: %s",
 			    text == NULL ? "out of memory" : text);

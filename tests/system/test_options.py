@@ -240,6 +240,28 @@ class Test(StartCase):
                    f"65535 is more than the kernel allows, {most} "
                    "(net.core.somaxconn)\n")
 
+    def test_advice(self):
+        """Texts that a client should not get are warned of by -t alone, with
+        the bytes that it would get and this system's names."""
+        path = self.file("\x1b[1mhi\n")
+        config = self.configuration(", ".join((
+            self.listener(f'greeting_file = "{path}";', "a", free_port()),
+            self.listener('line_ending = "crlf"; greeting = "220 hi\\n";\n'
+                          'when = { down = "421 '
+                          f'{os.uname().sysname.upper()}\\n"; }};', "b", 21))))
+        line = config.partition("listeners = (")[0].count("\n") + 1
+        self.check(
+            config, 0,
+            f'forkgreetd: FILE:{line}: listeners[0].greeting_file: "{path}": '
+            "has the control byte 0x1b, which terminals may obey (line 1, byte "
+            "1 of the text)\n"
+            f"forkgreetd: FILE:{line + 1}: listeners[1].when.down: names the "
+            "kernel, which helps an attacker (line 1, byte 5 of the text)\n")
+        daemon = self.start(self.listener(f'greeting_file = "{path}";'))
+        self.greets(self.port, b"\x1b[1mhi\n")
+        self.assertEqual(
+            [text for text in daemon.log() if "control byte" in text], [])
+
     def test_d4_a_variable_in_a_greeting(self):
         """What is none is an error, with its place, and a million of "%{"
         takes no time; with variables = false it is text."""

@@ -320,7 +320,8 @@ service_conf(const char *top, const char *a, const char *b)
 	    "%s sandbox = \"off\"; control_socket = \"\";\n"
 	    "listeners = ( { name = \"a\"; address = \"%s\"; port = %d; %s %s }",
 	    top, address, FIRST_PORT,
-	    strncmp(a, "greeting", 8) == 0 ? "" : "greeting = \"hi client\\n\";",
+	    strncmp(a, "greeting", 8) == 0 || strstr(a, "\"agent\"") != NULL ?
+		"" : "greeting = \"hi client\\n\";",
 	    a);
 	if (b != NULL)
 		n += snprintf(text + n, sizeof(text) - (size_t)n,

@@ -91,6 +91,7 @@ fill(struct service *service, struct client *client,
     int64_t now)
 {
 	const struct conf_listener *group = group_of(service, listener);
+	const struct listener_state *state = &service->states[listener->group];
 	struct sockaddr_storage local;
 	socklen_t length = sizeof(local);
 
@@ -100,7 +101,9 @@ fill(struct service *service, struct client *client,
 	    getsockname(client->fd, (struct sockaddr *)&local, &length) == 0)
 		addr_from_sockaddr(&client->local, &local);
 	client->log = (uint8_t)group->log.clients;
-	client->state = (uint8_t)service->states[listener->group].state;
+	client->state = (uint8_t)state->state;
+	client->weight = (int8_t)state->weight;
+	client->until = state->until;
 	client->accepted = now;
 	client->expires = now + group->timeouts.session_ms * CLOCK_MS;
 }

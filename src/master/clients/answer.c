@@ -19,15 +19,16 @@
 #define DAY (24 * 60 * 60) /* of %{time}: in UTC */
 #define HTTP_DATE "Date: %a, %d %b %Y %H:%M:%S GMT\r\n"
 
-static const struct listener_state ready;
-
-/* Of a listener that is not in the configuration any more: ready. */
-static const struct listener_state *
-state_of(const struct service *service, const struct client *client)
+/* Why its listener is in the state that the client is answered by.  A client has
+ * no copy of that: it is the last one said, and none once the state is over. */
+static const char *
+reason_of(const struct service *service, const struct client *client)
 {
 	int group = service->counters.rows[client->row].session;
 
-	return group == -1 ? &ready : &service->states[group];
+	if (group == -1 || service->states[group].state != client->state)
+		return "";
+	return service->states[group].reason;
 }
 
 /* CONF_FORMAT_PLAIN when it is gone. */
@@ -52,7 +53,7 @@ values_of(const struct service *service, const struct client *client,
 		.listener = row->name,
 		.reason = reason,
 		.state = state_name((enum state)client->state),
-		.until = state_of(service, client)->until,
+		.until = client->until,
 		.id = client->id,
 		.time = time(NULL),
 		.clients = counters_places(row),
@@ -101,15 +102,15 @@ seconds_until(int64_t until)
 
 /* The words of HAProxy's agent check. */
 static size_t
-put_words(char *out, size_t room, const struct listener_state *state,
-    enum state said)
+put_words(char *out, size_t room, const struct client *client,
+    const char *reason)
 {
 	int n = 0;
 
-	switch (said) {
+	switch ((enum state)client->state) {
 	case STATE_READY:
 		n = snprintf(out, room, "up ready %d%%\n",
-		    state->weight < 0 ? 100 : state->weight);
+		    client->weight < 0 ? 100 : client->weight);
 		break;
 	case STATE_DRAIN:
 		n = snprintf(out, room, "up drain\n");
@@ -118,7 +119,7 @@ put_words(char *out, size_t room, const struct listener_state *state,
 		n = snprintf(out, room, "maint\n");
 		break;
 	case STATE_DOWN:
-		n = snprintf(out, room, "ready down #%s\n", state->reason);
+		n = snprintf(out, room, "ready down #%s\n", reason);
 		break;
 	case STATE_COUNT:
 		break;
@@ -174,7 +175,6 @@ void
 answer_greeting(struct answer *answer, const struct service *service,
     const struct client *client)
 {
-	const struct listener_state *state = state_of(service, client);
 	const struct plan_session *session;
 	size_t body;
 
@@ -183,7 +183,7 @@ answer_greeting(struct answer *answer, const struct service *service,
 	session = &service->setup->snapshot.plan->session[answer->session];
 	if (format_of(service, client) == CONF_FORMAT_AGENT)
 		answer->length = put_words(answer->bytes,
-		    sizeof(answer->bytes), state, (enum state)client->state);
+		    sizeof(answer->bytes), client, reason_of(service, client));
 	else if (session->rendered)
 		answer->length = put_body(
 		    answer->bytes, service, client, answer->session);
@@ -192,7 +192,7 @@ answer_greeting(struct answer *answer, const struct service *service,
 	if (session->format != PLAN_HTTP)
 		return;
 	put_head(answer, body,
-	    client->state == STATE_READY ? 0 : seconds_until(state->until));
+	    client->state == STATE_READY ? 0 : seconds_until(client->until));
 	answer->total += session->head_length + answer->head;
 }
 

@@ -52,6 +52,7 @@ struct client {
 	uint8_t ending; /* enum client_ending */
 	uint8_t log; /* enum conf_log_clients */
 	uint8_t state; /* enum state: its listener's, when it was accepted */
+	int8_t weight; /* likewise, and until: struct listener_state */
 	bool quiet; /* of log.quiet */
 	bool asks; /* its child answers a request */
 	uint8_t told; /* enum outcome of its child, once that has ended well */
@@ -69,6 +70,7 @@ struct client {
 	uint64_t generation; /* of the spawner that it was handed to last */
 	int64_t accepted; /* clock_now() */
 	int64_t expires; /* clock_now() when timeouts.session is over */
+	int64_t until; /* of the state: seconds since 1970; 0: not known */
 	int64_t deadline; /* clock_now() of the next step against it, in a phase
 			   * that has one */
 	struct addr peer;

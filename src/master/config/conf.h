@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "shared/addr.h"
+#include "shared/refusal.h"
 #include "shared/state.h"
 
 #define CONF_FILE_MAX (20u << 20) /* the file, bytes: any dump can be read */
@@ -149,6 +150,7 @@ struct conf_listener {
 	struct conf_limits limits; /* own or the top ones' */
 	struct conf_timeouts timeouts; /* own or the top ones' */
 	struct conf_refusals refusals; /* own or the top ones' */
+	uint32_t refusal_line[REFUSAL_COUNT]; /* of its own; 0: it has none */
 };
 
 struct conf {

@@ -89,20 +89,68 @@ line_of(const struct draft *draft, const struct entry *group, const char *key)
 	return entry != NULL ? entry->line : 0;
 }
 
+/* The line of a key in a group of the listener, 0 when it has none. */
+static uint32_t
+line_in(const struct draft *draft, const struct entry *listener,
+    const char *group, const char *key)
+{
+	const struct entry *entry =
+	    entries_find(draft->entries, listener, group);
+
+	return entry != NULL && entry->type == ENTRY_GROUP
+		? line_of(draft, entry, key) : 0;
+}
+
 static void
 note_lines(const struct draft *draft, struct conf_listener *listener,
     const struct entry *group)
 {
-	const struct entry *when = entries_find(draft->entries, group, "when");
 	uint32_t *line = listener->when_line;
+	unsigned why;
 
 	line[STATE_READY] = line_of(draft, group, "greeting");
 	listener->greeting_file_line = line_of(draft, group, "greeting_file");
-	if (when == NULL || when->type != ENTRY_GROUP)
+	line[STATE_DRAIN] = line_in(draft, group, "when", "drain");
+	line[STATE_MAINTENANCE] = line_in(draft, group, "when", "maintenance");
+	line[STATE_DOWN] = line_in(draft, group, "when", "down");
+	for (why = 0; why < REFUSAL_COUNT; why++)
+		listener->refusal_line[why] = line_in(draft, group, "refusals",
+		    refusal_name((enum refusal)why));
+}
+
+/* The line of a timeout that the listener has, of its own or from the top. */
+static uint32_t
+timeout_line(const struct draft *draft, const struct entry *group,
+    const char *name)
+{
+	uint32_t line =
+	    line_in(draft, group, "timeouts", strchr(name, '.') + 1);
+
+	return line != 0 ? line : schema_line(draft->conf, name);
+}
+
+static void
+check_timeouts(const struct draft *draft, const struct conf_listener *listener,
+    const char *prefix, const struct entry *group)
+{
+	static const char session[] = "timeouts.session";
+	static const char request[] = "timeouts.request";
+	const struct conf_timeouts *timeouts = &listener->timeouts;
+	char own[SCHEMA_TEXT_MAX], other[SCHEMA_TEXT_MAX];
+	uint32_t line = timeout_line(draft, group, session);
+
+	if (listener->format != CONF_FORMAT_HTTP ||
+	    timeouts->session_ms >= timeouts->request_ms)
 		return;
-	line[STATE_DRAIN] = line_of(draft, when, "drain");
-	line[STATE_MAINTENANCE] = line_of(draft, when, "maintenance");
-	line[STATE_DOWN] = line_of(draft, when, "down");
+	if (line == 0)
+		line = timeout_line(draft, group, request);
+	report_warning(draft->report,
+	    "%s:%u: %s%s: %s is shorter than %s, %s, which can never be "
+	    "reached",
+	    draft->path, (unsigned)line, prefix, session,
+	    schema_format(schema_find(session), timeouts->session_ms, own),
+	    request,
+	    schema_format(schema_find(request), timeouts->request_ms, other));
 }
 
 static void
@@ -146,6 +194,7 @@ format_check(const struct draft *draft, struct conf_listener *listener,
 		    draft->path, (unsigned)line, prefix);
 	note_lines(draft, listener, group);
 	check_format(draft, listener, prefix, group);
+	check_timeouts(draft, listener, prefix, group);
 	if (listener->format == CONF_FORMAT_AGENT)
 		check_rules(draft, listener, prefix);
 	if (listener->greeting_file_line == 0) {

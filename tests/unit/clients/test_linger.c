@@ -288,6 +288,240 @@ unwatched(void **state)
 	assert_false(is_open(null));
 }
 
+/* ------------------------------------------------------------ owed an answer */
+
+#define LOOK 262144 /* bytes that drain.h takes at a time */
+#define MUCH (4 * LOOK)
+#define OWED_HEAD "head\r\n\r\n"
+#define OWED OWED_HEAD "body"
+
+/* A connection that is owed an answer. */
+static int
+owe(unsigned client, int64_t now)
+{
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
+			     ends), 0);
+	clients[client] = ends[1];
+	linger_owe(&set, ends[0], OWED, sizeof(OWED) - 1, sizeof(OWED_HEAD) - 1,
+	    now);
+	return ends[0];
+}
+
+static void
+say(unsigned client, const char *text)
+{
+	assert_int_equal(send(clients[client], text, strlen(text),
+			     MSG_NOSIGNAL), strlen(text));
+}
+
+/* It has heard nothing, and its connection stands. */
+static void
+must_wait(unsigned client)
+{
+	char byte;
+
+	assert_int_equal(
+	    recv(clients[client], &byte, 1, MSG_DONTWAIT | MSG_PEEK), -1);
+	assert_int_equal(errno, EAGAIN);
+}
+
+/* It has the text, and the end of stream after that. */
+static void
+must_have(unsigned client, const char *text)
+{
+	char got[sizeof(OWED) + 1];
+	ssize_t n = recv(clients[client], got, sizeof(got), MSG_DONTWAIT);
+
+	assert_int_equal(n, strlen(text));
+	assert_memory_equal(got, text, strlen(text));
+	assert_int_equal(
+	    recv(clients[client], got, sizeof(got), MSG_DONTWAIT), 0);
+}
+
+static void
+an_answer_waits_for_a_word(void **state)
+{
+	int fd = owe(0, 0);
+
+	(void)state;
+	assert_int_equal(dispatch(), 0);
+	must_wait(0);
+	say(0, "GET");
+	assert_int_equal(dispatch(), 1);
+	must_have(0, OWED);
+	assert_int_equal(set.n, 1); /* and lingers */
+	say(0, " / HTTP/1.1\r\n");
+	assert_int_equal(dispatch(), 1);
+	assert_int_equal(dispatch(), 0);
+	close(clients[0]);
+	clients[0] = -1;
+	assert_int_equal(dispatch(), 1);
+	assert_false(is_open(fd));
+	assert_int_equal(set.n, 0);
+}
+
+/* Byte by byte, what may become "HEAD " is no answer yet. */
+static void
+head_gets_the_head(void **state)
+{
+	static const struct {
+		const char *said[6];
+		const char *told;
+	} talks[] = {
+		{ { "HEAD / HTTP/1.1\r\n" }, OWED_HEAD },
+		{ { "H", "E", "A", "D", " " }, OWED_HEAD },
+		{ { "HEA", "D /" }, OWED_HEAD },
+		{ { "HEAD", "ER " }, OWED },
+		{ { "H", "I" }, OWED },
+		{ { "head " }, OWED },
+		{ { "\n" }, OWED },
+	};
+	unsigned i, k;
+
+	(void)state;
+	for (i = 0; i < sizeof(talks) / sizeof(talks[0]); i++) {
+		owe(i, 0);
+		for (k = 0; talks[i].said[k] != NULL; k++) {
+			must_wait(i);
+			say(i, talks[i].said[k]);
+			assert_int_equal(dispatch(), 1);
+			/* The bytes that stay there are no event again. */
+			if (talks[i].said[k + 1] != NULL)
+				assert_int_equal(dispatch(), 0);
+		}
+		must_have(i, talks[i].told);
+	}
+}
+
+/* So does one that ends its stream in the middle of the word. */
+static void
+silence_gets_silence(void **state)
+{
+	int silent = owe(0, 1000), half = owe(1, 1000), gone = owe(2, 1000);
+
+	(void)state;
+	say(1, "HEA");
+	shutdown(clients[1], SHUT_WR);
+	shutdown(clients[2], SHUT_WR);
+	assert_int_equal(dispatch(), 2);
+	assert_false(is_open(gone));
+	must_have(2, "");
+	must_wait(0);
+	must_wait(1);
+	linger_step(&set, 999 + TIME);
+	assert_true(is_open(silent) && is_open(half));
+	linger_step(&set, 1000 + TIME);
+	assert_int_equal(set.n, 0);
+	must_have(0, "");
+	must_have(1, "");
+}
+
+/* It has time to read, however long it took to ask; the order stays. */
+static void
+an_answer_begins_the_time_anew(void **state)
+{
+	int64_t before = clock_now();
+
+	(void)state;
+	owe(0, before - TIME + CLOCK_SECOND);
+	owe(1, before - TIME + CLOCK_SECOND + 1);
+	say(0, "GET ");
+	assert_int_equal(dispatch(), 1);
+	assert_int_equal(
+	    linger_wakeup(&set), before + CLOCK_SECOND + 1); /* the other's */
+	linger_step(&set, before + CLOCK_SECOND + 1);
+	assert_int_equal(set.n, 1);
+	must_have(1, "");
+	assert_in_range(linger_wakeup(&set), before + TIME, clock_now() + TIME);
+	must_have(0, OWED);
+}
+
+/* What it has sent is read before the close, which is no reset then. */
+static void
+an_answered_one_is_not_reset(void **state)
+{
+	(void)state;
+	owe(0, 0);
+	say(0, "GET / HTTP/1.1\r\n\r\n");
+	assert_int_equal(dispatch(), 1);
+	linger_step(&set, CLOCK_NEVER);
+	assert_int_equal(set.n, 0);
+	must_have(0, OWED);
+}
+
+/* More than one look takes is looked at again, without another arrival. */
+static void
+an_answered_one_may_say_much(void **state)
+{
+	static char much[32768];
+	int room = 1 << 20;
+	size_t said = 0;
+	int look;
+
+	(void)state;
+	owe(0, 0);
+	setsockopt(clients[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	while (said < MUCH && send(clients[0], much, sizeof(much),
+	    MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof(much))
+		said += sizeof(much);
+	if (said < MUCH)
+		skip(); /* net.core.wmem_max */
+	for (look = 0; look < MUCH / LOOK; look++)
+		assert_int_equal(dispatch(), 1);
+	assert_int_equal(dispatch(), 0);
+	must_have(0, OWED);
+}
+
+/* Who has said nothing, before an older one that has been told. */
+static void
+the_silent_give_way_first(void **state)
+{
+	int told = add(0, 0), paid = owe(1, 1), silent[2];
+
+	(void)state;
+	silent[0] = owe(2, 2);
+	silent[1] = owe(3, 3);
+	say(1, "GET ");
+	assert_int_equal(dispatch(), 1);
+	assert_true(linger_give_up(&set));
+	assert_false(is_open(silent[0]));
+	assert_true(linger_give_up(&set));
+	assert_false(is_open(silent[1]));
+	assert_true(is_open(told) && is_open(paid));
+	assert_true(linger_give_up(&set));
+	assert_false(is_open(told));
+	assert_true(is_open(paid));
+}
+
+/* The next one in its place is owed nothing. */
+static void
+a_debt_ends_with_the_connection(void **state)
+{
+	int older;
+
+	(void)state;
+	owe(0, 0);
+	older = add(1, 1);
+	assert_true(linger_give_up(&set));
+	assert_true(is_open(older));
+	add(2, 2); /* where the first one was */
+	assert_true(linger_give_up(&set));
+	assert_false(is_open(older));
+}
+
+static void
+what_cannot_be_watched_is_owed_nothing(void **state)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	linger_owe(&set, null, OWED, sizeof(OWED) - 1, 0, 0);
+	assert_int_equal(set.n, 0);
+	assert_false(is_open(null));
+}
+
 #define TEST(name) \
 	cmocka_unit_test_setup_teardown(name, test_setup, test_teardown)
 
@@ -304,6 +538,15 @@ main(void)
 		TEST(stale_events),
 		TEST(copies_do_not_stay_watched),
 		TEST(unwatched),
+		TEST(an_answer_waits_for_a_word),
+		TEST(head_gets_the_head),
+		TEST(silence_gets_silence),
+		TEST(an_answer_begins_the_time_anew),
+		TEST(an_answered_one_is_not_reset),
+		TEST(an_answered_one_may_say_much),
+		TEST(the_silent_give_way_first),
+		TEST(a_debt_ends_with_the_connection),
+		TEST(what_cannot_be_watched_is_owed_nothing),
 	};
 
 	return cmocka_run_group_tests_name("linger", tests, NULL, NULL);

@@ -357,6 +357,25 @@ static const struct {
 	  "{ from = \"10.1.0.0/16\"; action = \"allow\"; },\n"
 	  "{ from = ( \"10.1.2.0/24\", \"10.0.0.0/8\" ); action = \"deny\"; },"
 	  "{ from = \"any\"; action = \"deny\"; } ); } );", NULL },
+	{ "listeners = ( { format = \"http\"; } );", NULL },
+	{ "timeouts = { session = 5; };\n"
+	  "listeners = ( { format = \"http\"; } );", NULL },
+	{ "timeouts = {\nsession = 4.9; };\n"
+	  "listeners = ( { port = 1; }, { format = \"http\"; } );",
+	    ":2: listeners[1].timeouts.session: 4.9 is shorter than "
+	    "timeouts.request, 5, which can never be reached" },
+	{ "timeouts = { session = 40;\nrequest = 50; };\n"
+	  "listeners = ( { format = \"http\"; timeouts = {\nsession = 30; }; "
+	  "} );",
+	    ":4: listeners[0].timeouts.session: 30 is shorter than "
+	    "timeouts.request, 50" },
+	{ "listeners = ( { format = \"http\"; timeouts = {\nrequest = 31; }; "
+	  "} );",
+	    ":2: listeners[0].timeouts.session: 30 is shorter than "
+	    "timeouts.request, 31" },
+	{ "timeouts = { session = 1; };\n"
+	  "listeners = ( { timeouts = { request = 9; }; }, { port = 1; "
+	  "format = \"http\"; timeouts = { session = 5; }; } );", NULL },
 	/* Each listener by itself. */
 	{ "listeners = ( { rules = ( { from = \"any\"; action = \"deny\"; } );"
 	  "}, { port = 5; rules = ( { from = \"any\"; action = \"deny\"; } ); "
