@@ -262,6 +262,17 @@ class Test(StartCase):
         self.assertEqual(
             [text for text in daemon.log() if "control byte" in text], [])
 
+    def test_advice_of_picks(self):
+        """RFC 865: a text of at most 512 characters."""
+        path = self.file("short\n%\n" + "x" * 512 + "\n%\n")
+        config = self.configuration(self.listener(
+            f'greeting_file = "{path}"; pick = "random";', "a", free_port()))
+        line = config.partition("listeners = (")[0].count("\n") + 1
+        self.check(
+            config, 0,
+            f'forkgreetd: FILE:{line}: listeners[0].greeting_file: "{path}": '
+            "has a text of 513 bytes, expected at most 512\n")
+
     def test_d4_a_variable_in_a_greeting(self):
         """What is none is an error, with its place, and a million of "%{"
         takes no time; with variables = false it is text."""

@@ -31,6 +31,19 @@ protocol_of(const struct conf_listener *listener)
 		? text_protocol_find(listener->port) : NULL;
 }
 
+/* The longest of the texts that clients get one of. */
+static size_t
+longest_of(const struct greeting *greeting)
+{
+	size_t longest = 0;
+	uint32_t i;
+
+	for (i = 0; i < greeting->n_texts; i++)
+		if (greeting->texts[i].length > longest)
+			longest = greeting->texts[i].length;
+	return longest;
+}
+
 static void
 advise_greeting(const struct advice *advice,
     const struct conf_listener *listener, const struct greeting *greeting,
@@ -44,6 +57,10 @@ advise_greeting(const struct advice *advice,
 		.names = advice->names,
 	};
 
+	if (listener->pick != CONF_PICK_WHOLE && greeting->n_texts > 0) {
+		use.longest = TEXT_ADVICE_QUOTE_MAX;
+		use.part = longest_of(greeting);
+	}
 	text_advise(&use, advice->path, line, key, advice->report);
 }
 

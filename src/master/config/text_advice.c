@@ -206,10 +206,13 @@ has_wrong_end(const struct text_use *use, char cause[CAUSE_MAX])
 static bool
 is_too_long(const struct text_use *use, char cause[CAUSE_MAX])
 {
-	if (use->longest == 0 || use->length <= use->longest)
+	size_t length = use->part > 0 ? use->part : use->length;
+
+	if (use->longest == 0 || length <= use->longest)
 		return false;
-	snprintf(cause, CAUSE_MAX, "is %zu bytes long, expected at most %zu",
-	    use->length, use->longest);
+	snprintf(cause, CAUSE_MAX, "%s %zu bytes%s, expected at most %zu",
+	    use->part > 0 ? "has a text of" : "is", length,
+	    use->part > 0 ? "" : " long", use->longest);
 	return true;
 }
 

@@ -41,6 +41,8 @@ struct text_use {
 	size_t length;
 	bool variables; /* "%{" begins one */
 	size_t longest; /* bytes that it should have at most; 0: any number */
+	size_t part; /* bytes of its longest part, when clients get one of
+		      * many; 0: they get the whole */
 	const struct text_protocol *protocol; /* NULL: lines may end anyhow */
 	const struct text_names *names;
 };

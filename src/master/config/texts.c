@@ -48,7 +48,8 @@ add(struct splitter *splitter, size_t offset, size_t length)
 	add_segments(splitter, greeting->bytes + offset, length);
 	if (greeting->texts != NULL)
 		greeting->texts[greeting->n_texts] = (struct greeting_text) {
-			(uint32_t)offset, first, greeting->n_segments - first
+			(uint32_t)offset, (uint32_t)length, first,
+			greeting->n_segments - first
 		};
 	greeting->n_texts++;
 }

@@ -12,6 +12,7 @@
 /* One of the texts of a greeting that is rendered. */
 struct greeting_text {
 	uint32_t offset; /* in its bytes */
+	uint32_t length;
 	uint32_t first; /* of its segments */
 	uint32_t n_segments;
 };
