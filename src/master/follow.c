@@ -93,11 +93,12 @@ is_whole(const struct followed *followed, const struct greeting *greeting)
 {
 	if (!file_id_same(&greeting->file, &followed->last))
 		return true;
-	return followed->settling &&
-	    file_id_unchanged(&greeting->file, &followed->last) &&
+	if (!file_id_unchanged(&greeting->file, &followed->last))
+		return false;
+	return followed->again || (followed->settling &&
 	    greeting->length == followed->fresh.length &&
 	    memcmp(greeting->bytes, followed->fresh.bytes,
-		greeting->length) == 0;
+		greeting->length) == 0);
 }
 
 static void
@@ -107,6 +108,7 @@ take(struct server *server, uint32_t i, struct greeting *greeting)
 	bool whole = is_whole(followed, greeting);
 
 	forget_fresh(followed);
+	followed->again = false;
 	followed->last = greeting->file;
 	if (whole && is_in_force(server, i, greeting)) {
 		greeting_free(greeting);
@@ -177,7 +179,7 @@ look(struct server *server, uint32_t i, int64_t now)
 		miss(server, i, strerror(errno), now);
 		return;
 	}
-	if (!followed->settling &&
+	if (!followed->settling && !followed->again &&
 	    file_id_unchanged(&refresh->reading_id, &followed->last)) {
 		find(server, i);
 		return;
@@ -244,13 +246,38 @@ follow_has_news(const struct server *server)
 }
 
 void
-follow_taken(struct server *server)
+follow_give(struct server *server, struct greeting *greetings)
 {
+	struct followed *followed = server->refresh.files;
 	uint32_t i;
 
-	for (i = 0; i < server->refresh.n_files; i++)
-		if (server->refresh.files[i].ready)
-			forget_fresh(&server->refresh.files[i]);
+	for (i = 0; i < server->refresh.n_files; i++, followed++) {
+		if (!followed->ready)
+			continue;
+		greetings[greetings_index(i, STATE_READY)] = followed->fresh;
+		followed->fresh = (struct greeting) { 0 };
+		followed->ready = false;
+		followed->given = true;
+	}
+}
+
+void
+follow_take_back(
+    struct server *server, struct greeting *greetings, bool in_force)
+{
+	struct followed *followed = server->refresh.files;
+	uint32_t i;
+
+	for (i = 0; i < server->refresh.n_files; i++, followed++) {
+		if (!followed->given)
+			continue;
+		greeting_free(&greetings[greetings_index(i, STATE_READY)]);
+		followed->given = false;
+		if (in_force)
+			continue;
+		followed->again = true;
+		followed->next_at = 0;
+	}
 }
 
 int64_t

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct greeting;
 struct server;
 
 /* Follows the files of the running configuration, from the versions on that it
@@ -21,8 +22,14 @@ bool follow_step(struct server *server, int64_t now);
 /* Are there texts to be put in force? */
 bool follow_has_news(const struct server *server);
 
-/* They are in force. */
-void follow_taken(struct server *server);
+/* Moves those to the list of all greetings, whose other members are not ours to
+ * free. */
+void follow_give(struct server *server, struct greeting *greetings);
+
+/* Frees those in the list, as far as they are still there; in force: or else
+ * they are read again. */
+void follow_take_back(
+    struct server *server, struct greeting *greetings, bool in_force);
 
 /* clock_now() of the next look, or CLOCK_NEVER. */
 int64_t follow_wakeup(const struct server *server);

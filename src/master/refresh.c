@@ -16,32 +16,36 @@
  * put in force is new. */
 #define INTERVAL CLOCK_SECOND
 
-/* What was made for the next generation is not needed, or not any more. */
+/* What was made for the next generation is not needed any more. */
 static void
-drop(struct refresh *refresh)
+drop(struct server *server, bool in_force)
 {
+	struct refresh *refresh = &server->refresh;
+
 	snapshot_draft_free(&refresh->draft);
 	snapshot_free(&refresh->snapshot);
 	messages_free(&refresh->messages);
+	follow_take_back(server, refresh->greetings, in_force);
 	free(refresh->greetings);
 	refresh->greetings = NULL;
 	refresh->stage = REFRESH_IDLE;
 }
 
-/* All is as it was; the texts are tried again after INTERVAL. */
+/* All is as it was; the texts are read again after INTERVAL. */
 static void
-fail(struct refresh *refresh, const char *what, const char *why)
+fail(struct server *server, const char *what, const char *why)
 {
-	if (!refresh->failed)
+	if (!server->refresh.failed)
 		log_event(LOG_WARNING, "refresh", LOG_WORD("result", "failed"),
 		    LOG_QUOTED("step", what), LOG_QUOTED("error", why));
-	refresh->failed = true;
-	drop(refresh);
+	server->refresh.failed = true;
+	drop(server, false);
 }
 
 /* ------------------------------------------------------------------------ steps */
 
-/* The greeting with that index, as it is; it stays the running setup's. */
+/* The greeting with that index, as it is; it stays the running setup's, and
+ * names no file. */
 static struct greeting
 in_force(const struct setup *running, size_t index)
 {
@@ -71,11 +75,9 @@ build_begin(struct server *server)
 		return "greetings";
 	for (i = 0; i < n; i++)
 		refresh->greetings[i] = in_force(&server->running, i);
-	for (i = 0; i < refresh->n_files; i++)
-		if (refresh->files[i].ready)
-			refresh->greetings[greetings_index((uint32_t)i,
-			    STATE_READY)] = refresh->files[i].fresh;
-	return snapshot_begin(&refresh->draft, conf, refresh->greetings);
+	follow_give(server, refresh->greetings);
+	return snapshot_begin(&refresh->draft, conf, refresh->greetings,
+	    server->running.snapshot.plan);
 }
 
 static const char *
@@ -91,19 +93,33 @@ build_end(struct server *server)
 	return failed;
 }
 
+/* The bytes of one of ours that was put are not needed any more: a large heap
+ * makes the next fork slow, and clients would wait while all are freed. */
+static void
+free_put(struct greeting *greeting)
+{
+	if (greeting->file.inode == 0)
+		return;
+	free(greeting->bytes);
+	greeting->bytes = NULL;
+}
+
 static void
 build(struct server *server)
 {
 	struct refresh *refresh = &server->refresh;
+	uint32_t index = refresh->draft.next;
 	bool done;
 	const char *failed = snapshot_continue(&refresh->draft, &done);
 
+	if (refresh->draft.next > index)
+		free_put(&refresh->greetings[index]);
 	if (failed == NULL && done) {
 		failed = build_end(server);
 		refresh->stage = REFRESH_BUILT;
 	}
 	if (failed != NULL)
-		fail(refresh, failed, strerror(errno));
+		fail(server, failed, strerror(errno));
 }
 
 static void
@@ -119,7 +135,7 @@ look(struct server *server, int64_t now)
 	refresh->stage = REFRESH_BUILDING;
 	failed = build_begin(server);
 	if (failed != NULL)
-		fail(refresh, failed, strerror(errno));
+		fail(server, failed, strerror(errno));
 }
 
 /* A reload's trial comes first. */
@@ -206,29 +222,29 @@ refresh_passed(struct server *server, int64_t now)
 	struct snapshot snapshot = running->snapshot;
 	struct messages messages = running->messages;
 
-	generation_commit(&server->generation, LOG_DEBUG, now);
 	running->snapshot = refresh->snapshot;
 	running->messages = refresh->messages;
 	refresh->snapshot = snapshot;
 	refresh->messages = messages;
+	/* First, while the last spawner has the plan: freeing its pages is then
+	 * not our work, which clients would wait for. */
+	drop(server, true);
+	generation_commit(&server->generation, LOG_DEBUG, now);
 	if (refresh->failed)
 		log_event(LOG_NOTICE, "refresh", LOG_WORD("result", "ok"));
 	refresh->failed = false;
-	drop(refresh);
-	follow_taken(server);
 }
 
 void
 refresh_failed(struct server *server)
 {
-	fail(&server->refresh, "trial",
-	    generation_failure(&server->generation));
+	fail(server, "trial", generation_failure(&server->generation));
 }
 
 void
 refresh_begin(struct server *server, int64_t now)
 {
-	drop(&server->refresh);
+	drop(server, false);
 	server->refresh.failed = false;
 	follow_begin(server, now);
 }
@@ -238,6 +254,6 @@ refresh_cancel(struct server *server)
 {
 	if (refresh_is_trying(server))
 		generation_abandon(&server->generation);
-	drop(&server->refresh);
+	drop(server, false);
 	follow_end(server);
 }

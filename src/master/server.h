@@ -84,6 +84,8 @@ struct followed {
 	struct greeting fresh; /* of that, when it is not in force */
 	bool settling; /* fresh is being written, as it seems */
 	bool ready; /* fresh may be put in force */
+	bool again; /* last was whole, but its text is gone */
+	bool given; /* fresh was ready, and is in the list of greetings */
 	unsigned misses; /* looks that got no text, in a row; up to 2 */
 };
 
@@ -103,7 +105,7 @@ struct refresh {
 	uint32_t reading_of; /* its index */
 	enum refresh_stage stage;
 	int64_t earliest; /* clock_now() of the next generation */
-	struct greeting *greetings; /* a list of others' */
+	struct greeting *greetings; /* all; only those given are ours */
 	struct snapshot_draft draft;
 	struct snapshot snapshot;
 	struct messages messages;

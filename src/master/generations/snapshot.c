@@ -174,17 +174,31 @@ snapshot_seal(const struct plan *plan)
 	return -1;
 }
 
+/* That of the earlier plan, or a new one. */
+static const char *
+filter_get(struct sock_filter filter[FILTER_MAX], size_t *length,
+    const struct conf *conf, const struct plan *earlier)
+{
+	*length = 0;
+	if (conf->sandbox != CONF_SANDBOX_REQUIRED)
+		return NULL;
+	if (earlier == NULL)
+		return filter_compile(filter, length);
+	*length = earlier->filter_length;
+	memcpy(filter, (const char *)earlier + earlier->filter_offset,
+	    *length * sizeof(*filter));
+	return NULL;
+}
+
 const char *
 snapshot_begin(struct snapshot_draft *draft, const struct conf *conf,
-    const struct greeting *greetings)
+    const struct greeting *greetings, const struct plan *earlier)
 {
 	struct sock_filter filter[FILTER_MAX];
-	size_t n = greetings_count(conf), length = 0;
-	const char *failed = NULL;
+	size_t n = greetings_count(conf), length;
+	const char *failed = filter_get(filter, &length, conf, earlier);
 
 	*draft = SNAPSHOT_DRAFT_NONE;
-	if (conf->sandbox == CONF_SANDBOX_REQUIRED)
-		failed = filter_compile(filter, &length);
 	if (failed != NULL)
 		return failed;
 	draft->conf = conf;
@@ -261,7 +275,7 @@ snapshot_make(struct snapshot *snapshot, const struct conf *conf,
 {
 	struct snapshot_draft draft;
 	bool done = false;
-	const char *failed = snapshot_begin(&draft, conf, greetings);
+	const char *failed = snapshot_begin(&draft, conf, greetings, NULL);
 
 	*snapshot = SNAPSHOT_NONE;
 	while (failed == NULL && !done)

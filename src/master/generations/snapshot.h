@@ -28,7 +28,8 @@ const char *snapshot_make(struct snapshot *snapshot, const struct conf *conf,
     const struct greeting *greetings);
 
 /*
- * The same in steps: a plan that is being put together.  conf and greetings must stay until it is done.
+ * The same in steps: a plan that is being put together.  conf and greetings
+ * must stay until it is done, the bytes of a greeting until next has passed it.
  */
 struct snapshot_draft {
 	int fd; /* memfd, not sealed yet; -1: none */
@@ -45,10 +46,14 @@ struct snapshot_draft {
 
 #define SNAPSHOT_DRAFT_NONE ((struct snapshot_draft) { .fd = -1 })
 
-/* Each returns NULL, or what failed with errno; snapshot_draft_free() is to
- * follow in any case, also when all is done. */
+/*
+ * Each returns NULL, or what failed with errno; snapshot_draft_free() is to
+ * follow in any case, also when all is done.  earlier is a plan of the same
+ * configuration, whose filter is taken, or NULL.
+ */
 const char *snapshot_begin(struct snapshot_draft *draft,
-    const struct conf *conf, const struct greeting *greetings);
+    const struct conf *conf, const struct greeting *greetings,
+    const struct plan *earlier);
 
 /* Puts the next SNAPSHOT_PIECE of a text; *done: there was none. */
 const char *snapshot_continue(struct snapshot_draft *draft, bool *done);
