@@ -224,14 +224,18 @@ is_reading(const struct server *server)
 bool
 follow_step(struct server *server, int64_t now)
 {
-	uint32_t i;
+	uint32_t i = 0;
 
-	if (is_reading(server))
+	if (is_reading(server)) {
 		read_on(server, now);
-	for (i = 0; i < server->refresh.n_files && !is_reading(server); i++)
-		if (server->refresh.files[i].next_at <= now)
+	} else {
+		while (i < server->refresh.n_files &&
+		    server->refresh.files[i].next_at > now)
+			i++;
+		if (i < server->refresh.n_files)
 			look(server, i, now);
-	return !is_reading(server);
+	}
+	return follow_wakeup(server) > now;
 }
 
 bool

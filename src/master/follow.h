@@ -13,9 +13,8 @@ struct server;
 void follow_begin(struct server *server, int64_t now);
 
 /*
- * Looks at the files that are due, and reads the next piece of one that has
- * changed.  A new text is then ready in server->refresh.  Returns true when all
- * are read.
+ * Looks at the next file that is due, or reads a piece of one that has changed.
+ * A new text is then ready in server->refresh.  Returns true when none is left.
  */
 bool follow_step(struct server *server, int64_t now);
 

