@@ -27,7 +27,7 @@ forget_fresh(struct followed *followed)
 	followed->settling = followed->ready = false;
 }
 
-/* ------------------------------------------------------------------ no new text */
+/* -------------------------------------------------------------- no new text */
 
 static void
 say(const struct conf *conf, const struct conf_listener *listener,
@@ -71,7 +71,7 @@ find(struct server *server, uint32_t i)
 	followed->misses = 0;
 }
 
-/* -------------------------------------------------------------------- a new text */
+/* --------------------------------------------------------------- a new text */
 
 static bool
 is_in_force(const struct server *server, uint32_t i,
@@ -119,7 +119,7 @@ take(struct server *server, uint32_t i, struct greeting *greeting)
 	followed->ready = whole;
 }
 
-/* ----------------------------------------------------------------------- looking */
+/* ------------------------------------------------------------------ looking */
 
 /* The file is whole: it becomes a greeting. */
 static void
@@ -190,7 +190,7 @@ look(struct server *server, uint32_t i, int64_t now)
 		miss(server, i, why, now);
 }
 
-/* --------------------------------------------------------------------- all files */
+/* ---------------------------------------------------------------- all files */
 
 static bool
 is_followed(const struct conf_listener *listener)

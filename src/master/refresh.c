@@ -47,7 +47,7 @@ fail(struct server *server, const char *what, const char *why)
 	drop(server, false);
 }
 
-/* ------------------------------------------------------------------------ steps */
+/* -------------------------------------------------------------------- steps */
 
 /* The greeting with that index, as it is; it stays the running setup's, and
  * names no file. */
@@ -251,7 +251,7 @@ refresh_wakeup(const struct server *server)
 	return is_possible(server) ? next_step(server) : CLOCK_NEVER;
 }
 
-/* ---------------------------------------------------------------------- its end */
+/* ------------------------------------------------------------------ its end */
 
 bool
 refresh_is_trying(const struct server *server)

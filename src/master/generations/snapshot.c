@@ -135,7 +135,7 @@ lay_out(struct snapshot_draft *draft, const struct sock_filter *filter,
 	plan->size += (uint32_t)draft->length;
 }
 
-/* ---------------------------------------------------------------- making of it */
+/* ------------------------------------------------------------- making of it */
 
 static int
 put(int fd, const void *bytes, size_t length, size_t offset)

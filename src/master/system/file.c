@@ -169,7 +169,7 @@ check_size(const struct stat *st, size_t max)
 	    (long long)st->st_size);
 }
 
-/* -------------------------------------------------------------------- reading */
+/* ------------------------------------------------------------------ reading */
 
 /* Opens the file, checks it, and makes room for it and a NUL. */
 static const char *
