@@ -335,7 +335,7 @@ class Bounds(RefusalCase):
         daemon = self.daemon(", ".join((
             self.listener('format = "http"; rules = ( { from = "any"; '
                           'action = "deny"; } );'),
-            self.listener('format = "http";', "other", other))))
+            self.listener('format = "http";', "other", other)))).settle()
         trace = os.path.join(self.folder(), "trace")
         word = b"said-by-a-client"
         with Strace(daemon.pid, "trace=read,readv,%network",
