@@ -470,7 +470,7 @@ static bool
 disk_mount(void)
 {
 	return unshare(CLONE_NEWNS) == 0 &&
-	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	    mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
 	    mount("none", folder, "tmpfs", 0, "size=12k,mode=700") == 0;
 }
 
