@@ -5,11 +5,18 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "master/config/conf.h"
 #include "master/server.h"
 #include "master/system/clock.h"
 #include "master/system/log_event.h"
+
+/* A new file that was written so short a time ago may be written still.  It is
+ * looked at again after that time, but not for ever: each time it may have been
+ * replaced. */
+#define YOUNG (50 * CLOCK_MS)
+#define YOUNG_LOOKS 4
 
 /* What is not there is looked for again so soon, before anything is said. */
 #define AGAIN (1000 * CLOCK_MS)
@@ -48,7 +55,7 @@ miss(struct server *server, uint32_t i, const char *why, int64_t now)
 	struct followed *followed = &server->refresh.files[i];
 
 	if (followed->settling)
-		followed->last = (struct file_id) { 0 };
+		followed->last.changed_ns = -1; /* it has to settle still */
 	forget_fresh(followed);
 	if (followed->misses == 0)
 		followed->next_at = clock_earlier(followed->next_at, now + AGAIN);
@@ -164,6 +171,23 @@ read_on(struct server *server, int64_t now)
 	}
 }
 
+/* Was it put there by rename(2), and is so young that it cannot be told from one
+ * that is being written? */
+static bool
+is_too_young(struct followed *followed, const struct file_id *file)
+{
+	struct timespec wall;
+	int64_t age;
+
+	if (file_id_same(file, &followed->last) ||
+	    followed->young == YOUNG_LOOKS)
+		return false;
+	clock_gettime(CLOCK_REALTIME, &wall);
+	age = (wall.tv_sec * INT64_C(1000000000) + wall.tv_nsec -
+	    file->written_ns) / 1000;
+	return age >= 0 && age < YOUNG;
+}
+
 static void
 look(struct server *server, uint32_t i, int64_t now)
 {
@@ -184,6 +208,13 @@ look(struct server *server, uint32_t i, int64_t now)
 		find(server, i);
 		return;
 	}
+	if (is_too_young(followed, &refresh->reading_id)) {
+		followed->young++;
+		followed->next_at =
+		    clock_earlier(followed->next_at, now + YOUNG);
+		return;
+	}
+	followed->young = 0;
 	refresh->reading_of = i;
 	if (file_begin(&refresh->reading, path, CONF_GREETING_MAX,
 		FILE_OF_ANYBODY, &why) == -1)

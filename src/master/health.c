@@ -33,6 +33,21 @@ down(const char *format, ...)
 	return health;
 }
 
+/* It may change while it is read: then at once again. */
+#define TRIES 3
+
+static int
+read_whole(const char *path, char **text, size_t *length, const char **why)
+{
+	unsigned i;
+
+	for (i = 0; i < TRIES; i++)
+		if (file_read(path, HEALTH_FILE_MAX, FILE_OF_ANYBODY, text,
+			length, why) == 0)
+			return 0;
+	return -1;
+}
+
 /* Reads it; one that is being written, as it seems, gets one more look. */
 static void
 read_file(struct health_watch *watch, const char *path)
@@ -43,8 +58,8 @@ read_file(struct health_watch *watch, const char *path)
 	char *text;
 	size_t length;
 
-	if (file_read(path, HEALTH_FILE_MAX, FILE_OF_ANYBODY, &text, &length,
-		&why) == -1) {
+	watch->failed = read_whole(path, &text, &length, &why) == -1;
+	if (watch->failed) {
 		watch->unfinished = false;
 		watch->said = down("%s", why);
 		return;
@@ -82,7 +97,7 @@ look(struct health_watch *watch, const struct conf *conf,
 		watch->looked = false;
 		return;
 	}
-	if (!watch->looked || watch->unfinished ||
+	if (!watch->looked || watch->unfinished || watch->failed ||
 	    !file_id_unchanged(&file, &watch->file))
 		read_file(watch, path);
 	watch->looked = true;

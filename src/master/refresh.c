@@ -38,13 +38,23 @@ drop(struct server *server, bool in_force)
 
 /* All is as it was; the texts are read again after INTERVAL. */
 static void
-fail(struct server *server, const char *what, const char *why)
+fail(struct server *server, const char *what, const char *why, int64_t now)
 {
 	if (!server->refresh.failed)
 		log_event(LOG_WARNING, "refresh", LOG_WORD("result", "failed"),
 		    LOG_QUOTED("step", what), LOG_QUOTED("error", why));
 	server->refresh.failed = true;
+	server->refresh.earliest = now + INTERVAL;
 	drop(server, false);
+}
+
+/* What has failed is in force, or not wanted any more. */
+static void
+recover(struct server *server)
+{
+	if (server->refresh.failed)
+		log_event(LOG_NOTICE, "refresh", LOG_WORD("result", "ok"));
+	server->refresh.failed = false;
 }
 
 /* -------------------------------------------------------------------- steps */
@@ -146,7 +156,7 @@ build(struct server *server, int64_t now)
 		refresh->stage = REFRESH_BUILT;
 	}
 	if (failed != NULL)
-		fail(server, failed, strerror(errno));
+		fail(server, failed, strerror(errno), now);
 }
 
 /* Looks at files for a while; true when all are looked at. */
@@ -172,14 +182,17 @@ begin(struct server *server, int64_t now)
 	server->refresh.stage = REFRESH_BUILDING;
 	failed = build_begin(server);
 	if (failed != NULL)
-		fail(server, failed, strerror(errno));
+		fail(server, failed, strerror(errno), now);
 }
 
-/* A reload's trial comes first. */
+/* A reload's trial comes first, and that of a standby, which the next generation
+ * would end: else there would never be one. */
 static bool
 must_wait(const struct server *server)
 {
-	return server->reload.on_trial || generation_is_trying(&server->generation);
+	return server->reload.on_trial ||
+	    server->spawners.next.index != -1 ||
+	    generation_is_trying(&server->generation);
 }
 
 static void
@@ -189,7 +202,7 @@ try(struct server *server, int64_t now)
 
 	refresh->stage = REFRESH_TRYING;
 	if (generation_try(&server->generation, &refresh->snapshot, now) == -1)
-		refresh_failed(server);
+		refresh_failed(server, now);
 }
 
 static bool
@@ -231,8 +244,12 @@ refresh_step(struct server *server, int64_t now)
 		return;
 	switch (server->refresh.stage) {
 	case REFRESH_IDLE:
-		if (look(server, now) && follow_has_news(server))
+		if (!look(server, now))
+			break;
+		if (follow_has_news(server))
 			begin(server, now);
+		else
+			recover(server);
 		break;
 	case REFRESH_BUILDING:
 		build(server, now);
@@ -275,15 +292,13 @@ refresh_passed(struct server *server, int64_t now)
 	 * not our work, which clients would wait for. */
 	drop(server, true);
 	generation_commit(&server->generation, LOG_DEBUG, now);
-	if (refresh->failed)
-		log_event(LOG_NOTICE, "refresh", LOG_WORD("result", "ok"));
-	refresh->failed = false;
+	recover(server);
 }
 
 void
-refresh_failed(struct server *server)
+refresh_failed(struct server *server, int64_t now)
 {
-	fail(server, "trial", generation_failure(&server->generation));
+	fail(server, "trial", generation_failure(&server->generation), now);
 }
 
 void

@@ -21,7 +21,7 @@ int64_t refresh_wakeup(const struct server *server);
 /* Is the generation on trial ours?  Then its end is for us. */
 bool refresh_is_trying(const struct server *server);
 void refresh_passed(struct server *server, int64_t now);
-void refresh_failed(struct server *server);
+void refresh_failed(struct server *server, int64_t now);
 
 /* The end, also of a trial. */
 void refresh_cancel(struct server *server);

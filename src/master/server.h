@@ -67,6 +67,7 @@ struct health_watch {
 	int64_t next_at; /* clock_now() of the next look; CLOCK_NEVER: none */
 	bool looked; /* file and said are of the last look */
 	bool unfinished; /* it was being written then */
+	bool failed; /* it could not be read then; the cause may be elsewhere */
 	struct file_id file;
 	struct health said; /* by the file */
 	struct health now; /* what holds: it may be too old */
@@ -86,6 +87,7 @@ struct followed {
 	bool ready; /* fresh may be put in force */
 	bool again; /* last was whole, but its text is gone */
 	bool given; /* fresh was ready, and is in the list of greetings */
+	unsigned young; /* looks that found it too young, in a row */
 	unsigned misses; /* looks that got no text, in a row; up to 2 */
 };
 

@@ -39,7 +39,7 @@ generation_turn(struct server *server, int64_t now)
 		break;
 	case GENERATION_FAILED:
 		if (refresh_is_trying(server))
-			refresh_failed(server);
+			refresh_failed(server, now);
 		else if (server->ready)
 			reload_failed(server, now);
 		else

@@ -473,6 +473,18 @@ class Health(StatesCase):
         with open(self.health, "wb"):
             self.becomes(b"ready down #empty\n")
 
+    def test_unreadable_for_a_while(self):
+        """What is to blame may be elsewhere than in the file."""
+        self.write(b"up\n")
+        self.start()
+        folder = os.path.dirname(self.health)
+        os.chmod(folder, 0o777)
+        self.write(b"up 50%\n")
+        wait_for(lambda: b"can write its directory" in greet(self.agent),
+                 PATIENCE)
+        os.chmod(folder, 0o755)
+        self.becomes(b"up ready 50%\n")
+
     def test_missing_at_the_start(self):
         """It serves, and is down."""
         self.start()

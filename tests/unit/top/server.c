@@ -130,6 +130,7 @@ server_begin(const char *a)
 		.epoll = epoll_create1(EPOLL_CLOEXEC),
 		.running = SETUP_NONE,
 		.refresh = REFRESH_NONE,
+		.spawners = { .next.index = -1 },
 		.stop = STOP_NONE,
 		.generation = { .spawners = &server.spawners },
 		.overview = { .service = &server.service,

@@ -10,6 +10,7 @@
 
 #include <sys/stat.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,14 +32,27 @@ write_file(const char *text)
 	confs_write("text", text, strlen(text));
 }
 
-/* By rename: another file. */
+/* By rename, in this moment. */
 static void
-put_file(const char *text)
+write_new(const char *text)
 {
 	char fresh[4096];
 
 	snprintf(fresh, sizeof(fresh), "%s",
 	    confs_write("text.new", text, strlen(text)));
+	assert_int_equal(rename(fresh, path), 0);
+}
+
+/* By rename: another file, as it is a while after it was written. */
+static void
+put_file(const char *text)
+{
+	const struct timespec old[2] = { { 1000000000, 0 }, { 1000000000, 0 } };
+	char fresh[4096];
+
+	snprintf(fresh, sizeof(fresh), "%s",
+	    confs_write("text.new", text, strlen(text)));
+	assert_int_equal(utimensat(AT_FDCWD, fresh, old, 0), 0);
 	assert_int_equal(rename(fresh, path), 0);
 }
 
@@ -154,6 +168,62 @@ one_that_is_written_again_has_not_settled(void **state)
 	pass("second");
 }
 
+/* A new file that is being written, at a name that was free. */
+static void
+a_young_file_is_looked_at_again(void **state)
+{
+	(void)state;
+	begin("refresh = 3600;");
+	assert_int_equal(unlink(path), 0);
+	confs_write("text", "sec", 3);
+	now += 3600 * CLOCK_SECOND;
+	settle();
+	assert_int_equal(trials.tried, 0);
+	assert_true(refresh_wakeup(&server) <= now + CLOCK_SECOND / 10);
+	put_file("second");
+	now += CLOCK_SECOND / 10;
+	settle();
+	pass("second");
+}
+
+/* One that always is young is taken all the same. */
+static void
+a_file_is_not_young_for_ever(void **state)
+{
+	size_t i;
+
+	(void)state;
+	begin("");
+	now += CLOCK_SECOND;
+	for (i = 0; i < 5; i++) {
+		assert_int_equal(trials.tried, 0);
+		write_new("young");
+		settle();
+		now += CLOCK_SECOND / 10;
+	}
+	pass("young");
+}
+
+/* What went amiss while it was being written is no reason to take half of it. */
+static void
+one_that_is_missed_has_to_settle_still(void **state)
+{
+	(void)state;
+	begin("");
+	write_file("half");
+	turn();
+	assert_int_equal(chmod(path, 0666), 0);
+	turn();
+	assert_int_equal(chmod(path, 0600), 0);
+	turn();
+	assert_int_equal(trials.tried, 0);
+	write_file("whole");
+	turn();
+	assert_int_equal(trials.tried, 0);
+	turn();
+	pass("whole");
+}
+
 static void
 times_alone_are_no_news(void **state)
 {
@@ -248,12 +318,43 @@ a_failed_trial_is_tried_again(void **state)
 	assert_true(serves("first"));
 	trials.fails = false;
 	turn();
-	refresh_failed(&server);
+	refresh_failed(&server, now);
 	assert_int_equal(logged_count("refresh"), 1);
 	turn();
 	pass("second");
 	assert_int_equal(logged_count("refresh"), 2);
 	assert_non_null(strstr(logged_last("refresh"), "result=ok"));
+}
+
+/* What has failed is taken back: all is well. */
+static void
+a_failure_that_is_not_wanted_is_over(void **state)
+{
+	(void)state;
+	begin("");
+	put_file("second");
+	trials.fails = true;
+	turn();
+	put_file("first");
+	turn();
+	assert_int_equal(trials.tried, 1);
+	assert_int_equal(logged_count("refresh"), 2);
+	assert_non_null(strstr(logged_last("refresh"), "result=ok"));
+}
+
+/* It is not ended by the next generation. */
+static void
+a_standbys_trial_comes_first(void **state)
+{
+	(void)state;
+	begin("");
+	put_file("second");
+	server.spawners.next.index = 1;
+	turn();
+	assert_int_equal(trials.tried, 0);
+	server.spawners.next.index = -1;
+	settle();
+	pass("second");
 }
 
 static void
@@ -337,12 +438,17 @@ main(void)
 		TEST(a_renamed_file_is_taken_at_the_next_look),
 		TEST(one_that_is_written_settles),
 		TEST(one_that_is_written_again_has_not_settled),
+		TEST(a_young_file_is_looked_at_again),
+		TEST(a_file_is_not_young_for_ever),
+		TEST(one_that_is_missed_has_to_settle_still),
 		TEST(times_alone_are_no_news),
 		TEST(a_change_at_the_load_is_not_lost),
 		TEST(there_is_one_a_second),
 		TEST(a_missing_file_is_said_once),
 		TEST(a_missing_file_is_looked_for_soon),
 		TEST(a_failed_trial_is_tried_again),
+		TEST(a_failure_that_is_not_wanted_is_over),
+		TEST(a_standbys_trial_comes_first),
 		TEST(a_reloads_trial_comes_first),
 		TEST(a_stop_ends_it),
 		TEST(variables_come_and_go),
