@@ -21,10 +21,21 @@
 /* What is not there is looked for again so soon, before anything is said. */
 #define AGAIN (1000 * CLOCK_MS)
 
+/* However often is asked for: all files must get their turn. */
+#define LEAST (100 * CLOCK_MS)
+
 static const struct conf_listener *
 listener_of(const struct server *server, uint32_t i)
 {
 	return &server->running.conf->listener[i];
+}
+
+static int64_t
+interval(const struct conf_listener *listener)
+{
+	int64_t refresh = listener->refresh_ms * CLOCK_MS;
+
+	return refresh < LEAST ? LEAST : refresh;
 }
 
 static void
@@ -198,7 +209,7 @@ look(struct server *server, uint32_t i, int64_t now)
 	struct followed *followed = &refresh->files[i];
 	const char *why;
 
-	followed->next_at = now + listener->refresh_ms * CLOCK_MS;
+	followed->next_at = now + interval(listener);
 	if (file_identify(path, &refresh->reading_id) == -1) {
 		miss(server, i, strerror(errno), now);
 		return;
@@ -239,7 +250,7 @@ follow_begin(struct server *server, int64_t now)
 	for (i = 0; i < server->running.conf->n_listeners; i++, followed++)
 		*followed = (struct followed) {
 			.next_at = is_followed(listener_of(server, i)) ?
-			    now + listener_of(server, i)->refresh_ms * CLOCK_MS :
+			    now + interval(listener_of(server, i)) :
 			    CLOCK_NEVER,
 			.last = server->running.files[i],
 		};
