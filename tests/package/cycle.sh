@@ -167,9 +167,15 @@ port_80_confined() {
 # Master, spawner, the next spawner and child: no capability in effect; all but the
 # master: a filter; the master cannot get more than what binds.
 confined() {
-	set -- $(pgrep -u forkgreet)
-	[ $# -eq 3 ] || [ $# -eq 4 ] || # the next may come
-		{ echo "processes: $*"; return 1; }
+	tries=0
+	until
+		set -- $(pgrep -u forkgreet)
+		[ $# -eq 3 ] || [ $# -eq 4 ] # the next may come
+	do # it may be on trial, with a child of its own
+		tries=$((tries + 1))
+		[ "$tries" -lt 100 ] || { echo "processes: $*"; return 1; }
+		sleep 0.1
+	done
 	for process; do
 		state=/proc/$process/status
 		cat "$state"
