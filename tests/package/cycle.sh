@@ -168,14 +168,16 @@ port_80_confined() {
 # master: a filter; the master cannot get more than what binds.
 confined() {
 	tries=0
-	until
-		set -- $(pgrep -u forkgreet)
-		[ $# -eq 3 ] || [ $# -eq 4 ] # the next may come
-	do # it may be on trial, with a child of its own
+	until all_confined >/tmp/confined; do # the next may be on trial
 		tries=$((tries + 1))
-		[ "$tries" -lt 100 ] || { echo "processes: $*"; return 1; }
+		[ "$tries" -lt 100 ] || { cat /tmp/confined; return 1; }
 		sleep 0.1
 	done
+}
+
+all_confined() {
+	set -- $(pgrep -u forkgreet)
+	[ $# -eq 4 ] || { echo "processes: $*"; return 1; }
 	for process; do
 		state=/proc/$process/status
 		cat "$state"
