@@ -229,7 +229,7 @@ read_piece(struct file_reading *reading, size_t most, bool *end)
 int
 file_continue(struct file_reading *reading, size_t most, const char **why)
 {
-	bool end;
+	bool end = false;
 
 	*why = read_piece(reading, most, &end);
 	if (*why != NULL) {
