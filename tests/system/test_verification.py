@@ -41,6 +41,8 @@ VALUES = {
     r"rt_sigprocmask\(\w+, NULL|seccomp\(SECCOMP_GET_|getpriority|"
     r"sched_getscheduler|keyctl|personality\(P": "the questions of the verification: a wrong answer refuses a good start, or "
     "hides one fault",
+    r"rt_sigprocmask\(SIG_BLOCK, ~\[\], \[": "a C library's fork(2): it blocks "
+    "afterwards what it was told here, at random when it was told nothing",
     "fork|vfork|clone3?|wait4|waitid|getpgrp": "processes: one that is not "
     "there is waited for, with a bound",
     "poll|ppoll|epoll_wait|epoll_pwait": "events: told again",
@@ -139,8 +141,6 @@ HARMLESS = {
         ("the master's survives exec, as is asked", set()),
     ("spawner|proof", r"rt_sigprocmask\(SIG_(BLOCK|SETMASK), ~\["):
         ("a C library's fork(2); the mask is asked before the filter", set()),
-    ("master", r"rt_sigprocmask\(SIG_BLOCK, ~\[\]"):
-        ("a C library's fork(2)", set()),
     ("launch", r"rt_sigprocmask\(SIG_SETMASK, \[HUP"):
         ("a C library's fork(2): none are blocked next, as is asked", set()),
     ("proof", r"rt_sigprocmask"): ("it ends", set()),
