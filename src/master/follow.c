@@ -12,16 +12,16 @@
 #include "master/system/clock.h"
 #include "master/system/log_event.h"
 
-/* A new file that was written so short a time ago may be written still.  It is
- * looked at again after that time, but not for ever: each time it may have been
- * replaced. */
+/* A new file that was written less than this ago may still be being written.  It
+ * is looked at again after that time, but not for ever: it may be another new one
+ * each time. */
 #define YOUNG (50 * CLOCK_MS)
 #define YOUNG_LOOKS 4
 
-/* What is not there is looked for again so soon, before anything is said. */
+/* A missing file is looked for again this soon, before anything is said. */
 #define AGAIN (1000 * CLOCK_MS)
 
-/* However often is asked for: all files must get their turn. */
+/* However short refresh is, every file must get its turn. */
 #define LEAST (100 * CLOCK_MS)
 
 static const struct conf_listener *
@@ -104,7 +104,7 @@ is_in_force(const struct server *server, uint32_t i,
 		greeting->bytes, greeting->length) == 0;
 }
 
-/* Is a version that was just read the whole?  One that is put in place by
+/* Is the version that was just read complete?  One that was put there by
  * rename(2) is; one that is written in place, once it stays as it is. */
 static bool
 is_whole(const struct followed *followed, const struct greeting *greeting)

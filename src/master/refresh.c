@@ -12,12 +12,13 @@
 #include "master/system/clock.h"
 #include "master/system/log_event.h"
 
-/* From one generation to the next.  Nothing is read meanwhile, so what is then
- * put in force is new. */
+/* From one generation to the next.  Nothing is read in between, so that what is
+ * put in force then is what the files hold then. */
 #define INTERVAL CLOCK_SECOND
 
 /* How long to work at a time, and then to leave the processor to the clients.
- * Who never sleeps makes others wait for whole slices of the scheduler. */
+ * A process that never sleeps makes others wait for whole slices of the
+ * scheduler. */
 #define WORK (CLOCK_MS / 20)
 #define PAUSE CLOCK_MS
 
@@ -205,12 +206,6 @@ try(struct server *server, int64_t now)
 		refresh_failed(server, now);
 }
 
-static bool
-is_possible(const struct server *server)
-{
-	return server->ready && server->stop.stage == STOP_NOT;
-}
-
 static int64_t
 later(int64_t a, int64_t b)
 {
@@ -240,7 +235,7 @@ next_step(const struct server *server)
 void
 refresh_step(struct server *server, int64_t now)
 {
-	if (!is_possible(server) || now < next_step(server))
+	if (!server_is_serving(server) || now < next_step(server))
 		return;
 	switch (server->refresh.stage) {
 	case REFRESH_IDLE:
@@ -265,7 +260,7 @@ refresh_step(struct server *server, int64_t now)
 int64_t
 refresh_wakeup(const struct server *server)
 {
-	return is_possible(server) ? next_step(server) : CLOCK_NEVER;
+	return server_is_serving(server) ? next_step(server) : CLOCK_NEVER;
 }
 
 /* ------------------------------------------------------------------ its end */

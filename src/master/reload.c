@@ -175,18 +175,12 @@ parse(struct server *server, int64_t now)
 		give_up(server, now);
 }
 
-static bool
-is_possible(const struct server *server)
-{
-	return server->ready && server->stop.stage == STOP_NOT;
-}
-
 void
 reload_step(struct server *server, int64_t now)
 {
 	struct reload *reload = &server->reload;
 
-	if (!is_possible(server))
+	if (!server_is_serving(server))
 		return;
 	reload->wanted = reload->wanted || server->control.reload_wanted;
 	if (reload->wanted && reload->candidate == NULL)
@@ -207,7 +201,7 @@ reload_wakeup(const struct server *server)
 {
 	const struct reload *reload = &server->reload;
 
-	return is_possible(server) && reload->wanted &&
+	return server_is_serving(server) && reload->wanted &&
 		reload->candidate == NULL ? 0 : CLOCK_NEVER;
 }
 

@@ -145,4 +145,12 @@ struct server {
 	struct stop stop;
 };
 
+/* Only then anything else is begun: not before the first client could come, nor
+ * once it stops. */
+static inline bool
+server_is_serving(const struct server *server)
+{
+	return server->ready && server->stop.stage == STOP_NOT;
+}
+
 #endif

@@ -390,16 +390,3 @@ schema_name_in(const struct schema_key *key, enum schema_scope scope)
 {
 	return scope == SCHEMA_RULE ? strchr(key->name, '.') + 1 : key->name;
 }
-
-bool
-schema_allows(const struct schema_key *key, int64_t number)
-{
-	const struct schema_choice *choice;
-
-	if (key->type != SCHEMA_CHOICE)
-		return number >= key->min && number <= key->max;
-	for (choice = key->choices; choice->word != NULL; choice++)
-		if (choice->number == number)
-			return true;
-	return false;
-}

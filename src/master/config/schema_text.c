@@ -21,6 +21,19 @@ format_seconds(int64_t ms, char *text)
 		text[length - 1] = '\0';
 }
 
+bool
+schema_allows(const struct schema_key *key, int64_t number)
+{
+	const struct schema_choice *choice;
+
+	if (key->type != SCHEMA_CHOICE)
+		return number >= key->min && number <= key->max;
+	for (choice = key->choices; choice->word != NULL; choice++)
+		if (choice->number == number)
+			return true;
+	return false;
+}
+
 const char *
 schema_format(const struct schema_key *key, int64_t number, char *text)
 {
