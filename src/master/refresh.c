@@ -191,8 +191,7 @@ begin(struct server *server, int64_t now)
 static bool
 must_wait(const struct server *server)
 {
-	return server->reload.on_trial ||
-	    server->spawners.next.index != -1 ||
+	return server->spawners.next.index != -1 ||
 	    generation_is_trying(&server->generation);
 }
 

@@ -224,6 +224,27 @@ one_that_is_missed_has_to_settle_still(void **state)
 	pass("whole");
 }
 
+/* The file is as it was, and yet it has not been taken. */
+static void
+one_that_is_missed_for_its_directory_is_taken(void **state)
+{
+	char directory[4096];
+
+	(void)state;
+	begin("");
+	snprintf(directory, sizeof(directory), "%s", path);
+	*strrchr(directory, '/') = '\0';
+	write_file("whole");
+	turn();
+	assert_int_equal(chmod(directory, 0777), 0);
+	turn();
+	assert_int_equal(chmod(directory, 0700), 0);
+	turn();
+	assert_int_equal(trials.tried, 0);
+	turn();
+	pass("whole");
+}
+
 static void
 times_alone_are_no_news(void **state)
 {
@@ -441,6 +462,7 @@ main(void)
 		TEST(a_young_file_is_looked_at_again),
 		TEST(a_file_is_not_young_for_ever),
 		TEST(one_that_is_missed_has_to_settle_still),
+		TEST(one_that_is_missed_for_its_directory_is_taken),
 		TEST(times_alone_are_no_news),
 		TEST(a_change_at_the_load_is_not_lost),
 		TEST(there_is_one_a_second),
