@@ -10,11 +10,14 @@ from report import Report, output
 from server import Failure, HOST, Server, free_port
 
 DAEMON = "forkgreetd"
+FLOOR = "server-floor"
 TEXTBOOK = "server-textbook"
 FILTER = "server-filter"
 THREAD = "server-thread"
 NOFORK = "server-nofork"
-OWN = (TEXTBOOK, FILTER, THREAD, NOFORK)
+BOUND = (TEXTBOOK, FILTER, THREAD, NOFORK)  # with -Wl,-z,now
+OWN = (FLOOR, *(name + linked for name in BOUND
+                for linked in ("", "-default")))
 SETTLE_SECONDS = 0.1  # for what the last measurement left to end
 WARM_UP_SECONDS = 0.3
 CONFIGURATION = """\
@@ -47,13 +50,28 @@ class Daemon(Server):
     """forkgreetd: with processes and a log to look into."""
 
     ports = ()
+    log_read = 0  # bytes that spawner() has read of the log
+    started = None  # the last spawner in them that got clients
 
     def spawner(self):
-        """The pid of its spawner; Failure when there is not one."""
-        spawners = [pid for pid in self.children() if not serves_client(pid)]
-        if len(spawners) != 1:
-            raise Failure(f"{self.name}: {len(spawners)} spawners found")
-        return spawners[0]
+        """The pid of the spawner that gets the clients: of all, the last one
+        that the log names; Failure when there is none."""
+        with open(self.log_path, "rb") as log:
+            log.seek(self.log_read)
+            text = log.read()
+        end = text.rfind(b"\n") + 1
+        found = re.findall(rb"(?:^|\s)spawner start pid=(\d+)", text[:end],
+                           re.M)
+        self.log_read += end
+        if found:
+            self.started = int(found[-1])
+        if self.started not in self.spawners():
+            raise Failure(f"{self.name}: no spawner found")
+        return self.started
+
+    def spawners(self):
+        """The pids of all: one gets clients, one is on standby."""
+        return [pid for pid in self.children() if not serves_client(pid)]
 
     def children(self):
         """The pids of the master's children."""
@@ -88,13 +106,19 @@ class Daemon(Server):
         return whole
 
 
+def in_turn(servers, number):
+    """The order of a round: another one comes first each time, and every
+    second round goes backwards, so that nobody always comes after the same."""
+    first = number % len(servers)
+    order = [*servers[first:], *servers[:first]]
+    return order[::-1] if number % 2 else order
+
+
 def serves_client(pid):
-    """A client's child may have one descriptor, a spawner more."""
+    """A spawner leads its process group, which its children are in."""
     try:
-        with open(f"/proc/{pid}/limits") as file:
-            return re.search(r"^Max open files +1 ", file.read(),
-                             re.M) is not None
-    except OSError:
+        return os.getpgid(pid) != pid
+    except ProcessLookupError:
         return True  # it has ended
 
 
@@ -129,7 +153,8 @@ class Bench:
 
     def path(self, name):
         """A new file's name in scratch."""
-        return os.path.join(self.scratch, f"{len(self.servers)}-{name}")
+        return os.path.join(self.scratch, f"{len(self.servers)}-"
+                            f"{name.replace('/', '_')}")
 
     def add(self, server):
         """Keeps it, so that it is stopped at the end."""
@@ -141,6 +166,20 @@ class Bench:
         port = self.port()
         return self.add(Server(name, [self.program(name), str(port)], port,
                                self.path(name + ".log")))
+
+    def lacks_floor(self):
+        """Why this machine has no floor; "" when it has."""
+        try:
+            done = subprocess.run([self.program(FLOOR)], text=True,
+                                  stderr=subprocess.PIPE, check=False)
+        except OSError as error:
+            return f"{FLOOR}: {error.strerror}"
+        return "" if done.returncode == os.EX_USAGE else done.stderr.strip()
+
+    def owns(self, names):
+        """Those of our servers that can run here."""
+        return [self.own(name) for name in names
+                if name != FLOOR or not self.lacks_floor()]
 
     def peer(self, peer):
         """A server of somebody else's, or None when it is absent."""
@@ -167,16 +206,34 @@ class Bench:
                 for port, more in zip(ports, listeners))}, ports, name,
             builddir)
 
-    def plain_daemon(self):
-        """What is compared: from --daemon-conf when there is one."""
+    def build_names(self):
+        """What the daemons of --build are called: {name: folder}."""
+        return {f"{DAEMON} {folder}": folder
+                for folder in self.arguments.build}
+
+    def daemons(self, **named):
+        """forkgreetd, then those of the other builds."""
+        return [self.daemon(**named), *(
+            self.daemon(name=name, builddir=folder, **named)
+            for name, folder in self.build_names().items())]
+
+    def plain_daemons(self):
+        """What is compared, and the same of the other builds."""
+        return [self.plain_daemon(), *(
+            self.plain_daemon(name, folder)
+            for name, folder in self.build_names().items())]
+
+    def plain_daemon(self, name=DAEMON, builddir=None):
+        """From --daemon-conf when there is one."""
         if not self.arguments.daemon_conf:
-            return self.daemon()
+            return self.daemon(name=name, builddir=builddir)
         with open(self.arguments.daemon_conf) as file:
             text = file.read()
         if "@PORT@" not in text:
             raise Failure(f"{self.arguments.daemon_conf}: no @PORT@ in it")
         port = self.port()
-        return self.daemon_with(text.replace("@PORT@", str(port)), [port])
+        return self.daemon_with(text.replace("@PORT@", str(port)), [port],
+                                name, builddir)
 
     def daemon_with(self, text, ports, name=DAEMON, builddir=None):
         """forkgreetd with that configuration."""
@@ -233,7 +290,8 @@ class Bench:
 
     def peer_lines(self):
         """Which peers there are, and which are not: lines."""
-        lines = []
+        lacks = self.lacks_floor()
+        lines = [f"no floor: {lacks}"] if lacks else []
         for peer in PEERS:
             if peer.path(self.builddir) is None:
                 lines.append(peer.absent())

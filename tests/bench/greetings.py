@@ -10,7 +10,6 @@ from report import spread
 from server import HOST
 
 AT = (16, 256)
-BEFORE = "the build before"  # which --before names
 # As fast: two listeners that are the same differ by so much, see the table.
 THE_SAME = 0.95
 VARIABLES_WANTED = 0.95
@@ -59,21 +58,10 @@ class Place:
     def __init__(self, daemon, port, kind):
         self.daemon, self.port, self.kind = daemon, port, kind
 
-    def used_us(self):
-        """By the daemon's group; None: not known."""
-        return self.daemon.group.used_us() if self.daemon.group else None
-
     def measure(self, bench, at):
-        """One run's values, with processor time per client where it can be
-        had."""
-        clients, before = self.daemon.clients, self.used_us()
-        run = self.daemon.measure(bench.load, at, bench.arguments.seconds,
-                                  *self.kind.options(self.port))
-        bench.settle()  # for the last children to be reaped
-        if before is not None:
-            run["us"] = ((self.used_us() - before) /
-                         (self.daemon.clients - clients))
-        return run
+        """One run's values."""
+        return cpu.measured(bench, self.daemon, at,
+                            *self.kind.options(self.port))
 
 
 class Pair:
@@ -147,11 +135,9 @@ def make_pairs(bench):
     pairs = [pair(AGAIN, PLAIN), pair(RENDERED, PLAIN, VARIABLES_WANTED),
              pair(AGENT, PLAIN, THE_SAME, (1,)), pair(HTTP, ASKED, HTTP_WANTED),
              pair(HTTP, PLAIN)]
-    if bench.arguments.before:
-        before = make_places(bench, (PLAIN,), name=BEFORE,
-                             builddir=bench.arguments.before)
-        pairs.append(Pair(places[PLAIN], before[PLAIN], THE_SAME, (1,),
-                          BEFORE))
+    for name, folder in bench.build_names().items():
+        other = make_places(bench, (PLAIN,), name=name, builddir=folder)
+        pairs.append(Pair(places[PLAIN], other[PLAIN], THE_SAME, (1,), name))
     return pairs
 
 

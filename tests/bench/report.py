@@ -71,6 +71,11 @@ def spread(values):
     return f"{low:.2f} to {high:.2f}"
 
 
+def number(value):
+    """With as many digits as tell something."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
 def row(cells):
     """A line of a Markdown table."""
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
@@ -79,8 +84,9 @@ def row(cells):
 class Goal:
     """One thing that is wanted, and what came of it."""
 
-    def __init__(self, what, reached, wanted, aims=(), least=True, note=""):
-        self.what, self.reached, self.note = what, reached, note
+    def __init__(self, what, reached, wanted, aims=(), *, least=True, note="",
+                 of=""):
+        self.what, self.reached, self.note, self.of = what, reached, note, of
         self.wanted, self.aims, self.least = wanted, aims, least
 
     def met(self):
@@ -94,8 +100,8 @@ class Goal:
         sign = "≥" if self.least else "≤"
         return [self.what, f"{sign} {self.wanted:g}",
                 ", ".join(f"{aim:g}" for aim in self.aims) or "-",
-                f"{self.reached:.2f}", "yes" if self.met() else "NO",
-                self.note or "-"]
+                f"{self.reached:.2f}", self.of or "-",
+                "yes" if self.met() else "NO", self.note or "-"]
 
 
 class Report:
@@ -132,6 +138,19 @@ class Report:
         """Something that is wanted: no reason to fail when not reached."""
         self.goals.append(Goal(*arguments, **named))
 
+    def ratio_goal(self, what, mine, theirs, wanted, aims=(), *, least=True,
+                   note=""):
+        """The same for values of rounds by those of another server in the
+        same rounds; none where they could not be measured."""
+        ratios = [one / other for one, other in zip(mine, theirs) if other]
+        if not ratios:
+            return
+        note = f"; {note}" if note else ""
+        self.goal(what, statistics.median(ratios), wanted, aims, least=least,
+                  of=" / ".join(number(statistics.median(values))
+                                for values in (mine, theirs)),
+                  note=f"{min(ratios):.2f} to {max(ratios):.2f}{note}")
+
     def point(self, panel, name, x, y):
         """A point of the plot."""
         self.series.setdefault(panel, {}).setdefault(name, []).append((x, y))
@@ -141,7 +160,8 @@ class Report:
         if not self.goals:
             return
         self.title("Wanted of forkgreetd")
-        self.table(["what", "wanted", "aim", "reached", "", "rounds, notes"],
+        self.table(["what", "wanted", "aim", "reached", "of", "",
+                    "rounds, notes"],
                    [goal.cells() for goal in self.goals])
 
     def write(self, path):

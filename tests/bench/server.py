@@ -146,8 +146,12 @@ class Server:
         """The median of one value over the rounds."""
         return statistics.median(run[key] for run in self.runs[at])
 
-    def ratios(self, other, at):
-        """Its rate by the other's, round by round."""
-        return [mine["per_second"] / theirs["per_second"]
+    def values(self, at, key):
+        """One value of each round in which it is known."""
+        return [run[key] for run in self.runs[at] if key in run]
+
+    def ratios(self, other, at, key="per_second"):
+        """Its value, its rate mostly, by the other's, round by round."""
+        return [mine[key] / theirs[key]
                 for mine, theirs in zip(self.runs[at], other.runs[at])
-                if theirs["per_second"]]
+                if key in mine and theirs.get(key)]
