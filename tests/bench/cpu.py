@@ -1,85 +1,16 @@
 """Processor time per client of whole process trees."""
 
-import contextlib
 import os
-import re
 import statistics
 import sys
-import time
 
 from context import (BOUND, DAEMON, FLOOR, NOFORK, TEXTBOOK, THREAD, Daemon,
                      in_turn)
+from groups import grouped
 
 AT = (16, 256)
 CORES = 16  # of the machine that is projected to
 TICK = os.sysconf("SC_CLK_TCK")
-REMOVE_SECONDS = 5  # killed processes leave a control group a little later
-
-
-def own_group(folder, pattern):
-    """Our control group's folder below folder; pattern finds it in
-    /proc/self/cgroup."""
-    with open("/proc/self/cgroup") as file:
-        found = re.search(pattern, file.read(), re.M)
-    return os.path.join(folder, found.group(1)) if found else None
-
-
-def accounts():
-    """folder, file, of each way in which groups' time may be had here."""
-    with open("/proc/self/mounts") as file:
-        for line in file:
-            _, folder, kind, options = line.split()[:4]
-            if kind == "cgroup" and "cpuacct" in options.split(","):
-                yield own_group(folder, r"^\d+:(?:[^:]*,)?cpuacct"
-                                r"(?:,[^:]*)?:/(.*)$"), "cpuacct.usage"
-            elif kind == "cgroup2":
-                yield own_group(folder, r"^0::/(.*)$"), "cpu.stat"
-
-
-class Group:
-    """A control group for one server."""
-
-    def __init__(self, folder, account):
-        self.folder, self.account = folder, account
-
-    def enter(self):
-        """Moves the calling process."""
-        with open(os.path.join(self.folder, "cgroup.procs"), "w") as file:
-            file.write(str(os.getpid()))
-
-    def used_us(self):
-        """User and system time of all that ever ran in it."""
-        with open(os.path.join(self.folder, self.account)) as file:
-            text = file.read()
-        found = re.search(r"^usage_usec (\d+)$", text, re.M)
-        return int(found.group(1)) if found else int(text) / 1000
-
-    def remove(self):
-        """When all its processes have ended."""
-        deadline = time.monotonic() + REMOVE_SECONDS
-        while True:
-            try:
-                return os.rmdir(self.folder)
-            except OSError:
-                if time.monotonic() >= deadline:
-                    raise
-            time.sleep(0.02)
-
-
-def make_group(name):
-    """A new group, or None when there can be none."""
-    for folder, account in accounts():
-        if folder is None:
-            continue
-        folder = os.path.join(folder, name)
-        try:
-            os.mkdir(folder)
-        except OSError:
-            continue
-        if os.path.exists(os.path.join(folder, account)):
-            return Group(folder, account)
-        os.rmdir(folder)
-    return None
 
 
 def own_us(pid):
@@ -226,21 +157,6 @@ def set_goals(bench, found):
         bench.report.ratio_goal(
             f"CPU per client by that of {TEXTBOOK}, {at} at a time, "
             "section cpu", mine, theirs, 1, least=False)
-
-
-@contextlib.contextmanager
-def grouped(servers):
-    """Each in a control group of its own while it lasts, where there can be
-    any: then True.  They are started in it, and stopped."""
-    for number, server in enumerate(servers):
-        server.group = make_group(f"forkgreet-bench-{os.getpid()}-{number}")
-    try:
-        yield all(server.group for server in servers)
-    finally:
-        for server in servers:
-            server.stop()
-            if server.group:
-                server.group.remove()
 
 
 def run(bench):

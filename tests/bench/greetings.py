@@ -6,6 +6,7 @@ import statistics
 import sys
 
 import cpu
+from groups import grouped
 from report import spread
 from server import HOST
 
@@ -162,7 +163,7 @@ def run(bench):
     pairs = make_pairs(bench)
     daemons = list(dict.fromkeys(
         place.daemon for pair in pairs for place in (pair.mine, pair.theirs)))
-    with cpu.grouped(daemons):
+    with grouped(daemons):
         bench.start(daemons)
         for number in range(bench.arguments.rounds):
             for at in AT:

@@ -9,6 +9,7 @@ import time
 
 import memory
 from context import NOFORK, TEXTBOOK, Daemon, in_turn
+from groups import grouped
 from live import LiveClients
 from server import Failure
 
@@ -59,7 +60,7 @@ class Held:
     def __init__(self, server, port):
         self.server, self.port = server, port
         self.levels = {}  # live clients: [new ones per second]
-        self.memory = []  # KiB per live client: by MemAvailable, by use
+        self.memory = []  # KiB per live client, as memory.taken() has it
         self.spawner = []  # its descriptors
         self.master = []
 
@@ -71,7 +72,7 @@ class Held:
 
     def one_round(self, bench, clients, levels):
         """All levels, upwards; then all leave."""
-        before = memory.settled()
+        before = memory.settled(self.server.group)
         for level in levels:
             live, why = clients.hold(level)
             if why != "all":
@@ -79,7 +80,8 @@ class Held:
                               f"{level}: {why}")
             if level == levels[-1]:
                 self.memory.append([mib / live * 1024 for mib in
-                                    memory.taken(before)])
+                                    memory.taken(before,
+                                                 self.server.group)])
             self.look()
             bench.settle()
             values = self.server.measure(bench.load, AT,
@@ -116,7 +118,7 @@ def make_held(bench):
     """The servers: two ports of the daemon's, one of the others'."""
     for daemon in bench.daemons(listeners=LISTENERS, max_clients=MOST + 1000):
         yield Held(daemon, daemon.ports[1])
-    for name in (TEXTBOOK, NOFORK):
+    for name in (TEXTBOOK, TEXTBOOK + "-default", NOFORK):
         server = bench.own(name)
         yield Held(server, server.port)
 
@@ -125,7 +127,7 @@ def enough(daemon):
     """How many live clients its open files are enough for, as it says."""
     with open(daemon.log_path, errors="replace") as log:
         found = re.search(r"open files, .* enough for (\d+)", log.read())
-    return int(found.group(1)) if found else MOST
+    return int(found.group(1)) if found else MOST + SPARE
 
 
 def make_levels(bench, daemon):
@@ -143,14 +145,17 @@ def show(bench, every, levels):
     report, top = bench.report, levels[-1]
     report.table(
         ["server"] + [f"{level:,} live: new/s" for level in levels] +
-        ["ratio", "KiB per live client, MemAvailable", "use"],
+        ["ratio", "KiB per live client, control group", "MemAvailable",
+         "use"],
         [[held.server.name] +
          [f"{held.per_second(level):,.0f}" for level in levels] +
          [f"{statistics.median(held.ratios(top)):.2f}",
+          f"{held.kib(2):.1f}" if held.server.group else "-",
           f"{held.kib(0):.1f}", f"{held.kib(1):.1f}"] for held in every])
     report.say(
-        f"New clients {AT} at a time. Memory is the whole machine's, with the "
-        "kernel's part of\nboth ends' sockets, which is what "
+        f"New clients {AT} at a time. Memory: that of the server's control "
+        "group, cached files\nleft out; and the whole machine's, with the "
+        "kernel's part of both ends' sockets,\nwhich is what "
         f"{NOFORK} shows; use: {', '.join(memory.USED)}.\n")
     for held in every:
         for level in levels:
@@ -161,8 +166,8 @@ def show(bench, every, levels):
                f"master {said(every[0].master)}")
     for held in every:
         report.say(f"* {held.server.name}, KiB per live client, each round: " +
-                   ", ".join(f"{available:.1f} ({used:.1f})"
-                             for available, used in held.memory))
+                   ", ".join(f"{in_group:.1f} ({available:.1f}, {used:.1f})"
+                             for available, used, in_group in held.memory))
 
 
 def said(counts):
@@ -182,10 +187,13 @@ def set_goals(bench, every, levels):
         bench.report.goal(
             "spawner's descriptors, most by fewest",
             max(daemon.spawner) / min(daemon.spawner), 1, least=False)
+    in_groups = daemon.server.group and textbook.server.group
+    by, column = ("control group", 2) if in_groups else ("MemAvailable", 0)
     bench.report.ratio_goal(
-        f"memory per live client by that of {TEXTBOOK}'s, KiB",
-        *([run[0] for run in held.memory] for held in (daemon, textbook)),
-        0.48, least=False, note="MemAvailable, sockets in it; by use "
+        f"memory per live client by that of {TEXTBOOK}'s, KiB, {by}",
+        *([run[column] for run in held.memory] for held in (daemon, textbook)),
+        0.48, least=False, note="by MemAvailable, sockets in it, "
+        f"{daemon.kib(0) / textbook.kib(0):.2f}, by use "
         f"{daemon.kib(1) / textbook.kib(1):.2f}")
 
 
@@ -250,12 +258,9 @@ def fill(bench, held, clients):
                 note="" if why == "all" else "see what bound it")
 
 
-def run(bench):
-    """The whole section."""
+def measure(bench, every):
+    """The rounds; returns the levels, and the clients of each server."""
     rounds = min(ROUNDS_MAX, bench.arguments.rounds)
-    bench.report.title("Live clients")
-    every = list(make_held(bench))
-    bench.start([held.server for held in every])
     levels = make_levels(bench, every[0].server)
     groups = [LiveClients(bench, held.port, MOST) for held in every]
     order = list(zip(every, groups))
@@ -265,9 +270,20 @@ def run(bench):
         for held, clients in in_turn(order, number):
             held.one_round(bench, clients, levels)
         print(f"held: round {number + 1} of {rounds} done", file=sys.stderr)
-    show(bench, every, levels)
-    set_goals(bench, every, levels)
-    fill(bench, every[0], groups[0])
-    for clients in groups:
-        clients.close()
-    bench.stop([held.server for held in every])
+    return levels, groups
+
+
+def run(bench):
+    """The whole section."""
+    bench.report.title("Live clients")
+    every = list(make_held(bench))
+    servers = [held.server for held in every]
+    with grouped(servers, "memory"):
+        bench.start(servers)
+        levels, groups = measure(bench, every)
+        show(bench, every, levels)
+        set_goals(bench, every, levels)
+        fill(bench, every[0], groups[0])
+        for clients in groups:
+            clients.close()
+        bench.stop(servers)

@@ -20,17 +20,19 @@ def look():
             sum(kib.get(name, 0) for name in USED) / 1024)
 
 
-def settled():
-    """The same when it is quiet: medians of some looks."""
+def settled(group=None):
+    """The same when it is quiet, and what a control group uses, 0 without
+    one: medians of some looks."""
     time.sleep(QUIET_SECONDS)
     looks = []
     for _ in range(LOOKS):
-        looks.append(look())
+        looks.append((*look(), group.used_mib() if group else 0))
         time.sleep(LOOK_SECONDS)
     return [statistics.median(values) for values in zip(*looks)]
 
 
-def taken(before):
-    """How much more is taken now than before: by MemAvailable, by use."""
-    available, used = settled()
-    return before[0] - available, used - before[1]
+def taken(before, group=None):
+    """How much more is taken now than before: by MemAvailable, by use, by the
+    group."""
+    available, used, in_group = settled(group)
+    return before[0] - available, used - before[1], in_group - before[2]

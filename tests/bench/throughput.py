@@ -8,6 +8,7 @@ import sys
 import cpu
 from context import (DAEMON, FILTER, FLOOR, NOFORK, OWN, TEXTBOOK, Daemon,
                      in_turn)
+from groups import grouped
 from peers import PEERS
 from report import spread
 from server import Failure, Server
@@ -152,7 +153,7 @@ def set_goals(bench, servers):
 def run(bench):
     """The whole section."""
     servers = list(make_servers(bench))
-    with cpu.grouped(servers) as in_groups:
+    with grouped(servers) as in_groups:
         bench.start(servers)
         run_rounds(bench, servers)
         bench.stop(servers)
