@@ -41,26 +41,34 @@ enum {
 #define PLAN_PAGE_BYTES (PLAN_SLOTS * sizeof(int32_t))
 
 /* "fgplan" and a number that changes with the layout below. */
-#define PLAN_MAGIC UINT64_C(0x6667706c616e0004)
+#define PLAN_MAGIC UINT64_C(0x6667706c616e0005)
 
 enum plan_format {
 	PLAN_PLAIN, /* the greeting, at once */
 	PLAN_HTTP, /* an answer to a request, after its head */
 };
 
+/* The fields of struct rlimit64, whatever a C library makes of rlim_t. */
+struct plan_limit {
+	uint64_t soft;
+	uint64_t hard;
+};
+
 /* What the clients of a listener get in one of its states, or those that one of
  * its rules lets in. */
 struct plan_session {
+	struct plan_limit cpu; /* RLIMIT_CPU, seconds; both are the same: a child
+				* may raise its soft limit up to the hard one */
+	long timer[4]; /* ITIMER_REAL of the child, as setitimer(2) takes it:
+			* the time of the session is in [2] and [3] */
 	uint32_t format; /* enum plan_format */
 	uint32_t greeting_offset; /* from the start of the plan */
 	uint32_t greeting_length;
 	uint32_t head_offset; /* PLAN_HTTP: status line and constant fields */
 	uint32_t head_length;
 	uint32_t request_ms; /* PLAN_HTTP: for the whole head of the request */
-	uint32_t session_ms; /* ITIMER_REAL of the child */
 	uint32_t send_ms; /* without progress in sending */
 	uint32_t linger_ms; /* for the client's end of stream; 0: none */
-	uint32_t cpu_s; /* RLIMIT_CPU */
 	uint32_t hold; /* 1: wait for the client to end the stream first */
 	uint32_t rendered; /* 1: it has variables; what is sent comes with the
 			    * order, not from here */

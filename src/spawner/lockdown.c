@@ -7,8 +7,6 @@
 #include <sys/resource.h>
 
 #include <linux/capability.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 
 #include <errno.h>
 #include <signal.h>
@@ -21,7 +19,8 @@
 #include "shared/plan.h"
 
 /* Spawner and children write no files, lock no memory and use a few pages of
- * stack.  NOFILE: the socket to the master is descriptor 3. */
+ * stack.  NOFILE: descriptors that are open already do not count, and there is
+ * one at a time to be received, the client. */
 static const struct {
 	const char *name;
 	int resource;
@@ -32,7 +31,7 @@ static const struct {
 	{ "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK, 0 },
 	{ "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE, 0 },
 	{ "RLIMIT_STACK", RLIMIT_STACK, 256 << 10 },
-	{ "RLIMIT_NOFILE", RLIMIT_NOFILE, SPAWNER_SOCKET + 1 },
+	{ "RLIMIT_NOFILE", RLIMIT_NOFILE, SPAWNER_CLIENT + 1 },
 };
 
 #ifdef WITH_SANITIZERS
@@ -156,20 +155,6 @@ landlock_enter(int abi)
 	return result;
 }
 
-static int
-filter_load(const struct plan *plan)
-{
-	const char *base = (const char *)plan;
-	struct sock_fprog program = {
-		.len = (unsigned short)plan->filter_length,
-		.filter = (struct sock_filter *)(uintptr_t)(
-		    base + plan->filter_offset),
-	};
-
-	return (int)syscall(
-	    SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0u, &program);
-}
-
 const char *
 lockdown(const struct plan *plan)
 {
@@ -193,7 +178,5 @@ lockdown(const struct plan *plan)
 		return failed;
 	if (!no_signal_is_blocked())
 		return "sigprocmask";
-	if (filter_load(plan) == -1)
-		return "seccomp";
 	return NULL;
 }

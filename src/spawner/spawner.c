@@ -1,25 +1,38 @@
-/* forkgreet-spawner: maps its plan and its page, shuts itself in, serves
- * orders. */
+/* forkgreet-spawner: maps its plan and its page, shuts itself in, and begins to
+ * serve. */
 #include "config.h"
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <linux/filter.h>
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "spawner/calls.h"
 #include "spawner/diagnose.h"
+#include "spawner/image/image.h"
 #include "spawner/lockdown.h"
+#include "spawner/move.h"
 #include "spawner/proof.h"
+#include "spawner/protect.h"
 #include "spawner/relro.h"
-#include "spawner/serve.h"
 #include "shared/descriptors.h"
 #include "shared/plan.h"
+
+/* As much as a fault of a child would have mapped at once, by default
+ * (fault_around_bytes of the kernel). */
+#define PLAN_SMALL (64u << 10)
+#define PLAN_STEP 4096
+
+#ifndef SMALL_IMAGE
+#define move(image) NULL
+#endif
 
 /* Tells the master why this spawner cannot run, and exits. */
 _Noreturn static void
@@ -62,22 +75,46 @@ plan_is_whole(const struct plan *plan)
 	return 1;
 }
 
+/*
+ * fork(2) copies the page tables of a mapping only when that has pages of its
+ * own; in any other the child's first access is a fault.  So that no client waits
+ * for one, a small plan gets such a page: its first.  Nothing of it changes.
+ */
+static void
+plan_fill(const struct plan *plan, size_t size)
+{
+	volatile char *at = (volatile char *)(uintptr_t)plan;
+	size_t i;
+
+	*at = *at;
+	for (i = 0; i < size; i += PLAN_STEP)
+		(void)at[i];
+	if (protect((uintptr_t)plan, (uintptr_t)plan + size) == -1)
+		fail("mprotect of the plan");
+}
+
 static const struct plan *
 plan_map(void)
 {
 	const struct plan *plan;
 	struct stat st;
+	size_t size;
+	bool is_small;
 
 	if (fstat(SPAWNER_PLAN, &st) == -1)
 		fail("fstat of the plan");
-	plan = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED,
-	    SPAWNER_PLAN, 0);
+	size = (size_t)st.st_size;
+	is_small = size <= PLAN_SMALL;
+	plan = mmap(NULL, size, is_small ? PROT_READ | PROT_WRITE : PROT_READ,
+	    is_small ? MAP_PRIVATE : MAP_SHARED, SPAWNER_PLAN, 0);
 	if (plan == MAP_FAILED)
 		fail("mmap of the plan");
 	errno = EPROTO;
-	if ((size_t)st.st_size < sizeof(*plan) || plan->magic != PLAN_MAGIC ||
-	    plan->size != st.st_size || !plan_is_whole(plan))
+	if (size < sizeof(*plan) || plan->magic != PLAN_MAGIC ||
+	    plan->size != size || !plan_is_whole(plan))
 		fail("reading the plan (spawner and daemon differ?)");
+	if (is_small)
+		plan_fill(plan, size);
 	close(SPAWNER_PLAN);
 	return plan;
 }
@@ -103,15 +140,22 @@ page_map(const struct plan *plan)
 	return page;
 }
 
+/* Where the program does not move.  A child's stack grows into the space for
+ * it: in a diagnosis it is a signal handler's, too. */
+static struct {
+	char space[64 << 10];
+	struct image_memory memory;
+} own;
+static struct image own_image = { .memory = &own.memory };
+
 int
 main(void)
 {
 	const struct plan *plan;
-	int32_t *page;
 	const char *failed;
 
-	plan = plan_map();
-	page = page_map(plan);
+	plan = own_image.plan = plan_map();
+	own_image.page = page_map(plan);
 	errno = 0;
 	if (!descriptors_closed(0, SPAWNER_SOCKET) ||
 	    !descriptors_closed(SPAWNER_SOCKET + 1, DESCRIPTORS_END))
@@ -125,8 +169,9 @@ main(void)
 	if (relro_apply() == -1)
 		fail("mprotect of what is relocated");
 	failed = lockdown(plan);
+	if (failed == NULL && plan->sandbox != PLAN_SANDBOX_DIAGNOSE)
+		failed = move(&own_image);
 	if (failed != NULL)
 		fail(failed);
-	serve(plan, page);
-	call_exit(EXIT_SUCCESS);
+	image_begin(&own_image);
 }

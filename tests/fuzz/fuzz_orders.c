@@ -30,7 +30,8 @@ static void *fuzz_mmap(
     void *at, size_t length, int protection, int flags, int fd, off_t offset);
 static int fuzz_prctl(int option, ...);
 static ssize_t fuzz_send(int fd, const void *bytes, size_t length, int flags);
-static long fuzz_syscall(long number, ...);
+static long fuzz_syscall(
+    long number, long a, long b, long c, long d, long e, long f);
 
 /* The whole program, in a system of our own. */
 #define close fuzz_close
@@ -46,7 +47,8 @@ static long fuzz_syscall(long number, ...);
 #define main spawner_main
 int spawner_main(void);
 #include "spawner/spawner.c"
-#include "spawner/serve.c"
+#include "spawner/image/begin.c"
+#include "spawner/image/serve.c"
 
 #define MASTER 7
 #define GREETINGS 32 /* bytes of all greetings in the plan */
@@ -56,7 +58,7 @@ static struct input orders;
 static char *plan_bytes;
 static size_t plan_size;
 static int32_t *page;
-static bool client_open, socket_open;
+static bool client_open;
 static jmp_buf ended;
 
 /* --------------------------------------------------------------- the system */
@@ -101,13 +103,13 @@ static void *
 fuzz_mmap(
     void *at, size_t length, int protection, int flags, int fd, off_t offset)
 {
-	MUST(at == NULL && offset == 0 && flags == MAP_SHARED);
+	MUST(at == NULL && offset == 0);
 	if (fd == SPAWNER_PAGE) {
-		MUST(length == PLAN_PAGE_BYTES);
+		MUST(flags == MAP_SHARED && length == PLAN_PAGE_BYTES);
 		return page;
 	}
-	MUST(fd == SPAWNER_PLAN && protection == PROT_READ);
-	MUST(length == plan_size);
+	MUST(fd == SPAWNER_PLAN && length == plan_size);
+	MUST(flags == MAP_PRIVATE || protection == PROT_READ);
 	errno = EINVAL;
 	return length == 0 ? MAP_FAILED : plan_bytes;
 }
@@ -187,39 +189,6 @@ clone_client(int32_t *pid)
 	return how;
 }
 
-static long
-fuzz_syscall(long number, ...)
-{
-	struct msghdr *header;
-	int32_t *pid;
-	va_list list;
-	long first;
-
-	va_start(list, number);
-	first = va_arg(list, long);
-	header = va_arg(list, struct msghdr *);
-	pid = va_arg(list, int32_t *);
-	va_end(list);
-	switch (number) {
-	case SYS_recvmsg:
-		return next_order(header);
-	case SYS_clone:
-		MUST(first == CLONE_FLAGS);
-		return clone_client(pid);
-	case SYS_close:
-		if ((int)first == SPAWNER_SOCKET)
-			socket_open = false;
-		else
-			client_open = false;
-		return 0;
-	default:
-		MUST(number == SYS_exit_group);
-		longjmp(ended, 1);
-	}
-}
-
-/* ------------------------------------------- what the spawner calls of ours */
-
 /* Each byte, so that a sanitizer sees one that is not the plan's. */
 static void
 read_all(const char *bytes, size_t length)
@@ -232,10 +201,48 @@ read_all(const char *bytes, size_t length)
 	(void)last;
 }
 
-/* The filter is loaded as it is. */
+static long
+load(const struct sock_fprog *program)
+{
+	read_all((const char *)program->filter,
+	    program->len * sizeof(*program->filter));
+	return 0;
+}
+
+static long
+fuzz_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	MUST(d == 0 && e == 0 && f == 0);
+	switch (number) {
+	case SYS_seccomp:
+		return load((const struct sock_fprog *)c);
+	case SYS_recvmsg:
+		return next_order((struct msghdr *)b);
+	case SYS_clone:
+		MUST(a == (long)CLONE_FLAGS);
+		return clone_client((int32_t *)c);
+	case SYS_close:
+		MUST(a == SPAWNER_CLIENT || a == SPAWNER_SOCKET + 3);
+		client_open = false;
+		return 0;
+	default:
+		MUST(number == SYS_exit_group);
+		longjmp(ended, 1);
+	}
+}
+
+/* ------------------------------------------- what the spawner calls of ours */
+
 int
 relro_apply(void)
 {
+	return 0;
+}
+
+int
+protect(uintptr_t begin, uintptr_t end)
+{
+	MUST(begin == (uintptr_t)plan_bytes && end == begin + plan_size);
 	return 0;
 }
 
@@ -254,23 +261,25 @@ fuzz_descriptors_closed(unsigned first, unsigned end)
 const char *
 lockdown(const struct plan *plan)
 {
-	read_all((const char *)plan + plan->filter_offset,
-	    plan->filter_length * sizeof(struct sock_filter));
+	MUST(plan->magic == PLAN_MAGIC);
 	return NULL;
 }
 
 /* The child sends the greeting, in PLAN_HTTP after both parts of a head; or the
  * field Date, with which the second part begins. */
 void
-session_run(const struct plan *plan, const struct plan_session *session,
-    const char *rendered, size_t length, size_t head)
+session_run(
+    const struct image *its, const void *what, size_t length, size_t head)
 {
-	MUST(client_open && !socket_open);
+	const struct plan *plan = its->plan;
+	const struct plan_session *session = what;
+
+	MUST(client_open);
 	MUST(length <= PLAN_ORDER_BYTES_MAX);
 	MUST(head <= length && (length == head || session->rendered));
 	MUST(session->format == PLAN_HTTP ? head >= PLAN_DATE_LENGTH :
 					    head == 0);
-	read_all(rendered, length);
+	read_all(its->memory->order, length);
 	read_all((const char *)plan + session->head_offset,
 	    session->head_length);
 	read_all((const char *)plan + session->greeting_offset,
@@ -280,11 +289,11 @@ session_run(const struct plan *plan, const struct plan_session *session,
 
 /* The child makes the attempt. */
 void
-proof_attempt(const struct plan *plan, const int32_t *mapped, uint32_t index)
+trial_attempt(
+    const struct image *its, const void *what, size_t length, size_t head)
 {
-	(void)plan;
-	MUST(mapped == page);
-	MUST(!client_open && !socket_open && attempt_get(index) != NULL);
+	MUST(its->page == page && length == 0 && head == 0);
+	MUST(!client_open && what != NULL);
 	longjmp(ended, 1);
 }
 
@@ -359,7 +368,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	MUST(page != NULL);
 	orders = (struct input) { bytes, length };
 	client_open = false;
-	socket_open = true;
 	plan_make(input_byte(&orders) % 5);
 	plan_spoil();
 	if (setjmp(ended) == 0)

@@ -63,7 +63,7 @@ plan_make(void)
 	memcpy(greeting, GREETING, sizeof(GREETING) - 1);
 	plan->session[0].greeting_offset = (uint32_t)(greeting - (char *)plan);
 	plan->session[0].greeting_length = sizeof(GREETING) - 1;
-	plan->session[0].session_ms = 1000;
+	plan->session[0].timer[2] = 1;
 	setup.snapshot.plan = plan;
 	setup.snapshot.fd = -1;
 }

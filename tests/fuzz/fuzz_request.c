@@ -14,14 +14,15 @@
 
 #include "fuzz.h"
 
-static long fuzz_syscall(long number, ...);
+static long fuzz_syscall(
+    long number, long a, long b, long c, long d, long e, long f);
 
 /* The whole session, in a kernel of our own. */
 #define syscall fuzz_syscall
-#include "spawner/request.c"
-#include "spawner/respond.c"
-#include "spawner/session.c"
-#include "spawner/stream.c"
+#include "spawner/image/request.c"
+#include "spawner/image/respond.c"
+#include "spawner/image/session.c"
+#include "spawner/image/stream.c"
 
 #define PLAN_HEAD "HTTP/1.1 200 OK\r\n"
 #define DATE "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
@@ -151,46 +152,37 @@ fuzz_ppoll(struct pollfd *fd, unsigned n, struct call_time *left)
 	return 1;
 }
 
-static long
-fuzz_syscall(long number, ...)
+/* What the child does before that succeeds. */
+static bool
+is_prologue(long number)
 {
-	char *bytes;
-	size_t length;
-	va_list list;
-	int first;
+	return number == SYS_prctl || number == SYS_getppid ||
+	    number == SYS_prlimit64 || number == SYS_setitimer;
+}
 
-	va_start(list, number);
-	if (number == CALL_PPOLL) {
-		struct pollfd *fd = va_arg(list, struct pollfd *);
-		unsigned n = va_arg(list, unsigned);
-
-		number = fuzz_ppoll(fd, n, va_arg(list, struct call_time *));
-		va_end(list);
-		return number;
-	}
-	first = va_arg(list, int);
+static long
+fuzz_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	MUST(e == 0 || number == CALL_PPOLL);
+	MUST(f == 0);
+	if (number == CALL_PPOLL)
+		return fuzz_ppoll((struct pollfd *)a, (unsigned)b,
+		    (struct call_time *)c);
 	if (number == SYS_exit_group)
-		longjmp(ended, first + 1);
-	MUST(first == SPAWNER_CLIENT);
+		longjmp(ended, (int)a + 1);
+	if (is_prologue(number) ||
+	    (number == SYS_close && a == SPAWNER_SOCKET))
+		return 0;
+	MUST(a == SPAWNER_CLIENT);
 	if (number == SYS_shutdown) {
-		MUST(va_arg(list, int) == SHUT_WR && !client.has_end);
+		MUST(b == SHUT_WR && !client.has_end);
 		client.has_end = true;
-		va_end(list);
 		return 0;
 	}
 	MUST(number == SYS_recvfrom || number == SYS_sendto);
-	bytes = va_arg(list, char *);
-	length = va_arg(list, size_t);
-	first = va_arg(list, int);
-	va_end(list);
-	return number == SYS_sendto ? fuzz_sendto(bytes, length, first) :
-				      fuzz_recvfrom(bytes, length, first);
-}
-
-void
-prologue(const struct plan *plan, const struct plan_session *its)
-{
-	MUST(plan == &all.plan && its == &session);
+	return number == SYS_sendto ?
+	    fuzz_sendto((const char *)b, (size_t)c, (int)d) :
+	    fuzz_recvfrom((char *)b, (size_t)c, (int)d);
 }
 
 /* --------------------------------------------------------- how it should be */
@@ -347,8 +339,12 @@ serve_client(bool rendered)
 {
 	static const char order[] = ORDER_HEAD BODY;
 	const size_t head = sizeof(ORDER_HEAD) - 1;
+	struct image_memory memory;
+	struct image image = { .plan = &all.plan, .memory = &memory };
 	int status;
 
+	memset(&memory, 'x', sizeof(memory));
+	memcpy(memory.order, order, sizeof(order));
 	memcpy(all.bytes + session.head_offset, PLAN_HEAD BODY,
 	    sizeof(PLAN_HEAD BODY) - 1);
 	if (rendered) /* it is not to be looked at */
@@ -357,7 +353,7 @@ serve_client(bool rendered)
 	session.rendered = rendered;
 	status = setjmp(ended);
 	if (status == 0)
-		session_run(&all.plan, &session, order,
+		session_run(&image, &session,
 		    rendered ? sizeof(order) - 1 : head, head);
 	return (enum outcome)(status - 1);
 }

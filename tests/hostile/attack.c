@@ -4,11 +4,11 @@
 #include "attack.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "spawner/calls.h"
+#include "spawner/image/call.h"
+#include "spawner/image/image.h"
 
 #define ARGUMENTS 6
 #define DESCRIPTORS 1024
@@ -22,42 +22,73 @@
 
 const char attack_marker[] = "forkgreet: test build with attacks";
 
-static char scratch[PAGE] __attribute__((aligned(PAGE)));
-
+/* Like the session, it is part of the image: no C library, no variables. */
 struct words {
 	unsigned n;
 	long word[ARGUMENTS + 1];
 };
 
-static long
-word_of(const char *text, char **end, const void *plan)
+/* The whole page in a child's memory. */
+static char *
+scratch(const struct image *image)
+{
+	uintptr_t end = (uintptr_t)(image->memory + 1);
+
+	return (char *)(end / PAGE * PAGE - PAGE);
+}
+
+static int
+digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
+}
+
+/* As strtoull(3) with base 0, without octal numbers. */
+static const char *
+number_read(const char *text, unsigned long *number)
+{
+	bool negative = *text == '-';
+	int base = 10;
+
+	text += negative;
+	if (text[0] == '0' && (text[1] | 0x20) == 'x') {
+		base = 16;
+		text += 2;
+	}
+	for (*number = 0; digit(*text) < base; text++)
+		*number = *number * (unsigned)base + (unsigned)digit(*text);
+	if (negative)
+		*number = -*number;
+	return text;
+}
+
+static const char *
+word_read(const char *text, long *word, const struct image *image)
 {
 	uintptr_t base = 0;
+	unsigned long number;
 
-	*end = (char *)(uintptr_t)text;
 	if (*text == '&')
-		base = (uintptr_t)scratch;
+		base = (uintptr_t)scratch(image);
 	else if (*text == '*')
-		base = (uintptr_t)plan;
+		base = (uintptr_t)image->plan;
 	else if (*text == '!')
 		base = (uintptr_t)attack;
-	if (base != 0)
-		*end = (char *)(uintptr_t)++text;
-	if (base == 0 || (*text >= '0' && *text <= '9'))
-		base += (uintptr_t)strtoull(text, end, 0);
-	return (long)base;
+	text = number_read(text + (base != 0), &number);
+	*word = (long)(base + number);
+	return text;
 }
 
 static struct words
-words_of(const char *text, const void *plan)
+words_of(const char *text, const struct image *image)
 {
 	struct words words = { 0 };
-	char *end;
 
-	while (*text == ' ' && words.n <= ARGUMENTS) {
-		words.word[words.n++] = word_of(text + 1, &end, plan);
-		text = end;
-	}
+	while (*text == ' ' && words.n <= ARGUMENTS)
+		text = word_read(text + 1, &words.word[words.n++], image);
 	return words;
 }
 
@@ -66,7 +97,7 @@ call(const struct words *words)
 {
 	const long *word = words->word;
 
-	return syscall(word[0], word[1], word[2], word[3], word[4], word[5],
+	return call6(word[0], word[1], word[2], word[3], word[4], word[5],
 	    word[6]);
 }
 
@@ -75,27 +106,25 @@ each(const struct words *words)
 {
 	struct words shifted = { 0, { words->word[0] } };
 	long fd, found = 0;
+	unsigned i;
 
-	memcpy(&shifted.word[2], &words->word[1],
-	    (ARGUMENTS - 1) * sizeof(long));
+	for (i = 2; i <= ARGUMENTS; i++)
+		shifted.word[i] = words->word[i - 1];
 	for (fd = 0; fd < DESCRIPTORS; fd++) {
 		shifted.word[1] = fd;
-		found += call(&shifted) != -1 || errno != EBADF;
+		found += call(&shifted) != -EBADF;
 	}
 	return found;
 }
 
 static long
-put(const char *hex)
+put(const char *hex, char *to)
 {
-	char pair[3] = { 0 };
-	size_t n;
+	long n;
 
-	for (n = 0; hex[0] != '\0' && hex[1] != '\0'; n++, hex += 2) {
-		memcpy(pair, hex, 2);
-		scratch[n] = (char)strtoul(pair, NULL, 16);
-	}
-	return (long)n;
+	for (n = 0; hex[0] != '\0' && hex[1] != '\0'; n++, hex += 2)
+		to[n] = (char)(digit(hex[0]) << 4 | digit(hex[1]));
+	return n;
 }
 
 UNCHECKED static long
@@ -113,9 +142,8 @@ jump(long address)
 }
 
 UNCHECKED static long
-touch(void)
+touch(uintptr_t at)
 {
-	uintptr_t at = (uintptr_t)scratch;
 	size_t pages;
 
 	for (pages = GIGABYTE / PAGE; pages > 0; pages--, at += PAGE)
@@ -132,54 +160,76 @@ deep(long frames)
 	return frames == 0 ? 0 : deep(frames - 1) + frame[0];
 }
 
+/* As far as the canary, which is behind the array. */
+UNCHECKED static long
+smash(void)
+{
+	volatile char frame[16];
+	volatile char *volatile at = frame;
+	size_t i;
+
+	for (i = 0; i < sizeof(frame) + sizeof(long); i++)
+		at[i] = 1;
+	return 0;
+}
+
 _Noreturn static void
 loop(void)
 {
-	static volatile unsigned turns;
-
 	for (;;)
-		turns++;
+		__asm__ volatile("");
+}
+
+/* Is that the command's first word? */
+static bool
+is(const char *command, const char *name)
+{
+	while (*name != '\0' && *command == *name) {
+		command++;
+		name++;
+	}
+	return *name == '\0' && (*command == ' ' || *command == '\0');
 }
 
 static long
-run(const char *command, const void *plan)
+run(const char *command, const struct image *image)
 {
-	const char *rest = command + strcspn(command, " ");
-	size_t length = (size_t)(rest - command);
-	struct words words = words_of(rest, plan);
+	const char *rest = command;
+	struct words words;
 
-#define IS(name) (length == sizeof(name) - 1 && \
-    memcmp(command, name, sizeof(name) - 1) == 0)
-	if (IS("call"))
+	while (*rest != ' ' && *rest != '\0')
+		rest++;
+	words = words_of(rest, image);
+	if (is(command, "call"))
 		return call(&words);
-	if (IS("each"))
+	if (is(command, "each"))
 		return each(&words);
-	if (IS("put"))
-		return put(rest + strspn(rest, " "));
-	if (IS("poke"))
+	if (is(command, "put"))
+		return put(rest + 1, scratch(image));
+	if (is(command, "poke"))
 		return poke(words.word[0]);
-	if (IS("jump"))
+	if (is(command, "jump"))
 		return jump(words.word[0]);
-	if (IS("touch"))
-		return touch();
-	if (IS("deep"))
+	if (is(command, "touch"))
+		return touch((uintptr_t)scratch(image));
+	if (is(command, "deep"))
 		return deep(words.word[0]);
-	if (IS("trap"))
+	if (is(command, "smash"))
+		return smash();
+	if (is(command, "trap"))
 		__builtin_trap();
-	if (IS("loop"))
+	if (is(command, "loop"))
 		loop();
-#undef IS
-	errno = ENOSYS;
-	return -1;
+	return -ENOSYS;
 }
 
+/* No system call's result is between the error numbers and 0. */
 struct attack_result
-attack(const char *command, const void *plan)
+attack(const char *command, const struct image *image)
 {
-	struct attack_result result = { 0 };
+	struct attack_result result = { run(command, image), 0 };
 
-	errno = 0;
-	result.value = run(command, plan);
-	result.error = result.value == -1 ? errno : 0;
+	if (result.value < 0 && result.value > -PAGE)
+		result = (struct attack_result) { -1, (int)-result.value };
 	return result;
 }

@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+struct image;
+
 #define ATTACK_COMMAND_MAX 256 /* with the NUL */
 
 /* In every build that can do any of this; a test looks for it. */
@@ -17,22 +19,23 @@ struct attack_result {
 };
 
 /*
- * Does what the command says.  A NUMBER is as in strtoull(3) with base 0;
- * &, &NUMBER is an address in a scratch buffer, * the plan's, ! a function's.
+ * Does what the command says.  A NUMBER is decimal or begins with 0x;
+ * &, &NUMBER is an address in a scratch page, * the plan's, ! a function's.
  *
  *	call N [A ...]	the system call of that number
  *	each N [A ...]	the same with every descriptor number below 1024 before
  *			A; value: how many did not fail with EBADF
- *	put HEX		fills the scratch buffer, which is all 0 at first
+ *	put HEX		fills the scratch page, which is all 0 at first
  *	poke A		writes to that address
  *	jump A		calls it
- *	touch		writes to each page of the 1 GB after the scratch buffer
+ *	touch		writes to each page of the 1 GB from the scratch page on
  *	deep N		uses N KB of stack
+ *	smash		overflows an array on the stack
  *	trap		executes an illegal instruction
  *	loop		never ends
  *
  * An unknown command gives -1 and ENOSYS.
  */
-struct attack_result attack(const char *command, const void *plan);
+struct attack_result attack(const char *command, const struct image *image);
 
 #endif

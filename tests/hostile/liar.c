@@ -6,15 +6,16 @@
 #include <sys/stat.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 /* The honest one stays at hand. */
 #define serve honest_serve
-#include "spawner/serve.c"
+#include "spawner/image/serve.c"
 #undef serve
 
 #include "shared/outcome.h"
 
-void serve(const struct plan *plan, int32_t *page);
+void serve(const struct image *image);
 
 /* In every build that can do any of this; a test looks for it. */
 extern const char liar_marker[];
@@ -106,7 +107,7 @@ clone_untold(void)
 {
 	static int32_t nowhere;
 
-	return syscall(SYS_clone, CLONE_FLAGS, 0, &nowhere, 0, 0);
+	return call5(SYS_clone, CLONE_FLAGS, 0, (long)&nowhere, 0, 0);
 }
 
 /* It talks to its client as long as it is there. */
@@ -172,28 +173,31 @@ static void
 ghost(int32_t *row)
 {
 	untold_talk();
-	if (syscall(SYS_clone, CLONE_FLAGS, 0, row, 0, 0) == 0)
+	if (call5(SYS_clone, CLONE_FLAGS, 0, (long)row, 0, 0) == 0)
 		call_exit(OUTCOME_GREETED);
 }
 
 /* The first client is served; what it is told of is remembered. */
 static void
-honest(const struct plan *plan, int32_t *page, const struct message *message)
+honest(const struct image *image, const struct message *message)
 {
-	spawn(plan, page, message);
+	const int32_t *page = image->page;
+
+	spawn(image, message);
 	if (page[message->order.slot] > 0)
 		liar.told = page[message->order.slot];
 }
 
 static void
-lie(const struct plan *plan, int32_t *page, const struct message *message)
+lie(const struct image *image, const struct message *message)
 {
+	int32_t *page = image->page;
 	int32_t *row = &page[message->order.slot];
-	int32_t what = forged(plan);
+	int32_t what = forged(image->plan);
 
 	if (what != 0) {
 		if (is_mode("again")) /* as the rows of all canaries once were */
-			page[PLAN_CANARY_SLOT] = plan->master;
+			page[PLAN_CANARY_SLOT] = image->plan->master;
 		if (!is_mode("again") && clone_untold() == 0)
 			stay();
 		__atomic_store_n(row, what, __ATOMIC_RELEASE);
@@ -215,28 +219,28 @@ lie(const struct plan *plan, int32_t *page, const struct message *message)
 		untold_talk();
 	if (is_mode("strays"))
 		untold_ends(STRAYS);
-	honest(plan, page, message);
+	honest(image, message);
 	if (is_mode("twice"))
-		honest(plan, page, message);
+		honest(image, message);
 	if (is_mode("bomb"))
 		bomb();
 }
 
 void
-serve(const struct plan *plan, int32_t *page)
+serve(const struct image *image)
 {
 	struct message message;
 
 	if (liar.mode[0] == '\0') {
-		honest_serve(plan, page);
+		honest_serve(image);
 		return;
 	}
-	while (receive(&message)) {
+	while (receive(image, &message)) {
 		if (message.order.slot >= PLAN_CLIENT_SLOTS ||
 		    (is_mode("other") && liar.told == 0))
-			honest(plan, page, &message);
+			honest(image, &message);
 		else
-			lie(plan, page, &message);
+			lie(image, &message);
 		if (message.order.slot >= PLAN_CLIENT_SLOTS)
 			liar.told = 0;
 		if (message.fd >= 0 && (!is_mode("keep") ||

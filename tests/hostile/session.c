@@ -2,17 +2,16 @@
  * within the sandbox. */
 #include "config.h"
 
-#include "spawner/session.h"
+#include "spawner/image/session.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "attack.h"
+#include "spawner/image/call.h"
+#include "spawner/image/image.h"
+#include "spawner/image/prologue.h"
 #include "shared/outcome.h"
 #include "shared/plan.h"
-#include "spawner/calls.h"
-#include "spawner/prologue.h"
 
 /*
  * A child that greets throws its client's words away without reading them; what
@@ -21,31 +20,30 @@
  * came of the attack: "VALUE ERRNO\n".
  */
 static char
-letter_read(void)
+letter_read(const struct image *image)
 {
-	static char unread[256];
 	struct pollfd fd = { SPAWNER_CLIENT, POLLIN, 0 };
 	struct call_time day = { 86400, 0 };
 	long n;
 
 	do {
 		call_ppoll(&fd, 1, &day);
-		n = call_recv(unread, sizeof(unread), MSG_TRUNC);
-		if (n == -1 && errno == EBADF) /* closed: then just stay */
+		n = call_recv(image->memory->piece, 256, MSG_TRUNC);
+		if (n == -EBADF) /* closed: then just stay */
 			call_ppoll(NULL, 0, &day);
-	} while (n == -1 && errno != ECONNRESET);
+	} while (n < 0 && n != -ECONNRESET);
 	if (n <= 0)
 		call_exit(n == 0 ? OUTCOME_GREETED : OUTCOME_RESET);
 	return (char)n;
 }
 
 static void
-command_read(char *command)
+command_read(const struct image *image, char *command)
 {
 	size_t n = 0;
 	char letter;
 
-	while ((letter = letter_read()) != '\n') {
+	while ((letter = letter_read(image)) != '\n') {
 		if (n < ATTACK_COMMAND_MAX - 1)
 			command[n++] = letter;
 		call_send(".", 1, 0);
@@ -56,42 +54,71 @@ command_read(char *command)
 /* A greeting "canary: COMMAND" is obeyed at once, which the canary of a trial
  * meets too; the rest of the session follows. */
 static void
-greeting_obey(const struct plan *plan, const struct plan_session *session)
+greeting_obey(const struct image *image, const struct plan_session *session)
 {
 	static const char prefix[] = "canary: ";
 	const size_t skip = sizeof(prefix) - 1;
-	const char *greeting = (const char *)plan + session->greeting_offset;
-	char command[ATTACK_COMMAND_MAX] = "";
+	const char *greeting =
+	    (const char *)image->plan + session->greeting_offset;
+	char *command = image->memory->gathered;
+	size_t i;
 
 	if (session->greeting_length < skip ||
-	    session->greeting_length - skip >= sizeof(command) ||
-	    memcmp(greeting, prefix, skip) != 0)
+	    session->greeting_length - skip >= ATTACK_COMMAND_MAX)
 		return;
-	memcpy(command, greeting + skip, session->greeting_length - skip);
-	attack(command, plan);
+	for (i = 0; i < skip; i++)
+		if (greeting[i] != prefix[i])
+			return;
+	for (; i < session->greeting_length; i++)
+		command[i - skip] = greeting[i];
+	command[i - skip] = '\0';
+	attack(command, image);
+}
+
+static char *
+put_number(char *end, long number)
+{
+	unsigned long left =
+	    number < 0 ? -(unsigned long)number : (unsigned long)number;
+
+	do
+		*--end = (char)('0' + left % 10);
+	while ((left /= 10) > 0);
+	if (number < 0)
+		*--end = '-';
+	return end;
+}
+
+/* "VALUE ERRNO\n". */
+static void
+say(const struct attack_result *result)
+{
+	char line[64], *end = line + sizeof(line), *at = end;
+
+	*--at = '\n';
+	at = put_number(at, result->error);
+	*--at = ' ';
+	at = put_number(at, result->value);
+	call_send(at, (size_t)(end - at), 0);
 }
 
 void
-session_run(const struct plan *plan, const struct plan_session *session,
-    const char *rendered, size_t rendered_length, size_t head)
+session_run(
+    const struct image *image, const void *what, size_t length, size_t head)
 {
-	static char command[ATTACK_COMMAND_MAX];
+	const struct plan_session *session = what;
+	char *command = image->memory->gathered;
 	struct attack_result result;
-	char answer[64];
-	int length;
 
-	(void)rendered;
-	(void)rendered_length;
+	(void)length;
 	(void)head;
-	prologue(plan, session);
-	greeting_obey(plan, session);
-	call_send((const char *)plan + session->greeting_offset,
+	prologue(image->plan, session);
+	greeting_obey(image, session);
+	call_send((const char *)image->plan + session->greeting_offset,
 	    session->greeting_length, 0);
 	for (;;) {
-		command_read(command);
-		result = attack(command, plan);
-		length = snprintf(answer, sizeof(answer), "%ld %d\n",
-		    result.value, result.error);
-		call_send(answer, (size_t)length, 0);
+		command_read(image, command);
+		result = attack(command, image);
+		say(&result);
 	}
 }

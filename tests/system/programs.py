@@ -23,9 +23,17 @@ class Build:
         found = re.search(rf"^{name} = *(.*)$", self.makefile, re.MULTILINE)
         return found.group(1).strip() if found else ""
 
-    def matching(self, pattern):
-        """All variables of the Makefile whose names match the pattern."""
-        return re.findall(rf"^{pattern} = *(.*)$", self.makefile, re.MULTILINE)
+    def names(self, pattern):
+        """The variables of the Makefile whose names match the pattern."""
+        return re.findall(rf"^({pattern}) = ", self.makefile, re.MULTILINE)
+
+    def expand(self, name):
+        """The words of a variable, and of those that it refers to."""
+        words = []
+        for word in self.variable(name).split():
+            inner = re.fullmatch(r"\$\((am_\w+)\)", word)
+            words += self.expand(inner.group(1)) if inner else [word]
+        return words
 
     def programs(self):
         """What "make install" installs, libexec too, in the order of the
@@ -74,6 +82,12 @@ def is_32_bit():
             return file.read(5)[4:] == b"\1"  # ELFCLASS32
     except FileNotFoundError:
         return False
+
+
+def has_small_image():
+    """Has the spawner of that build the small image?"""
+    return "small image" in Build(
+        os.environ.get("BUILDDIR", ".")).definition("SPAWNER_LIBC")
 
 
 # What has the system calls of 64 bits in tables, or in a tracer's registers.

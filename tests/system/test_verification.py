@@ -74,7 +74,7 @@ ENDS = {
         (71, 77, 78), "parser|reader|trial client: not served"),
     ("reader", r"dup2"): ((71, 78), "parser|reader"),
     ("launch", r"dup2"): ((71, 77), "spawner"),
-    ("spawner", r"close\(0\)"): (77, "trial client: "),
+    ("spawner", r"close\(0\)"): ((71, 77), "trial client: |landlock"),
     ("master", r"fcntl\(\d, F_ADD_SEALS"): (77, "the plan"),
 }
 
@@ -137,6 +137,11 @@ HARMLESS = {
         ("has no handler and is not ignored in the master", set()),
     ("spawner", r"prctl\(PR_SET_NAME"): ("its name", {("spawner", "Name"),
                                                       ("child", "Name")}),
+    ("spawner", r"prctl\(PR_SET_MM, PR_SET_MM_MAP"): (
+        "what ps(1) shows", {("spawner", "maps"), ("child", "maps")}),
+    ("spawner", r"munmap"): (
+        "nothing is there, or nothing of the program, whose parts are asked "
+        "for", {("spawner", "maps"), ("child", "maps")}),
     ("spawner", r"prctl\(PR_SET_NO_NEW_PRIVS"):
         ("the master's survives exec, as is asked", set()),
     ("spawner|proof", r"rt_sigprocmask\(SIG_(BLOCK|SETMASK), ~\["):

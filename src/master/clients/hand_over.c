@@ -28,7 +28,7 @@ note_session(struct service *service, uint32_t slot,
 	client->greeting_length = (uint32_t)answer->total;
 	client->send_ms = session->send_ms;
 	client->linger_ms = session->linger_ms;
-	client->cpu_s = session->cpu_s;
+	client->cpu_s = (uint32_t)session->cpu.soft;
 	client->asks = session->format == PLAN_HTTP;
 	client->generation = spawners_serving(service->generation->spawners);
 }

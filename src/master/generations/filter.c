@@ -60,8 +60,6 @@ static const struct rule {
 	{ "getppid", "C: is the master still there?", 0, { IS(0, 0) } },
 	{ "prlimit64", "C: no more processes", 3,
 	    { IS(0, 0), IS(1, RLIMIT_NPROC), IS(3, 0) } },
-	{ "prlimit64", "C: no second descriptor", 3,
-	    { IS(0, 0), IS(1, RLIMIT_NOFILE), IS(3, 0) } },
 	{ "prlimit64", "C: timeouts.cpu", 3,
 	    { IS(0, 0), IS(1, RLIMIT_CPU), IS(3, 0) } },
 	{ "setitimer", "C: timeouts.session", 2,

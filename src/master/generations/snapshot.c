@@ -53,15 +53,18 @@ static struct plan_session
 session_of(const struct conf_listener *listener,
     const struct greeting *greeting)
 {
+	uint64_t cpu_s = (uint64_t)resources_cpu(listener->timeouts.cpu_s);
+	long session_ms = (long)listener->timeouts.session_ms;
+
 	return (struct plan_session) {
+		.cpu = { cpu_s, cpu_s },
+		.timer = { 0, 0, session_ms / 1000, session_ms % 1000 * 1000 },
 		.format = listener->format == CONF_FORMAT_HTTP ? PLAN_HTTP
 							       : PLAN_PLAIN,
 		.request_ms = (uint32_t)listener->timeouts.request_ms,
 		.greeting_length = (uint32_t)greeting->length,
-		.session_ms = (uint32_t)listener->timeouts.session_ms,
 		.send_ms = (uint32_t)listener->timeouts.send_ms,
 		.linger_ms = (uint32_t)listener->timeouts.linger_ms,
-		.cpu_s = (uint32_t)resources_cpu(listener->timeouts.cpu_s),
 		.hold = (uint32_t)listener->hold,
 		.rendered = greeting->n_texts > 0 ||
 		    listener->format == CONF_FORMAT_AGENT,

@@ -84,9 +84,9 @@ sessions_make(struct plan *plan, size_t texts)
 		.greeting_offset = (uint32_t)(texts + sizeof(HEAD) - 1),
 		.greeting_length = sizeof(GREETING) - 1,
 		.request_ms = PATIENCE_MS,
-		.session_ms = PATIENCE_MS,
+		.timer = { 0, 0, PATIENCE_MS / 1000, 0 },
 		.send_ms = PATIENCE_MS,
-		.cpu_s = 10,
+		.cpu = { 10, 10 },
 	};
 	char *bytes = (char *)plan + texts;
 	size_t i;

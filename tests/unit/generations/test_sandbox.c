@@ -63,7 +63,6 @@ static const struct golden {
 	{ SYS_prctl, 1 | 2, { 1, 9 } },
 	{ SYS_getppid, 0, { 0 } },
 	{ SYS_prlimit64, 1 | 2 | 8, { 0, 6, 0, 0 } },
-	{ SYS_prlimit64, 1 | 2 | 8, { 0, 7, 0, 0 } },
 	{ SYS_prlimit64, 1 | 2 | 8, { 0, 0, 0, 0 } },
 	{ SYS_setitimer, 1 | 4, { 0, 0, 0 } },
 	{ SYS_sendto, 1 | 8 | 16, { 0, 0, 0, 0x4040, 0 } },

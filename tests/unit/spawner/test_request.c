@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "spawner/request.h"
+#include "spawner/image/request.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define TOKEN "!#$%&'*+-.^_`|~09azAZ"

@@ -1,7 +1,7 @@
 /* Judging the head of an HTTP request as its bytes come. */
 #include "config.h"
 
-#include "spawner/request.h"
+#include "spawner/image/request.h"
 
 /* What the next byte is. */
 enum place {

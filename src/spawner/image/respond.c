@@ -1,17 +1,15 @@
 /* Answering a client that speaks HTTP. */
 #include "config.h"
 
-#include "spawner/respond.h"
+#include "spawner/image/respond.h"
 
 #include <stdint.h>
-#include <string.h>
 
+#include "spawner/image/bytes.h"
+#include "spawner/image/image.h"
+#include "spawner/image/request.h"
 #include "shared/plan.h"
-#include "spawner/request.h"
 
-/* So that it fits into the page that the stream's piece is in, which every
- * client that asks something has a copy of already. */
-#define GATHERED_MAX 1024
 #define PARTS 3
 
 #define HEAD(status, length)                                                  \
@@ -68,15 +66,15 @@ head_read(struct stream *stream, struct request *request)
 static enum outcome
 answer_send(struct stream *stream, const struct answer *answer)
 {
-	static char gathered[GATHERED_MAX];
 	const struct text parts[] = { answer->head, answer->end, answer->body };
+	char *gathered = stream->memory->gathered;
 	struct text first = { gathered, 0 };
 	enum outcome outcome;
 	size_t i;
 
 	for (i = 0; i < PARTS &&
-	     parts[i].length <= sizeof(gathered) - first.length; i++) {
-		memcpy(gathered + first.length, parts[i].bytes,
+	     parts[i].length <= IMAGE_GATHERED_MAX - first.length; i++) {
+		bytes_copy(gathered + first.length, parts[i].bytes,
 		    parts[i].length);
 		first.length += parts[i].length;
 	}

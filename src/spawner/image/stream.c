@@ -2,21 +2,13 @@
  * meanwhile. */
 #include "config.h"
 
-#include "spawner/stream.h"
+#include "spawner/image/stream.h"
 
-#include <errno.h>
-
-#include "shared/plan.h"
+#include "spawner/image/image.h"
 
 /* How much a client may send before we stop discarding it: a talkative client
  * (a POST of 5 MB) must get an orderly end, a flood need not. */
 #define DRAIN_MAX (16u << 20)
-
-/* Small, so that it fits into the page of the other variables: a mapping of its
- * own would have to be copied for every client. */
-#define PIECE_MAX 2048
-
-static char piece[PIECE_MAX];
 
 struct call_time
 stream_time(uint32_t ms)
@@ -37,13 +29,13 @@ stream_await(short events, struct call_time *left)
 /* The client has closed (EPIPE: it sent its end of stream, then refused our
  * bytes), reset the connection, or become unreachable. */
 static enum outcome
-outcome_of_error(int error)
+outcome_of_error(long error)
 {
-	return error == ECONNRESET ? OUTCOME_RESET : OUTCOME_CLIENT_GONE;
+	return error == -ECONNRESET ? OUTCOME_RESET : OUTCOME_CLIENT_GONE;
 }
 
 static void
-stream_fail(struct stream *stream, int error)
+stream_fail(struct stream *stream, long error)
 {
 	stream->failed = true;
 	stream->outcome = outcome_of_error(error);
@@ -53,15 +45,15 @@ stream_fail(struct stream *stream, int error)
 static size_t
 receive(struct stream *stream, size_t max, int flags)
 {
-	long n = call_recv(
-	    piece, max < sizeof(piece) ? max : sizeof(piece), flags);
+	long n = call_recv(stream->memory->piece,
+	    max < IMAGE_PIECE_MAX ? max : IMAGE_PIECE_MAX, flags);
 
 	if (n > 0)
 		return (size_t)n;
 	if (n == 0)
 		stream->ended = true;
-	else if (errno != EAGAIN && errno != EINTR)
-		stream_fail(stream, errno);
+	else if (n != -EAGAIN && n != -EINTR)
+		stream_fail(stream, n);
 	return 0;
 }
 
@@ -70,13 +62,14 @@ receive(struct stream *stream, size_t max, int flags)
 static void
 stream_drain(struct stream *stream)
 {
-	stream->drained += receive(stream, sizeof(piece), MSG_TRUNC);
+	stream->drained += receive(stream, IMAGE_PIECE_MAX, MSG_TRUNC);
 }
 
 struct text
 stream_read(struct stream *stream, size_t max)
 {
-	return (struct text) { piece, receive(stream, max, 0) };
+	return (struct text) { stream->memory->piece,
+		receive(stream, max, 0) };
 }
 
 /* POLLIN as long as reading makes sense. */
@@ -87,33 +80,40 @@ input_events(const struct stream *stream)
 }
 
 enum outcome
-stream_send(struct stream *stream, struct text text)
+stream_send_on(struct stream *stream, struct text text, long sent)
 {
 	const struct plan_session *session = stream->session;
 	struct call_time left = stream_time(session->send_ms);
-	int more = session->hold ? 0 : MSG_MORE; /* the end goes along */
 	short events;
-	long n;
 
-	while (text.length > 0) {
-		n = call_send(text.bytes, text.length, more);
-		if (n > 0) {
-			text.bytes += n;
-			text.length -= (size_t)n;
+	for (;;) {
+		if (sent > 0) {
+			text.bytes += sent;
+			text.length -= (size_t)sent;
 			left = stream_time(session->send_ms);
-			continue;
+		} else if (sent < 0 && sent != -EAGAIN && sent != -EINTR) {
+			return outcome_of_error(sent);
 		}
-		if (errno != EAGAIN && errno != EINTR)
-			return outcome_of_error(errno);
-		events = stream_await(POLLOUT | input_events(stream), &left);
+		if (text.length == 0)
+			return OUTCOME_GREETED;
+		events = sent > 0 ? POLLOUT :
+		    stream_await(POLLOUT | input_events(stream), &left);
 		if (events == 0)
 			return OUTCOME_SEND_TIMEOUT;
 		if (events & POLLIN)
 			stream_drain(stream);
 		if (stream->failed)
 			return stream->outcome;
+		sent = stream_try(session, text);
 	}
-	return OUTCOME_GREETED;
+}
+
+enum outcome
+stream_send(struct stream *stream, struct text text)
+{
+	if (text.length == 0)
+		return OUTCOME_GREETED;
+	return stream_send_on(stream, text, stream_try(stream->session, text));
 }
 
 void

@@ -1,9 +1,9 @@
 /* Answering a client that speaks HTTP. */
-#ifndef SPAWNER_RESPOND_H
-#define SPAWNER_RESPOND_H
+#ifndef SPAWNER_IMAGE_RESPOND_H
+#define SPAWNER_IMAGE_RESPOND_H
 
 #include "shared/outcome.h"
-#include "spawner/stream.h"
+#include "spawner/image/stream.h"
 
 /* The parts of an answer, in the order in which they are sent. */
 struct answer {

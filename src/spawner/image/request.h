@@ -1,6 +1,6 @@
 /* Judging the head of an HTTP request as its bytes come. */
-#ifndef SPAWNER_REQUEST_H
-#define SPAWNER_REQUEST_H
+#ifndef SPAWNER_IMAGE_REQUEST_H
+#define SPAWNER_IMAGE_REQUEST_H
 
 #include <stdbool.h>
 #include <stddef.h>
