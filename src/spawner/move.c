@@ -29,8 +29,6 @@
 #define PAGES(bytes) (((uintptr_t)(bytes) + PAGE - 1) / PAGE)
 /* What one page of page tables covers. */
 #define RANGE (512 * PAGE)
-/* What a fault maps of a file at once: fault_around_bytes of the kernel. */
-#define WINDOW (16 * PAGE)
 /* Where the kernel puts nothing of a program: TASK_SIZE with four levels of page
  * tables.  With five it needs to be asked for more. */
 #define TOP (((uintptr_t)1 << 47) - PAGE)
@@ -50,12 +48,16 @@ enum part {
 	MEMORY,
 	STACK, /* the spawner's */
 	PAGE_OF_PIDS,
-	PLAN,
+	PLAN, /* a large one; a small one is copied behind the constants */
 };
 _Static_assert(PLAN + 1 == IMAGE_PARTS, "each has a place");
 
+/* As much as a fault maps of a file at once: fault_around_bytes of the kernel. */
+#define WINDOW (16 * PAGE)
+
 /* The parts as they are being moved. */
 struct layout {
+	size_t n; /* parts: all, or all but a plan of its own */
 	size_t pages[IMAGE_PARTS];
 	uintptr_t at[IMAGE_PARTS];
 	const char *failed; /* the first step that did; errno says why */
@@ -156,16 +158,9 @@ place(struct layout *layout, size_t n)
 static void
 place_all(struct layout *layout)
 {
-	size_t pages = 0, i;
-
-	for (i = 0; i < IMAGE_PARTS; i++)
-		pages += layout->pages[i] + 1;
-	if (pages <= RANGE / PAGE / 2) {
-		place(layout, IMAGE_PARTS);
-		return;
-	}
 	place(layout, PLAN);
-	layout->at[PLAN] = find(layout, layout->pages[PLAN]);
+	if (layout->n > PLAN)
+		layout->at[PLAN] = find(layout, layout->pages[PLAN]);
 }
 
 /* --------------------------------------------------------------------- going */
@@ -200,23 +195,35 @@ list_parts(struct image *image, const struct layout *layout)
 	struct image_part *part;
 	size_t i, j;
 
-	for (i = 0; i < IMAGE_PARTS; i++) {
+	for (i = 0; i < layout->n; i++) {
 		part = image->part;
-		for (j = 0; j < IMAGE_PARTS; j++)
+		for (j = 0; j < layout->n; j++)
 			part += layout->at[j] < layout->at[i];
 		part->begin = layout->at[i];
 		part->end = layout->at[i] + layout->pages[i] * PAGE;
 	}
-	image->n_parts = IMAGE_PARTS;
+	image->n_parts = layout->n;
+}
+
+/* What a fork copies the page tables of, as it does for memory that is the
+ * process's own, the child's first access need not fault in. */
+static const struct plan *
+copy_plan(const struct layout *layout, const struct plan *plan)
+{
+	void *copy = (void *)(layout->at[CONSTANTS] + PAGE);
+
+	if (layout->n > PLAN)
+		return (const struct plan *)layout->at[PLAN];
+	return memcpy(copy, plan, plan->size);
 }
 
 /* A canary has a byte 0 at its start, which ends a string. */
 static void
-write_constants(struct layout *layout)
+write_constants(struct layout *layout, const struct plan *plan)
 {
 	struct image *image = (struct image *)layout->at[CONSTANTS];
 
-	image->plan = (const struct plan *)layout->at[PLAN];
+	image->plan = copy_plan(layout, plan);
 	image->page = (int32_t *)layout->at[PAGE_OF_PIDS];
 	image->memory = (struct image_memory *)layout->at[MEMORY];
 	image->top = TOP;
@@ -244,8 +251,8 @@ rename_program(const struct layout *layout)
 		.end_code = layout->at[TEXT] + layout->pages[TEXT] * PAGE,
 		.start_data = constants,
 		.end_data = constants + PAGE,
-		.start_brk = constants + PAGE,
-		.brk = constants + PAGE,
+		.start_brk = constants,
+		.brk = constants,
 		.start_stack = layout->at[STACK],
 		.arg_start = name,
 		.arg_end = name + strlen(image->name) + 1,
@@ -302,19 +309,34 @@ is_sealed(void)
 	return vdso != NULL && munmap(vdso, PAGE) == -1 && errno == EPERM;
 }
 
-const char *
-move(const struct image *image)
+/* How large the parts are. */
+static struct layout
+measure(const struct plan *plan)
 {
 	struct layout layout = {
+		.n = IMAGE_PARTS,
 		.pages = {
 			[TEXT] = PAGES(image_text_end - image_text_begin),
 			[CONSTANTS] = 1,
 			[MEMORY] = PAGES(sizeof(struct image_memory)),
 			[STACK] = 1,
 			[PAGE_OF_PIDS] = PAGES(PLAN_PAGE_BYTES),
-			[PLAN] = PAGES(image->plan->size),
+			[PLAN] = PAGES(plan->size),
 		},
 	};
+
+	if (plan->size <= WINDOW) {
+		layout.pages[CONSTANTS] += layout.pages[PLAN];
+		layout.n = PLAN;
+	}
+	return layout;
+}
+
+const char *
+move(const struct image *image)
+{
+	struct layout layout = measure(image->plan);
+	uintptr_t constants, end;
 
 	if (is_sealed())
 		return NULL;
@@ -326,17 +348,20 @@ move(const struct image *image)
 	map(&layout, STACK);
 	take(&layout, TEXT, image_text_begin);
 	take(&layout, PAGE_OF_PIDS, image->page);
-	take(&layout, PLAN, image->plan);
+	if (layout.n > PLAN)
+		take(&layout, PLAN, image->plan);
 	if (layout.failed != NULL)
 		return layout.failed;
 	if (madvise((void *)layout.at[STACK], layout.pages[STACK] * PAGE,
 		MADV_DONTFORK) == -1)
 		return "madvise MADV_DONTFORK";
-	write_constants(&layout);
+	write_constants(&layout, image->plan);
 	rename_program(&layout);
-	if (protect(layout.at[CONSTANTS], layout.at[CONSTANTS] + PAGE) == -1)
+	constants = layout.at[CONSTANTS];
+	end = constants + layout.pages[CONSTANTS] * PAGE;
+	if (protect(constants, end) == -1)
 		return "mprotect of the constants";
-	if (!set_canary((const struct image *)layout.at[CONSTANTS]))
+	if (!set_canary((const struct image *)constants))
 		return "arch_prctl ARCH_SET_FS";
 	jump(&layout);
 }

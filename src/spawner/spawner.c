@@ -10,7 +10,6 @@
 #include <linux/filter.h>
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,15 +19,9 @@
 #include "spawner/lockdown.h"
 #include "spawner/move.h"
 #include "spawner/proof.h"
-#include "spawner/protect.h"
 #include "spawner/relro.h"
 #include "shared/descriptors.h"
 #include "shared/plan.h"
-
-/* As much as a fault of a child would have mapped at once, by default
- * (fault_around_bytes of the kernel). */
-#define PLAN_SMALL (64u << 10)
-#define PLAN_STEP 4096
 
 #ifndef SMALL_IMAGE
 #define move(image) NULL
@@ -75,46 +68,22 @@ plan_is_whole(const struct plan *plan)
 	return 1;
 }
 
-/*
- * fork(2) copies the page tables of a mapping only when that has pages of its
- * own; in any other the child's first access is a fault.  So that no client waits
- * for one, a small plan gets such a page: its first.  Nothing of it changes.
- */
-static void
-plan_fill(const struct plan *plan, size_t size)
-{
-	volatile char *at = (volatile char *)(uintptr_t)plan;
-	size_t i;
-
-	*at = *at;
-	for (i = 0; i < size; i += PLAN_STEP)
-		(void)at[i];
-	if (protect((uintptr_t)plan, (uintptr_t)plan + size) == -1)
-		fail("mprotect of the plan");
-}
-
 static const struct plan *
 plan_map(void)
 {
 	const struct plan *plan;
 	struct stat st;
-	size_t size;
-	bool is_small;
 
 	if (fstat(SPAWNER_PLAN, &st) == -1)
 		fail("fstat of the plan");
-	size = (size_t)st.st_size;
-	is_small = size <= PLAN_SMALL;
-	plan = mmap(NULL, size, is_small ? PROT_READ | PROT_WRITE : PROT_READ,
-	    is_small ? MAP_PRIVATE : MAP_SHARED, SPAWNER_PLAN, 0);
+	plan = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED,
+	    SPAWNER_PLAN, 0);
 	if (plan == MAP_FAILED)
 		fail("mmap of the plan");
 	errno = EPROTO;
-	if (size < sizeof(*plan) || plan->magic != PLAN_MAGIC ||
-	    plan->size != size || !plan_is_whole(plan))
+	if ((size_t)st.st_size < sizeof(*plan) || plan->magic != PLAN_MAGIC ||
+	    plan->size != st.st_size || !plan_is_whole(plan))
 		fail("reading the plan (spawner and daemon differ?)");
-	if (is_small)
-		plan_fill(plan, size);
 	close(SPAWNER_PLAN);
 	return plan;
 }

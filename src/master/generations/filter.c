@@ -170,7 +170,8 @@ filter_compile(struct sock_filter *code, size_t *length)
 	 * library's default would end the thread only. */
 	if (failed(seccomp_attr_set(context, SCMP_FLTATR_API_SYSRAWRC, 1)) ||
 	    failed(seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH,
-		SCMP_ACT_KILL_PROCESS)))
+		SCMP_ACT_KILL_PROCESS)) ||
+	    failed(seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2)))
 		step = "seccomp_attr_set";
 	else
 		step = rules_add(context);

@@ -14,14 +14,13 @@
  *
  *	the text	what is in this folder, with its constants; still the
  *			file's own pages
- *	struct image	one page, read-only
+ *	struct image	one page, read-only, and a small plan behind it
  *	the memory	of a child, and its stack
- *	the plan	read-only
  *	the stack, the pid page		the spawner's; its children have neither
  *
  * All lie at random places of one random 2 MiB range, which a single page of
  * page tables covers: most of what a child costs is making and freeing those.
- * A plan that is too large for that has a place of its own.
+ * A large plan is the memfd's, at a place of its own.
  *
  * Any other image is the program as it was exec'd: for another architecture or C
  * library, for sanitizers, and in a diagnosis.  What is here is the same.
