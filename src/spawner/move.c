@@ -100,10 +100,10 @@ find(struct layout *layout, size_t pages)
 		    -1, 0);
 		if (got != MAP_FAILED)
 			munmap(got, pages * PAGE);
-		if (got == wanted)
+		if (got == wanted) /* Linux before 4.17: or elsewhere */
 			return (uintptr_t)got;
 		if (got == MAP_FAILED && errno != EEXIST)
-			break; /* another address: before Linux 4.17 */
+			break;
 	}
 	return fail(layout, "finding a place in memory");
 }
@@ -221,6 +221,7 @@ copy_plan(const struct layout *layout, const struct plan *plan)
 static void
 write_constants(struct layout *layout, const struct plan *plan)
 {
+	static const char name[] = "forkgreet-spawner";
 	struct image *image = (struct image *)layout->at[CONSTANTS];
 
 	image->plan = copy_plan(layout, plan);
@@ -233,7 +234,7 @@ write_constants(struct layout *layout, const struct plan *plan)
 	image->trace[2] = (uintptr_t)layout;
 	image->trace[3] = getauxval(AT_SYSINFO_EHDR);
 	list_parts(image, layout);
-	strcpy(image->name, "forkgreet-spawner");
+	memcpy(image->name, name, sizeof(name));
 }
 
 /* What ps(1) shows is read from the process's memory, of which nothing else
@@ -356,6 +357,8 @@ move(const struct image *image)
 		MADV_DONTFORK) == -1)
 		return "madvise MADV_DONTFORK";
 	write_constants(&layout, image->plan);
+	if (layout.failed != NULL)
+		return layout.failed;
 	rename_program(&layout);
 	constants = layout.at[CONSTANTS];
 	end = constants + layout.pages[CONSTANTS] * PAGE;

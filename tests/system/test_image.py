@@ -1,12 +1,14 @@
 """The small image: what a spawner and its children have mapped, and what that
 costs."""
 
+import os
 import re
+import subprocess
 import unittest
 
 from harness import (Case, Strace, free_port, greet, main, needs_root,
                      proc_status, strace_works, wait_for)
-from programs import UNTRACED, has_small_image
+from programs import UNTRACED, Build, has_small_image
 
 KIB = 1024
 PAGE = 4 * KIB
@@ -147,6 +149,63 @@ class Image(Case):
                 self.assertEqual(file.read().strip(b"\0"), b"")
 
 
+@unittest.skipUnless(has_small_image(), "built without the small image")
+class Check(Case):
+    """What image/check.sh finds before the image is linked."""
+
+    # C, and what is said of it.
+    SOURCES = (
+        ("int f(int n) { return n + 1; }", ""),
+        ("extern int g(int); int f(int n) { return g(n) + 1; }", "U g"),
+        ("static int n; int f(void) { return ++n; }", "section .bss"),
+        ("static int n = 1; int f(void) { return ++n; }", "section .data"),
+        ('static const char *const word[] = { "a", "b" }; '
+         "const char *f(int n) { return word[n & 1]; }",
+         "section .data.rel.ro"),
+        ("int g(void); int (*f(void))(void) { return g; }", "GOTPCREL"),
+    )
+
+    def setUp(self):
+        self.build = Build(os.environ.get("BUILDDIR", "."))
+        self.image = os.path.join(
+            os.environ.get("top_srcdir")
+            or self.build.variable("abs_top_srcdir"), "src/spawner/image")
+        self.object = os.path.join(self.folder(), "all.o")
+
+    def link(self, source):
+        """As the Makefile does."""
+        subprocess.run(
+            [*self.build.variable("SPAWNER_CC").split(), "-fPIE",
+             *self.build.variable("IMAGE_CFLAGS").split(), "-r", "-nostdlib",
+             "-Wl,-T," + os.path.join(self.image, "image.ld"),
+             "-x", "c", "-", "-o", self.object],
+            input=source.encode(), check=True)
+
+    def check(self, **tools):
+        """Its exit status and what it says."""
+        done = subprocess.run(
+            ["sh", os.path.join(self.image, "check.sh"), self.object],
+            stderr=subprocess.PIPE, encoding="utf-8",
+            env={**os.environ, **tools})
+        return done.returncode, done.stderr
+
+    def test_each(self):
+        for source, said in self.SOURCES:
+            with self.subTest(source=source):
+                self.link(source)
+                status, words = self.check()
+                self.assertIn(said, words)
+                self.assertEqual(status, 1 if said else 0, words)
+
+    def test_what_cannot_be_read(self):
+        """No answer is not a good one."""
+        self.assertEqual(self.check()[0], 1)  # there is no such file
+        self.link(self.SOURCES[0][0])
+        self.assertEqual(self.check(NM="false")[0], 1)
+        self.assertEqual(self.check(READELF="false")[0], 1)
+        self.assertEqual(self.check(READELF="true")[0], 1)
+
+
 @UNTRACED
 @unittest.skipUnless(has_small_image(), "built without the small image")
 @unittest.skipUnless(strace_works(), "strace does not work here")
@@ -159,7 +218,7 @@ class Traced(Case):
         spawner = daemon.spawners()[0]
         for _ in range(3):
             with Strace(spawner, "trace=exit_group",
-                        "inject=exit_group:delay_enter=1000000", follow=True):
+                        "inject=exit_group:delay_enter=60000000", follow=True):
                 sock = self.connect(self.port)
                 self.assertEqual(sock.recv(100), b"hi client\n")
                 child, = wait_for(daemon.clients)
@@ -173,6 +232,16 @@ class Traced(Case):
         """Is it stopped by the tracer, in its last call?"""
         with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
             return file.read().startswith("231 ")
+
+    def test_no_canary(self):
+        """Without random numbers for it nobody is served.  The eighth are
+        for the canary, or for a place, when the first were no good ones."""
+        daemon = self.daemon(self.listener()).settle()
+        with Strace(daemon.pid, "trace=getrandom",
+                    "inject=getrandom:error=ENOSYS:when=8", follow=True):
+            daemon.reload(result="failed")
+        self.assertIn("spawner: getrandom: Function not implemented",
+                      "\n".join(daemon.log()))
 
     def test_sealed_mappings(self):
         """Where the kernel refuses to unmap its own, the program stays as it
