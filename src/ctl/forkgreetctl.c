@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/ask.h"
 #include "ctl/order.h"
 #include "ctl/show.h"
 #include "shared/arguments.h"
+#include "shared/ask.h"
 #include "shared/control.h"
 #include "shared/deadline.h"
 #include "shared/output.h"

@@ -9,9 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ctl/ask.h"
 #include "ctl/until.h"
 #include "shared/arguments.h"
+#include "shared/ask.h"
 #include "shared/control_words.h"
 #include "shared/deadline.h"
 #include "shared/number.h"

@@ -16,6 +16,8 @@
 #include "master/config/schema.h"
 #include "master/config/text_advice.h"
 #include "master/config/verdict.h"
+#include "master/explain.h"
+#include "master/explain_query.h"
 #include "master/listeners/activation.h"
 #include "master/config/conf.h"
 #include "master/system/child.h"
@@ -206,6 +208,20 @@ configuration_test(struct candidate *candidate, struct greeting *greetings,
 	return EXIT_SUCCESS;
 }
 
+/* -E: says what a client would get; the files have been read as for -t. */
+static int
+client_explain(struct candidate *candidate, struct greeting *greetings,
+    const struct options *options, const struct explain_query *query)
+{
+	explain(candidate, greetings, options->path, query);
+	greetings_free(
+	    greetings, greetings_count(candidate->setup.conf));
+	setup_free(&candidate->setup, NULL);
+	free(candidate);
+	log_close();
+	return EXIT_SUCCESS;
+}
+
 /* Each socket that the service manager has bound for us has a listener. */
 static void
 passed_take(struct candidate *candidate, const char *path)
@@ -220,12 +236,15 @@ main(int argc, char **argv)
 {
 	static struct server server;
 	static struct candidate *candidate; /* for LeakSanitizer at a fatal() */
+	struct explain_query query;
 	struct options options;
 	struct greeting *greetings;
 	const struct identity *identity;
 
 	inherited_tidy(activation_expect(), argv);
 	options_parse(&options, argc, argv);
+	if (options.mode == MODE_EXPLAIN)
+		explain_query_parse(&query, options.explain);
 	/* First: a number that was passed and is not open would be our own. */
 	if (options.mode == MODE_SERVE)
 		activation_adopt();
@@ -241,6 +260,8 @@ main(int argc, char **argv)
 	if (options.mode == MODE_TEST)
 		return configuration_test(
 		    candidate, greetings, options.path);
+	if (options.mode == MODE_EXPLAIN)
+		return client_explain(candidate, greetings, &options, &query);
 
 	server.path = options.path;
 	server.as_root = identity != NULL;

@@ -23,18 +23,22 @@ static const struct option long_options[] = {
 	{ "foreground", no_argument, NULL, 'f' },
 	{ "test", no_argument, NULL, 't' },
 	{ "dump", no_argument, NULL, 'T' },
+	{ "explain", required_argument, NULL, 'E' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
 
 static const char usage[] =
-    "usage: forkgreetd [-f | -t | -T] [-c FILE]\n"
+    "usage: forkgreetd [-f | -t | -T | -E KEY=VALUE[,...]] [-c FILE]\n"
     "\n"
     "  -c, --config FILE  configuration (default " DEFAULT_PATH ")\n"
     "  -f, --foreground   stay in the foreground, log to standard error\n"
     "  -t, --test         check the configuration, serve nothing\n"
     "  -T, --dump         print the configuration in effect\n"
+    "  -E, --explain KEY=VALUE[,...]\n"
+    "                     what a client gets, and why: src=ADDRESS,\n"
+    "                     listener=NAME[,state=STATE][,raw=true]\n"
     "  -V, --version      print versions\n"
     "  -h, --help         print this\n";
 
@@ -102,16 +106,24 @@ absolute(const char *path)
 	return text;
 }
 
-/* -t or -T; only one, once. */
-static void
-mode_take(struct options *options, int option)
-{
-	enum mode mode = option == 't' ? MODE_TEST : MODE_DUMP;
+/* The options of the modes in which nothing is served; only one, once. */
+static const char mode_letters[] = {
+	[MODE_TEST] = 't',
+	[MODE_DUMP] = 'T',
+	[MODE_EXPLAIN] = 'E',
+};
 
-	if (options->mode == mode)
-		wrong_usage("-%c was given twice", option);
-	if (options->mode != MODE_SERVE)
-		wrong_usage("-t and -T exclude each other");
+static void
+mode_take(struct options *options, enum mode mode)
+{
+	enum mode before = options->mode;
+
+	if (before == mode)
+		wrong_usage("-%c was given twice", mode_letters[mode]);
+	if (before != MODE_SERVE)
+		wrong_usage("-%c and -%c exclude each other",
+		    mode_letters[before < mode ? before : mode],
+		    mode_letters[before < mode ? mode : before]);
 	options->mode = mode;
 }
 
@@ -128,8 +140,14 @@ option_take(struct options *options, int option)
 		options->foreground = true;
 		break;
 	case 't':
+		mode_take(options, MODE_TEST);
+		break;
 	case 'T':
-		mode_take(options, option);
+		mode_take(options, MODE_DUMP);
+		break;
+	case 'E':
+		mode_take(options, MODE_EXPLAIN);
+		options->explain = optarg;
 		break;
 	case 'V':
 		version_print();
@@ -147,14 +165,14 @@ options_parse(struct options *options, int argc, char **argv)
 	int option;
 
 	*options = (struct options) { .path = DEFAULT_PATH };
-	while ((option = getopt_long(argc, argv, "c:ftTVh", long_options,
+	while ((option = getopt_long(argc, argv, "c:E:ftTVh", long_options,
 		    NULL)) != -1)
 		option_take(options, option);
 	if (optind < argc)
 		wrong_usage("unexpected argument: %s", argv[optind]);
 	if (options->foreground && options->mode != MODE_SERVE)
 		wrong_usage("-f and -%c exclude each other: nothing is served",
-		    options->mode == MODE_TEST ? 't' : 'T');
+		    mode_letters[options->mode]);
 	if (options->mode == MODE_SERVE)
 		options->path = absolute(options->path);
 }

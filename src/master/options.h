@@ -4,11 +4,12 @@
 
 #include <stdbool.h>
 
-enum mode { MODE_SERVE, MODE_TEST, MODE_DUMP };
+enum mode { MODE_SERVE, MODE_TEST, MODE_DUMP, MODE_EXPLAIN };
 
 struct options {
 	enum mode mode;
 	bool foreground;
+	const char *explain; /* MODE_EXPLAIN: which client, explain_query.h */
 	const char *path; /* of the configuration, absolute when serving */
 };
 

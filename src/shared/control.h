@@ -14,8 +14,10 @@
  * ERR bytes.  The last three verbs have OPTIONs: until=SECONDS since 1970,
  * reason=TEXT, with blanks, '%' and control bytes as %XX, and listener=NAME, as
  * often as needed; without one, all.  "live", for forkgreetctl alone, takes
- * listeners too and answers how many clients are being served.  The three numbers are
- * decimal, STATUS is forkgreetctl's exit status, one of enum control_status.
+ * listeners too and answers how many clients are being served.  "counts", for
+ * forkgreetd -E alone, takes one listener and source=ADDRESS, and answers what
+ * decides about a client from there: one line (master/control/counts.h).  The
+ * three numbers are decimal, STATUS is forkgreetctl's exit status, one of enum control_status.
  *
  * A request of more than CONTROL_REQUEST_MAX bytes or CONTROL_WORDS_MAX words,
  * an unknown verb or another option is answered with CONTROL_USAGE.  "reload"

@@ -155,6 +155,14 @@ put_word(const char *word, char *out)
 	return n;
 }
 
+/* A number that is never 0 when it is known. */
+static size_t
+put_known(uint64_t number, char *out)
+{
+	return number == 0 ? put_word(GREET_UNKNOWN_WORD, out) :
+			     put_number(number, out);
+}
+
 static size_t
 put_address(const struct addr *addr, char *out)
 {
@@ -175,17 +183,17 @@ put_segment(const struct greet_segment *segment, const char *text,
 	case GREET_CLIENT_IP:
 		return put_address(&values->client, out);
 	case GREET_CLIENT_PORT:
-		return put_number(values->client.port, out);
+		return put_known(values->client.port, out);
 	case GREET_SERVER_IP:
 		return put_address(&values->server, out);
 	case GREET_SERVER_PORT:
-		return put_number(values->server.port, out);
+		return put_known(values->server.port, out);
 	case GREET_LISTENER:
 		return put_word(values->listener, out);
 	case GREET_HOSTNAME:
 		return put_word(values->hostname, out);
 	case GREET_ID:
-		return put_number(values->id, out);
+		return put_known(values->id, out);
 	case GREET_CLIENTS:
 		return put_number(values->clients, out);
 	case GREET_TIME:

@@ -39,6 +39,10 @@ struct greet_segment {
 	uint32_t length;
 };
 
+/* Stands for an address, a port or an id that is not known: no client has the port
+ * or the id 0. */
+#define GREET_UNKNOWN_WORD "-"
+
 /* The values of the variables.  Text longer than GREET_WORD_MAX is cut. */
 struct greet_values {
 	struct addr client;

@@ -12,7 +12,7 @@ from harness import (HOST, IS_ROOT, PATIENCE, StartCase, free_port,
                      if_also_user, needs_root, run, wait_for)
 
 ABSENT = "203.0.113.77"  # RFC 5737: nobody has it
-USAGE = "usage: forkgreetd [-f | -t | -T] [-c FILE]\n"
+USAGE = "usage: forkgreetd [-f | -t | -T | -E KEY=VALUE[,...]] [-c FILE]\n"
 
 
 class Usage(StartCase):
@@ -43,16 +43,18 @@ class Usage(StartCase):
             self.assertEqual((result.returncode, result.stderr), (0, ""))
             self.assertTrue(result.stdout.startswith(USAGE))
             for name in ("config FILE", "foreground", "test", "dump",
+                         "explain KEY=VALUE[,...]\n",
                          "version", "help"):
-                self.assertIn(f"--{name} ", result.stdout)
+                self.assertIn(f"--{name}", result.stdout)
 
     def test_unknown_option(self):
         self.assertIn("'x'", self.check_usage("-x"))
         self.assertIn("--nonsense", self.check_usage("--nonsense"))
-        self.assertIn("'E'", self.check_usage("-E", "port=1"))  # not yet
+        self.assertIn("'x'", self.check_usage("-E", "src=::1", "-x"))
 
     def test_missing_or_needless_value(self):
         self.assertIn("'c'", self.check_usage("-c"))
+        self.assertIn("'E'", self.check_usage("-E"))
         self.check_usage("--test=yes")
 
     def test_extra_argument(self):
@@ -71,6 +73,11 @@ class Usage(StartCase):
                 (("-T", "--dump"), "-T was given twice"),
                 (("-t", "-T"), "-t and -T exclude each other"),
                 (("--dump", "--test"), "-t and -T exclude each other"),
+                (("-E", "a=b", "-T"), "-T and -E exclude each other"),
+                (("-t", "-E", "a=b"), "-t and -E exclude each other"),
+                (("-E", "a=b", "-E", "a=b"), "-E was given twice"),
+                (("-E", "a=b", "-f"), "-f and -E exclude each other: nothing "
+                 "is served"),
                 (("-t", "-f"), "-f and -t exclude each other: nothing is "
                  "served"),
                 (("-f", "-T"), "-f and -T exclude each other: nothing is "

@@ -37,12 +37,20 @@ is_open(const struct service *service)
 	    spawners_can_take(service->generation->spawners);
 }
 
+bool
+accept_queues(const struct service *service, const struct listener *listener,
+    const struct conf_limits *full)
+{
+	return full != NULL &&
+	    group_of(service, listener)->limits.when_full == CONF_FULL_QUEUE;
+}
+
 /* True when a client of this listener would be let in or refused. */
 static bool
 is_wanted(const struct service *service, const struct listener *listener)
 {
-	return group_of(service, listener)->limits.when_full ==
-		CONF_FULL_REFUSE || gate_full(service, listener) == NULL;
+	return !accept_queues(
+	    service, listener, gate_full(service, listener));
 }
 
 static void
@@ -85,13 +93,26 @@ is_connections_own(int error)
 	}
 }
 
-static void
-fill(struct service *service, struct client *client,
-    const struct listener *listener, const struct sockaddr_storage *peer,
-    int64_t now)
+void
+accept_note(const struct service *service, struct client *client,
+    const struct listener *listener, int64_t now)
 {
 	const struct conf_listener *group = group_of(service, listener);
 	const struct listener_state *state = &service->states[listener->group];
+
+	client->row = listener->row;
+	client->log = (uint8_t)group->log.clients;
+	client->state = (uint8_t)state->state;
+	client->weight = (int8_t)state->weight;
+	client->until = state->until;
+	client->accepted = now;
+	client->expires = now + group->timeouts.session_ms * CLOCK_MS;
+}
+
+static void
+note_addresses(struct client *client, const struct listener *listener,
+    const struct sockaddr_storage *peer)
+{
 	struct sockaddr_storage local;
 	socklen_t length = sizeof(local);
 
@@ -100,12 +121,6 @@ fill(struct service *service, struct client *client,
 	if (addr_is_any(&listener->bound) &&
 	    getsockname(client->fd, (struct sockaddr *)&local, &length) == 0)
 		addr_from_sockaddr(&client->local, &local);
-	client->log = (uint8_t)group->log.clients;
-	client->state = (uint8_t)state->state;
-	client->weight = (int8_t)state->weight;
-	client->until = state->until;
-	client->accepted = now;
-	client->expires = now + group->timeouts.session_ms * CLOCK_MS;
 }
 
 /* Accepts one client.  Returns 0, or the error of accept(2). */
@@ -127,8 +142,8 @@ accept_one(struct service *service, const struct listener *listener,
 	assert(slot != CLIENT_NONE); /* one more slot than max_clients */
 	client = &service->clients.slots[slot];
 	client->fd = fd;
-	client->row = listener->row;
-	fill(service, client, listener, &peer, now);
+	accept_note(service, client, listener, now);
+	note_addresses(client, listener, &peer);
 	counters_accept(&service->counters, listener->row);
 	if (gate_pass(service, slot, full, now) &&
 	    !hand_over(service, slot, now))
@@ -160,7 +175,6 @@ accept_from(struct service *service, uint32_t index, int64_t now)
 {
 	const struct listener *listener =
 	    &service->setup->listeners.list[index];
-	const struct conf_listener *group = group_of(service, listener);
 	const struct conf_limits *full;
 	int i, error, failed = 0;
 
@@ -168,8 +182,7 @@ accept_from(struct service *service, uint32_t index, int64_t now)
 		full = gate_full(service, listener);
 		if (full != NULL)
 			full_note(service, listener, full);
-		if ((full != NULL &&
-			group->limits.when_full == CONF_FULL_QUEUE) ||
+		if (accept_queues(service, listener, full) ||
 		    !is_open(service)) {
 			watch_mute(&service->watch, index);
 			break;

@@ -164,8 +164,8 @@ admit_source(const struct admit *admit, uint32_t listener,
 	return sources_hash(&admit->sources, &key);
 }
 
-static bool
-has_nets(const struct admit *admit, struct conf_nets nets,
+const struct conf_net *
+admit_net(const struct admit *admit, struct conf_nets nets,
     const struct addr *peer)
 {
 	const struct conf_net *net = &admit->conf->net[nets.first];
@@ -173,8 +173,15 @@ has_nets(const struct admit *admit, struct conf_nets nets,
 
 	for (; net < end; net++)
 		if (network_has(net, peer))
-			return true;
-	return false;
+			return net;
+	return NULL;
+}
+
+static bool
+has_nets(const struct admit *admit, struct conf_nets nets,
+    const struct addr *peer)
+{
+	return admit_net(admit, nets, peer) != NULL;
 }
 
 bool
@@ -191,6 +198,15 @@ is_counted(const struct admit *admit, const struct admit_listener *listener,
 	return (listener->conf->limits.max_clients_per_source > 0 ||
 		   listener->per_source.rate > 0) &&
 	    !has_nets(admit, admit->conf->exempt, peer);
+}
+
+uint32_t
+admit_find(const struct admit *admit, uint32_t listener,
+    const struct addr *peer)
+{
+	struct source_key key = key_of(&admit->listeners[listener], peer);
+
+	return sources_find(&admit->sources, &key);
 }
 
 uint32_t
@@ -229,14 +245,13 @@ admit_full(const struct admit *admit, uint32_t listener, uint32_t live,
 	return listener_live >= limits->max_clients ? limits : NULL;
 }
 
-/* The first rule that matches the address, or NULL. */
-static const struct conf_rule *
-find_rule(const struct admit *admit, const struct admit_listener *listener,
+const struct conf_rule *
+admit_rule(const struct admit *admit, uint32_t listener,
     const struct addr *peer)
 {
-	const struct conf_rule *rule =
-	    &admit->conf->rule[listener->conf->first_rule];
-	const struct conf_rule *end = rule + listener->conf->n_rules;
+	const struct conf_listener *conf = admit->listeners[listener].conf;
+	const struct conf_rule *rule = &admit->conf->rule[conf->first_rule];
+	const struct conf_rule *end = rule + conf->n_rules;
 
 	for (; rule < end; rule++)
 		if (has_nets(admit, rule->from, peer))
@@ -248,8 +263,7 @@ uint32_t
 admit_session(
     const struct admit *admit, uint32_t listener, const struct addr *peer)
 {
-	const struct conf_rule *rule =
-	    find_rule(admit, &admit->listeners[listener], peer);
+	const struct conf_rule *rule = admit_rule(admit, listener, peer);
 
 	if (rule == NULL || rule->greeting_line == 0 ||
 	    rule->action == CONF_DENY)
@@ -330,7 +344,7 @@ admit_decide(struct admit *admit, uint32_t index, const struct addr *peer,
     const struct conf_limits *full, int64_t now)
 {
 	struct admit_listener *listener = &admit->listeners[index];
-	const struct conf_rule *rule = find_rule(admit, listener, peer);
+	const struct conf_rule *rule = admit_rule(admit, index, peer);
 	struct admit_verdict verdict = { .allowed = true,
 		.session = greetings_index(index, STATE_READY),
 		.source = ADMIT_NO_SOURCE, .retry_after = 1 };

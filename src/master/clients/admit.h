@@ -70,6 +70,20 @@ uint64_t admit_source(const struct admit *admit, uint32_t listener,
 /* True when the address is one of log.quiet. */
 bool admit_is_quiet(const struct admit *admit, const struct addr *peer);
 
+/* The first of these networks, a list of the running configuration, that has the
+ * address; or NULL. */
+const struct conf_net *admit_net(const struct admit *admit,
+    struct conf_nets nets, const struct addr *peer);
+
+/* The listener's rule that decides about the address: the first that matches, or
+ * NULL. */
+const struct conf_rule *admit_rule(const struct admit *admit,
+    uint32_t listener, const struct addr *peer);
+
+/* The row of admit->sources that counts the address, or ADMIT_NO_SOURCE. */
+uint32_t admit_find(const struct admit *admit, uint32_t listener,
+    const struct addr *peer);
+
 /* Counts a live client of the listener (its index in the configuration),
  * whatever the limits are now.  Returns its source. */
 uint32_t admit_restore(struct admit *admit, uint32_t listener,

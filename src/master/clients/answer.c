@@ -196,6 +196,23 @@ answer_greeting(struct answer *answer, const struct service *service,
 	answer->total += session->head_length + answer->head;
 }
 
+void
+answer_parts(struct answer_part parts[ANSWER_PARTS],
+    const struct answer *answer, const struct plan *plan)
+{
+	const struct plan_session *session = &plan->session[answer->session];
+	const char *texts = (const char *)plan;
+	size_t rest = answer->length - answer->head;
+
+	parts[0] = (struct answer_part) { texts + session->head_offset,
+		session->head_length };
+	parts[1] = (struct answer_part) { answer->bytes, answer->head };
+	parts[2] = session->rendered ?
+	    (struct answer_part) { answer->bytes + answer->head, rest } :
+	    (struct answer_part) { texts + session->greeting_offset,
+		    session->greeting_length };
+}
+
 /* ------------------------------------------------------------------- refusals */
 
 static const char *

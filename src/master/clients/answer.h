@@ -28,6 +28,20 @@ struct answer {
 void answer_greeting(struct answer *answer, const struct service *service,
     const struct client *client);
 
+/* What a client gets of a greeting, in this order: a head of the plan, and of the
+ * answer the head's end; the text, of one or the other. */
+#define ANSWER_PARTS 3
+
+struct answer_part {
+	const char *bytes;
+	size_t length;
+};
+
+/* The parts of what answer_greeting() said, as long as both are there: any may
+ * be empty. */
+void answer_parts(struct answer_part parts[ANSWER_PARTS],
+    const struct answer *answer, const struct plan *plan);
+
 /* What it is sent when it is refused for that reason, all of it. */
 void answer_refusal(struct answer *answer, const struct service *service,
     const struct client *client, enum refusal why);

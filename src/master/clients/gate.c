@@ -50,10 +50,9 @@ gate_full(const struct service *service, const struct listener *listener)
 }
 
 bool
-gate_pass(struct service *service, uint32_t slot, const struct conf_limits *full,
-    int64_t now)
+gate_decide(struct service *service, struct client *client,
+    const struct conf_limits *full, enum refusal *why, int64_t now)
 {
-	struct client *client = &service->clients.slots[slot];
 	uint32_t group = (uint32_t)service->counters.rows[client->row].session;
 	struct admit_verdict verdict = admit_decide(
 	    &service->admit, group, &client->peer, full, now);
@@ -64,10 +63,21 @@ gate_pass(struct service *service, uint32_t slot, const struct conf_limits *full
 	client->source = verdict.source;
 	client->limit = verdict.limit;
 	client->retry_after = verdict.retry_after;
-	if (verdict.allowed)
+	client->own_text = !verdict.allowed && verdict.own_text &&
+	    verdict.reason == REFUSAL_DENIED;
+	*why = verdict.reason;
+	return verdict.allowed;
+}
+
+bool
+gate_pass(struct service *service, uint32_t slot, const struct conf_limits *full,
+    int64_t now)
+{
+	enum refusal why;
+
+	if (gate_decide(service, &service->clients.slots[slot], full, &why,
+		now))
 		return true;
-	client->own_text =
-	    verdict.own_text && verdict.reason == REFUSAL_DENIED;
-	refuse(service, slot, verdict.reason, now);
+	refuse(service, slot, why, now);
 	return false;
 }

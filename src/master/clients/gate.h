@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shared/refusal.h"
+
+struct client;
 struct conf_limits;
 struct listener;
 struct service;
@@ -17,6 +20,14 @@ void gate_configure(struct service *service, int64_t now);
  * NULL. */
 const struct conf_limits *gate_full(
     const struct service *service, const struct listener *listener);
+
+/*
+ * Decides about the client, which is counted in its listener's row; full is the
+ * result of gate_full().  Sets what the decision says of it, and returns true
+ * when it is let in; or false, and *why.  Nobody is told.
+ */
+bool gate_decide(struct service *service, struct client *client,
+    const struct conf_limits *full, enum refusal *why, int64_t now);
 
 /*
  * Decides about the client in the slot, which is counted in its listener's row;

@@ -154,6 +154,8 @@ struct conf_listener {
 };
 
 struct conf {
+	/* Of all that was read: the same for the same text, never negative. */
+	int64_t fingerprint;
 	/* Where row i of the schema was written at the top; 0: not written. */
 	uint32_t given_line[CONF_KEYS_MAX];
 	struct conf_text user;

@@ -150,14 +150,20 @@ messages_free(struct messages *messages)
 	memset(messages, 0, sizeof(*messages));
 }
 
+static const struct message *
+message_of(const struct messages *messages, int listener, enum refusal why)
+{
+	uint32_t row =
+	    listener == -1 ? messages->n_listeners : (uint32_t)listener;
+
+	return &messages->list[row * REFUSAL_COUNT + (uint32_t)why];
+}
+
 size_t
 messages_render(const struct messages *messages, const struct conf *conf,
     int listener, enum refusal why, struct greet_values *values, char *out)
 {
-	uint32_t row =
-	    listener == -1 ? messages->n_listeners : (uint32_t)listener;
-	const struct message *message =
-	    &messages->list[row * REFUSAL_COUNT + (uint32_t)why];
+	const struct message *message = message_of(messages, listener, why);
 
 	values->hostname = messages->hostname;
 	values->reason = refusal_name(why);
@@ -175,4 +181,34 @@ messages_greet(const struct messages *messages, uint32_t session, uint32_t which
 	values->hostname = messages->hostname;
 	return greet_render(&said->segments[one->first], one->n_segments,
 	    text + one->offset, values, out);
+}
+
+static bool
+uses(const struct greet_segment *segments, uint32_t n, enum greet_what what)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		if (segments[i].what == (uint32_t)what)
+			return true;
+	return false;
+}
+
+bool
+messages_render_uses(const struct messages *messages, int listener,
+    enum refusal why, enum greet_what what)
+{
+	const struct message *message = message_of(messages, listener, why);
+
+	return uses(&messages->segments[message->first], message->n_segments,
+	    what);
+}
+
+bool
+messages_greet_uses(const struct messages *messages, uint32_t session,
+    enum greet_what what)
+{
+	const struct message_session *said = &messages->sessions[session];
+
+	return uses(said->segments, said->n_segments, what);
 }

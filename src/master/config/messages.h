@@ -3,6 +3,7 @@
 #define MASTER_MESSAGES_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -59,5 +60,12 @@ size_t messages_render(const struct messages *messages, const struct conf *conf,
  */
 size_t messages_greet(const struct messages *messages, uint32_t session,
     uint32_t which, const char *text, struct greet_values *values, char *out);
+
+/* True when such a text has the variable, whatever its value is: a refusal's, or
+ * any of a greeting's. */
+bool messages_render_uses(const struct messages *messages, int listener,
+    enum refusal why, enum greet_what what);
+bool messages_greet_uses(const struct messages *messages, uint32_t session,
+    enum greet_what what);
 
 #endif

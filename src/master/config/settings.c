@@ -14,6 +14,7 @@
 #include "master/config/value.h"
 #include "master/config/verdict.h"
 #include "master/system/report.h"
+#include "master/system/siphash.h"
 
 #define PREFIX_MAX 40 /* "listeners[255].rules[63]." */
 #define NAME_ROOM (ENTRY_NAME_MAX + 1)
@@ -352,6 +353,15 @@ make_conf(const struct draft *draft, bool as_root)
 	verdict_find(conf, draft->path, draft->report);
 }
 
+/* No secret: it only has to differ when the text does. */
+static int64_t
+fingerprint_of(const char *bytes, size_t length)
+{
+	static const uint64_t key[2] = { 0, 0 };
+
+	return (int64_t)(siphash(key, bytes, length) >> 1);
+}
+
 struct conf *
 settings_make(const char *bytes, size_t length, const char *path, bool as_root,
     struct report *report)
@@ -368,6 +378,8 @@ settings_make(const char *bytes, size_t length, const char *path, bool as_root,
 		    report, EXIT_SYSTEM, "%s: out of memory", path);
 	else if (entries_parse(&entries, bytes, length, path, report) == 0)
 		make_conf(&draft, as_root);
+	if (conf != NULL)
+		conf->fingerprint = fingerprint_of(bytes, length);
 	entries_free(&entries);
 	if (report->errors > 0) {
 		free(conf);

@@ -59,6 +59,23 @@ count_edits(const char *a, const char *b)
 	return cost[n][m];
 }
 
+const char *
+suggest_word(const char *word, const char *const *words, size_t n)
+{
+	unsigned nearest = (unsigned)strlen(word) / 3 + 1, edits;
+	const char *found = NULL;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		edits = count_edits(word, words[i]);
+		if (edits >= nearest)
+			continue;
+		nearest = edits;
+		found = words[i];
+	}
+	return found;
+}
+
 /* The distance between two names; the group counts a little. */
 static unsigned
 distance(const char *name, const char *other)

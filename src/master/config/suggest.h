@@ -3,6 +3,7 @@
 #define MASTER_SUGGEST_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "master/config/schema.h"
 
@@ -14,5 +15,10 @@
  * room for SUGGEST_TEXT_MAX bytes.  Returns text.
  */
 const char *suggest_key(const char *name, enum schema_scope scope, char *text);
+
+/* The one of n words that was probably meant by that one, or NULL when none is
+ * near. */
+const char *suggest_word(
+    const char *word, const char *const *words, size_t n);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "master/clients/service.h"
+#include "master/control/counts.h"
 #include "master/control/orders.h"
 #include "master/control/status.h"
 #include "shared/control.h"
@@ -21,6 +22,7 @@ struct request {
 	bool json;
 	bool has_order; /* there are words that only an order has */
 	struct state_order order;
+	const char *source; /* NULL: there is none */
 };
 
 static void
@@ -97,6 +99,27 @@ run_live(struct verb_result *result, const struct request *request,
 		result->text = NULL;
 }
 
+/* What decides about a client of one listener. */
+static void
+run_counts(struct verb_result *result, const struct request *request,
+    const struct overview *overview, const struct control_actions *actions,
+    int64_t now)
+{
+	struct counts counts;
+	struct addr source;
+
+	(void)actions;
+	if (request->order.n_listeners != 1 || request->source == NULL ||
+	    addr_parse(&source, request->source) == -1) {
+		result->refusal =
+		    "control: counts: expected listener=NAME source=ADDRESS";
+		return;
+	}
+	counts_take(&counts, overview, request->order.listeners[0], &source,
+	    now);
+	result->text = counts_text(&counts);
+}
+
 static const struct verb {
 	const char *name;
 	bool is_order;
@@ -107,6 +130,7 @@ static const struct verb {
 	{ "status", false, run_status },
 	{ "reload", false, run_reload },
 	{ "live", true, run_live },
+	{ "counts", true, run_counts },
 	{ "ready", true, run_state },
 	{ "drain", true, run_state },
 	{ "maintenance", true, run_state },
@@ -132,6 +156,11 @@ take_order(struct request *request, const char *word)
 	value = value_of(word, "listener=");
 	if (value != NULL) {
 		order->listeners[order->n_listeners++] = value;
+		return 0;
+	}
+	value = value_of(word, "source=");
+	if (value != NULL) {
+		request->source = value;
 		return 0;
 	}
 	value = value_of(word, "until=");
@@ -176,7 +205,8 @@ verbs_run(struct verb_result *result, char *line, size_t length,
 	result->json = request.json;
 	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (strcmp(request.verb, verbs[i].name) == 0 &&
-		    (verbs[i].is_order || !request.has_order)) {
+		    (verbs[i].is_order || !request.has_order) &&
+		    (verbs[i].run == run_counts || request.source == NULL)) {
 			result->refusal = NULL;
 			verbs[i].run(result, &request, overview, actions, now);
 			return;

@@ -26,9 +26,8 @@ note_files(struct setup *setup, const struct greeting *greetings)
 }
 
 int
-setup_prepare(struct setup *setup, const struct setup *running,
-    const struct greeting *greetings, const char *path,
-    struct report *report)
+setup_answers(struct setup *setup, const struct greeting *greetings,
+    const char *path, struct report *report)
 {
 	const char *failed =
 	    snapshot_make(&setup->snapshot, setup->conf, greetings);
@@ -41,6 +40,16 @@ setup_prepare(struct setup *setup, const struct setup *running,
 		    "%s: %s: %s", path, failed, strerror(errno));
 		return -1;
 	}
+	return 0;
+}
+
+int
+setup_prepare(struct setup *setup, const struct setup *running,
+    const struct greeting *greetings, const char *path,
+    struct report *report)
+{
+	if (setup_answers(setup, greetings, path, report) == -1)
+		return -1;
 	resources_check(setup->conf, "", path, report);
 	return listeners_bind(&setup->listeners, &running->listeners,
 	    setup->conf, path, report);

@@ -23,6 +23,13 @@ struct setup {
 #define SETUP_NONE ((struct setup) { .snapshot = SNAPSHOT_NONE })
 
 /*
+ * Makes what clients are told, of a setup that has its conf: plan and messages.
+ * Arguments and result are those of setup_prepare().
+ */
+int setup_answers(struct setup *setup, const struct greeting *greetings,
+    const char *path, struct report *report);
+
+/*
  * Makes the rest of a setup from its conf and the greetings of that (which the
  * caller keeps): plan, messages, sockets.  Sockets that running has for the same
  * address are taken over, not duplicated; running may be SETUP_NONE, and stays

@@ -14,6 +14,7 @@
 
 #include "unit/confs.h"
 #include "master/clients/admit.h"
+#include "master/clients/levels.h"
 
 #define SECOND INT64_C(1000000)
 
@@ -491,6 +492,92 @@ reload_moves_listeners(void **state)
 	free(fresh);
 }
 
+/* ----------------------------------------------------------------- taken over */
+
+static const char *const limits = "rate = 3.0; burst = 7; "
+    "rate_per_source = 0.5; burst_per_source = 3; "
+    "max_clients_per_source = 5;";
+
+/* Another process that is given the levels decides the same about the address,
+ * as often as it is asked. */
+static void
+decides_the_same(const char *text)
+{
+	struct addr addr = peer(text);
+	struct levels levels, again;
+	struct admit_verdict mine, theirs;
+	struct admit *other = malloc(sizeof(*other));
+	int i;
+
+	assert_int_equal(admit_init(other), 0);
+	admit_configure(other, conf, rows, now);
+	levels_take(&levels, admit, 0, &addr, now);
+	levels_give(&levels, other, 0, &addr, now);
+	levels_take(&again, other, 0, &addr, now);
+	assert_memory_equal(&levels, &again, sizeof(levels));
+	for (i = 0; i < 4; i++) {
+		mine = admit_decide(admit, 0, &addr, NULL, now);
+		theirs = admit_decide(other, 0, &addr, NULL, now);
+		assert_int_equal(mine.allowed, theirs.allowed);
+		assert_int_equal(mine.retry_after, theirs.retry_after);
+		if (!mine.allowed)
+			assert_int_equal(mine.reason, theirs.reason);
+	}
+	admit_free(other);
+	free(other);
+}
+
+static void
+levels_are_taken_over(void **state)
+{
+	struct addr addr = peer("192.0.2.1");
+	struct levels levels;
+	uint32_t source;
+
+	(void)state;
+	configure(one(limits, ""));
+	levels_take(&levels, admit, 0, &addr, now);
+	assert_int_equal(levels.clients, 0);
+	assert_int_equal(levels.source, 3 * BUCKET_TOKEN);
+	assert_int_equal(levels.listener, 7 * BUCKET_TOKEN);
+	assert_int_equal(levels.daemon, 7 * BUCKET_TOKEN);
+	source = must_pass("192.0.2.1");
+	must_pass("192.0.2.1");
+	admit_release(admit, 0, source);
+	now += SECOND / 5;
+	levels_take(&levels, admit, 0, &addr, now);
+	assert_int_equal(levels.clients, 1);
+	assert_int_equal(levels.source, BUCKET_TOKEN * 11 / 10);
+	assert_int_equal(levels.daemon, BUCKET_TOKEN * 56 / 10);
+	decides_the_same("192.0.2.1");
+	decides_the_same("192.0.2.2");
+	must_fail("192.0.2.1", REFUSAL_RATE_PER_SOURCE);
+}
+
+/* A limit that the other one has not is as after a reload. */
+static void
+levels_of_other_limits(void **state)
+{
+	struct addr addr = peer("192.0.2.1");
+	struct levels levels;
+
+	(void)state;
+	configure(one("max_clients_per_source = 2;", ""));
+	must_pass("192.0.2.1");
+	levels_take(&levels, admit, 0, &addr, now);
+	assert_int_equal(levels.clients, 1);
+	assert_int_equal(levels.source, LEVELS_NONE);
+	assert_int_equal(levels.listener, LEVELS_NONE);
+	assert_int_equal(levels.daemon, LEVELS_NONE);
+	admit_free(admit);
+	assert_int_equal(admit_init(admit), 0);
+	configure(one("rate = 1.0; burst = 2;", ""));
+	levels_give(&levels, admit, 0, &addr, now);
+	must_pass("192.0.2.1");
+	must_pass("192.0.2.1");
+	must_fail("192.0.2.1", REFUSAL_RATE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -512,6 +599,8 @@ main(void)
 		TEST(reload_keeps_what_ran_in),
 		TEST(reload_recounts),
 		TEST(reload_moves_listeners),
+		TEST(levels_are_taken_over),
+		TEST(levels_of_other_limits),
 	};
 
 	return cmocka_run_group_tests_name(

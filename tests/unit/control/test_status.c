@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "master/control/counts.h"
 #include "master/control/status.h"
 #include "master/control/verbs.h"
 #include "master/system/clock.h"
@@ -86,7 +87,12 @@ anything_else_is_no_verb(void **state)
 		{ "status reload", 13 }, { "reload now", 10 },
 		{ "json", 4 }, { "json status", 11 }, { "status\r", 7 },
 		{ "status\0", 7 }, { "status\0json", 11 },
-		{ "status json\0", 12 },
+		{ "status json\0", 12 }, { "counts", 6 },
+		{ "counts listener=a", 17 }, { "counts source=::1", 17 },
+		{ "counts listener=a source=a", 26 },
+		{ "counts listener=a listener=b source=::1", 39 },
+		{ "live source=::1", 15 }, { "status source=::1", 17 },
+		{ "drain source=::1", 16 },
 	};
 	struct verb_result result;
 	size_t i;
@@ -100,6 +106,54 @@ anything_else_is_no_verb(void **state)
 		assert_false(result.reload);
 		assert_null(result.text);
 	}
+}
+
+/* --------------------------------------------------------------------- counts */
+
+static void
+counts_ask(struct counts *counts, const char *request)
+{
+	struct verb_result result = run(request, strlen(request));
+
+	assert_null(result.refusal);
+	assert_non_null(result.text);
+	assert_int_equal(
+	    counts_parse(counts, result.text, strlen(result.text)), 0);
+	free(result.text);
+}
+
+static void
+counts_are_what_decides(void **state)
+{
+	struct counts counts;
+	int fd;
+
+	(void)state;
+	begin("");
+	fd = client_connect(0, "127.0.0.9");
+	service_turn();
+	service.states[0] = (struct listener_state) { STATE_DRAIN, 30, 99,
+		"100% full, \xc3\xa9" };
+	counts_ask(&counts, "counts listener=a source=127.0.0.9");
+	assert_int_equal(counts.pid, getpid());
+	assert_int_equal(counts.fingerprint, setup.conf->fingerprint);
+	assert_int_equal(counts.next_id, 2);
+	assert_int_equal(counts.clients, 1);
+	assert_int_equal(counts.known, 1);
+	assert_int_equal(counts.listener_clients, 1);
+	assert_int_equal(counts.levels.clients, 1);
+	assert_int_equal(counts.levels.daemon, LEVELS_NONE);
+	assert_int_equal(counts.state, STATE_DRAIN);
+	assert_int_equal(counts.weight, 30);
+	assert_int_equal(counts.until, 99);
+	assert_string_equal(counts.reason, "100% full, \xc3\xa9");
+	counts_ask(&counts, "counts listener=b source=127.0.0.9");
+	assert_int_equal(counts.clients, 1);
+	assert_int_equal(counts.listener_clients, 0);
+	counts_ask(&counts, "counts listener=c source=127.0.0.9");
+	assert_int_equal(counts.known, 0);
+	assert_int_equal(counts.clients, 1);
+	close(fd);
 }
 
 /* --------------------------------------------------------------------- status */
@@ -274,6 +328,8 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(a_verb_is_a_word_and_json_an_option),
 		TEST(anything_else_is_no_verb),
+		cmocka_unit_test_teardown(
+		    counts_are_what_decides, service_teardown),
 		TEST(people_read_of_the_daemon_and_its_listeners),
 		TEST(people_read_of_reloads_and_the_end),
 		TEST(programs_read_one_object),

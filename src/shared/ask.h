@@ -1,6 +1,6 @@
 /* Sending one request to the daemon and reading its answer. */
-#ifndef CTL_ASK_H
-#define CTL_ASK_H
+#ifndef SHARED_ASK_H
+#define SHARED_ASK_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* Sending one request to the daemon and reading its answer. */
 #include "config.h"
 
-#include "ctl/ask.h"
+#include "shared/ask.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
