@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "master/control/client_rows.h"
+#include "master/control/credentials.h"
 #include "master/system/log.h"
 #include "shared/control.h"
 
@@ -18,14 +20,21 @@ struct report;
 
 /* Connections at a time.  A further one takes the place of the one that has
  * been silent longest, or waits for a place. */
-#define CONTROL_PEERS_MAX 16
-/* So many of them may wait for a reload, so that status is still answered. */
-#define CONTROL_WAITING_MAX (CONTROL_PEERS_MAX - 4)
-/* The time for a request to arrive, and for its answer to be taken. */
+#define CONTROL_PEERS_MAX 24
+/* So many of them may be members of control_group, and so many may wait for a
+ * reload, so that the others' status is still answered. */
+#define CONTROL_LOOKERS_MAX 8
+#define CONTROL_WAITING_MAX 12
+/* The time for a request to arrive, and for some of its answer to be taken; one
+ * that takes a little now and then has CONTROL_ANSWER_SECONDS for all of it, and
+ * one that takes nothing for CONTROL_STALL_MS may lose its place. */
 #define CONTROL_SECONDS 5
+#define CONTROL_ANSWER_SECONDS 30
+#define CONTROL_STALL_MS 500
 
 enum control_state {
 	CONTROL_FREE,
+	CONTROL_BEGINNING, /* it has just been accepted */
 	CONTROL_READING, /* its request */
 	CONTROL_WAITING, /* for a reload */
 	CONTROL_SENDING, /* the answer */
@@ -37,6 +46,7 @@ struct control_peer {
 	int64_t
 	    deadline; /* clock_now(); CLOCK_NEVER: it waits for a reload */
 	struct ucred who;
+	enum control_rights rights;
 	uint64_t ticket; /* the number of the reload that it waits for */
 	bool json;
 	size_t have; /* bytes of request */
@@ -44,11 +54,16 @@ struct control_peer {
 	char *answer; /* malloc'ed */
 	size_t length;
 	size_t sent;
+	int64_t moved; /* clock_now() when it came, or took something last */
+	int64_t end; /* clock_now(): so long for all of the answer */
+	bool listing; /* more pieces of the answer are to be made, of: */
+	struct client_rows rows;
 };
 
 struct control {
 	int epoll;
 	int fd; /* listens; -1: there is no control socket */
+	const struct control_group *group; /* who may look; not owned */
 	const struct overview *overview; /* what it shows */
 	const struct control_actions *actions; /* who does what it is told */
 	bool is_open; /* the daemon serves: requests are accepted */
@@ -62,10 +77,11 @@ struct control {
 	struct control_peer peers[CONTROL_PEERS_MAX];
 };
 
-/* Makes the loop know the socket fd, -1: there is none.  overview and
+/* Makes the loop know the socket fd, -1: there is none.  group, overview and
  * actions stay the caller's.  Returns what epoll_ctl(2) returns. */
 int control_init(struct control *control, int epoll, int fd,
-    const struct overview *overview, const struct control_actions *actions);
+    const struct control_group *group, const struct overview *overview,
+    const struct control_actions *actions);
 
 /* Listens at fd instead, a new socket in the place of one that is closed. */
 void control_relisten(struct control *control, int fd);
@@ -74,13 +90,21 @@ void control_relisten(struct control *control, int fd);
 void control_peer_event(
     struct control *control, uint32_t index, uint32_t events, int64_t now);
 
+/* For door.h: reads what there is of the peer's request, and carries it out when
+ * it is whole; or tells the peer that it is not allowed, the verb (NULL:
+ * anything). */
+void control_peer_read(
+    struct control *control, struct control_peer *peer, int64_t now);
+void control_peer_deny(struct control *control, struct control_peer *peer,
+    const char *verb, int64_t now);
+
 /* Accepts new connections and ends those that take too long.  Afterwards a
  * reload may be wanted, so call it before looking at that. */
 void control_step(struct control *control, int64_t now);
 
 /* Polls for more when there is room; call it after everything else that may
  * make room. */
-void control_resume(struct control *control);
+void control_resume(struct control *control, int64_t now);
 
 /* clock_now() at which control_step() has something to do, or CLOCK_NEVER. */
 int64_t control_wakeup(const struct control *control);
