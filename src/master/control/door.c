@@ -9,9 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "master/control/control.h"
 #include "master/control/credentials.h"
 #include "master/control/peer.h"
+#include "master/control/places.h"
+#include "master/control/request.h"
 #include "master/system/clock.h"
 #include "master/system/events.h"
 
@@ -101,7 +102,7 @@ static void
 peer_hear(struct control *control, struct control_peer *peer, int64_t now)
 {
 	if (peer->rights == RIGHTS_NONE) {
-		control_peer_deny(control, peer, NULL, now);
+		request_deny(control, peer, NULL, now);
 		return;
 	}
 	if (peer->rights == RIGHTS_LOOK && !looker_fits(control, peer, now)) {
@@ -111,7 +112,7 @@ peer_hear(struct control *control, struct control_peer *peer, int64_t now)
 		return;
 	}
 	peer->state = CONTROL_READING;
-	control_peer_read(control, peer, now);
+	request_read(control, peer, now);
 }
 
 /* fd has the place from now on. */

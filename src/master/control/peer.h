@@ -4,8 +4,7 @@
 
 #include <stdint.h>
 
-#include "master/control/client_rows.h"
-#include "master/control/control.h"
+#include "master/control/places.h"
 
 /* Closes the connection; its place is free again. */
 void peer_end(struct control *control, struct control_peer *peer);
