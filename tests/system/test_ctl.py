@@ -11,7 +11,7 @@ import subprocess
 import time
 
 from harness import (CTL, HOST, PATIENCE, USER, if_also_user, needs_program,
-                     needs_root, wait_for)
+                     needs_root, run, wait_for)
 from test_control import OTHER_USER, ControlCase
 
 GROUP, GROUP_NAME = 4, "adm"  # on every Debian
@@ -104,10 +104,11 @@ class Clients(HeldCase):
         self.assertEqual(client.recv(100), b"hi client\n")
         self.assertEqual(client.recv(100), b"")
         wait_for(lambda: self.status()["lingering"] == 1, PATIENCE)
+        # Until its system has acknowledged them.
+        wait_for(lambda: self.rows()[0]["bytes"] == 10, PATIENCE)
         row, = self.rows()
         self.assertIn(row["phase"], ("closing", "lingering"))
         self.assertEqual(list(row), MEMBERS[:-1])
-        self.assertEqual(row["bytes"], 10)
         self.assertNotIn("pid=", self.good("clients"))
 
     def test_waiting(self):
@@ -369,6 +370,80 @@ class Group(HeldCase):
         wait_for(lambda: os.path.exists(self.path), PATIENCE)
         wait_for(lambda: os.stat(self.path).st_gid == GROUP, PATIENCE)
         self.good("clients", preexec=become_member)
+
+
+class Manual(HeldCase):
+    """forkgreetctl(8) has every verb, exit status and JSON member."""
+
+    # Made for forkgreetctl itself, not for people.
+    INTERNAL = {"live"}
+
+    def setUp(self):
+        super().setUp()
+        self.manual = self.source("src/ctl/forkgreetctl.8")
+
+    @staticmethod
+    def source(name):
+        path = os.path.join(os.environ["top_srcdir"], name)
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+
+    def words(self):
+        """All that the manual marks up as a word to be typed or read."""
+        lines = re.findall(r"^\.(?:It )?(?:Cm|Pf .*Cm) (.*)$", self.manual,
+                           re.MULTILINE)
+        return set(re.findall(r"[a-z][a-z0-9_-]+", " ".join(lines)))
+
+    def test_verbs(self):
+        table = re.search(r"static const struct verb \{.*?^\} verbs\[\] = "
+                          r"\{(.*?)^\};", self.source(
+                              "src/master/control/verbs.c"),
+                          re.DOTALL | re.MULTILINE).group(1)
+        verbs = dict(re.findall(r'\{ "([a-z-]+)", [A-Z0-9_ |]+, (true|false)',
+                                table))
+        self.assertGreaterEqual(len(verbs), 9)
+        for verb in set(verbs) - self.INTERNAL:
+            self.assertRegex(self.manual, rf"(?m)^\.It Cm {verb}( |$)")
+            self.assertIn(verb, run("-h", program=CTL).stdout)
+        looks = re.search(r"may use the verbs that change nothing:\n\.Cm (.*)"
+                          r"\nand\n\.Cm (.*)\.\n", self.manual.replace(
+                              " ,", "")).expand(r"\1 \2").split()
+        self.assertEqual(set(looks), {
+            verb for verb, only in verbs.items()
+            if only == "true"} - self.INTERNAL)
+
+    def test_statuses(self):
+        statuses = re.findall(r"^\tCONTROL_[A-Z]+ = (\d+),", self.source(
+            "src/shared/control.h"), re.MULTILINE)
+        self.assertEqual(len(statuses), 8)
+        chapter = self.manual.split(".Sh EXIT STATUS")[1].split(".Sh ")[0]
+        self.assertEqual(re.findall(r"^\.It (\d+)$", chapter, re.MULTILINE),
+                         sorted(statuses, key=int))
+
+    def members(self, found):
+        """All names in it, but those that are reasons and outcomes."""
+        names = set()
+        if isinstance(found, list):
+            for one in found:
+                names |= self.members(one)
+        elif isinstance(found, dict):
+            for name, value in found.items():
+                names.add(name)
+                if name not in ("refused", "ended"):
+                    names |= self.members(value)
+        return names
+
+    def test_members(self):
+        self.start_two()
+        self.hold(1)
+        self.good("drain", "--until", "+1h", "--reason", "why", "main")
+        reload = json.loads(self.good("-j", "reload"))
+        names = self.members([reload, self.status(),
+                              {"clients": self.rows()},
+                              json.loads(self.good("-j", "log-level",
+                                                   "info"))])
+        self.assertIn("until", names)
+        self.assertEqual(names - self.words(), set())
 
 
 class Lines(HeldCase):
