@@ -540,26 +540,24 @@ who_takes_nothing_makes_room(void **state)
 		close(fds[i]);
 }
 
-/* One that takes a little now and then has not for ever. */
+/* One that always takes a little in time has not for ever. */
 static void
 an_answer_has_an_end(void **state)
 {
 	int64_t begin = now;
-	char some[4096];
+	char some[16384];
 	int fd;
 
 	(void)state;
-	add_clients(15000);
+	add_clients(30000);
 	fd = ask("clients\n");
 	while (places(CONTROL_SENDING) > 0) {
 		turn();
-		if (recv(fd, some, sizeof(some), MSG_DONTWAIT) <= 0)
-			break;
-		now += 4 * CLOCK_SECOND;
+		assert_true(recv(fd, some, sizeof(some), MSG_DONTWAIT) > 0);
+		now += 400 * CLOCK_MS;
 	}
-	assert_int_equal(places(CONTROL_SENDING), 0);
 	assert_in_range(now - begin, CONTROL_ANSWER_SECONDS * CLOCK_SECOND,
-	    (CONTROL_ANSWER_SECONDS + 8) * CLOCK_SECOND);
+	    (CONTROL_ANSWER_SECONDS + 1) * CLOCK_SECOND);
 	close(fd);
 }
 
