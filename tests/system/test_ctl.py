@@ -530,6 +530,7 @@ class Screen(HeldCase):
     def open(self, width=80, height=24, term=None):
         """A shell in a terminal that runs top, and says how it ended."""
         self.folder_ = self.folder()
+        server = os.path.join(self.folder_, "tmux")  # of this call
         ctl = shlex.join([CTL, "-s", self.path, "top"])
         term = "" if term is None else f"export TERM={term}; "
         script = (f"trap : INT; {term}echo before; "
@@ -537,8 +538,8 @@ class Screen(HeldCase):
                   "echo status=$?; stty -a | tr ';' ' ' >"
                   f"{self.folder_}/stty; sleep 1000")
         self.addCleanup(lambda: subprocess.run(
-            ["tmux", "-S", os.path.join(self.folder_, "tmux"),
-             "kill-server"], capture_output=True, check=False))
+            ["tmux", "-S", server, "kill-server"], capture_output=True,
+            check=False))
         self.tmux("new-session", "-d", "-x", str(width), "-y", str(height),
                   script)
 
