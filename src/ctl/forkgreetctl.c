@@ -11,26 +11,39 @@
 
 #include "ctl/order.h"
 #include "ctl/show.h"
+#include "ctl/top.h"
 #include "shared/arguments.h"
 #include "shared/ask.h"
 #include "shared/control.h"
 #include "shared/deadline.h"
 #include "shared/output.h"
 
+#define VALUE_MAX 200 /* bytes: no name or network is longer */
+
 static const char help[] =
     "usage: forkgreetctl [-j] [-s SOCKET] [-w SECONDS] status | reload\n"
+    "       forkgreetctl [-j] [-s SOCKET] [-w SECONDS] clients [--listener NAME]\n"
+    "           [--source NETWORK]\n"
+    "       forkgreetctl [-s SOCKET] [-w SECONDS] top\n"
+    "       forkgreetctl [-j] [-s SOCKET] [-w SECONDS] log-level LEVEL\n"
     "       forkgreetctl [-s SOCKET] [-w SECONDS] ready | drain | maintenance\n"
     "           [--until TIME] [--reason TEXT] [--wait SECONDS] [LISTENER...]\n"
     "Control the running forkgreetd.\n"
     "\n"
     "  status         what it serves, to how many, what it has counted\n"
     "  reload         reload its configuration, and wait until that is done\n"
+    "  clients        its clients, one a line\n"
+    "  top            a live view, once a second; q ends it\n"
+    "  log-level      log error, warning, notice, info or debug, until the next\n"
+    "                 reload or restart\n"
     "  ready          serve as usual: all listeners, or those named\n"
     "  drain          say that no new clients are wanted\n"
     "  maintenance    say that it is under maintenance\n"
     "  --until TIME   for so long: 2026-11-25T22:00:00Z, 22:00 or +2h\n"
     "  --reason TEXT  why, for status and the log\n"
     "  --wait SECONDS return when nobody is being served, at the latest then\n"
+    "  --listener NAME  only clients of this listener\n"
+    "  --source NETWORK only clients from there: 192.0.2.0/24, 2001:db8::1\n"
     "  -j             print a JSON object\n"
     "  -s SOCKET      its control_socket (" CONTROL_PATH_DEFAULT ")\n"
     "  -w SECONDS     time limit for everything, 0.001 to 86400 (10)\n"
@@ -41,12 +54,16 @@ static const char help[] =
     "71 this system failed, 75 no answer in time, 77 not allowed, 78 the\n"
     "configuration is wrong\n";
 
+/* Long options without a letter, behind those of order.h. */
+enum { OPTION_LISTENER = ORDER_WAIT + 1, OPTION_SOURCE };
+
 /* What the command line asks for. */
 struct options {
 	const char *verb;
 	const char *path;
 	int64_t wait_ms;
 	bool json;
+	const char *listener, *source, *level; /* NULL: none */
 	struct order order; /* of ready, drain and maintenance */
 	const char *print; /* if not NULL, print this text and nothing else */
 };
@@ -78,6 +95,12 @@ take_option(struct options *options, int option, char **argv)
 	case 'V':
 		options->print = "forkgreetctl " PACKAGE_VERSION "\n";
 		return 0;
+	case OPTION_LISTENER:
+		options->listener = optarg;
+		return 0;
+	case OPTION_SOURCE:
+		options->source = optarg;
+		return 0;
 	case ORDER_UNTIL:
 	case ORDER_REASON:
 	case ORDER_WAIT:
@@ -87,27 +110,74 @@ take_option(struct options *options, int option, char **argv)
 	}
 }
 
+/* Those that are no order, order.h. */
+static const struct verb {
+	const char *name;
+	int operands;
+	bool has_json;
+	bool has_filter; /* --listener, --source */
+} verbs[] = {
+	{ "status", 0, true, false },
+	{ "reload", 0, true, false },
+	{ "clients", 0, true, true },
+	{ "top", 0, false, false },
+	{ "log-level", 1, true, false },
+};
+
+static const struct verb *
+verb_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(name, verbs[i].name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+static int
+check_filter(const struct options *options)
+{
+	if (options->listener == NULL && options->source == NULL)
+		return 0;
+	return arguments_error(
+	    options->verb, "", "does not take --listener or --source");
+}
+
+static int
+check_options(const struct options *options, const struct verb *verb)
+{
+	if (order_is_given(&options->order))
+		return arguments_error(options->verb, "",
+		    "does not take --until, --reason or --wait");
+	if (options->json && !verb->has_json)
+		return arguments_error(options->verb, "", "does not take -j");
+	return verb->has_filter ? 0 : check_filter(options);
+}
+
 /* The first operand, and listeners behind an order. */
 static int
 take_operands(struct options *options, int count, char **operands)
 {
+	const struct verb *verb;
+
 	if (count == 0)
 		return arguments_error("verb", "", "missing");
 	options->verb = operands[0];
 	if (order_is_verb(options->verb)) {
 		options->order.listeners = operands + 1;
-		return 0;
+		return check_filter(options);
 	}
-	if (strcmp(options->verb, "status") != 0 &&
-	    strcmp(options->verb, "reload") != 0)
+	verb = verb_find(options->verb);
+	if (verb == NULL)
 		return arguments_error(operands[0], "", "no such verb");
-	if (count > 1)
-		return arguments_error(
-		    operands[1], "", "one argument too many");
-	if (order_is_given(&options->order))
-		return arguments_error(options->verb, "",
-		    "does not take --until, --reason or --wait");
-	return 0;
+	if (count > 1 + verb->operands)
+		return arguments_error(operands[1 + verb->operands], "",
+		    "one argument too many");
+	if (count < 1 + verb->operands)
+		return arguments_error(operands[0], "",
+		    "expected error, warning, notice, info or debug");
+	if (verb->operands == 1)
+		options->level = operands[1];
+	return check_options(options, verb);
 }
 
 static int
@@ -119,6 +189,8 @@ options_parse(struct options *options, int argc, char **argv)
 		{ "until", required_argument, NULL, ORDER_UNTIL },
 		{ "reason", required_argument, NULL, ORDER_REASON },
 		{ "wait", required_argument, NULL, ORDER_WAIT },
+		{ "listener", required_argument, NULL, OPTION_LISTENER },
+		{ "source", required_argument, NULL, OPTION_SOURCE },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option;
@@ -216,15 +288,47 @@ request_run(
 	return status;
 }
 
+/* Adds " NAME=VALUE", if there is one.  Returns 0; or prints one line and returns
+ * -1. */
+static int
+request_add(char *request, size_t size, const char *name, const char *value)
+{
+	size_t used = strlen(request);
+
+	if (value == NULL)
+		return 0;
+	if (*value == '\0' || strlen(value) > VALUE_MAX ||
+	    strpbrk(value, " \t\n\r") != NULL)
+		return arguments_error(name, value, "is none");
+	snprintf(request + used, size - used, " %s=%s", name, value);
+	return 0;
+}
+
+/* The request of a verb that is no order. */
+static int
+request_make(const struct options *options, char *request, size_t size)
+{
+	snprintf(request, size, "%s%s", options->verb,
+	    options->json ? " json" : "");
+	if (request_add(request, size, "listener", options->listener) == -1 ||
+	    request_add(request, size, "source", options->source) == -1 ||
+	    request_add(request, size, "level", options->level) == -1)
+		return -1;
+	strncat(request, "\n", size - strlen(request) - 1);
+	return 0;
+}
+
 static enum control_status
 run(const struct options *options, int64_t deadline)
 {
 	static char request[CONTROL_REQUEST_MAX + 1];
 	enum control_status status;
 
+	if (strcmp(options->verb, "top") == 0)
+		return top_run(options->path, options->wait_ms);
 	if (!order_is_verb(options->verb)) {
-		snprintf(request, sizeof(request), "%s%s\n", options->verb,
-		    options->json ? " json" : "");
+		if (request_make(options, request, sizeof(request)) == -1)
+			return CONTROL_USAGE;
 		return request_run(options, request, deadline);
 	}
 	if (order_request(&options->order, options->verb, options->json,

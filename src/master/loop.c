@@ -89,8 +89,8 @@ init(struct server *server)
 	server->actions = (struct control_actions) { server, states_order };
 	if (failed == NULL &&
 	    control_init(&server->control, server->epoll,
-		server->control_socket, &server->overview,
-		&server->actions) == -1)
+		server->control_socket, &server->control_group,
+		&server->overview, &server->actions) == -1)
 		failed = "control socket";
 	if (failed == NULL)
 		failed = serve_init(&server->service, server->epoll,

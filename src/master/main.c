@@ -120,6 +120,23 @@ identity_find(const struct conf *conf, const char *path, struct report *report)
 	    failed);
 }
 
+/* Its members may look; not found is an error, as it is for user and group. */
+static void
+control_group_find(
+    const struct conf *conf, const char *path, struct control_group *group)
+{
+	const char *name = conf_text(conf, conf->control_group), *failed;
+
+	*group = (struct control_group) { .is_set = *name != '\0' };
+	if (!group->is_set)
+		return;
+	failed = privileges_group(name, &group->gid);
+	if (failed != NULL)
+		fatal(cause_of(errno, EXIT_CONFIG),
+		    "%s:%u: control_group: \"%s\": %s", path,
+		    (unsigned)schema_line(conf, "control_group"), name, failed);
+}
+
 /* What a reload has to read must be readable with the rights that it will
  * have. */
 static void
@@ -256,6 +273,8 @@ main(int argc, char **argv)
 		return configuration_dump(candidate);
 	identity = identity_find(
 	    candidate->setup.conf, options.path, &candidate->report);
+	control_group_find(
+	    candidate->setup.conf, options.path, &server.control_group);
 	greetings = greetings_make(candidate, options.path, identity);
 	if (options.mode == MODE_TEST)
 		return configuration_test(
@@ -281,7 +300,7 @@ main(int argc, char **argv)
 	log_target_set(candidate->setup.conf, options.foreground);
 	server.control_socket = control_file_make(
 	    conf_text(candidate->setup.conf, candidate->setup.conf->control_socket),
-	    identity);
+	    identity, &server.control_group);
 	server.executable = program_open(LAUNCH_NAME);
 	oom_protect("/proc/self/oom_score_adj");
 	states_prepare(candidate->setup.conf, identity);

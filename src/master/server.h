@@ -125,6 +125,7 @@ struct server {
 	bool foreground;
 	int reader; /* of the reader, executable_open() */
 	int executable; /* of the spawner, executable_open() */
+	struct control_group control_group; /* who may look there */
 	int control_socket; /* control_file_make() */
 
 	int epoll;

@@ -98,7 +98,7 @@ static void
 resume_turn(struct server *server, int64_t now)
 {
 	accept_resume(&server->service, now);
-	control_resume(&server->control);
+	control_resume(&server->control, now);
 }
 
 static void

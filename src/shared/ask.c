@@ -17,6 +17,7 @@
 #include "shared/deadline.h"
 #include "shared/number.h"
 
+#define PIECES "0 - 0" /* CONTROL_PIECES without its newline */
 #define AGAIN_MS 20 /* between attempts while the daemon's queue is full */
 
 struct talk {
@@ -169,7 +170,7 @@ read_some(const struct talk *talk, char *bytes, size_t size)
 	return (ssize_t)have;
 }
 
-/* "STATUS OUT ERR\n", byte by byte: what follows belongs to the answer. */
+/* A line of numbers, byte by byte: what follows belongs to the answer. */
 static ssize_t
 read_header(const struct talk *talk, char line[CONTROL_HEADER_MAX])
 {
@@ -228,6 +229,71 @@ parse_header(char *line, struct answer *answer)
 }
 
 static enum control_status
+no_daemon(const struct talk *talk)
+{
+	return fail_text(talk, "what answers there is not forkgreetd");
+}
+
+static enum control_status
+torn(const struct talk *talk)
+{
+	return fail_text(talk, "closed before the end of its answer");
+}
+
+/* The length of the next piece, 0 after the last one. */
+static enum control_status
+read_length(
+    const struct talk *talk, const struct answer *answer, size_t *length)
+{
+	char line[CONTROL_HEADER_MAX];
+	ssize_t n = read_header(talk, line);
+	int64_t number;
+
+	if (n == 0)
+		return torn(talk);
+	if (n == -1 && errno != EPROTO)
+		return fail(talk, "read", io_status);
+	if (n == -1 ||
+	    number_parse(line, 0, CONTROL_PIECE_MAX, &number) == -1 ||
+	    (size_t)number > CONTROL_LONG_MAX - answer->out_length)
+		return no_daemon(talk);
+	*length = (size_t)number;
+	return CONTROL_OK;
+}
+
+/* Adds a piece to the answer. */
+static enum control_status
+read_piece(const struct talk *talk, struct answer *answer, size_t length)
+{
+	char *bytes = realloc(answer->bytes, answer->out_length + length + 1);
+	ssize_t n;
+
+	if (bytes == NULL)
+		return fail(talk, "read", io_status);
+	answer->bytes = bytes;
+	n = read_some(talk, bytes + answer->out_length, length);
+	if (n == -1)
+		return fail(talk, "read", io_status);
+	answer->out_length += (size_t)n;
+	return (size_t)n < length ? torn(talk) : CONTROL_OK;
+}
+
+static enum control_status
+read_pieces(const struct talk *talk, struct answer *answer)
+{
+	enum control_status status;
+	size_t length = 0;
+
+	*answer = (struct answer) { .status = CONTROL_OK };
+	do {
+		status = read_length(talk, answer, &length);
+		if (status == CONTROL_OK)
+			status = read_piece(talk, answer, length);
+	} while (status == CONTROL_OK && length > 0);
+	return status;
+}
+
+static enum control_status
 read_answer(const struct talk *talk, struct answer *answer)
 {
 	char line[CONTROL_HEADER_MAX];
@@ -238,8 +304,10 @@ read_answer(const struct talk *talk, struct answer *answer)
 		return fail(talk, "read", io_status);
 	if (n == 0)
 		return fail_text(talk, "closed without an answer");
+	if (n == 1 && strcmp(line, PIECES) == 0)
+		return read_pieces(talk, answer);
 	if (n == -1 || parse_header(line, answer) == -1)
-		return fail_text(talk, "what answers there is not forkgreetd");
+		return no_daemon(talk);
 	length = answer->out_length + answer->err_length;
 	answer->bytes = malloc(length + 1);
 	if (answer->bytes == NULL)
@@ -248,7 +316,7 @@ read_answer(const struct talk *talk, struct answer *answer)
 	if (n == -1)
 		return fail(talk, "read", io_status);
 	if ((size_t)n < length)
-		return fail_text(talk, "closed before the end of its answer");
+		return torn(talk);
 	return CONTROL_OK;
 }
 

@@ -143,7 +143,8 @@ class Status(ControlCase):
         lines = self.good("status").splitlines()
         for line in ("sandbox     required", "generation  1",
                      "clients     0 of 512, 0 lingering", "reloads     0 ok, 0 failed",
-                     "log lines   0 dropped", "listener main",
+                     "log level   info", "log lines   0 dropped",
+                     "listener main",
                      f"  address   {HOST}:{self.port}", "  clients   0 of 512, 0 lingering",
                      "  accepted  1", "  refused   " + ", ".join(
                          f"{reason} 0" for reason in REFUSALS)):
@@ -473,7 +474,11 @@ class Hostile(ControlCase):
         for request in (b"\n", b" \n", b"statu\n", b"statusx\n", b"status \n",
                         b"status json x\n", b"status  json\n", b"STATUS\n",
                         b"\0\n", b"\xff\xfe\n", b"GET / HTTP/1.1\r\n",
-                        b"status json\0\0\n", b"status\r\n", b"clients\n"):
+                        b"status json\0\0\n", b"status\r\n", b"client\n",
+                        b"status listener=main\n", b"status level=info\n",
+                        b"reload source=::1\n", b"top json\n",
+                        b"clients until=5\n", b"clients json json\n",
+                        b"clients source=::1 source=::1\n"):
             with self.subTest(request):
                 self.refuses(request, "expected status, reload, ready")
         self.assertNotIn(b"\x1b", self.refused_raw(b"\x1b[2J\n"))
@@ -538,7 +543,7 @@ class Hostile(ControlCase):
         before = len(descriptors(self.daemon_.settle().pid))
         silent = [self.connect_or_none() for _ in range(100)]
         self.status()
-        self.assertLessEqual(len(descriptors(self.daemon_.pid)), before + 17)
+        self.assertLessEqual(len(descriptors(self.daemon_.pid)), before + 25)
         for sock in silent:
             if sock is not None:
                 sock.close()
@@ -898,11 +903,18 @@ class Program(unittest.TestCase):
 
     def test_usage(self):
         for arguments in (
-                (), ("clients",), ("metrics",), ("drian",), ("status", "x"),
+                (), ("client",), ("metrics",), ("drian",), ("status", "x"),
                 ("-x", "status"), ("-s",), ("-s", "", "status"),
                 ("-s", "/" + "x" * 107, "status"), ("-w", "0", "status"),
                 ("-w", "86401", "status"), ("-w", "1s", "status"),
-                ("--nonsense", "status"), ("--help=1",), ("statu",), ("",)):
+                ("--nonsense", "status"), ("--help=1",), ("statu",), ("",),
+                ("clients", "main"), ("status", "--listener", "main"),
+                ("drain", "--source", "::1"), ("clients", "--until", "+1h"),
+                ("clients", "--source", ""), ("clients", "--listener", "a b"),
+                ("clients", "--listener"), ("top", "-j"), ("top", "main"),
+                ("top", "--source", "::1"), ("log-level",),
+                ("log-level", "info", "x"), ("log-level", ""),
+                ("log-level", "info", "--wait", "1")):
             with self.subTest(arguments):
                 self.assertIn("see forkgreetctl --help",
                               self.ctl(64, *arguments))

@@ -9,6 +9,7 @@
 
 #include <linux/tcp.h>
 
+#include <string.h>
 #include <unistd.h>
 
 #include "master/system/clock.h"
@@ -26,6 +27,22 @@ bytes_of(const struct client *client, const struct tcp_info *info)
 	return info->tcpi_bytes_acked > client->greeting_length ?
 	    client->greeting_length :
 	    info->tcpi_bytes_acked;
+}
+
+bool
+finish_bytes(const struct client *client, uint64_t *bytes)
+{
+	struct tcp_info info;
+	socklen_t length = sizeof(info);
+
+	/* How long its greeting is is known once a spawner has it. */
+	if (client->phase == CLIENT_WAITING || client->fd == -1)
+		return false;
+	memset(&info, 0, sizeof(info));
+	if (getsockopt(client->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == -1)
+		return false;
+	*bytes = bytes_of(client, &info);
+	return true;
 }
 
 /* True when the client has never sent a byte; its end of stream counts one in

@@ -2,10 +2,12 @@
 #ifndef MASTER_CLIENTS_FINISH_H
 #define MASTER_CLIENTS_FINISH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "shared/outcome.h"
 
+struct client;
 struct service;
 struct tcp_info;
 
@@ -13,5 +15,9 @@ struct tcp_info;
  * info is of its socket.  Closes the socket and frees the slot. */
 void finish(struct service *service, uint32_t slot, enum outcome outcome,
     const struct tcp_info *info, int64_t now);
+
+/* How many bytes of its greeting the client has acknowledged until now, as the
+ * log will count them; asks the kernel.  False while that is not known. */
+bool finish_bytes(const struct client *client, uint64_t *bytes);
 
 #endif

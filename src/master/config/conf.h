@@ -162,6 +162,7 @@ struct conf {
 	struct conf_text group;
 	struct conf_text pid_file; /* "": none */
 	struct conf_text control_socket; /* "": none */
+	struct conf_text control_group; /* who may look there; "": nobody */
 	struct conf_text state_file; /* "": none */
 	struct conf_log log;
 	struct conf_limits limits;

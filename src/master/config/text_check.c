@@ -33,6 +33,12 @@ text_check_account(const char *text, size_t length)
 }
 
 const char *
+text_check_account_or_none(const char *text, size_t length)
+{
+	return length == 0 ? NULL : text_check_account(text, length);
+}
+
+const char *
 text_check_path(const char *text, size_t length)
 {
 	if (length > 0 && text[0] == '/')

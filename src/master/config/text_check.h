@@ -15,6 +15,9 @@
  * and capitals.  Not root: the daemon must not run as root. */
 const char *text_check_account(const char *text, size_t length);
 
+/* The same, or nothing. */
+const char *text_check_account_or_none(const char *text, size_t length);
+
 /* An absolute path, or an absolute path or nothing. */
 const char *text_check_path(const char *text, size_t length);
 const char *text_check_path_or_none(const char *text, size_t length);

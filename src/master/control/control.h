@@ -3,69 +3,21 @@
 #ifndef MASTER_CONTROL_CONTROL_H
 #define MASTER_CONTROL_CONTROL_H
 
-#include <sys/socket.h>
-
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-#include "master/system/log.h"
+#include "master/control/places.h"
 #include "shared/control.h"
 
 struct control_actions;
+struct control_group;
 struct overview;
 struct report;
 
-/* Connections at a time.  A further one takes the place of the one that has
- * been silent longest, or waits for a place. */
-#define CONTROL_PEERS_MAX 16
-/* So many of them may wait for a reload, so that status is still answered. */
-#define CONTROL_WAITING_MAX (CONTROL_PEERS_MAX - 4)
-/* The time for a request to arrive, and for its answer to be taken. */
-#define CONTROL_SECONDS 5
-
-enum control_state {
-	CONTROL_FREE,
-	CONTROL_READING, /* its request */
-	CONTROL_WAITING, /* for a reload */
-	CONTROL_SENDING, /* the answer */
-};
-
-struct control_peer {
-	enum control_state state;
-	int fd;
-	int64_t
-	    deadline; /* clock_now(); CLOCK_NEVER: it waits for a reload */
-	struct ucred who;
-	uint64_t ticket; /* the number of the reload that it waits for */
-	bool json;
-	size_t have; /* bytes of request */
-	char request[CONTROL_REQUEST_MAX];
-	char *answer; /* malloc'ed */
-	size_t length;
-	size_t sent;
-};
-
-struct control {
-	int epoll;
-	int fd; /* listens; -1: there is no control socket */
-	const struct overview *overview; /* what it shows */
-	const struct control_actions *actions; /* who does what it is told */
-	bool is_open; /* the daemon serves: requests are accepted */
-	bool reload_wanted; /* for the owner, who clears it */
-	uint64_t reloads; /* begun since the start */
-	const char *closed_why; /* no reload is begun any more; NULL */
-	bool watched; /* the loop polls it */
-	bool knocked; /* a connection may wait to be accepted */
-	int64_t accept_at; /* out of descriptors: not before; 0: now */
-	struct log_limit denials;
-	struct control_peer peers[CONTROL_PEERS_MAX];
-};
-
-/* Makes the loop know the socket fd, -1: there is none.  overview and
+/* Makes the loop know the socket fd, -1: there is none.  group, overview and
  * actions stay the caller's.  Returns what epoll_ctl(2) returns. */
 int control_init(struct control *control, int epoll, int fd,
-    const struct overview *overview, const struct control_actions *actions);
+    const struct control_group *group, const struct overview *overview,
+    const struct control_actions *actions);
 
 /* Listens at fd instead, a new socket in the place of one that is closed. */
 void control_relisten(struct control *control, int fd);
@@ -80,7 +32,7 @@ void control_step(struct control *control, int64_t now);
 
 /* Polls for more when there is room; call it after everything else that may
  * make room. */
-void control_resume(struct control *control);
+void control_resume(struct control *control, int64_t now);
 
 /* clock_now() at which control_step() has something to do, or CLOCK_NEVER. */
 int64_t control_wakeup(const struct control *control);

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "master/control/credentials.h"
 #include "master/system/directory.h"
 #include "master/system/log.h"
 #include "master/system/privileges.h"
@@ -28,6 +29,7 @@ static struct {
 	int directory; /* -1: there is no file */
 	char name[CONTROL_PATH_MAX + 1];
 	struct stat file;
+	struct control_group group;
 } ours = { .directory = -1 };
 
 /* The functions below return -1 with the reason in *why, or, when that stays
@@ -121,6 +123,24 @@ make_room(
 	return unlinkat(ours.directory, ours.name, 0);
 }
 
+/* As our own user, not as root: somebody else of that user may have put another
+ * file there meanwhile. */
+static void
+group_set(const char *path)
+{
+	bool is_its = ours.file.st_gid == ours.group.gid;
+
+	if (!ours.group.is_set)
+		return;
+	if ((is_its || fchownat(ours.directory, ours.name, (uid_t)-1,
+			   ours.group.gid, AT_SYMLINK_NOFOLLOW) == 0) &&
+	    fchmodat(ours.directory, ours.name, 0660, 0) == 0)
+		return;
+	log_line(LOG_WARNING,
+	    "control_group: %s: cannot be given to group %u: %s (its members "
+	    "may not look)", path, (unsigned)ours.group.gid, strerror(errno));
+}
+
 /* Returns the listening socket. */
 static int
 bind_file(const char *path)
@@ -135,8 +155,10 @@ bind_file(const char *path)
 	umask(mask);
 	if (bound == 0 && listen(fd, BACKLOG) == 0 &&
 	    fstatat(ours.directory, ours.name, &ours.file,
-		AT_SYMLINK_NOFOLLOW) == 0)
+		AT_SYMLINK_NOFOLLOW) == 0) {
+		group_set(path);
 		return fd;
+	}
 	if (fd != -1)
 		close(fd);
 	return -1;
@@ -158,6 +180,7 @@ static int
 make(const char *path, const char *directory, const struct identity *identity,
     const char **why)
 {
+	struct identity maker;
 	int fd, saved;
 
 	ours.directory =
@@ -166,11 +189,16 @@ make(const char *path, const char *directory, const struct identity *identity,
 		ours.directory = directory_make(directory, identity, why);
 	if (ours.directory == -1)
 		return -1;
-	if (identity != NULL)
-		privileges_borrow(identity);
+	/* A file belongs to the group of who makes it. */
+	if (identity != NULL) {
+		maker = *identity;
+		if (ours.group.is_set)
+			maker.gid = ours.group.gid;
+		privileges_borrow(&maker);
+	}
 	fd = -1;
 	if (directory_check(ours.directory, why) == 0 &&
-	    make_room(path, identity, why) == 0)
+	    make_room(path, identity == NULL ? NULL : &maker, why) == 0)
 		fd = bind_file(path);
 	saved = errno;
 	if (identity != NULL)
@@ -203,7 +231,8 @@ control_file_restore(int fd, const char *path)
 }
 
 int
-control_file_make(const char *path, const struct identity *identity)
+control_file_make(const char *path, const struct identity *identity,
+    const struct control_group *group)
 {
 	char text[CONTROL_PATH_MAX + 1];
 	const char *why = NULL;
@@ -211,6 +240,7 @@ control_file_make(const char *path, const struct identity *identity)
 
 	if (*path == '\0')
 		return -1;
+	ours.group = *group;
 	snprintf(text, sizeof(text), "%s", path);
 	snprintf(ours.name, sizeof(ours.name), "%s", basename(text));
 	snprintf(text, sizeof(text), "%s", path);

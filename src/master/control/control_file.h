@@ -2,11 +2,13 @@
 #ifndef MASTER_CONTROL_FILE_H
 #define MASTER_CONTROL_FILE_H
 
+struct control_group;
 struct identity;
 
 /*
  * Creates a listening socket at path, mode 0600, with the rights of identity
- * (NULL: our own).  When identity is given, that is, by root, a missing
+ * (NULL: our own); mode 0660 and that group when one is set, of which a warning
+ * says so when it cannot be.  When identity is given, that is, by root, a missing
  * directory is created in a parent that only root can change, and given to the
  * identity.  The directory must not be a symbolic link, must belong to root or
  * to us, and must not be writable by anyone else.  The socket of a dead daemon
@@ -15,7 +17,8 @@ struct identity;
  * without a warning for "", and with a warning in the log when the socket
  * cannot be created.
  */
-int control_file_make(const char *path, const struct identity *identity);
+int control_file_make(const char *path, const struct identity *identity,
+    const struct control_group *group);
 
 /*
  * Makes the socket at path anew when its file has been removed; fd is the one

@@ -9,6 +9,7 @@
 #include "master/clients/service.h"
 #include "master/config/conf.h"
 #include "master/control/listing.h"
+#include "master/control/log_level.h"
 #include "master/control/writer.h"
 #include "master/generations/generation.h"
 #include "master/generations/spawners.h"
@@ -123,6 +124,23 @@ get_log_dropped(const struct overview *overview, int64_t now)
 	return value_number((int64_t)log_dropped());
 }
 
+static struct value
+get_log_level(const struct overview *overview, int64_t now)
+{
+	(void)overview;
+	(void)now;
+	return value_text(log_level_name(log_level()));
+}
+
+/* "log-level" holds. */
+static struct value
+get_log_level_temporary(const struct overview *overview, int64_t now)
+{
+	(void)now;
+	return value_number(log_level() !=
+	    (int)overview->service->setup->conf->log.level);
+}
+
 /* The daemon's fields, in the order in which they are shown. */
 static const struct field {
 	const char *key; /* in JSON; NULL: left out */
@@ -142,6 +160,9 @@ static const struct field {
 	{ "max_clients", " of ", "", false, get_max_clients },
 	{ "live", NULL, NULL, false, get_live },
 	{ "lingering", ", ", " lingering", false, get_lingering },
+	{ "log_level", "\nlog level   ", "", false, get_log_level },
+	{ "log_level_temporary", ", until the next reload or restart", "", true,
+	    get_log_level_temporary },
 	{ "log_dropped", "\nlog lines   ", " dropped", false,
 	    get_log_dropped },
 };

@@ -8,21 +8,34 @@
 #include <string.h>
 
 #include "master/clients/service.h"
+#include "master/config/network.h"
 #include "master/control/counts.h"
+#include "master/control/log_level.h"
 #include "master/control/orders.h"
 #include "master/control/status.h"
+#include "master/system/log.h"
 #include "shared/control.h"
 #include "shared/control_words.h"
-#include "shared/escape.h"
 #include "shared/number.h"
+
+/* Words that a request may have, bits. */
+enum words {
+	WORD_JSON = 1,
+	WORD_LISTENER = 2,
+	WORD_UNTIL = 4,
+	WORD_REASON = 8,
+	WORD_SOURCE = 16,
+	WORD_LEVEL = 32,
+};
 
 /* A request, taken apart. */
 struct request {
 	const char *verb;
 	bool json;
-	bool has_order; /* there are words that only an order has */
-	struct state_order order;
-	const char *source; /* NULL: there is none */
+	unsigned given; /* enum words */
+	struct state_order order; /* also the listeners of other verbs */
+	const char *source;
+	const char *level;
 };
 
 static void
@@ -120,95 +133,244 @@ run_counts(struct verb_result *result, const struct request *request,
 	result->text = counts_text(&counts);
 }
 
+static void
+no_listener(struct verb_result *result, const char *name)
+{
+	result->failed = true;
+	if (asprintf(&result->text, "clients: %s: no such listener", name) ==
+	    -1)
+		result->text = NULL;
+}
+
+static bool
+has_row(const struct counters *counters, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < counters->n_rows; i++)
+		if (strcmp(counters->rows[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* A listener that a reload has removed may have clients still. */
+static void
+run_clients(struct verb_result *result, const struct request *request,
+    const struct overview *overview, const struct control_actions *actions,
+    int64_t now)
+{
+	const struct state_order *order = &request->order;
+	struct client_rows *rows = &result->rows;
+
+	(void)actions;
+	(void)now;
+	client_rows_begin(rows,
+	    request->json ? CLIENT_ROWS_JSON : CLIENT_ROWS_LINES, overview);
+	rows->from_net = request->source != NULL;
+	if (order->n_listeners > 1)
+		result->refusal = "clients: expected one listener";
+	else if (rows->from_net &&
+	    network_parse(request->source, false, &rows->net) != NULL)
+		result->refusal = "clients: --source: expected an address or "
+				  "a network such as 192.0.2.0/24";
+	else if (order->n_listeners == 1 &&
+	    !has_row(&overview->service->counters, order->listeners[0]))
+		no_listener(result, order->listeners[0]);
+	else
+		result->list = true;
+	if (result->list && order->n_listeners == 1)
+		snprintf(rows->listener, sizeof(rows->listener), "%s",
+		    order->listeners[0]);
+}
+
+static void
+run_top(struct verb_result *result, const struct request *request,
+    const struct overview *overview, const struct control_actions *actions,
+    int64_t now)
+{
+	(void)request;
+	(void)actions;
+	(void)now;
+	client_rows_begin(&result->rows, CLIENT_ROWS_TOP, overview);
+	result->list = true;
+}
+
+static void
+run_log_level(struct verb_result *result, const struct request *request,
+    const struct overview *overview, const struct control_actions *actions,
+    int64_t now)
+{
+	int level;
+
+	(void)overview;
+	(void)actions;
+	(void)now;
+	if (request->level == NULL ||
+	    !log_level_parse(request->level, &level)) {
+		result->refusal = "log-level: expected error, warning, notice, "
+				  "info or debug";
+		return;
+	}
+	result->log_level = true;
+	result->old_log_level = log_level();
+	log_level_set(level);
+	if (!request->json)
+		result->text = strdup("");
+	else if (asprintf(&result->text,
+		     "{\"result\": \"ok\", \"log_level\": \"%s\"}\n",
+		     request->level) == -1)
+		result->text = NULL;
+}
+
+#define ORDER_WORDS (WORD_JSON | WORD_LISTENER | WORD_UNTIL | WORD_REASON)
+
 static const struct verb {
 	const char *name;
-	bool is_order;
+	unsigned words; /* that it may have, enum words */
+	bool looks; /* it changes nothing: control_group may, too */
 	void (*run)(struct verb_result *result, const struct request *request,
 	    const struct overview *overview,
 	    const struct control_actions *actions, int64_t now);
 } verbs[] = {
-	{ "status", false, run_status },
-	{ "reload", false, run_reload },
-	{ "live", true, run_live },
-	{ "counts", true, run_counts },
-	{ "ready", true, run_state },
-	{ "drain", true, run_state },
-	{ "maintenance", true, run_state },
+	{ "status", WORD_JSON, true, run_status },
+	{ "clients", WORD_JSON | WORD_LISTENER | WORD_SOURCE, true,
+	    run_clients },
+	{ "top", 0, true, run_top },
+	{ "counts", WORD_LISTENER | WORD_SOURCE, true, run_counts },
+	{ "live", WORD_JSON | WORD_LISTENER, true, run_live },
+	{ "reload", WORD_JSON, false, run_reload },
+	{ "log-level", WORD_JSON | WORD_LEVEL, false, run_log_level },
+	{ "ready", ORDER_WORDS, false, run_state },
+	{ "drain", ORDER_WORDS, false, run_state },
+	{ "maintenance", ORDER_WORDS, false, run_state },
 };
 
-/* What follows the name when that is the word's; else NULL. */
-static const char *
-value_of(const char *word, const char *name)
-{
-	size_t length = strlen(name);
+#define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
-	return strncmp(word, name, length) == 0 ? word + length : NULL;
+static int
+take_json(struct request *request, const char *value)
+{
+	/* It is the first word, if it is there. */
+	if (*value != '\0' || request->given != 0)
+		return -1;
+	request->json = true;
+	return 0;
 }
 
-/* Returns 0, or -1 when it is none of an order's. */
 static int
-take_order(struct request *request, const char *word)
+take_listener(struct request *request, const char *value)
 {
 	struct state_order *order = &request->order;
-	const char *value;
 
-	request->has_order = true;
-	value = value_of(word, "listener=");
-	if (value != NULL) {
-		order->listeners[order->n_listeners++] = value;
-		return 0;
-	}
-	value = value_of(word, "source=");
-	if (value != NULL) {
-		request->source = value;
-		return 0;
-	}
-	value = value_of(word, "until=");
-	if (value != NULL)
-		return number_parse(value, 1, INT64_MAX, &order->until);
-	value = value_of(word, "reason=");
-	if (value == NULL)
-		return -1;
-	return control_words_decode(
-	    value, order->reason, sizeof(order->reason));
+	order->listeners[order->n_listeners++] = value;
+	return 0;
 }
 
 static int
-take_words(struct request *request, char **words, int n)
+take_until(struct request *request, const char *value)
+{
+	return number_parse(value, 1, INT64_MAX, &request->order.until);
+}
+
+static int
+take_reason(struct request *request, const char *value)
+{
+	return control_words_decode(value, request->order.reason,
+	    sizeof(request->order.reason));
+}
+
+static int
+take_source(struct request *request, const char *value)
+{
+	request->source = value;
+	return (request->given & WORD_SOURCE) != 0 ? -1 : 0;
+}
+
+static int
+take_level(struct request *request, const char *value)
+{
+	request->level = value;
+	return (request->given & WORD_LEVEL) != 0 ? -1 : 0;
+}
+
+static const struct {
+	const char *name; /* what follows it is the value */
+	enum words word;
+	int (*take)(struct request *request, const char *value);
+} words[] = {
+	{ "json", WORD_JSON, take_json },
+	{ "listener=", WORD_LISTENER, take_listener },
+	{ "until=", WORD_UNTIL, take_until },
+	{ "reason=", WORD_REASON, take_reason },
+	{ "source=", WORD_SOURCE, take_source },
+	{ "level=", WORD_LEVEL, take_level },
+};
+
+/* Returns 0, or -1 when it is none of those. */
+static int
+take_word(struct request *request, const char *text)
+{
+	size_t i, length;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		length = strlen(words[i].name);
+		if (strncmp(text, words[i].name, length) != 0)
+			continue;
+		if (words[i].take(request, text + length) == -1)
+			return -1;
+		request->given |= words[i].word;
+		return 0;
+	}
+	return -1;
+}
+
+static int
+take_words(struct request *request, char **texts, int n)
 {
 	int i;
 
-	*request = (struct request) { .verb = words[0] };
+	*request = (struct request) { .verb = texts[0] };
 	for (i = 1; i < n; i++)
-		if (i == 1 && strcmp(words[i], "json") == 0)
-			request->json = true;
-		else if (take_order(request, words[i]) == -1)
+		if (take_word(request, texts[i]) == -1)
 			return -1;
 	return 0;
 }
 
+/* NULL when there is none that takes these words. */
+static const struct verb *
+verb_find(const struct request *request)
+{
+	size_t i;
+
+	for (i = 0; i < N_VERBS; i++)
+		if (strcmp(request->verb, verbs[i].name) == 0 &&
+		    (request->given & ~verbs[i].words) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
 void
 verbs_run(struct verb_result *result, char *line, size_t length,
-    const struct overview *overview, const struct control_actions *actions,
-    int64_t now)
+    enum control_rights rights, const struct overview *overview,
+    const struct control_actions *actions, int64_t now)
 {
-	char *words[CONTROL_WORDS_MAX];
-	int n = control_words_split(line, length, words, CONTROL_WORDS_MAX);
+	char *texts[CONTROL_WORDS_MAX];
+	int n = control_words_split(line, length, texts, CONTROL_WORDS_MAX);
+	const struct verb *verb;
 	struct request request;
-	size_t i;
 
 	*result = (struct verb_result) {
 		.refusal = "control: unknown request, expected status, reload, "
-			   "ready, drain or maintenance" };
-	if (n == -1 || take_words(&request, words, n) == -1)
+			   "ready, drain, maintenance, clients or log-level" };
+	if (n == -1 || take_words(&request, texts, n) == -1)
 		return;
+	verb = verb_find(&request);
+	if (verb == NULL)
+		return;
+	result->refusal = NULL;
 	result->json = request.json;
-	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		if (strcmp(request.verb, verbs[i].name) == 0 &&
-		    (verbs[i].is_order || !request.has_order) &&
-		    (verbs[i].run == run_counts || request.source == NULL)) {
-			result->refusal = NULL;
-			verbs[i].run(result, &request, overview, actions, now);
-			return;
-		}
+	if (rights != RIGHTS_ALL && !verb->looks)
+		result->denied = verb->name;
+	else
+		verb->run(result, &request, overview, actions, now);
 }

@@ -39,6 +39,18 @@ log_open(bool to_syslog, int facility, int level)
 }
 
 void
+log_level_set(int level)
+{
+	state.level = level;
+}
+
+int
+log_level(void)
+{
+	return state.level;
+}
+
+void
 log_close(void)
 {
 	log_syslog_close();

@@ -22,6 +22,12 @@
  */
 void log_open(bool to_syslog, int facility, int level);
 
+/* Leaves out lines above level from now on, until the next log_open(). */
+void log_level_set(int level);
+
+/* The level in force. */
+int log_level(void);
+
 /* Closes the log at the daemon's end; a later line connects again. */
 void log_close(void);
 

@@ -96,11 +96,23 @@ group_find(const char *name)
 }
 
 const char *
+privileges_group(const char *name, gid_t *gid)
+{
+	const struct group *entry = group_find(name);
+
+	if (entry == NULL)
+		return not_found("no such group");
+	if (entry->gr_gid == 0)
+		return "must not be root";
+	*gid = entry->gr_gid;
+	return NULL;
+}
+
+const char *
 privileges_lookup(struct identity *identity, const char *user,
     const char *group, const char **key)
 {
 	const struct passwd *passwd;
-	const struct group *entry;
 
 	*key = "user";
 	passwd = user_find(user);
@@ -108,14 +120,9 @@ privileges_lookup(struct identity *identity, const char *user,
 		return not_found("no such user");
 	if (passwd->pw_uid == 0)
 		return "must not be root";
+	*identity = (struct identity) { passwd->pw_uid, 0, user };
 	*key = "group";
-	entry = group_find(group);
-	if (entry == NULL)
-		return not_found("no such group");
-	if (entry->gr_gid == 0)
-		return "must not be root";
-	*identity = (struct identity) { passwd->pw_uid, entry->gr_gid, user };
-	return NULL;
+	return privileges_group(group, &identity->gid);
 }
 
 const char *

@@ -25,6 +25,10 @@ bool privileges_are_root(void);
 const char *privileges_lookup(struct identity *identity, const char *user,
     const char *group, const char **key);
 
+/* Looks up a group that is only asked about; root's will not do.  Returns as
+ * privileges_lookup(). */
+const char *privileges_group(const char *name, gid_t *gid);
+
 /*
  * Are user and group, by name (NULL: no matter which), those of this process?
  * Returns NULL, or the one that is not ("user" or "group").

@@ -147,7 +147,7 @@ test_reload(void **state)
 	(void)state;
 	for (key = schema_keys; key < schema_keys + schema_n_keys; key++)
 		n += key->restart;
-	assert_int_equal(n, 6);
+	assert_int_equal(n, 7);
 	fresh = confs_must_load("listeners = ( { port = 1; } );\n"
 				"user = \"a\"; log = { level = \"debug\"; };");
 	verdict_reload(running, fresh, "x", &report);
@@ -155,9 +155,10 @@ test_reload(void **state)
 	free(fresh);
 	fresh = confs_must_load("\ngroup = \"b\";\npid_file = \"\";\n"
 				"control_socket = \"/x\";\n"
-				"sandbox = \"off\";\n");
+				"sandbox = \"off\";\n"
+				"control_group = \"adm\";\n");
 	verdict_reload(running, fresh, "x", &report);
-	assert_int_equal(report.errors, 5);
+	assert_int_equal(report.errors, 6);
 	assert_string_equal(report.lines[0].text,
 	    "x: user: \"forkgreet\" cannot be set by a reload, expected "
 	    "\"a\" until a restart");
@@ -171,6 +172,9 @@ test_reload(void **state)
 	    "x:4: control_socket: \"/x\" cannot be set by a reload, expected "
 	    "\"/run/forkgreet/control\" until a restart");
 	assert_string_equal(report.lines[4].text,
+	    "x:6: control_group: \"adm\" cannot be set by a reload, expected "
+	    "\"\" until a restart");
+	assert_string_equal(report.lines[5].text,
 	    "x:5: sandbox: \"off\" cannot be set by a reload, expected "
 	    "\"required\" until a restart");
 	free(fresh);

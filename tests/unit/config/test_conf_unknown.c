@@ -52,7 +52,8 @@ test_allowed_listed(void **state)
 	(void)state;
 	confs_must_refuse("\nxyzzy = 1;", 2, "xyzzy",
 	    "unknown key, valid here: user, group, pid_file, "
-	    "control_socket, state_file, sandbox, listeners, log, limits, timeouts, "
+	    "control_socket, control_group, state_file, sandbox, listeners, log, "
+	    "limits, timeouts, "
 	    "refusals",
 	    NULL);
 	confs_must_refuse("log = { xyzzy = 1; };", 1, "log.xyzzy",

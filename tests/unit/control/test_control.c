@@ -26,6 +26,7 @@
 #include "unit/service.h"
 
 static struct control control;
+static struct control_group group; /* that may look */
 static struct overview overview;
 static struct reload_result last;
 static int epoll;
@@ -78,10 +79,10 @@ setup_control(void **state)
 	/* unix(7), autobind */
 	if (bind(fd, (struct sockaddr *)&any, sizeof(sa_family_t)) == -1 ||
 	    listen(fd, 100) == -1 ||
-	    control_init(&control, epoll, fd, &overview, NULL) == -1)
+	    control_init(&control, epoll, fd, &group, &overview, NULL) == -1)
 		return -1;
 	control.is_open = !is_closed;
-	control_resume(&control);
+	control_resume(&control, now);
 	return 0;
 }
 
@@ -91,6 +92,7 @@ teardown_control(void **state)
 	control_close(&control);
 	close(epoll);
 	is_stranger = false;
+	group = (struct control_group) { 0 };
 	accept_error = 0;
 	return service_teardown(state);
 }
@@ -110,7 +112,7 @@ turn(void)
 			control_peer_event(&control, event_index(&events[i]),
 			    events[i].events, now);
 	control_step(&control, now);
-	control_resume(&control);
+	control_resume(&control, now);
 }
 
 static int
@@ -240,7 +242,7 @@ a_request_that_is_none_is_refused(void **state)
 	(void)state;
 	is_refused(ask("\n"), CONTROL_USAGE,
 	    "control: unknown request, expected status, reload, ready, "
-	    "drain or maintenance");
+	    "drain, maintenance, clients or log-level");
 	memset(endless, 'x', CONTROL_REQUEST_MAX);
 	endless[CONTROL_REQUEST_MAX] = '\0';
 	is_refused(ask(endless), CONTROL_USAGE, "control: request too long");
@@ -387,6 +389,176 @@ reloads_leave_room_for_others(void **state)
 	assert_null(heard(fds[0]));
 	for (i = 0; i < CONTROL_WAITING_MAX; i++)
 		close(fds[i]);
+}
+
+/* A member of control_group looks, and changes nothing. */
+static void
+a_member_only_looks(void **state)
+{
+	static const char *const no[] = { "reload\n", "drain\n", "ready\n",
+		"maintenance\n", "log-level level=debug\n" };
+	int level = log_level();
+	size_t i;
+
+	(void)state;
+	is_stranger = true;
+	is_refused(ask("status\n"), CONTROL_DENIED,
+	    "control: not allowed: root may, and the user that the daemon runs "
+	    "as");
+	group = (struct control_group) { true, getegid() };
+	is_answered(ask("status\n"), "0 ");
+	is_answered(ask("live\n"), "0 ");
+	for (i = 0; i < sizeof(no) / sizeof(no[0]); i++)
+		is_refused(ask(no[i]), CONTROL_DENIED,
+		    "control: this verb is not for members of control_group, "
+		    "root may, and the user that the daemon runs as");
+	assert_false(control.reload_wanted);
+	assert_int_equal(log_level(), level);
+	group.gid = getegid() + 1;
+	is_refused(ask("status\n"), CONTROL_DENIED,
+	    "control: not allowed: root may, and the user that the daemon runs "
+	    "as");
+}
+
+/* However many they are, the others have room. */
+static void
+members_have_some_of_the_places(void **state)
+{
+	int fds[CONTROL_LOOKERS_MAX + 1], i;
+
+	(void)state;
+	group = (struct control_group) { true, getegid() };
+	is_stranger = true;
+	for (i = 0; i < CONTROL_LOOKERS_MAX; i++) {
+		now++;
+		fds[i] = ask("");
+	}
+	assert_int_equal(places(CONTROL_READING), CONTROL_LOOKERS_MAX);
+	now++;
+	fds[i] = ask("");
+	assert_int_equal(places(CONTROL_READING), CONTROL_LOOKERS_MAX);
+	assert_string_equal(heard(fds[0]), "");
+	assert_null(heard(fds[1]));
+	assert_null(heard(fds[i]));
+	for (i = 0; i <= CONTROL_LOOKERS_MAX; i++)
+		close(fds[i]);
+}
+
+static void
+add_clients(unsigned n)
+{
+	struct client *client;
+	uint32_t slot;
+
+	for (; n > 0; n--) {
+		slot = clients_add(&service.clients);
+		assert_int_not_equal(slot, CLIENT_NONE);
+		client = &service.clients.slots[slot];
+		addr_parse(&client->peer, n % 2 == 0 ? "192.0.2.1" : "2001:db8::1");
+		client->accepted = now;
+		clients_move(&service.clients, slot, CLIENT_WAITING);
+	}
+}
+
+/* What the pieces in text hold; *rest is what came of the next one. */
+static unsigned
+count_rows(const char *text, bool *ended)
+{
+	const char *at = text;
+	unsigned rows = 0;
+	char *piece;
+	size_t length;
+
+	assert_memory_equal(at, CONTROL_PIECES, strlen(CONTROL_PIECES));
+	at += strlen(CONTROL_PIECES);
+	for (*ended = false; *at != '\0' && !*ended; at = piece + 1 + length) {
+		length = strtoul(at, &piece, 10);
+		assert_int_equal(*piece, '\n');
+		*ended = length == 0;
+		for (size_t i = 0; i < length; i++)
+			rows += piece[1 + i] == '\n';
+	}
+	return rows;
+}
+
+/* As many turns as it takes, one piece each, and others are heard meanwhile. */
+static void
+a_long_list_is_made_in_pieces(void **state)
+{
+	static char text[4 << 20];
+	unsigned n = 15000, turns = 0;
+	size_t have = 0;
+	bool ended = false;
+	ssize_t got;
+	int fd;
+
+	(void)state;
+	add_clients(n);
+	fd = ask("clients\n");
+	add_clients(100); /* they are not in it */
+	for (; places(CONTROL_SENDING) > 0; turns++) {
+		turn();
+		if (turns % 10 == 0)
+			is_answered(ask("status\n"), "0 ");
+		while ((got = recv(fd, text + have, sizeof(text) - 1 - have,
+			    MSG_DONTWAIT)) > 0)
+			have += (size_t)got;
+		assert_true(turns < n);
+	}
+	text[have] = '\0';
+	assert_int_equal(count_rows(text, &ended), n);
+	assert_true(ended);
+	assert_true(turns > n / CLIENT_ROWS_PIECE / 2);
+	close(fd);
+}
+
+/* It loses its place only to others, who are heard at once. */
+static void
+who_takes_nothing_makes_room(void **state)
+{
+	int fds[CONTROL_PEERS_MAX], other, i, j;
+
+	(void)state;
+	add_clients(15000);
+	for (i = 0; i < CONTROL_PEERS_MAX; i++) {
+		now++;
+		fds[i] = ask("clients\n");
+		for (j = 0; j < 100; j++)
+			turn();
+	}
+	assert_int_equal(places(CONTROL_SENDING), CONTROL_PEERS_MAX);
+	other = ask("status\n");
+	assert_null(heard(other));
+	assert_in_range(control_wakeup(&control), now,
+	    now + CONTROL_STALL_MS * CLOCK_MS);
+	now += CONTROL_STALL_MS * CLOCK_MS;
+	turn();
+	turn();
+	is_answered(other, "0 ");
+	assert_int_equal(places(CONTROL_SENDING), CONTROL_PEERS_MAX - 1);
+	for (i = 0; i < CONTROL_PEERS_MAX; i++)
+		close(fds[i]);
+}
+
+/* One that always takes a little in time has not for ever. */
+static void
+an_answer_has_an_end(void **state)
+{
+	int64_t begin = now;
+	char some[16384];
+	int fd;
+
+	(void)state;
+	add_clients(30000);
+	fd = ask("clients\n");
+	while (places(CONTROL_SENDING) > 0) {
+		turn();
+		assert_true(recv(fd, some, sizeof(some), MSG_DONTWAIT) > 0);
+		now += 400 * CLOCK_MS;
+	}
+	assert_in_range(now - begin, CONTROL_ANSWER_SECONDS * CLOCK_SECOND,
+	    (CONTROL_ANSWER_SECONDS + 1) * CLOCK_SECOND);
+	close(fd);
 }
 
 static void
@@ -540,6 +712,11 @@ main(void)
 		TEST(an_answer_goes_on_when_there_is_room),
 		TEST(the_oldest_silent_one_makes_room),
 		TEST(reloads_leave_room_for_others),
+		TEST(a_member_only_looks),
+		TEST(members_have_some_of_the_places),
+		TEST(a_long_list_is_made_in_pieces),
+		TEST(who_takes_nothing_makes_room),
+		TEST(an_answer_has_an_end),
 		TEST(a_turn_accepts_some_and_leaves_the_rest),
 		TEST(a_lack_of_descriptors_is_waited_for),
 		TEST(nobody_is_accepted_before_the_daemon_serves),

@@ -41,7 +41,7 @@ run(const char *request, size_t length)
 
 	memcpy(line, request, length);
 	line[length] = '\0';
-	verbs_run(&result, line, length, &overview, NULL, now);
+	verbs_run(&result, line, length, RIGHTS_ALL, &overview, NULL, now);
 	return result;
 }
 
@@ -214,6 +214,7 @@ people_read_of_the_daemon_and_its_listeners(void **state)
 	    "sandbox     off: clients are not confined\n"
 	    "generation  7\n"
 	    "clients     2 of 9, 1 lingering\n"
+	    "log level   info\n"
 	    "log lines   0 dropped\n"
 	    "reloads     0 ok, 0 failed\n"
 	    "\n"
@@ -251,6 +252,7 @@ people_read_of_reloads_and_the_end(void **state)
 	    "sandbox     off: clients are not confined\n"
 	    "generation  7\n"
 	    "clients     0 of 512, 0 lingering\n"
+	    "log level   info\n"
 	    "log lines   0 dropped\n"
 	    "reloads     3 ok, 2 failed, the last one failed at "
 	    "2023-11-14T22:13:20Z\n",
@@ -272,6 +274,7 @@ programs_read_one_object(void **state)
 	    "{\"version\": \"%s\", \"pid\": %d, \"uptime\": 0, "
 	    "\"stopping\": false, \"sandbox\": \"off\", \"generation\": 7, "
 	    "\"max_clients\": 9, \"live\": 3, \"lingering\": 1, "
+	    "\"log_level\": \"info\", \"log_level_temporary\": false, "
 	    "\"log_dropped\": 0, "
 	    "\"reloads\": {\"ok\": 1, \"failed\": 0, \"last\": "
 	    "{\"result\": \"ok\", \"time\": \"2023-11-14T22:13:20Z\"}}, "

@@ -137,7 +137,7 @@ server_begin(const char *a)
 		    .reload = &server.reload.last } };
 	server_occupy(false);
 	assert_int_equal(control_init(&server.control, server.epoll, -1,
-			     &server.overview, &server.actions),
+			     &server.control_group, &server.overview, &server.actions),
 	    0);
 	assert_null(serve_init(&server.service, server.epoll, &server.running,
 	    &server.generation));

@@ -1,0 +1,130 @@
+/* A request over the control socket, from its first byte to its answer. */
+#include "config.h"
+
+#include "master/control/request.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "master/control/credentials.h"
+#include "master/control/log_level.h"
+#include "master/control/peer.h"
+#include "master/control/places.h"
+#include "master/control/verbs.h"
+#include "master/system/clock.h"
+#include "master/system/log_event.h"
+
+/* NULL, or why no more requests for a reload are taken. */
+static const char *
+reload_refusal(const struct control *control)
+{
+	const struct control_peer *peer = control->peers;
+	int waiting = 0;
+
+	for (; peer < control->peers + CONTROL_PEERS_MAX; peer++)
+		waiting += peer->state == CONTROL_WAITING;
+	if (control->closed_why == NULL && waiting >= CONTROL_WAITING_MAX)
+		return "reload: too many requests are waiting for one";
+	return control->closed_why;
+}
+
+/* A reload that has begun may have read its file already. */
+static void
+reload_want(struct control *control, struct control_peer *peer, int64_t now)
+{
+	const char *refusal = reload_refusal(control);
+
+	if (refusal != NULL) {
+		peer_refuse(control, peer, CONTROL_REFUSED, refusal, now);
+		return;
+	}
+	log_event(LOG_INFO, "control", LOG_WORD("verb", "reload"),
+	    LOG_SIGNED("uid", (int)peer->who.uid),
+	    LOG_SIGNED("pid", (int)peer->who.pid));
+	control->reload_wanted = true;
+	peer->state = CONTROL_WAITING;
+	peer->deadline = CLOCK_NEVER;
+	peer->ticket = control->reloads + 1;
+	peer_watch(control, peer, 0); /* its end is told all the same */
+}
+
+/* In the log whatever its level is now: it explains why lines are missing. */
+static void
+say_log_level(const struct control_peer *peer, int was)
+{
+	log_event(LOG_NOTICE | LOG_ASKED, "log_level",
+	    LOG_WORD("level", log_level_name(log_level())),
+	    LOG_WORD("was", log_level_name(was)),
+	    LOG_SIGNED("uid", (int)peer->who.uid),
+	    LOG_SIGNED("pid", (int)peer->who.pid));
+}
+
+void
+request_deny(struct control *control, struct control_peer *peer,
+    const char *verb, int64_t now)
+{
+	credentials_denied(&peer->who, verb, &control->denials, now);
+	peer_refuse(control, peer, CONTROL_DENIED,
+	    verb == NULL ? "control: not allowed: root may, and the user that "
+			   "the daemon runs as" :
+			   "control: this verb is not for members of "
+			   "control_group, root may, and the user that the "
+			   "daemon runs as",
+	    now);
+}
+
+/* length bytes of the peer's request are one line, with a NUL in place of its
+ * newline. */
+static void
+request_take(struct control *control, struct control_peer *peer, size_t length,
+    int64_t now)
+{
+	struct verb_result result;
+
+	verbs_run(&result, peer->request, length, peer->rights,
+	    control->overview, control->actions, now);
+	peer->json = result.json;
+	if (result.log_level)
+		say_log_level(peer, result.old_log_level);
+	if (result.denied != NULL)
+		request_deny(control, peer, result.denied, now);
+	else if (result.refusal != NULL)
+		peer_refuse(control, peer, CONTROL_USAGE, result.refusal, now);
+	else if (result.reload)
+		reload_want(control, peer, now);
+	else if (result.list)
+		peer_list(control, peer, &result.rows, now);
+	else if (result.failed)
+		peer_refuse(control, peer, CONTROL_REFUSED, result.text, now);
+	else
+		peer_answer(control, peer, CONTROL_OK, result.text, "", now);
+	free(result.text);
+}
+
+void
+request_read(struct control *control, struct control_peer *peer, int64_t now)
+{
+	ssize_t n = recv(peer->fd, peer->request + peer->have,
+	    sizeof(peer->request) - peer->have, MSG_DONTWAIT);
+	char *newline;
+
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		peer_end(control, peer);
+		return;
+	}
+	peer->have += (size_t)n;
+	newline = memchr(peer->request, '\n', peer->have);
+	if (newline != NULL) {
+		*newline = '\0';
+		request_take(control, peer,
+		    (size_t)(newline - peer->request), now);
+	} else if (peer->have == sizeof(peer->request)) {
+		peer_refuse(control, peer, CONTROL_USAGE, "control: request too long",
+		    now);
+	}
+}
