@@ -19,12 +19,14 @@
 
 static const char help[] =
     "usage: forkgreetctl [-j] [-s SOCKET] [-w SECONDS] status | reload\n"
+    "       forkgreetctl [-s SOCKET] [-w SECONDS] metrics\n"
     "       forkgreetctl [-s SOCKET] [-w SECONDS] ready | drain | maintenance\n"
     "           [--until TIME] [--reason TEXT] [--wait SECONDS] [LISTENER...]\n"
     "Control the running forkgreetd.\n"
     "\n"
     "  status         what it serves, to how many, what it has counted\n"
     "  reload         reload its configuration, and wait until that is done\n"
+    "  metrics        all that it counts, in Prometheus' text format\n"
     "  ready          serve as usual: all listeners, or those named\n"
     "  drain          say that no new clients are wanted\n"
     "  maintenance    say that it is under maintenance\n"
@@ -99,8 +101,12 @@ take_operands(struct options *options, int count, char **operands)
 		return 0;
 	}
 	if (strcmp(options->verb, "status") != 0 &&
-	    strcmp(options->verb, "reload") != 0)
+	    strcmp(options->verb, "reload") != 0 &&
+	    strcmp(options->verb, "metrics") != 0)
 		return arguments_error(operands[0], "", "no such verb");
+	if (options->json && strcmp(options->verb, "metrics") == 0)
+		return arguments_error(
+		    options->verb, "", "does not take -j");
 	if (count > 1)
 		return arguments_error(
 		    operands[1], "", "one argument too many");

@@ -8,7 +8,8 @@
  *
  * A request is a line of words with one blank between two of them, as
  * shared/control_words.h splits it; each is compared as a whole.  VERB is
- * "status", "reload", "ready", "drain" or "maintenance".  With "json" the OUT
+ * "status", "reload", "metrics", "ready", "drain" or "maintenance".  With "json",
+ * which "metrics" does not take, the OUT
  * bytes are one JSON object with a newline (RFC 8259), or none where there is
  * nothing to show or the daemon refuses, and forkgreetctl makes an object of the
  * ERR bytes.  The last three verbs have OPTIONs: until=SECONDS since 1970,

@@ -475,7 +475,7 @@ class Hostile(ControlCase):
                         b"\0\n", b"\xff\xfe\n", b"GET / HTTP/1.1\r\n",
                         b"status json\0\0\n", b"status\r\n", b"clients\n"):
             with self.subTest(request):
-                self.refuses(request, "expected status, reload, ready")
+                self.refuses(request, "expected status, reload, metrics")
         self.assertNotIn(b"\x1b", self.refused_raw(b"\x1b[2J\n"))
         self.assertEqual(self.status()["live"], 0)
 
@@ -898,7 +898,7 @@ class Program(unittest.TestCase):
 
     def test_usage(self):
         for arguments in (
-                (), ("clients",), ("metrics",), ("drian",), ("status", "x"),
+                (), ("clients",), ("drian",), ("status", "x"),
                 ("-x", "status"), ("-s",), ("-s", "", "status"),
                 ("-s", "/" + "x" * 107, "status"), ("-w", "0", "status"),
                 ("-w", "86401", "status"), ("-w", "1s", "status"),

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "master/clients/service.h"
+#include "master/control/metrics.h"
 #include "master/control/orders.h"
 #include "master/control/status.h"
 #include "shared/control.h"
@@ -78,6 +79,20 @@ is_named(const struct state_order *order, const char *listener)
 	return order->n_listeners == 0;
 }
 
+/* In a form of its own, which has no JSON. */
+static void
+run_metrics(struct verb_result *result, const struct request *request,
+    const struct overview *overview, const struct control_actions *actions,
+    int64_t now)
+{
+	(void)actions;
+	(void)now;
+	if (request->json)
+		result->refusal = "control: metrics: takes no json";
+	else
+		result->text = metrics_text(overview);
+}
+
 /* How many clients are being served, of these listeners or of all. */
 static void
 run_live(struct verb_result *result, const struct request *request,
@@ -106,6 +121,7 @@ static const struct verb {
 } verbs[] = {
 	{ "status", false, run_status },
 	{ "reload", false, run_reload },
+	{ "metrics", false, run_metrics },
 	{ "live", true, run_live },
 	{ "ready", true, run_state },
 	{ "drain", true, run_state },
@@ -170,7 +186,7 @@ verbs_run(struct verb_result *result, char *line, size_t length,
 
 	*result = (struct verb_result) {
 		.refusal = "control: unknown request, expected status, reload, "
-			   "ready, drain or maintenance" };
+			   "metrics, ready, drain or maintenance" };
 	if (n == -1 || take_words(&request, words, n) == -1)
 		return;
 	result->json = request.json;
