@@ -26,6 +26,7 @@ static const char help[] =
     "           [--source NETWORK]\n"
     "       forkgreetctl [-s SOCKET] [-w SECONDS] top\n"
     "       forkgreetctl [-j] [-s SOCKET] [-w SECONDS] log-level LEVEL\n"
+    "       forkgreetctl [-s SOCKET] [-w SECONDS] metrics\n"
     "       forkgreetctl [-s SOCKET] [-w SECONDS] ready | drain | maintenance\n"
     "           [--until TIME] [--reason TEXT] [--wait SECONDS] [LISTENER...]\n"
     "Control the running forkgreetd.\n"
@@ -36,6 +37,7 @@ static const char help[] =
     "  top            a live view, once a second; q ends it\n"
     "  log-level      log error, warning, notice, info or debug, until the next\n"
     "                 reload or restart\n"
+    "  metrics        all that it counts, in Prometheus' text format\n"
     "  ready          serve as usual: all listeners, or those named\n"
     "  drain          say that no new clients are wanted\n"
     "  maintenance    say that it is under maintenance\n"
@@ -121,6 +123,7 @@ static const struct verb {
 	{ "reload", 0, true, false },
 	{ "clients", 0, true, true },
 	{ "top", 0, false, false },
+	{ "metrics", 0, false, false },
 	{ "log-level", 1, true, false },
 };
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "master/config/conf.h"
 #include "master/health.h"
@@ -73,7 +74,9 @@ candidate_commit(struct candidate *candidate, struct server *server,
 		&candidate->report) == -1)
 		return -1;
 	listeners_set_backlogs(&candidate->setup.listeners);
-	generation_commit(&server->generation, LOG_INFO, now);
+	generation_commit(&server->generation,
+	    server->ready ? SPAWNER_RELOAD : SPAWNER_START, now);
+	server->overview.configured_at = time(NULL);
 	server->running = candidate->setup;
 	candidate->setup = last;
 	health_begin(server, now);

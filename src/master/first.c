@@ -3,6 +3,7 @@
 
 #include "master/first.h"
 
+#include <time.h>
 #include <unistd.h>
 
 #include "master/candidate.h"
@@ -66,6 +67,7 @@ first_passed(struct server *server, int64_t now)
 	server->first = NULL;
 	server->ready = true;
 	server->overview.ready_at = clock_now();
+	server->overview.started_at = time(NULL);
 	server->service.is_open = server->control.is_open = true;
 	start_log(server);
 	states_tell(server);

@@ -129,6 +129,7 @@ take(struct server *server, uint32_t i, struct greeting *greeting)
 	followed->again = false;
 	followed->last = greeting->file;
 	if (whole && is_in_force(server, i, greeting)) {
+		server->running.files[i] = greeting->file;
 		greeting_free(greeting);
 		return;
 	}
@@ -312,15 +313,21 @@ follow_take_back(
     struct server *server, struct greeting *greetings, bool in_force)
 {
 	struct followed *followed = server->refresh.files;
+	struct greeting *greeting;
+	struct file_id file;
 	uint32_t i;
 
 	for (i = 0; i < server->refresh.n_files; i++, followed++) {
 		if (!followed->given)
 			continue;
-		greeting_free(&greetings[greetings_index(i, STATE_READY)]);
+		greeting = &greetings[greetings_index(i, STATE_READY)];
+		file = greeting->file;
+		greeting_free(greeting);
 		followed->given = false;
-		if (in_force)
+		if (in_force) {
+			server->running.files[i] = file;
 			continue;
+		}
 		followed->again = true;
 		followed->next_at = 0;
 	}

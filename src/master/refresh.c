@@ -285,7 +285,7 @@ refresh_passed(struct server *server, int64_t now)
 	/* First, while the last spawner has the plan: freeing its pages is then
 	 * not our work, which clients would wait for. */
 	drop(server, true);
-	generation_commit(&server->generation, LOG_DEBUG, now);
+	generation_commit(&server->generation, SPAWNER_REFRESH, now);
 	recover(server);
 }
 

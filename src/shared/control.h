@@ -10,8 +10,8 @@
  *
  * A request is a line of words with one blank between two of them, as
  * shared/control_words.h splits it; each is compared as a whole.  VERB is
- * "status", "reload", "ready", "drain", "maintenance", "clients" or
- * "log-level".  With "json" the OUT
+ * "status", "reload", "metrics", "ready", "drain", "maintenance", "clients" or
+ * "log-level".  With "json", which "metrics" does not take, the OUT
  * bytes are one JSON object with a newline (RFC 8259), or none where there is
  * nothing to show or the daemon refuses, and forkgreetctl makes an object of the
  * ERR bytes.  "ready" and the two after it have OPTIONs: until=SECONDS since 1970,

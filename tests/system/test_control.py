@@ -480,7 +480,7 @@ class Hostile(ControlCase):
                         b"clients until=5\n", b"clients json json\n",
                         b"clients source=::1 source=::1\n"):
             with self.subTest(request):
-                self.refuses(request, "expected status, reload, ready")
+                self.refuses(request, "expected status, reload, metrics")
         self.assertNotIn(b"\x1b", self.refused_raw(b"\x1b[2J\n"))
         self.assertEqual(self.status()["live"], 0)
 
@@ -903,7 +903,7 @@ class Program(unittest.TestCase):
 
     def test_usage(self):
         for arguments in (
-                (), ("client",), ("metrics",), ("drian",), ("status", "x"),
+                (), ("client",), ("metric",), ("drian",), ("status", "x"),
                 ("-x", "status"), ("-s",), ("-s", "", "status"),
                 ("-s", "/" + "x" * 107, "status"), ("-w", "0", "status"),
                 ("-w", "86401", "status"), ("-w", "1s", "status"),

@@ -327,6 +327,41 @@ class Load(RecipeCase):
                                  r"\Adown #exit status 64: ")
 
 
+class Metrics(RecipeCase):
+    """forkgreetctl metrics; test_recipes.py has the real one."""
+
+    def greeting(self, text, *arguments):
+        """With that stand-in: the greeting that the feed writes, None: none;
+        and its verdict."""
+        self.program("forkgreetctl", text)
+        path = os.path.join(self.place, "greeting")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        subprocess.run(
+            [FEED, "-1", "-w", str(PATIENCE), "-s", self.health_file, "-o",
+             path, os.path.join(RECIPES, "metrics"), *arguments],
+            env={"PATH": f"{self.bin}:{os.environ['PATH']}"},
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False,
+            timeout=2 * PATIENCE)
+        with open(self.health_file, encoding="utf-8") as file:
+            verdict = file.read()
+        if not os.path.exists(path):
+            return None, verdict
+        with open(path, encoding="utf-8") as file:
+            return file.read(), verdict
+
+    def test_states(self):
+        self.assertEqual(
+            self.greeting('echo "# HELP $*"; echo "a 1"', "-s", "/x"),
+            ("# HELP -s /x metrics\na 1\n", "up\n"))
+        self.assertEqual(
+            self.greeting("echo no daemon >&2; exit 69"),
+            ("# forkgreetd does not run\n", "up\n"))
+        self.assertEqual(
+            self.greeting("echo a 1; echo not allowed >&2; exit 77"),
+            (None, "down #exit status 77: not allowed\n"))
+
+
 class Written(unittest.TestCase):
     """As all of them are."""
 

@@ -4,15 +4,19 @@ others, and the notice is that of the source."""
 import contextlib
 import datetime
 import http.client
+import json
 import os
 import re
 import shlex
 import socket
 import subprocess
 import time
+import urllib.parse
+import urllib.request
 
-from harness import (HOST, PATIENCE, free_port, greet, identity, needs_program,
-                     wait_for)
+from harness import (HOST, IS_ROOT, PATIENCE, become_user, die_with_parent,
+                     free_port, greet, identity, needs_program, wait_for)
+from monitoring import find, parse, total
 from test_control import ControlCase
 from test_documents import read
 
@@ -20,6 +24,7 @@ BUILD = os.environ.get("BUILDDIR", ".")
 SOURCE = os.environ.get("top_srcdir", ".")
 NOTICE = "/etc/forkgreet/notice.txt"
 QUOTES = "/etc/forkgreet/quotes"
+METRICS = "/run/forkgreet-feed/metrics"
 PROXY = """
 global
     stats socket {stats}
@@ -144,7 +149,8 @@ class All(ControlCase):
             with self.subTest(heading):
                 text = blocks[0].replace(
                     NOTICE, self.file("notice\n")).replace(
-                        QUOTES, self.file("quote\n"))
+                        QUOTES, self.file("quote\n")).replace(
+                            f"{METRICS}/greeting", self.file("# metrics\n"))
                 result = self.run_with(self.file(text), "-t", as_user=True)
                 self.assertEqual(
                     (result.returncode, result.stderr), (0, ""))
@@ -180,6 +186,140 @@ class Followed(RecipeCase):
         self.feed("sh", "-c", "echo replica; exit 1")
         wait_for(lambda: self.said(9200).startswith(b"ready down #") and
                  b"replica" in self.said(9200), PATIENCE)
+
+
+class Scraped(RecipeCase):
+    """Prometheus asks."""
+
+    heading = "Scrape target for Prometheus"
+
+    def setUp(self):
+        super().setUp()
+        self.place = self.folder()
+        self.feed = None
+        self.addCleanup(self.end_feed)
+
+    def adapted(self, text):
+        return super().adapted(text).replace(METRICS, self.place)
+
+    def start_feed(self):
+        """As the unit does, more often."""
+        settings = dict(line.split("=", 1)
+                        for line in self.blocks[1].split())
+        self.assertEqual(set(settings), {"COMMAND", "INTERVAL", "TIMEOUT"})
+        command = os.path.join(SOURCE, "contrib/feed", os.path.basename(
+            settings["COMMAND"]))
+
+        def before():
+            die_with_parent()
+            if IS_ROOT:
+                become_user()
+        self.feed = subprocess.Popen(
+            [os.path.join(BUILD, "forkgreet-feed"), "-i", "0.2",
+             "-w", settings["TIMEOUT"], "-s", f"{self.place}/health",
+             "-o", f"{self.place}/greeting", command, "-s", self.path],
+            env={**os.environ, "PATH": f"{BUILD}:{os.environ['PATH']}"},
+            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            preexec_fn=before)
+        wait_for(lambda: os.path.exists(f"{self.place}/greeting"), PATIENCE,
+                 "the first file")
+
+    def end_feed(self):
+        """If it is there."""
+        if self.feed is not None:
+            self.feed.terminate()
+            self.feed.wait(PATIENCE)
+        self.feed = None
+
+    def scraped(self):
+        """Samples that the listener has; None while it has none."""
+        response, body = self.get(9444)
+        self.assertEqual(response.getheader("Content-Type"),
+                         "text/plain; version=0.0.4; charset=utf-8")
+        return parse(body.decode()) if response.status == 200 else None
+
+    def test_target(self):
+        """The feed comes first, as its unit says; until the daemon answers it
+        there is nothing to be had, which is no error."""
+        self.start_feed()
+        with open(f"{self.place}/greeting", encoding="ascii") as file:
+            self.assertEqual(file.read(), "# forkgreetd does not run\n")
+        self.recipe()
+        wait_for(lambda: total(self.scraped(), "forkgreet_accepted_total",
+                               listener="metrics") > 2, PATIENCE, "metrics")
+        self.assertEqual({name for name, _ in self.scraped()},
+                         {name for name, _ in parse(self.good("metrics"))})
+
+    def test_stale(self):
+        """Old numbers are not served as new ones."""
+        self.start_feed()
+        self.blocks[0] = self.blocks[0].replace("max_age = 30", "max_age = 2")
+        self.recipe()
+        self.assertEqual(self.get(9444)[0].status, 200)
+        self.end_feed()
+        wait_for(lambda: self.get(9444)[0].status == 503, PATIENCE,
+                 "an old file")
+        self.start_feed()
+        wait_for(lambda: self.get(9444)[0].status == 200, PATIENCE,
+                 "a new file")
+
+    def ask(self, port, expression):
+        """What Prometheus says of it: [(labels, number)]."""
+        url = f"http://{HOST}:{port}/api/v1/query?" + urllib.parse.urlencode(
+            {"query": expression})
+        try:
+            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+                result = json.load(answer)["data"]["result"]
+        except OSError:
+            return []
+        return [(row["metric"], float(row["value"][1])) for row in result]
+
+    def test_prometheus(self):
+        """The real one, with README's lines: it has the numbers, a client that
+        comes is seen, and so is the end of the feed."""
+        program = find("prometheus")
+        (lines,) = [block for block in self.blocks if "scrape_configs" in block]
+        self.start_feed()
+        self.blocks[0] = self.blocks[0].replace("max_age = 30", "max_age = 2")
+        self.recipe()
+        port = free_port()
+        config = self.file(
+            "global: { scrape_interval: 500ms, scrape_timeout: 500ms }\n" +
+            lines.replace("192.0.2.10:9444", f"{HOST}:{self.ports[9444]}"))
+
+        def before():
+            die_with_parent()
+            if IS_ROOT:
+                become_user()
+        with subprocess.Popen(
+                [program, f"--config.file={config}",
+                 f"--storage.tsdb.path={self.place}/data",
+                 f"--web.listen-address={HOST}:{port}"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL, preexec_fn=before) as server:
+            try:
+                self.followed(port)
+            finally:
+                server.kill()
+
+    def followed(self, port):
+        """What Prometheus at that port comes to know."""
+        wait_for(lambda: self.ask(port, "up") and
+                 self.ask(port, "up")[0][1] == 1, 2 * PATIENCE, "a scrape")
+        ((labels, value),) = wait_for(
+            lambda: self.ask(port, "forkgreet_build_info"), PATIENCE)
+        self.assertEqual((labels["job"], value), ("forkgreet", 1))
+        for _ in range(3):
+            self.get(9444)
+        wait_for(lambda: self.ask(
+            port, 'rate(forkgreet_accepted_total{listener="metrics"}[1m]) > 0'),
+            PATIENCE, "a rate")
+        self.assertTrue(self.ask(port, (
+            "histogram_quantile(0.9, "
+            "rate(forkgreet_session_duration_seconds_bucket[1m])) > 0")))
+        self.end_feed()
+        wait_for(lambda: self.ask(port, "up")[0][1] == 0, PATIENCE,
+                 "that the feed has stopped")
 
 
 class Agent(RecipeCase):

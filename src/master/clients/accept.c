@@ -161,7 +161,7 @@ is_passing(struct service *service, int error, int failed, int64_t now)
 		return false;
 	if (failed < ACCEPT_BATCH && is_connections_own(error))
 		return true;
-	service->counters.accept_failures++;
+	counters_accept_failed(&service->counters, error);
 	/* Refused clients have had their text; this one has had nothing. */
 	if (failed < ACCEPT_BATCH && linger_give_up(&service->linger))
 		return true;

@@ -113,6 +113,15 @@ counters_end(struct counters *counters, size_t row, enum outcome how)
 }
 
 void
+counters_accept_failed(struct counters *counters, int error)
+{
+	bool known = error > 0 && error < COUNTERS_ERRNO_MAX;
+
+	counters->accept_failures++;
+	counters->accept_errors[known ? error : 0]++;
+}
+
+void
 counters_linger(struct counters *counters, size_t row)
 {
 	counters->rows[row].lingering++;

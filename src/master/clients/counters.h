@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "master/clients/durations.h"
 #include "shared/outcome.h"
 #include "shared/refusal.h"
 
+#define COUNTERS_ERRNO_MAX 134 /* EHWPOISON is the last that Linux has */
 #define COUNTERS_NAME_MAX 64 /* bytes of a listener's name, and the schema's */
 
 /* One listener's counters since the start, over all reloads:
@@ -40,7 +42,10 @@ struct counters {
 	uint32_t lingering;
 	uint64_t sent_bytes;
 	uint64_t cpu_us; /* of children that have ended */
+	struct durations durations; /* from accept to close, of those ended */
 	uint64_t accept_failures;
+	uint64_t accept_errors[COUNTERS_ERRNO_MAX]; /* of those, by errno; 0: of
+						     * none of these */
 	uint64_t fork_failures;
 	uint64_t reloads_ok;
 	uint64_t reloads_failed;
@@ -68,6 +73,9 @@ void counters_tidy(struct counters *counters);
 void counters_accept(struct counters *counters, size_t row);
 void counters_refuse(struct counters *counters, size_t row, enum refusal why);
 void counters_end(struct counters *counters, size_t row, enum outcome how);
+
+/* accept(2) failed with that errno, and not for a connection's own reason. */
+void counters_accept_failed(struct counters *counters, int error);
 
 /* A live client of the row begins to linger, or does so no more. */
 void counters_linger(struct counters *counters, size_t row);

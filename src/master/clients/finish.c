@@ -132,6 +132,7 @@ finish(struct service *service, uint32_t slot, enum outcome outcome,
 	if (client_lingers(client))
 		counters_unlinger(&service->counters, client->row);
 	counters_end(&service->counters, client->row, outcome);
+	durations_note(&service->counters.durations, now - client->accepted);
 	client_log(service, client, outcome, bytes, now);
 	clients_remove(&service->clients, slot);
 }

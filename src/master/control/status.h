@@ -20,6 +20,9 @@ struct overview {
 	const struct service *service;
 	const struct reload_result *reload;
 	int64_t ready_at; /* clock_now() when it began to serve */
+	int64_t started_at; /* time(2) of that */
+	int64_t configured_at; /* time(2) when the running configuration came
+				* into force */
 	bool stopping;
 };
 

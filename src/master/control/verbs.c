@@ -11,6 +11,7 @@
 #include "master/config/network.h"
 #include "master/control/counts.h"
 #include "master/control/log_level.h"
+#include "master/control/metrics.h"
 #include "master/control/orders.h"
 #include "master/control/status.h"
 #include "master/system/log.h"
@@ -91,6 +92,18 @@ is_named(const struct state_order *order, const char *listener)
 		if (strcmp(order->listeners[i], listener) == 0)
 			return true;
 	return order->n_listeners == 0;
+}
+
+/* In a form of its own, which has no JSON. */
+static void
+run_metrics(struct verb_result *result, const struct request *request,
+    const struct overview *overview, const struct control_actions *actions,
+    int64_t now)
+{
+	(void)request;
+	(void)actions;
+	(void)now;
+	result->text = metrics_text(overview);
 }
 
 /* How many clients are being served, of these listeners or of all. */
@@ -236,6 +249,7 @@ static const struct verb {
 	{ "clients", WORD_JSON | WORD_LISTENER | WORD_SOURCE, true,
 	    run_clients },
 	{ "top", 0, true, run_top },
+	{ "metrics", 0, true, run_metrics },
 	{ "counts", WORD_LISTENER | WORD_SOURCE, true, run_counts },
 	{ "live", WORD_JSON | WORD_LISTENER, true, run_live },
 	{ "reload", WORD_JSON, false, run_reload },
@@ -361,7 +375,8 @@ verbs_run(struct verb_result *result, char *line, size_t length,
 
 	*result = (struct verb_result) {
 		.refusal = "control: unknown request, expected status, reload, "
-			   "ready, drain, maintenance, clients or log-level" };
+			   "ready, drain, maintenance, clients, metrics or "
+			   "log-level" };
 	if (n == -1 || take_words(&request, texts, n) == -1)
 		return;
 	verb = verb_find(&request);

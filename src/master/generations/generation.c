@@ -36,11 +36,12 @@ generation_is_trying(const struct generation *generation)
 }
 
 void
-generation_commit(struct generation *generation, int priority, int64_t now)
+generation_commit(struct generation *generation, enum spawner_reason reason,
+    int64_t now)
 {
 	struct spawners *spawners = generation->spawners;
 
-	spawners_promote(spawners, &spawners->candidate, priority, now);
+	spawners_promote(spawners, &spawners->candidate, reason, now);
 }
 
 void

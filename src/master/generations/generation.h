@@ -6,11 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "master/generations/spawners.h"
 #include "master/generations/standby.h"
 #include "master/system/cause.h"
 
 struct snapshot;
-struct spawners;
 
 enum generation_event {
 	GENERATION_QUIET, /* nothing to report */
@@ -41,10 +41,9 @@ enum exit_status generation_cause(const struct generation *generation);
 /* True while a candidate is on trial. */
 bool generation_is_trying(const struct generation *generation);
 
-/* The candidate that has passed becomes current; the last one is retired.
- * priority is that of its line in the log. */
-void generation_commit(
-    struct generation *generation, int priority, int64_t now);
+/* The candidate that has passed becomes current; the last one is retired. */
+void generation_commit(struct generation *generation,
+    enum spawner_reason reason, int64_t now);
 
 /* Ends the candidate's trial, running or passed. */
 void generation_abandon(struct generation *generation);

@@ -15,8 +15,8 @@ struct setup {
 	struct conf *conf;
 	struct snapshot snapshot; /* its plan, for the spawners */
 	struct messages messages; /* what it tells refused clients */
-	struct file_id *files; /* by listener, of the greeting_file that it has
-				* read */
+	struct file_id *files; /* by listener, of the greeting_file that is in
+				* force, as it was when it was last read */
 	struct listeners listeners; /* its sockets; some may be shared */
 };
 

@@ -185,22 +185,25 @@ retire(struct spawners *spawners, int64_t now)
 }
 
 static void
-make_current(struct spawners *spawners, int index, int priority, int64_t now)
+make_current(struct spawners *spawners, int index, enum spawner_reason reason,
+    int64_t now)
 {
 	struct spawner *spawner = &spawners->list[index];
 
 	retire(spawners, now);
 	spawners->current = index;
 	spawner->generation = ++spawners->generation;
+	spawners->starts[reason]++;
 	spawner->state = SPAWNER_CURRENT;
-	log_event(priority, "spawner start",
+	log_event(reason == SPAWNER_REFRESH ? LOG_DEBUG : LOG_INFO,
+	    "spawner start",
 	    LOG_SIGNED("pid", spawner->pid),
 	    LOG_NUMBER("generation", spawner->generation));
 }
 
 void
-spawners_promote(struct spawners *spawners, struct trial *trial, int priority,
-    int64_t now)
+spawners_promote(struct spawners *spawners, struct trial *trial,
+    enum spawner_reason reason, int64_t now)
 {
 	int index = trial->index;
 
@@ -209,7 +212,7 @@ spawners_promote(struct spawners *spawners, struct trial *trial, int priority,
 		spawners_end(spawners, &spawners->list[spawners->next.index]);
 	if (spawners->standby != -1)
 		spawners_end(spawners, &spawners->list[spawners->standby]);
-	make_current(spawners, index, priority, now);
+	make_current(spawners, index, reason, now);
 }
 
 void
@@ -220,7 +223,22 @@ spawners_succeed(struct spawners *spawners, int64_t now)
 	if (index == -1 || spawners->current != -1)
 		return;
 	spawners->standby = -1;
-	make_current(spawners, index, LOG_INFO, now);
+	make_current(spawners, index, spawners->vacancy, now);
+}
+
+const char *
+spawners_reason_name(enum spawner_reason reason)
+{
+	static const char *const names[SPAWNER_REASONS] = {
+		[SPAWNER_START] = "start",
+		[SPAWNER_RELOAD] = "reload",
+		[SPAWNER_REFRESH] = "refresh",
+		[SPAWNER_CRASH] = "crash",
+		[SPAWNER_DIED] = "died",
+		[SPAWNER_REPLACED] = "replaced",
+	};
+
+	return names[reason];
 }
 
 uint64_t
@@ -229,17 +247,28 @@ spawners_serving(const struct spawners *spawners)
 	return spawners->generation;
 }
 
+/* There is no current one any more, if that was it. */
+static void
+vacate(struct spawners *spawners, const struct spawner *spawner,
+    enum spawner_reason reason)
+{
+	if (spawners->current != index_of(spawners, spawner))
+		return;
+	spawners->current = -1;
+	spawners->vacancy = reason;
+}
+
 /* Kills it.  Its rows count once it is dead, its clients are others' then. */
 static void
-doom(struct spawners *spawners, struct spawner *spawner, int64_t now)
+doom(struct spawners *spawners, struct spawner *spawner,
+    enum spawner_reason reason, int64_t now)
 {
 	child_signal(spawner->pid, SIGKILL);
 	close_fd(&spawner->socket);
 	spawner->doomed = true;
 	spawner->state = SPAWNER_RETIRED;
 	spawner->progress = now;
-	if (spawners->current == index_of(spawners, spawner))
-		spawners->current = -1;
+	vacate(spawners, spawner, reason);
 	if (spawners->standby == index_of(spawners, spawner))
 		spawners->standby = -1;
 	spawners_succeed(spawners, now);
@@ -258,7 +287,7 @@ spawners_use_up(struct spawners *spawners, uint64_t generation, int64_t now)
 		log_event(LOG_WARNING, "spawner rotates",
 		    LOG_NUMBER("generation", generation),
 		    LOG_WORD("reason", "crash"));
-		doom(spawners, spawner, now);
+		doom(spawners, spawner, SPAWNER_CRASH, now);
 		return true;
 	}
 	return false;
@@ -274,7 +303,7 @@ spawners_convict(struct spawners *spawners, struct spawner *spawner,
 	    LOG_SIGNED("pid", spawner->pid),
 	    LOG_NUMBER("generation", spawner->generation),
 	    LOG_NUMBER("in_flight", spawner->n), LOG_WORD("reason", reason));
-	doom(spawners, spawner, now);
+	doom(spawners, spawner, SPAWNER_REPLACED, now);
 }
 
 void
@@ -307,8 +336,7 @@ died(struct spawners *spawners, struct spawner *spawner, int status)
 	spawner->state = SPAWNER_RETIRED;
 	close_fd(&spawner->pidfd);
 	close_fd(&spawner->socket);
-	if (spawners->current == index_of(spawners, spawner))
-		spawners->current = -1;
+	vacate(spawners, spawner, SPAWNER_DIED);
 	if (spawners->standby == index_of(spawners, spawner))
 		spawners->standby = -1;
 }

@@ -49,6 +49,17 @@ enum spawner_state {
 	SPAWNER_RETIRED, /* clones for what it still has, then ends */
 };
 
+/* Why one became current. */
+enum spawner_reason {
+	SPAWNER_START, /* the first */
+	SPAWNER_RELOAD,
+	SPAWNER_REFRESH, /* the text of a file has changed */
+	SPAWNER_CRASH, /* a child of the last one crashed */
+	SPAWNER_DIED, /* the last one did */
+	SPAWNER_REPLACED, /* the last one was stuck, failed its clients or lied */
+	SPAWNER_REASONS
+};
+
 /* A client that a spawner has and that is not decided yet. */
 struct in_flight {
 	uint32_t slot;
@@ -102,6 +113,8 @@ struct spawners {
 	struct trial next; /* of the running configuration: the next standby */
 	int64_t failing; /* microseconds that a failing one has now */
 	uint64_t generation; /* of the last one that became current */
+	uint64_t starts[SPAWNER_REASONS]; /* of generation */
+	enum spawner_reason vacancy; /* why there is no current one */
 	struct strays strays;
 };
 
@@ -123,12 +136,15 @@ void spawners_stand_by(struct spawners *spawners, struct trial *trial);
 
 /* Makes the one of that trial, which has passed, current; retires the current
  * one.  The standby, or what would become it, ends: it is of an earlier
- * configuration.  priority is that of its line in the log. */
+ * configuration.  The log has a line, at LOG_DEBUG for SPAWNER_REFRESH. */
 void spawners_promote(struct spawners *spawners, struct trial *trial,
-    int priority, int64_t now);
+    enum spawner_reason reason, int64_t now);
 
 /* Makes the standby current, when there is one but no current. */
 void spawners_succeed(struct spawners *spawners, int64_t now);
+
+/* The reason's name as it stands in metrics; static text. */
+const char *spawners_reason_name(enum spawner_reason reason);
 
 /* The generation that serves, or that served last; 0: none has. */
 uint64_t spawners_serving(const struct spawners *spawners);

@@ -242,7 +242,7 @@ a_request_that_is_none_is_refused(void **state)
 	(void)state;
 	is_refused(ask("\n"), CONTROL_USAGE,
 	    "control: unknown request, expected status, reload, ready, "
-	    "drain, maintenance, clients or log-level");
+	    "drain, maintenance, clients, metrics or log-level");
 	memset(endless, 'x', CONTROL_REQUEST_MAX);
 	endless[CONTROL_REQUEST_MAX] = '\0';
 	is_refused(ask(endless), CONTROL_USAGE, "control: request too long");

@@ -47,7 +47,7 @@ void __wrap_trial_abandon(struct spawners *of, struct trial *trial);
 void __wrap_spawners_stand_by(struct spawners *of, struct trial *trial);
 void __wrap_spawners_succeed(struct spawners *of, int64_t when);
 void __wrap_spawners_promote(struct spawners *of, struct trial *trial,
-    int priority, int64_t when);
+    enum spawner_reason reason, int64_t when);
 bool __wrap_spawners_replace_failing(struct spawners *of, int64_t when);
 bool __wrap_spawners_use_up(
     struct spawners *of, uint64_t number, int64_t when);
@@ -113,10 +113,10 @@ __wrap_spawners_succeed(struct spawners *of, int64_t when)
 
 void
 __wrap_spawners_promote(struct spawners *of, struct trial *trial,
-    int priority, int64_t when)
+    enum spawner_reason reason, int64_t when)
 {
 	(void)when;
-	assert_int_equal(priority, LOG_INFO);
+	assert_int_equal(reason, SPAWNER_RELOAD);
 	assert_ptr_equal(trial, &of->candidate);
 	of->current = trial->index;
 	of->standby = of->next.index = trial->index = -1;
@@ -203,7 +203,7 @@ static void
 serve(void)
 {
 	assert_int_equal(generation_try(&generation, &wanted, now), 0);
-	generation_commit(&generation, LOG_INFO, now);
+	generation_commit(&generation, SPAWNER_RELOAD, now);
 	starts = 0;
 }
 
@@ -233,7 +233,7 @@ a_candidate_passes(void **state)
 	assert_int_equal(
 	    generation_step(&generation, NULL, now), GENERATION_PASSED);
 	assert_int_equal(spawners.current, -1); /* not before the commit */
-	generation_commit(&generation, LOG_INFO, now);
+	generation_commit(&generation, SPAWNER_RELOAD, now);
 	assert_false(generation_is_trying(&generation));
 	assert_int_equal(spawners.current, 1);
 	assert_int_equal(starts, 1); /* nothing runs yet that needs another */

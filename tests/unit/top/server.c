@@ -30,7 +30,8 @@ static bool is_occupied;
 int __wrap_generation_try(struct generation *generation,
     const struct snapshot *snapshot, int64_t now);
 void __wrap_generation_commit(
-    struct generation *generation, int priority, int64_t now);
+    struct generation *generation, enum spawner_reason reason,
+    int64_t now);
 void __wrap_generation_abandon(struct generation *generation);
 bool __wrap_generation_is_trying(const struct generation *generation);
 void __wrap_control_reloaded(struct control *control,
@@ -49,10 +50,11 @@ __wrap_generation_try(struct generation *generation,
 
 void
 __wrap_generation_commit(
-    struct generation *generation, int priority, int64_t when)
+    struct generation *generation, enum spawner_reason reason,
+    int64_t when)
 {
 	(void)generation;
-	(void)priority;
+	(void)reason;
 	(void)when;
 	trials.committed++;
 }
