@@ -11,6 +11,7 @@
 #include "master/config/dump.h"
 #include "master/config/advice.h"
 #include "master/config/greetings.h"
+#include "master/config/include.h"
 #include "master/config/load.h"
 #include "master/config/reader.h"
 #include "master/config/schema.h"
@@ -140,7 +141,7 @@ control_group_find(
 /* What a reload has to read must be readable with the rights that it will
  * have. */
 static void
-readable_check(const char *path, const struct identity *identity,
+readable_file(const char *path, const struct identity *identity,
     struct report *report)
 {
 	const char *why;
@@ -156,6 +157,25 @@ readable_check(const char *path, const struct identity *identity,
 		    identity->user, why);
 }
 
+static void
+readable_check(const struct conf *conf, const char *path,
+    const struct identity *identity, struct report *report)
+{
+	const char *include = conf_text(conf, conf->include), *why;
+	uint32_t i;
+
+	readable_file(path, identity, report);
+	if (include[0] != '\0' && include_readable(include, &why) == -1)
+		report_failure(report, cause_of(errno, EXIT_CONFIG),
+		    "%s:%u: include: \"%s\": as user %s: %s (a reload could "
+		    "not read it)", path,
+		    (unsigned)schema_line(conf, "include"), include,
+		    identity->user, why);
+	for (i = 0; i < conf->n_included; i++)
+		readable_file(
+		    conf_text(conf, conf->included[i]), identity, report);
+}
+
 /* The greetings, read as the daemon will read them at a reload.  Ends the process
  * when there are errors. */
 static struct greeting *
@@ -166,7 +186,8 @@ greetings_make(struct candidate *candidate, const char *path,
 
 	if (identity != NULL) {
 		privileges_borrow(identity);
-		readable_check(path, identity, &candidate->report);
+		readable_check(candidate->setup.conf, path, identity,
+		    &candidate->report);
 	}
 	greetings =
 	    greetings_load(candidate->setup.conf, path, &candidate->report);

@@ -6,7 +6,6 @@
 
 #include "fuzz.h"
 #include "parsed.h"
-#include "master/config/settings.h"
 #include "master/config/verdict.h"
 #include "shared/entries.h"
 
@@ -104,8 +103,8 @@ edit(const struct base *base, char *frame, size_t length, struct input *input)
 static void
 read_frame(const struct base *base, const char *frame, size_t length)
 {
-	struct report report = { 0 };
-	struct conf *conf = settings_make(frame, length, "x", true, &report);
+	struct report report;
+	struct conf *conf = parsed_frame(frame, length, &report);
 
 	MUST((conf == NULL) == (report.errors > 0));
 	if (conf == NULL)

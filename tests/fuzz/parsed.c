@@ -49,14 +49,26 @@ must_be_whole(const struct report *report)
 }
 
 struct conf *
+parsed_frame(const char *bytes, size_t length, struct report *report)
+{
+	struct source source = { .path = "x", .length = length };
+	struct conf *conf = NULL;
+
+	memset(report, 0, sizeof(*report));
+	if (entries_parse(&source.entries, bytes, length, "x", report) == 0)
+		conf = settings_make(&source, 1, true, report);
+	entries_free(&source.entries);
+	return conf;
+}
+
+struct conf *
 parsed(const char *text, size_t length, struct report *report)
 {
 	struct conf *conf;
 	size_t size;
 	char *bytes = parsed_entries(text, length, &size);
 
-	memset(report, 0, sizeof(*report));
-	conf = settings_make(bytes, size, "x", true, report);
+	conf = parsed_frame(bytes, size, report);
 	free(bytes);
 	MUST((conf == NULL) == (report->errors > 0));
 	must_be_whole(report);

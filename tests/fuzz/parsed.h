@@ -15,6 +15,10 @@ char *parsed_entries(const char *text, size_t length, size_t *size);
  * is emptied first) when refused. */
 struct conf *parsed(const char *text, size_t length, struct report *report);
 
+/* The same of what a reader, an enemy's too, has said in length bytes. */
+struct conf *parsed_frame(
+    const char *bytes, size_t length, struct report *report);
+
 /* The dump as a string, to be freed. */
 char *parsed_dump(const struct conf *conf);
 

@@ -163,6 +163,29 @@ do_flood(void)
 		continue;
 }
 
+static void
+say(const void *bytes, size_t length)
+{
+	if (write(READER_PIPE, bytes, length) != (ssize_t)length)
+		_exit(1);
+}
+
+/* A string of so many MiB, which is not in the text. */
+static void
+do_volume(void)
+{
+	struct entry_head head = { .line = 1, .type = ENTRY_STRING,
+		.path_length = 1, .text_length = (uint32_t)number << 20 };
+	static char text[1 << 20];
+
+	memset(text, 'x', sizeof(text));
+	say(&head, sizeof(head));
+	say("z", 2);
+	for (; number > 0; number--)
+		say(text, sizeof(text));
+	say("", 1);
+}
+
 static const struct {
 	const char *name;
 	void (*act)(void);
@@ -185,6 +208,7 @@ static const struct {
 	{ "silence", do_silence },
 	{ "status", do_status },
 	{ "flood", do_flood },
+	{ "volume", do_volume },
 	{ "seconds", do_loop },
 	{ "orphan", do_nothing },
 };

@@ -61,7 +61,8 @@ advise_greeting(const struct advice *advice,
 		use.longest = TEXT_ADVICE_QUOTE_MAX;
 		use.part = longest_of(greeting);
 	}
-	text_advise(&use, advice->path, line, key, advice->report);
+	text_advise(&use, conf_file(advice->conf, listener, advice->path),
+	    line, key, advice->report);
 }
 
 /* ------------------------------------------------------------------ greetings */
@@ -73,13 +74,16 @@ put_key(char key[KEY_MAX], const struct conf *conf, uint32_t i,
 	const struct conf_listener *listener = &conf->listener[i];
 
 	if (state != STATE_READY)
-		snprintf(key, KEY_MAX, "listeners[%u].when.%s", (unsigned)i,
+		snprintf(key, KEY_MAX, "listeners[%u].when.%s",
+		    (unsigned)listener->place,
 		    state_name(state));
 	else if (listener->greeting_file_line == 0)
-		snprintf(key, KEY_MAX, "listeners[%u].greeting", (unsigned)i);
+		snprintf(key, KEY_MAX, "listeners[%u].greeting",
+		    (unsigned)listener->place);
 	else
 		snprintf(key, KEY_MAX, "listeners[%u].greeting_file: \"%s\"",
-		    (unsigned)i, conf_text(conf, listener->greeting_file));
+		    (unsigned)listener->place,
+		    conf_text(conf, listener->greeting_file));
 }
 
 static void
@@ -119,7 +123,7 @@ advise_rules(
 		if (rule[k].greeting_line == 0)
 			continue;
 		snprintf(key, sizeof(key), "listeners[%u].rules[%u].greeting",
-		    (unsigned)i, (unsigned)k);
+		    (unsigned)listener->place, (unsigned)k);
 		advise_greeting(advice, listener, (*next)++,
 		    rule[k].greeting_line, key);
 	}
@@ -177,17 +181,20 @@ static void
 advise_refusals(const struct advice *advice, uint32_t i)
 {
 	const struct conf_listener *listener = &advice->conf->listener[i];
+	struct advice own = *advice;
 	char key[NAME_ROOM];
 	const char *name;
 	unsigned why;
 	int n;
 
-	n = snprintf(key, sizeof(key), "listeners[%u].", (unsigned)i);
+	n = snprintf(key, sizeof(key), "listeners[%u].",
+	    (unsigned)listener->place);
 	name = key + n;
+	own.path = conf_file(advice->conf, listener, advice->path);
 	for (why = 0; why < REFUSAL_COUNT; why++) {
 		snprintf(key + n, sizeof(key) - (size_t)n, "refusals.%s",
 		    refusal_name((enum refusal)why));
-		advise_refusal(advice,
+		advise_refusal(&own,
 		    schema_text(schema_find(name), SCHEMA_LISTENER, listener),
 		    protocol_of(listener), listener->refusal_line[why], key);
 	}

@@ -17,6 +17,7 @@
 #define CONF_TEXTS_MAX (4u << 20) /* all greetings, names, paths, bytes */
 #define CONF_GREETING_MAX (1u << 20) /* one greeting, bytes, as written */
 #define CONF_LISTENERS_MAX 256
+#define CONF_INCLUDED_MAX CONF_LISTENERS_MAX /* files: each has one at least */
 #define CONF_ADDRESSES_MAX 1024 /* of all listeners */
 #define CONF_RULES_MAX 1024 /* of all listeners */
 #define CONF_LISTENER_RULES_MAX 64 /* of one */
@@ -121,6 +122,8 @@ struct conf_rule {
 
 struct conf_listener {
 	uint32_t line; /* where its group starts; 0 for the built-in one */
+	uint32_t file; /* which all its lines are in: conf_file() */
+	uint32_t place; /* in the listeners of that file */
 	uint32_t first_address; /* index into conf->address */
 	uint32_t n_addresses;
 	uint32_t first_rule; /* index into conf->rule */
@@ -158,6 +161,8 @@ struct conf {
 	int64_t fingerprint;
 	/* Where row i of the schema was written at the top; 0: not written. */
 	uint32_t given_line[CONF_KEYS_MAX];
+	struct conf_text include; /* a pattern; "": none */
+	struct conf_text included[CONF_INCLUDED_MAX]; /* its files, as read */
 	struct conf_text user;
 	struct conf_text group;
 	struct conf_text pid_file; /* "": none */
@@ -171,6 +176,7 @@ struct conf {
 	struct conf_timeouts timeouts;
 	struct conf_refusals refusals;
 	int64_t sandbox; /* enum conf_sandbox */
+	uint32_t n_included;
 	uint32_t n_listeners;
 	uint32_t n_addresses;
 	uint32_t n_rules;
@@ -188,6 +194,16 @@ static inline const char *
 conf_text(const struct conf *conf, struct conf_text text)
 {
 	return conf->text + text.offset;
+}
+
+/* The file that the listener is in, for messages; path is the
+ * configuration's. */
+static inline const char *
+conf_file(const struct conf *conf, const struct conf_listener *listener,
+    const char *path)
+{
+	return listener->file == 0
+	    ? path : conf_text(conf, conf->included[listener->file - 1]);
 }
 
 #endif

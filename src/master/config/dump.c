@@ -51,6 +51,30 @@ put_escaped(FILE *out, unsigned char c)
 	}
 }
 
+/* Returns of how many bytes it is. */
+static size_t
+put_character(FILE *out, const char *at, const char *end)
+{
+	size_t n = escape_shown(at, (size_t)(end - at));
+
+	if (n > 1)
+		fwrite(at, 1, n, out);
+	else
+		put_escaped(out, (unsigned char)*at);
+	return n > 0 ? n : 1;
+}
+
+/* In a comment: there is one line of it. */
+static void
+put_path(const struct dump *dump, struct conf_text place)
+{
+	const char *at = conf_text(dump->conf, place);
+	const char *end = at + place.length;
+
+	while (at < end)
+		at += put_character(dump->out, at, end);
+}
+
 /* Long texts continue in a string on the next line, preferably after a
  * newline. */
 static void
@@ -58,16 +82,10 @@ put_string(const struct dump *dump, struct conf_text place)
 {
 	const char *text = conf_text(dump->conf, place);
 	const char *at = text, *end = at + place.length, *start = at;
-	size_t n;
 
 	fputc('"', dump->out);
 	while (at < end) {
-		n = escape_shown(at, (size_t)(end - at));
-		if (n > 1)
-			fwrite(at, 1, n, dump->out);
-		else
-			put_escaped(dump->out, (unsigned char)*at);
-		at += n > 0 ? n : 1;
+		at += put_character(dump->out, at, end);
 		if (at < end &&
 		    at - start >=
 			(at[-1] == '\n' ? LINE_WIDTH_MIN : LINE_WIDTH)) {
@@ -183,7 +201,8 @@ is_left_out(const struct conf *conf, const struct schema_key *key,
 	const struct conf_listener *listener = base;
 	bool file;
 
-	if (key->type == SCHEMA_LISTENERS)
+	/* dump_write() has these two. */
+	if (key->type == SCHEMA_LISTENERS || strcmp(key->name, "include") == 0)
 		return true;
 	if (schema_is_number(key) &&
 	    !schema_allows(key, schema_number(key, scope, base)))
@@ -238,6 +257,35 @@ put_keys(struct dump *dump, enum schema_scope scope, const void *base)
 	change_group(dump, "");
 }
 
+/* What is read again has the listeners of the files already. */
+static void
+put_include(const struct dump *dump)
+{
+	const struct conf *conf = dump->conf;
+
+	fputs("include = ", dump->out);
+	if (conf->n_included == 0) {
+		put_string(dump, conf->include);
+		fputs(";\n", dump->out);
+		return;
+	}
+	fputs("\"\"; # \"", dump->out);
+	put_path(dump, conf->include);
+	fprintf(dump->out, "\": listeners of %u file%s below\n",
+	    (unsigned)conf->n_included, conf->n_included > 1 ? "s" : "");
+}
+
+/* Of one that comes from a file of its own: where that is. */
+static void
+put_origin(const struct dump *dump, const struct conf_listener *listener)
+{
+	if (listener->file == 0)
+		return;
+	fputs("\t# ", dump->out);
+	put_path(dump, dump->conf->included[listener->file - 1]);
+	fprintf(dump->out, ":%u\n", (unsigned)listener->line);
+}
+
 int
 dump_write(const struct conf *conf, FILE *out)
 {
@@ -245,10 +293,13 @@ dump_write(const struct conf *conf, FILE *out)
 	uint32_t i;
 
 	put_keys(&dump, SCHEMA_TOP, conf);
+	put_include(&dump);
 	fputs("listeners = (\n", out);
 	dump.indent = "\t\t";
 	for (i = 0; i < conf->n_listeners; i++) {
-		fputs(i > 0 ? ",\n\t{\n" : "\t{\n", out);
+		fputs(i > 0 ? ",\n" : "", out);
+		put_origin(&dump, &conf->listener[i]);
+		fputs("\t{\n", out);
 		put_keys(&dump, SCHEMA_LISTENER, &conf->listener[i]);
 		fputs("\t}", out);
 	}

@@ -118,14 +118,16 @@ note_lines(const struct draft *draft, struct conf_listener *listener,
 		    refusal_name((enum refusal)why));
 }
 
-/* The line of a timeout that the listener has, of its own or from the top. */
+/* The line of a timeout that the listener has, of its own or from the top, and
+ * its file. */
 static uint32_t
 timeout_line(const struct draft *draft, const struct entry *group,
-    const char *name)
+    const char *name, const char **path)
 {
 	uint32_t line =
 	    line_in(draft, group, "timeouts", strchr(name, '.') + 1);
 
+	*path = line != 0 ? draft->path : draft->top;
 	return line != 0 ? line : schema_line(draft->conf, name);
 }
 
@@ -137,17 +139,18 @@ check_timeouts(const struct draft *draft, const struct conf_listener *listener,
 	static const char request[] = "timeouts.request";
 	const struct conf_timeouts *timeouts = &listener->timeouts;
 	char own[SCHEMA_TEXT_MAX], other[SCHEMA_TEXT_MAX];
-	uint32_t line = timeout_line(draft, group, session);
+	const char *path;
+	uint32_t line = timeout_line(draft, group, session, &path);
 
 	if (listener->format != CONF_FORMAT_HTTP ||
 	    timeouts->session_ms >= timeouts->request_ms)
 		return;
 	if (line == 0)
-		line = timeout_line(draft, group, request);
+		line = timeout_line(draft, group, request, &path);
 	report_warning(draft->report,
 	    "%s:%u: %s%s: %s is shorter than %s, %s, which can never be "
 	    "reached",
-	    draft->path, (unsigned)line, prefix, session,
+	    path, (unsigned)line, prefix, session,
 	    schema_format(schema_find(session), timeouts->session_ms, own),
 	    request,
 	    schema_format(schema_find(request), timeouts->request_ms, other));

@@ -150,18 +150,19 @@ report_greeting(const struct conf *conf, size_t i, enum state state,
 {
 	const struct conf_listener *listener = &conf->listener[i];
 	enum exit_status cause = cause_of(errno, EXIT_CONFIG);
-	bool file = state == STATE_READY && listener->greeting_file.length > 0;
+	const char *file = conf_file(conf, listener, path);
 	uint32_t line = listener->when_line[state];
 
-	if (file)
+	if (state == STATE_READY && listener->greeting_file.length > 0)
 		report_failure(report, cause,
-		    "%s:%u: listeners[%zu].greeting_file: \"%s\": %s", path,
-		    (unsigned)listener->greeting_file_line, i,
+		    "%s:%u: listeners[%u].greeting_file: \"%s\": %s", file,
+		    (unsigned)listener->greeting_file_line,
+		    (unsigned)listener->place,
 		    conf_text(conf, listener->greeting_file), why);
 	else
-		report_failure(report, cause, "%s:%u: listeners[%zu].%s: %s",
-		    path, (unsigned)(line > 0 ? line : listener->line), i,
-		    names[state], why);
+		report_failure(report, cause, "%s:%u: listeners[%u].%s: %s",
+		    file, (unsigned)(line > 0 ? line : listener->line),
+		    (unsigned)listener->place, names[state], why);
 }
 
 static void
@@ -195,9 +196,10 @@ load_rules(struct greeting **next, const struct conf *conf,
 		if (copy_text(*next, conf, rule->greeting, &why) == -1 ||
 		    finish(*next, listener, false, &why) == -1)
 			report_failure(report, cause_of(errno, EXIT_CONFIG),
-			    "%s:%u: listeners[%td].rules[%td].greeting: %s",
-			    path, (unsigned)rule->greeting_line,
-			    listener - conf->listener,
+			    "%s:%u: listeners[%u].rules[%td].greeting: %s",
+			    conf_file(conf, listener, path),
+			    (unsigned)rule->greeting_line,
+			    (unsigned)listener->place,
 			    rule - &conf->rule[listener->first_rule], why);
 		(*next)++;
 	}

@@ -1,138 +1,140 @@
-/* Loading the configuration by way of forkgreet-reader. */
+/* Loading the configuration by way of forkgreet-reader: one process for each
+ * file, one after another. */
 #include "config.h"
 
 #include "master/config/load.h"
 
 #include <sys/epoll.h>
-#include <sys/pidfd.h>
 #include <sys/timerfd.h>
-#include <sys/wait.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "master/config/conf.h"
-#include "master/config/entries.h"
-#include "master/config/reader.h"
+#include "master/config/include.h"
+#include "master/config/parsing.h"
 #include "master/config/resources.h"
 #include "master/config/settings.h"
-#include "master/system/child.h"
-#include "master/system/file.h"
-#include "master/system/privileges.h"
 #include "master/system/report.h"
 
 /* The reader's own timer is first. */
 #define DEADLINE_SECONDS (READER_SECONDS + 1)
 
-/* Exit status of ld.so(8) when it cannot have what it needs. */
-#define LOADER_FAILED 127
-
-#define FIRST_ROOM ((size_t)1 << 16)
+/* For all files that are included: they have as many bytes together as the
+ * configuration may have alone, and 256 readers start in less than a second. */
+#define INCLUDE_SECONDS 30
 
 struct load {
 	char *path;
+	int reader; /* the executable; the caller's */
 	bool as_root;
-	pid_t child; /* -1: reaped */
-	int pipe; /* what the reader says */
-	int pidfd; /* readable when it has ended */
-	int timer; /* readable when it has had its time */
-	int poll; /* epoll(7) of these three: what the caller waits for */
-	const char *killed; /* by us, and why */
-	int error; /* errno of what failed here, and made us kill it; or 0 */
-	char *bytes; /* what it has said, with room for so many */
-	size_t length, room;
+	int timer; /* readable when all that is read now has had its time */
+	int poll; /* epoll(7) of this and of the parsing's: what the caller
+		   * waits for */
+	struct parsing parsing; /* of sources[at] */
+	struct include include; /* sources[i + 1] is its file[i] */
+	struct source *sources; /* n of them; those up to at have entries */
+	size_t n, at;
+	size_t text_length; /* of all files so far */
+	size_t said; /* bytes, by all readers that have ended */
+	size_t entries; /* in all */
 };
 
 /* --------------------------------------------------------------- start */
 
 static int
-watch(const struct load *load, int fd)
+watch_time(struct load *load)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+	struct epoll_event event = { .events = EPOLLIN };
 
-	return epoll_ctl(load->poll, EPOLL_CTL_ADD, fd, &event);
-}
-
-static int
-start_watching(struct load *load)
-{
-	struct itimerspec deadline = { .it_value.tv_sec = DEADLINE_SECONDS };
-
-	if (fcntl(load->pipe, F_SETFL, O_NONBLOCK) == -1)
-		return -1;
-	load->pidfd = pidfd_open(load->child, 0);
 	load->timer =
 	    timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	load->poll = epoll_create1(EPOLL_CLOEXEC);
-	if (load->pidfd == -1 || load->timer == -1 || load->poll == -1)
+	if (load->timer == -1 || load->poll == -1)
 		return -1;
-	if (timerfd_settime(load->timer, 0, &deadline, NULL) == -1)
+	event.data.fd = load->timer;
+	return epoll_ctl(load->poll, EPOLL_CTL_ADD, load->timer, &event);
+}
+
+static int
+set_deadline(const struct load *load, int seconds)
+{
+	struct itimerspec deadline = { .it_value.tv_sec = seconds };
+
+	return timerfd_settime(load->timer, 0, &deadline, NULL);
+}
+
+static int
+allocate(struct load *load, const char *path)
+{
+	load->path = strdup(path);
+	load->sources = calloc(1, sizeof(*load->sources));
+	if (load->path == NULL || load->sources == NULL)
 		return -1;
-	if (watch(load, load->pipe) == -1 || watch(load, load->pidfd) == -1 ||
-	    watch(load, load->timer) == -1)
-		return -1;
-	return 0;
+	load->sources[0].path = load->path;
+	load->n = 1;
+	return watch_time(load) == -1 || set_deadline(load,
+	    DEADLINE_SECONDS) == -1 ? -1 : 0;
 }
 
 static struct load *
-new_load(const char *path, bool as_root)
+new_load(int reader, const char *path, bool as_root, struct report *report)
 {
 	struct load *load = calloc(1, sizeof(*load));
 
-	if (load == NULL)
-		return NULL;
-	load->child = load->pipe = load->pidfd = -1;
-	load->timer = load->poll = -1;
-	load->as_root = as_root;
-	load->path = strdup(path);
-	if (load->path == NULL) {
-		load_end(load);
-		errno = ENOMEM;
-		return NULL;
+	if (load != NULL) {
+		load->parsing = PARSING_NONE;
+		load->timer = load->poll = -1;
+		load->reader = reader;
+		load->as_root = as_root;
+		if (allocate(load, path) == 0)
+			return load;
 	}
-	return load;
+	report_failure(report, EXIT_SYSTEM, "%s: starting the reader: %s",
+	    path, strerror(errno));
+	if (load != NULL)
+		load_end(load);
+	return NULL;
+}
+
+/* The reader for sources[at]. */
+static int
+start_parsing(struct load *load, const char *text, size_t length,
+    struct report *report)
+{
+	load->parsing.path = load->sources[load->at].path;
+	load->parsing.poll = load->poll;
+	load->parsing.most = ENTRIES_BYTES_MAX - load->said;
+	return parsing_begin(
+	    &load->parsing, load->reader, text, length, report);
 }
 
 struct load *
 load_start(int reader, const char *path, bool as_root, struct report *report)
 {
-	struct load *load = new_load(path, as_root);
+	struct load *load = new_load(reader, path, as_root, report);
 	const char *why = NULL;
 	char *text;
-	size_t length;
+	int started;
 
-	if (load == NULL) {
-		report_failure(report, EXIT_SYSTEM, "%s: %s", path,
-		    strerror(errno));
+	if (load == NULL)
 		return NULL;
-	}
-	/* Root reads it again as whom it will become. */
-	if (file_read(path, CONF_FILE_MAX,
-		privileges_are_root() ? FILE_OF_ANYBODY : FILE_OF_ROOT_OR_US,
-		&text, &length, &why) == -1) {
+	if (include_text(path, &text, &load->text_length, &why) == -1) {
 		report_failure(report, cause_of(errno, EXIT_CONFIG), "%s: %s",
 		    path, why);
 		load_end(load);
 		return NULL;
 	}
-	load->child = reader_start(reader, text, length, &load->pipe, &why);
-	if (load->child != -1)
-		why = start_watching(load) == -1 ? "watching it" : NULL;
-	if (why != NULL) {
-		report_failure(report, EXIT_SYSTEM,
-		    "%s: starting the reader: %s: %s", path, why,
-		    strerror(errno));
-		load_end(load);
-		load = NULL;
-	}
-	explicit_bzero(text, length);
+	started = start_parsing(load, text, load->text_length, report);
+	explicit_bzero(text, load->text_length);
 	free(text);
-	return load;
+	if (started == 0)
+		return load;
+	load_end(load);
+	return NULL;
 }
 
 int
@@ -144,66 +146,63 @@ load_fd(const struct load *load)
 pid_t
 load_child(const struct load *load)
 {
-	return load->child;
+	return load->parsing.child;
 }
 
-/* ------------------------------------------------------------ going on */
+/* ------------------------------------------------------- included files */
 
-static void
-kill_child(struct load *load, const char *why)
-{
-	if (load->child == -1 || load->killed != NULL)
-		return;
-	load->killed = why;
-	child_signal(load->child, SIGKILL);
-}
-
-/* Room for more, up to one byte too many. */
+/* Reads all files that the configuration includes, before any of them is
+ * parsed: they are of one moment. */
 static int
-make_room(struct load *load)
+find_included(struct load *load, struct report *report)
 {
-	size_t room = load->room == 0 ? FIRST_ROOM : load->room * 2;
-	char *bytes;
+	const struct entry *entry = settings_include(&load->sources[0]);
+	struct source *sources;
+	size_t i;
 
-	if (load->length < load->room)
+	if (entry == NULL)
 		return 0;
-	if (room > ENTRIES_BYTES_MAX + 1)
-		room = ENTRIES_BYTES_MAX + 1;
-	bytes = realloc(load->bytes, room);
-	if (bytes == NULL)
+	if (include_read(&load->include, entry, load->path,
+		CONF_FILE_MAX - load->text_length, report) == -1)
 		return -1;
-	load->bytes = bytes;
-	load->room = room;
+	sources = reallocarray(load->sources, 1 + load->include.n,
+	    sizeof(*sources));
+	if (sources == NULL || set_deadline(load, INCLUDE_SECONDS) == -1) {
+		load->sources = sources != NULL ? sources : load->sources;
+		report_failure(report, EXIT_SYSTEM, "%s: include: %s",
+		    load->path, strerror(errno));
+		return -1;
+	}
+	for (i = 0; i < load->include.n; i++)
+		sources[i + 1] = (struct source) {
+			.path = load->include.file[i].path };
+	load->sources = sources;
+	load->n = 1 + load->include.n;
 	return 0;
 }
 
-/* Takes what is in the pipe; at its end it is watched no more. */
+/* Keeps what the reader has said, which the entries point to. */
 static void
-read_pipe(struct load *load)
+keep(struct load *load)
 {
-	ssize_t n = 1;
+	struct source *source = &load->sources[load->at];
 
-	while (n > 0 && load->length <= ENTRIES_BYTES_MAX) {
-		n = make_room(load);
-		if (n == 0)
-			n = read(load->pipe, load->bytes + load->length,
-			    load->room - load->length);
-		if (n > 0)
-			load->length += (size_t)n;
-		else if (n == -1 && errno == EINTR)
-			n = 1;
-	}
-	if (n == -1 && errno == EAGAIN)
-		return;
-	if (n == -1) {
-		load->error = errno;
-		kill_child(load, "cannot be heard");
-	}
-	/* No error when it has been taken out already. */
-	epoll_ctl(load->poll, EPOLL_CTL_DEL, load->pipe, NULL);
-	if (n > 0)
-		kill_child(load, "sent more than it may");
+	source->bytes = parsing_end(&load->parsing, &source->length);
+	load->said += source->length;
+	load->entries += source->entries.n;
 }
+
+static int
+start_next(struct load *load, struct report *report)
+{
+	const struct include_file *file;
+
+	load->at++;
+	file = &load->include.file[load->at - 1];
+	return start_parsing(load, file->text, file->length, report);
+}
+
+/* ------------------------------------------------------------ going on */
 
 static void
 check_deadline(struct load *load)
@@ -211,123 +210,88 @@ check_deadline(struct load *load)
 	uint64_t expirations;
 
 	if (read(load->timer, &expirations, sizeof(expirations)) > 0)
-		kill_child(load, "outlived its timer");
+		parsing_kill(&load->parsing, load->at == 0
+		    ? "outlived its timer"
+		    : "was not done in time: all included files took too long");
 }
 
-static void
-report_death(const struct load *load, int status, struct report *report)
+static struct conf *
+make(struct load *load, struct report *report)
 {
-	const char *path = load->path;
-	int signal;
+	struct conf *conf = settings_make(
+	    load->sources, load->n, load->as_root, report);
 
-	if (load->error != 0)
-		report_failure(report, EXIT_SYSTEM,
-		    "%s: reading from the reader: %s", path,
-		    strerror(load->error));
-	else if (WIFEXITED(status) && WEXITSTATUS(status) == LOADER_FAILED)
-		report_failure(report, EXIT_SYSTEM,
-		    "%s: the reader's libraries cannot be loaded", path);
-	else if (WIFEXITED(status))
-		report_error(report, "%s: the reader gave up (exit status %d)",
-		    path, WEXITSTATUS(status));
-	else if (load->killed != NULL)
-		report_error(report, "%s: the reader %s", path, load->killed);
-	else if ((signal = WTERMSIG(status)) == SIGALRM || signal == SIGXCPU)
-		report_error(report, "%s: the reader took longer than %d s",
-		    path, READER_SECONDS);
-	else if (signal == SIGSYS)
-		report_error(report,
-		    "%s: the reader was killed by its sandbox (SIGSYS): it "
-		    "tried a system call that parsing does not need",
-		    path);
-	else /* the kernel, out of memory, kills */
-		report_failure(report,
-		    signal == SIGKILL ? EXIT_SYSTEM : EXIT_CONFIG,
-		    "%s: the reader died of signal %d (%s)", path, signal,
-		    strsignal(signal));
-}
-
-/* It has not begun to read, and has said why. */
-static void
-report_failed(const struct load *load, int code, struct report *report)
-{
-	struct entries entries;
-
-	entries_parse(&entries, load->bytes, load->length, load->path, report);
-	entries_free(&entries);
-	if (report->errors == 0)
-		report_error(report, "%s: the reader gave up (exit status %d)",
-		    load->path, code);
-	report->cause = code == READER_UNCONFINED ? EXIT_PRIVILEGE
-						  : EXIT_SYSTEM;
-}
-
-/* The reader has ended: what it said counts if it ended well. */
-static void
-judge(const struct load *load, int status, struct conf **conf,
-    struct report *report)
-{
-	int code = WIFEXITED(status) && load->error == 0 ? WEXITSTATUS(status)
-							 : -1;
-
-	if (code == READER_UNCONFINED || code == READER_UNABLE) {
-		report_failed(load, code, report);
-		return;
-	}
-	if (code != EXIT_SUCCESS) {
-		report_death(load, status, report);
-		return;
-	}
-	*conf = settings_make(
-	    load->bytes, load->length, load->path, load->as_root, report);
-	if (*conf != NULL)
+	if (conf != NULL)
 		resources_check_backlogs(
-		    *conf, RESOURCES_SOMAXCONN, load->path, report);
+		    conf, RESOURCES_SOMAXCONN, load->path, report);
+	return conf;
+}
+
+/* One file is done; LOAD_MORE: there is another one. */
+static enum load_progress
+advance(struct load *load, struct conf **conf, struct report *report)
+{
+	keep(load);
+	if (load->entries > ENTRIES_MAX + load->n) {
+		report_error(report, "%s: more than %d settings with those of "
+		    "the files before it", load->sources[load->at].path,
+		    ENTRIES_MAX);
+		return LOAD_FAILED;
+	}
+	if (load->at == 0 && find_included(load, report) == -1)
+		return LOAD_FAILED;
+	if (load->at + 1 < load->n)
+		return start_next(load, report) == -1 ? LOAD_FAILED
+						      : LOAD_MORE;
+	*conf = make(load, report);
+	return *conf != NULL ? LOAD_DONE : LOAD_FAILED;
 }
 
 enum load_progress
 load_continue(struct load *load, struct conf **conf, struct report *report)
 {
-	pid_t ended;
-	int status;
+	struct source *source = &load->sources[load->at];
+	size_t errors = report->errors;
 
 	*conf = NULL;
-	if (load->child == -1)
-		return LOAD_FAILED;
 	check_deadline(load);
-	do
-		ended = waitpid(load->child, &status, WNOHANG);
-	while (ended == -1 && errno == EINTR);
-	/* What a dead reader has said is in the pipe. */
-	read_pipe(load);
-	if (ended == 0)
+	switch (parsing_continue(&load->parsing, &source->entries, report)) {
+	case PARSING_MORE:
 		return LOAD_MORE;
-	load->child = -1;
-	if (ended == -1)
-		report_failure(report, EXIT_SYSTEM,
-		    "%s: the reader's end is not known: %s", load->path,
-		    strerror(errno));
-	else
-		judge(load, status, conf, report);
-	return *conf != NULL ? LOAD_DONE : LOAD_FAILED;
+	case PARSING_DONE:
+		source->wrong = report->errors > errors;
+		return advance(load, conf, report);
+	case PARSING_FAILED:
+		break;
+	}
+	return LOAD_FAILED;
+}
+
+static void
+wipe(char *bytes, size_t length)
+{
+	if (bytes != NULL)
+		explicit_bzero(bytes, length);
+	free(bytes);
 }
 
 void
 load_end(struct load *load)
 {
-	int *fds[] = { &load->pipe, &load->pidfd, &load->timer, &load->poll };
-	size_t i;
+	size_t i, length;
+	char *bytes = parsing_end(&load->parsing, &length);
 
-	kill_child(load, "is not needed");
-	while (load->child != -1 && waitpid(load->child, NULL, 0) == -1 &&
-	    errno == EINTR)
-		continue;
-	for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
-		if (*fds[i] != -1)
-			close(*fds[i]);
-	if (load->bytes != NULL)
-		explicit_bzero(load->bytes, load->length);
-	free(load->bytes);
+	wipe(bytes, length);
+	if (load->timer != -1)
+		close(load->timer);
+	if (load->poll != -1)
+		close(load->poll);
+	for (i = 0; i < load->n; i++) {
+		entries_free(&load->sources[i].entries);
+		wipe(load->sources[i].bytes, load->sources[i].length);
+	}
+	include_free(&load->include);
+	free(load->sources);
 	free(load->path);
 	free(load);
 }

@@ -137,17 +137,19 @@ static void
 check_cpu(const struct budget *budget)
 {
 	const struct conf *conf = budget->conf;
-	size_t i;
+	const struct conf_listener *listener = conf->listener;
 
-	for (i = 0; i < conf->n_listeners; i++) {
-		int64_t wanted = conf->listener[i].timeouts.cpu_s;
+	for (; listener < conf->listener + conf->n_listeners; listener++) {
+		int64_t wanted = listener->timeouts.cpu_s;
 
 		if (resources_cpu(wanted) < wanted)
 			report_warning(budget->report,
-			    "%s:%u: listeners[%zu].timeouts.cpu: %" PRId64
+			    "%s:%u: listeners[%u].timeouts.cpu: %" PRId64
 			    " is more than the limit of CPU time allows, "
 			    "%" PRId64 " (ulimit -t, LimitCPU=)",
-			    budget->path, (unsigned)conf->listener[i].line, i,
+			    conf_file(conf, listener, budget->path),
+			    (unsigned)listener->line,
+			    (unsigned)listener->place,
 			    wanted, resources_cpu(wanted));
 	}
 }
@@ -276,9 +278,10 @@ resources_check_backlogs(const struct conf *conf, const char *file,
 	for (; listener < conf->listener + conf->n_listeners; listener++)
 		if (listener->backlog > most)
 			report_warning(report,
-			    "%s:%u: listeners[%td].backlog: %lld is more than "
+			    "%s:%u: listeners[%u].backlog: %lld is more than "
 			    "the kernel allows, %lld (net.core.somaxconn)",
-			    path, (unsigned)listener->line,
-			    listener - conf->listener,
+			    conf_file(conf, listener, path),
+			    (unsigned)listener->line,
+			    (unsigned)listener->place,
 			    (long long)listener->backlog, (long long)most);
 }

@@ -146,6 +146,8 @@ const struct schema_key schema_keys[] = {
 	{ .name = "sandbox", .type = SCHEMA_CHOICE, .restart = true,
 	    .offset = TOP(sandbox), .choices = sandboxes,
 	    .number = CONF_SANDBOX_REQUIRED },
+	{ .name = "include", .type = SCHEMA_STRING, .offset = TOP(include),
+	    .max = 4095, .text = "", .check = text_check_include },
 	{ .name = "listeners", .type = SCHEMA_LISTENERS,
 	    .offset = TOP(listener), .min = 1, .max = CONF_LISTENERS_MAX },
 	{ .name = "name", .type = SCHEMA_STRING, .offset = OWN(name),

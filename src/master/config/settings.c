@@ -3,205 +3,16 @@
 
 #include "master/config/settings.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "master/config/address.h"
 #include "master/config/format.h"
-#include "master/config/suggest.h"
-#include "master/config/value.h"
 #include "master/config/verdict.h"
+#include "master/config/walk.h"
 #include "master/system/report.h"
 #include "master/system/siphash.h"
-
-#define PREFIX_MAX 40 /* "listeners[255].rules[63]." */
-#define NAME_ROOM (ENTRY_NAME_MAX + 1)
-#define GROUP_MAX 32 /* bytes of a group's name, with its dot */
-
-/* Where the walk is. */
-struct place {
-	enum schema_scope scope;
-	void *base; /* as scope says */
-	const char *prefix; /* "", "listeners[0]." or "listeners[0].rules[0]." */
-	const char *group; /* "", "limits." or, in the scope of rules, "rules." */
-	uint64_t *seen; /* bit i: row i of the schema stood there */
-};
-
-static_assert(CONF_KEYS_MAX <= 64, "place.seen has a bit for each row");
-
-static void walk_group(const struct draft *draft, const struct place *place,
-    const struct entry *group);
-static void make_rules(const struct draft *draft, const struct place *place,
-    const struct entry *list);
-
-/* The reader of ours lets no key pass twice. */
-static bool
-is_second(const struct draft *draft, const struct place *place,
-    const struct schema_key *key, const struct entry *entry)
-{
-	uint64_t bit = UINT64_C(1) << (key - schema_keys);
-
-	if ((*place->seen & bit) == 0) {
-		*place->seen |= bit;
-		return false;
-	}
-	value_error(draft, entry->line, "%s%s: duplicate key, expected one",
-	    place->prefix, schema_name_in(key, place->scope));
-	return true;
-}
-
-static void
-walk_key(const struct draft *draft, const struct place *place,
-    const struct schema_key *key, const struct entry *entry)
-{
-	if (place->scope == SCHEMA_TOP)
-		draft->conf->given_line[key - schema_keys] = entry->line;
-	/* They inherit from the other keys, so these come first. */
-	if (key->type == SCHEMA_LISTENERS)
-		return;
-	if (key->type == SCHEMA_RULES)
-		make_rules(draft, place, entry);
-	else
-		value_store(draft, place->prefix, key, place->scope,
-		    place->base, entry);
-}
-
-static void
-walk_subgroup(const struct draft *draft, const struct place *place, const char *name,
-    const struct entry *entry)
-{
-	char text[GROUP_MAX + 32];
-	struct place inner = *place;
-
-	if (entry->type != ENTRY_GROUP) {
-		snprintf(text, sizeof(text), "a group, as in %.*s = { };",
-		    GROUP_MAX, name);
-		value_report_type(draft, place->prefix, name, entry, text);
-		return;
-	}
-	snprintf(text, sizeof(text), "%.*s.", GROUP_MAX, name);
-	inner.group = text;
-	walk_group(draft, &inner, entry);
-}
-
-static void
-walk_setting(const struct draft *draft, const struct place *place,
-    const struct entry *entry)
-{
-	char name[GROUP_MAX + NAME_ROOM], hint[SUGGEST_TEXT_MAX];
-	const struct schema_key *key;
-	size_t hidden = place->scope == SCHEMA_RULE ? strlen(place->group) : 0;
-
-	snprintf(name, sizeof(name), "%s%s", place->group, entry->name);
-	key = schema_find(name);
-	if (key != NULL && schema_has(key, place->scope)) {
-		if (!is_second(draft, place, key, entry))
-			walk_key(draft, place, key, entry);
-	} else if (schema_is_group(name, place->scope)) {
-		walk_subgroup(draft, place, name, entry);
-	} else {
-		value_error(draft, entry->line, "%s%s: %s", place->prefix,
-		    name + hidden, suggest_key(name, place->scope, hint));
-	}
-}
-
-static void
-walk_group(const struct draft *draft, const struct place *place,
-    const struct entry *group)
-{
-	const struct entry *entry = entries_first(group);
-
-	for (; entry != NULL;
-	     entry = entries_next(draft->entries, group, entry))
-		walk_setting(draft, place, entry);
-}
-
-/* ---------------------------------------------------------------------- rules */
-
-/* It has no defaults for whom it is and what it does. */
-static void
-check_rule(const struct draft *draft, struct conf_rule *rule,
-    const char *prefix, const struct entry *group)
-{
-	static const char *const needed[] = { "rules.from", "rules.action" };
-	const struct entry *greeting =
-	    entries_find(draft->entries, group, "greeting");
-	char text[SCHEMA_TEXT_MAX];
-	const char *name;
-	size_t i;
-
-	for (i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
-		name = strchr(needed[i], '.') + 1;
-		if (entries_find(draft->entries, group, name) == NULL)
-			value_error(draft, rule->line,
-			    "%s%s: missing, expected %s", prefix, name,
-			    schema_describe(schema_find(needed[i]), text));
-	}
-	if (greeting == NULL)
-		return;
-	rule->greeting_line = greeting->line;
-	if (rule->action == CONF_DENY &&
-	    rule->greeting.length > CONF_DENIAL_MAX)
-		value_error(draft, rule->greeting_line,
-		    "%sgreeting: is %u bytes long, expected 0 to %u with "
-		    "action = \"deny\"",
-		    prefix, (unsigned)rule->greeting.length, CONF_DENIAL_MAX);
-}
-
-static void
-make_rule(const struct draft *draft, const char *prefix,
-    const struct entry *group)
-{
-	struct conf *conf = draft->conf;
-	struct conf_rule *rule = &conf->rule[conf->n_rules++];
-	uint64_t seen = 0;
-	struct place place = { SCHEMA_RULE, rule, prefix, "rules.", &seen };
-
-	rule->line = group->line;
-	value_defaults(draft, SCHEMA_RULE, rule, false);
-	walk_group(draft, &place, group);
-	check_rule(draft, rule, prefix, group);
-}
-
-static void
-make_rules(const struct draft *draft, const struct place *outer,
-    const struct entry *list)
-{
-	const struct schema_key *key = schema_find("rules");
-	struct conf_listener *listener = outer->base;
-	char text[SCHEMA_TEXT_MAX], prefix[PREFIX_MAX];
-	const struct entry *element;
-	unsigned i = 0;
-
-	if (list->type != ENTRY_LIST) {
-		value_report_type(draft, outer->prefix, key->name, list,
-		    schema_describe(key, text));
-		return;
-	}
-	if (list->parts > key->max ||
-	    list->parts > CONF_RULES_MAX - draft->conf->n_rules) {
-		value_error(draft, list->line,
-		    "%srules: %u groups are too many, expected 0 to %d, and "
-		    "%d in all listeners",
-		    outer->prefix, (unsigned)list->parts, (int)key->max,
-		    CONF_RULES_MAX);
-		return;
-	}
-	for (element = entries_first(list); element != NULL;
-	     element = entries_next(draft->entries, list, element)) {
-		snprintf(prefix, sizeof(prefix), "%srules[%u].", outer->prefix,
-		    i++);
-		if (element->type == ENTRY_GROUP)
-			make_rule(draft, prefix, element);
-		else
-			value_report_type(draft, outer->prefix, "rules",
-			    element, "a group, as in { from = \"any\"; "
-			    "action = \"deny\"; }");
-	}
-	listener->n_rules = draft->conf->n_rules - listener->first_rule;
-}
 
 /* ------------------------------------------------------------------ listeners */
 
@@ -254,6 +65,8 @@ add_listener(const struct draft *draft, unsigned line)
 	struct conf_listener *listener = &conf->listener[conf->n_listeners++];
 
 	value_defaults(draft, SCHEMA_LISTENER, listener, false);
+	listener->file = draft->file;
+	listener->place = conf->n_listeners - 1 - draft->first;
 	listener->log = conf->log;
 	listener->limits = conf->limits;
 	listener->timeouts = conf->timeouts;
@@ -271,13 +84,13 @@ make_listener(const struct draft *draft, const struct entry *group)
 {
 	struct conf *conf = draft->conf;
 	size_t errors = draft->report->errors;
-	char prefix[PREFIX_MAX];
+	char prefix[WALK_PREFIX_MAX];
 	struct conf_listener *listener;
 	struct place place;
 	uint64_t seen = 0;
 
 	snprintf(prefix, sizeof(prefix), "listeners[%u].",
-	    (unsigned)conf->n_listeners);
+	    (unsigned)(conf->n_listeners - draft->first));
 	listener = add_listener(draft, group->line);
 	place = (struct place){ SCHEMA_LISTENER, listener, prefix, "", &seen };
 	walk_group(draft, &place, group);
@@ -295,14 +108,14 @@ make_listener(const struct draft *draft, const struct entry *group)
 static void
 make_element(const struct draft *draft, const struct entry *element)
 {
-	char name[PREFIX_MAX];
+	char name[WALK_PREFIX_MAX];
 
 	if (element->type == ENTRY_GROUP) {
 		make_listener(draft, element);
 		return;
 	}
 	snprintf(name, sizeof(name), "listeners[%u]",
-	    (unsigned)draft->conf->n_listeners++);
+	    (unsigned)(draft->conf->n_listeners++ - draft->first));
 	value_report_type(
 	    draft, "", name, element, "a group, as in { port = 4444; }");
 }
@@ -324,6 +137,12 @@ make_listeners(const struct draft *draft, const struct entry *list)
 		    "listeners: %u groups are out of range, expected %d to "
 		    "%d",
 		    (unsigned)list->parts, (int)key->min, (int)key->max);
+	else if (list->parts > key->max - draft->first)
+		value_error(draft, list->line,
+		    "listeners: %u groups are too many, expected at most %d "
+		    "with the %u of the files before",
+		    (unsigned)list->parts, (int)key->max,
+		    (unsigned)draft->first);
 	for (element = entries_first(list);
 	     element != NULL && draft->conf->n_listeners < key->max;
 	     element = entries_next(draft->entries, list, element))
@@ -331,7 +150,74 @@ make_listeners(const struct draft *draft, const struct entry *list)
 }
 
 static void
-make_conf(const struct draft *draft, bool as_root)
+make_builtin(const struct draft *draft)
+{
+	struct conf_listener *listener = add_listener(draft, 0);
+
+	set_address(draft, listener);
+	complete_listener(draft, listener, "");
+}
+
+/* ------------------------------------------------------- included files */
+
+/* Other settings would depend on which files there are, and in which order. */
+static void
+make_included(const struct draft *draft, bool wrong)
+{
+	const struct entry *root = draft->entries->list, *entry;
+	const struct entry *list =
+	    entries_find(draft->entries, root, "listeners");
+	char text[SCHEMA_TEXT_MAX];
+
+	for (entry = entries_first(root); entry != NULL;
+	     entry = entries_next(draft->entries, root, entry))
+		if (entry != list)
+			value_error(draft, entry->line, "%s: is not for an "
+			    "included file, expected listeners only (%s has "
+			    "the rest)", entry->name, draft->top);
+	if (list != NULL)
+		make_listeners(draft, list);
+	else if (!wrong)
+		value_error(draft, 1, "listeners: missing, expected %s",
+		    schema_describe(schema_find("listeners"), text));
+}
+
+static void
+include_all(const struct draft *top, const struct source *sources, size_t n)
+{
+	struct conf *conf = top->conf;
+	struct draft draft = *top;
+	size_t i;
+
+	for (i = 1; i < n; i++)
+		conf->included[conf->n_included++] = value_add_text(
+		    top, sources[i].path, strlen(sources[i].path));
+	for (i = 1; i < n; i++) {
+		draft.path = sources[i].path;
+		draft.entries = &sources[i].entries;
+		draft.file = (uint32_t)i;
+		draft.first = conf->n_listeners;
+		make_included(&draft, sources[i].wrong);
+	}
+}
+
+const struct entry *
+settings_include(const struct source *source)
+{
+	const struct schema_key *key = schema_find("include");
+	const struct entry *entry = entries_find(
+	    &source->entries, source->entries.list, key->name);
+
+	return entry != NULL && entry->type == ENTRY_STRING &&
+	    entry->length > 0 && entry->length <= key->max &&
+	    key->check(entry->text, entry->length) == NULL ? entry : NULL;
+}
+
+/* --------------------------------------------------------------------- all */
+
+static void
+make_conf(const struct draft *draft, const struct source *sources, size_t n,
+    bool as_root)
 {
 	struct conf *conf = draft->conf;
 	const struct entry *root = draft->entries->list;
@@ -339,48 +225,61 @@ make_conf(const struct draft *draft, bool as_root)
 	    entries_find(draft->entries, root, "listeners");
 	uint64_t seen = 0;
 	struct place place = { SCHEMA_TOP, conf, "", "", &seen };
-	struct conf_listener *listener;
 
 	value_defaults(draft, SCHEMA_TOP, conf, as_root);
 	walk_group(draft, &place, root);
-	if (list != NULL) {
+	if (list != NULL)
 		make_listeners(draft, list);
-	} else {
-		listener = add_listener(draft, 0);
-		set_address(draft, listener);
-		complete_listener(draft, listener, "");
-	}
+	else if (n == 1)
+		make_builtin(draft);
+	include_all(draft, sources, n);
 	verdict_find(conf, draft->path, draft->report);
 }
 
-/* No secret: it only has to differ when the text does. */
+/* No secret: it only has to differ when a text does. */
 static int64_t
-fingerprint_of(const char *bytes, size_t length)
+fingerprint_of(const struct source *sources, size_t n)
 {
-	static const uint64_t key[2] = { 0, 0 };
+	uint64_t key[2] = { 0, 0 };
+	size_t i;
 
-	return (int64_t)(siphash(key, bytes, length) >> 1);
+	for (i = 0; i < n; i++)
+		key[0] = siphash(key, sources[i].bytes, sources[i].length);
+	return (int64_t)(key[0] >> 1);
+}
+
+/* No text can be longer than all that was said, with its NUL.  The names of the
+ * files are beside CONF_TEXTS_MAX. */
+static size_t
+room_for(const struct source *sources, size_t n)
+{
+	size_t said = 0, names = 0, i;
+
+	for (i = 0; i < n; i++) {
+		said += sources[i].length;
+		names += strlen(sources[i].path) + 1;
+	}
+	return CONF_TEXT_DEFAULTS + names +
+	    (said < CONF_TEXTS_MAX ? said : CONF_TEXTS_MAX);
 }
 
 struct conf *
-settings_make(const char *bytes, size_t length, const char *path, bool as_root,
+settings_make(const struct source *sources, size_t n, bool as_root,
     struct report *report)
 {
-	struct entries entries = { 0 };
-	/* No text can be longer than all that was said, with its NUL. */
-	size_t room = CONF_TEXT_DEFAULTS +
-	    (length < CONF_TEXTS_MAX ? length : CONF_TEXTS_MAX);
+	size_t room = room_for(sources, n);
 	struct conf *conf = calloc(1, sizeof(*conf) + room), *fitting;
-	struct draft draft = { path, &entries, conf, room, report };
+	struct draft draft = { .path = sources->path, .top = sources->path,
+		.entries = &sources->entries, .conf = conf, .room = room,
+		.report = report };
 
 	if (conf == NULL)
-		report_failure(
-		    report, EXIT_SYSTEM, "%s: out of memory", path);
-	else if (entries_parse(&entries, bytes, length, path, report) == 0)
-		make_conf(&draft, as_root);
+		report_failure(report, EXIT_SYSTEM, "%s: out of memory",
+		    sources->path);
+	else
+		make_conf(&draft, sources, n, as_root);
 	if (conf != NULL)
-		conf->fingerprint = fingerprint_of(bytes, length);
-	entries_free(&entries);
+		conf->fingerprint = fingerprint_of(sources, n);
 	if (report->errors > 0) {
 		free(conf);
 		return NULL;

@@ -48,6 +48,22 @@ text_check_path(const char *text, size_t length)
 }
 
 const char *
+text_check_include(const char *text, size_t length)
+{
+	const char *name = strrchr(text, '/');
+
+	if (length == 0 || text[0] != '/')
+		return text_check_path_or_none(text, length);
+	if (name[1] == '\0')
+		return "is a directory, expected a pattern as in "
+		       "\"/etc/forkgreet.d/*.conf\"";
+	if (text + strcspn(text, TEXT_CHECK_WILDCARDS) < name)
+		return "has a wildcard before its last \"/\", expected one "
+		       "directory whose files match";
+	return NULL;
+}
+
+const char *
 text_check_path_or_none(const char *text, size_t length)
 {
 	if (length == 0 || text[0] == '/')

@@ -22,6 +22,11 @@ const char *text_check_account_or_none(const char *text, size_t length);
 const char *text_check_path(const char *text, size_t length);
 const char *text_check_path_or_none(const char *text, size_t length);
 
+/* The path of files, or nothing: wildcards of glob(7) in their name only, so
+ * that they are in one directory. */
+#define TEXT_CHECK_WILDCARDS "*?["
+const char *text_check_include(const char *text, size_t length);
+
 /* An absolute path that ends in the name of a file, or nothing. */
 const char *text_check_socket_or_none(const char *text, size_t length);
 

@@ -14,6 +14,9 @@ struct report;
 /* A configuration that is being made. */
 struct draft {
 	const char *path; /* of the file, for messages */
+	uint32_t file; /* 0: the configuration; else one that it includes */
+	uint32_t first; /* listener of the file */
+	const char *top; /* path of the configuration */
 	const struct entries *entries;
 	struct conf *conf;
 	size_t room; /* bytes of text that it has room for */

@@ -15,6 +15,8 @@
 #include "master/system/daemonize.h"
 #include "master/system/report.h"
 
+#define PLACE_TEXT_MAX (REPORT_LINE_MAX + 16) /* of a path, and a line */
+
 /* ------------------------------------------------ beside each other */
 
 /* One address with what decides what else it takes. */
@@ -54,19 +56,37 @@ binding_overlaps(const struct binding *a, const struct binding *b)
 	return addr_equal(x, y) && is_same_scope(a->address, b->address);
 }
 
+/* The earlier line, as a message of the later one names it. */
+static const char *
+name_line(const struct conf *conf, const char *path,
+    const struct conf_listener *late, const struct conf_listener *early,
+    uint32_t line, char text[PLACE_TEXT_MAX])
+{
+	if (early->file == late->file)
+		snprintf(text, PLACE_TEXT_MAX, "line %u", (unsigned)line);
+	else
+		snprintf(text, PLACE_TEXT_MAX, "%s:%u",
+		    conf_file(conf, early, path), (unsigned)line);
+	return text;
+}
+
 static void
 report_overlap(const struct conf *conf, const char *path, struct report *report,
     const struct binding *late, const struct binding *early)
 {
 	char text[ADDRESS_TEXT_MAX], other[ADDRESS_TEXT_MAX];
+	char line[PLACE_TEXT_MAX];
 
 	report_error(report,
-	    "%s:%u: listeners[%td].address: %s cannot be bound beside %s of "
-	    "listeners[%td] (line %u)%s",
-	    path, late->address->line, late->listener - conf->listener,
+	    "%s:%u: listeners[%u].address: %s cannot be bound beside %s of "
+	    "listeners[%u] (%s)%s",
+	    conf_file(conf, late->listener, path),
+	    (unsigned)late->address->line, (unsigned)late->listener->place,
 	    address_format_port(late->address, text),
 	    address_format_port(early->address, other),
-	    early->listener - conf->listener, early->address->line,
+	    (unsigned)early->listener->place,
+	    name_line(conf, path, late->listener, early->listener,
+		early->address->line, line),
 	    late->address->addr.family != early->address->addr.family
 		? ", set v6only = true"
 		: ", choose another port or address");
@@ -108,6 +128,7 @@ find_name(const struct conf *conf, const char *path, struct report *report,
 {
 	const char *name = conf_text(conf, late->name);
 	const struct conf_listener *early;
+	char line[PLACE_TEXT_MAX];
 
 	for (early = conf->listener; early < late; early++) {
 		if (late->name.length == 0 ||
@@ -118,11 +139,11 @@ find_name(const struct conf *conf, const char *path, struct report *report,
 		    has_default_name(conf, early))
 			return;
 		report_error(report,
-		    "%s:%u: listeners[%td].name: \"%s\" is the name of "
-		    "listeners[%td] too (line %u), expected one that no "
-		    "other has",
-		    path, late->line, late - conf->listener, name,
-		    early - conf->listener, early->line);
+		    "%s:%u: listeners[%u].name: \"%s\" is the name of "
+		    "listeners[%u] too (%s), expected one that no other has",
+		    conf_file(conf, late, path), (unsigned)late->line,
+		    (unsigned)late->place, name, (unsigned)early->place,
+		    name_line(conf, path, late, early, early->line, line));
 		return;
 	}
 }
@@ -190,11 +211,12 @@ find_dead_rules(const struct conf *conf, const struct conf_listener *listener,
 		cover = find_covers(conf, rules, rule);
 		if (cover != NULL)
 			report_warning(report,
-			    "%s:%u: listeners[%td].rules[%td].from: can never "
+			    "%s:%u: listeners[%u].rules[%td].from: can never "
 			    "match: rules before it cover its addresses, "
 			    "rules[%td] (line %u) the last of them",
-			    path, (unsigned)rule->line,
-			    listener - conf->listener, rule - rules,
+			    conf_file(conf, listener, path),
+			    (unsigned)rule->line, (unsigned)listener->place,
+			    rule - rules,
 			    cover - rules, (unsigned)cover->line);
 	}
 }

@@ -114,7 +114,8 @@ pass(struct listeners *fresh, const struct conf *conf, const char *path,
 		listener = entry_for(passed, fresh, conf, by_name_alone);
 		if (listener == NULL)
 			continue;
-		snprintf(where, sizeof(where), "%.300s:%u", path,
+		snprintf(where, sizeof(where), "%.300s:%u",
+		    conf_file(conf, &conf->listener[listener->group], path),
 		    (unsigned)conf->address[listener - fresh->list].line);
 		warn_difference(listener, passed, where, report);
 		give(listener, passed);

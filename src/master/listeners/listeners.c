@@ -154,7 +154,7 @@ hint_for(int error, const struct listeners *running)
 static int
 address_bind(struct listener *listener, const struct conf_address *address,
     const struct conf_listener *group, const struct listeners *running,
-    const char *path, struct report *report)
+    const char *file, struct report *report)
 {
 	char text[ADDRESS_TEXT_MAX];
 
@@ -163,11 +163,11 @@ address_bind(struct listener *listener, const struct conf_address *address,
 	address_format_port(address, text);
 	if (group->optional && is_absent(errno)) {
 		report_warning(report, "%s:%u: bind %s: %s (optional, skipped)",
-		    path, (unsigned)address->line, text, strerror(errno));
+		    file, (unsigned)address->line, text, strerror(errno));
 		return 0;
 	}
 	report_failure(report, cause_of(errno, EXIT_ADDRESS),
-	    "%s:%u: bind %s: %s%s", path, (unsigned)address->line, text,
+	    "%s:%u: bind %s: %s%s", file, (unsigned)address->line, text,
 	    strerror(errno), hint_for(errno, running));
 	return -1;
 }
@@ -236,16 +236,17 @@ static int
 entries_bind(struct listeners *fresh, const struct listeners *running,
     const struct conf *conf, const char *path, struct report *report)
 {
+	const struct conf_listener *group;
 	struct listener *listener;
 	size_t i;
 	int result = 0;
 
 	for (i = 0; i < fresh->n; i++) {
 		listener = &fresh->list[i];
+		group = &conf->listener[listener->group];
 		if (listener->fd == -1 &&
-		    address_bind(listener, &conf->address[i],
-			&conf->listener[listener->group], running, path,
-			report) == -1)
+		    address_bind(listener, &conf->address[i], group, running,
+			conf_file(conf, group, path), report) == -1)
 			result = -1;
 	}
 	return result;

@@ -37,11 +37,23 @@ read_source(const char *name)
 	return text;
 }
 
+/* Without what it includes, which is the machine's. */
+static char *
+read_example(void)
+{
+	char *text = read_source("etc/forkgreet.conf");
+	char *include = strstr(text, "\ninclude = \"");
+
+	assert_non_null(include);
+	memset(include + 1, ' ', strcspn(include + 1, "\n"));
+	return text;
+}
+
 /* All it sets beyond the defaults is IPv6, where there is any. */
 static void
 test_example_is_default(void **state)
 {
-	char *text = read_source("etc/forkgreet.conf");
+	char *text = read_example();
 	struct conf *conf = confs_must_load(text);
 	struct conf *standard = confs_must_load(
 	    "listeners = ( { name = \"main\"; optional = true;"
@@ -62,7 +74,7 @@ test_example_is_default(void **state)
 static void
 test_example_shows_defaults(void **state)
 {
-	char *text = read_source("etc/forkgreet.conf"), *at = text;
+	char *text = read_example(), *at = text;
 	struct conf *conf = confs_must_load(text);
 	char *dump = confs_dump(conf), *other;
 	unsigned n = 0;

@@ -17,7 +17,7 @@
 
 /* What interface.md promises for later, until then unknown. */
 static const char *const later_top[] = {
-	"include", "spawners" };
+	"spawners" };
 static const char *const later_listener[] = {
 	"refusals.penalty", "stale_greeting",
 	"proxy_protocol", "health_sources", "mode", "owner" };
@@ -52,9 +52,8 @@ test_allowed_listed(void **state)
 	(void)state;
 	confs_must_refuse("\nxyzzy = 1;", 2, "xyzzy",
 	    "unknown key, valid here: user, group, pid_file, "
-	    "control_socket, control_group, state_file, sandbox, listeners, log, "
-	    "limits, timeouts, "
-	    "refusals",
+	    "control_socket, control_group, state_file, sandbox, include, "
+	    "listeners, log, limits, timeouts, refusals",
 	    NULL);
 	confs_must_refuse("log = { xyzzy = 1; };", 1, "log.xyzzy",
 	    "unknown key, valid here: target, facility, level, clients", NULL);

@@ -78,12 +78,16 @@ static struct conf *
 make(void)
 {
 	char *copy = malloc(length > 0 ? length : 1);
-	struct conf *conf;
+	struct source source = { .path = "x", .bytes = copy,
+		.length = length };
+	struct conf *conf = NULL;
 
 	assert_non_null(copy);
 	memcpy(copy, bytes, length);
 	memset(&report, 0, sizeof(report));
-	conf = settings_make(copy, length, "x", true, &report);
+	if (entries_parse(&source.entries, copy, length, "x", &report) == 0)
+		conf = settings_make(&source, 1, true, &report);
+	entries_free(&source.entries);
 	free(copy);
 	assert_true((conf == NULL) == (report.errors > 0));
 	return conf;
