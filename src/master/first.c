@@ -3,10 +3,12 @@
 
 #include "master/first.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "master/candidate.h"
 #include "master/config/conf.h"
+#include "master/resume.h"
 #include "master/server.h"
 #include "master/states.h"
 #include "master/system/clock.h"
@@ -57,6 +59,11 @@ first_passed(struct server *server, int64_t now)
 	struct candidate *candidate = server->first;
 	size_t added, removed;
 
+	if (resume_is_trial()) {
+		generation_abandon(&server->generation);
+		spawners_kill(&server->spawners);
+		exit(EXIT_SUCCESS);
+	}
 	if (candidate_commit(candidate, server, &added, &removed, now) == -1) {
 		generation_abandon(&server->generation);
 		log_report(&candidate->report);
@@ -66,6 +73,7 @@ first_passed(struct server *server, int64_t now)
 	server->first = NULL;
 	server->ready = true;
 	server->overview.ready_at = clock_now();
+	resume_end(server);
 	server->service.is_open = server->control.is_open = true;
 	start_log(server);
 	states_tell(server);
