@@ -304,7 +304,8 @@ unpack_groups(const struct unpack *unpack, struct groups *groups)
 		carried = (struct carried_group) { GROUPS_MAX, 0 };
 		unpack_row(unpack, &group_table, i, &carried);
 		if (carried.index < GROUPS_MAX)
-			index[carried.index] = groups_add(groups, carried.id);
+			index[carried.index] =
+			    groups_restore(groups, carried.id);
 	}
 	return index;
 }
