@@ -73,9 +73,10 @@ first_passed(struct server *server, int64_t now)
 	server->first = NULL;
 	server->ready = true;
 	server->overview.ready_at = clock_now();
-	resume_end(server);
 	server->service.is_open = server->control.is_open = true;
-	start_log(server);
+	if (!resume_is_on())
+		start_log(server);
+	resume_end(server);
 	states_tell(server);
 	log_terminal(false);
 	daemonize_ready(server->running.conf->log.target == CONF_LOG_STDERR);

@@ -261,6 +261,8 @@ serve(struct server *server, struct candidate *candidate,
 	verdict_in_effect(conf, server->foreground, server->as_root);
 	if (resume_is_on())
 		resume_verdict(conf, server->path, &candidate->report);
+	if (candidate->report.errors > 0)
+		configuration_refused(&candidate->report);
 	passed_take(candidate, server->path);
 	process_begin(conf, server->foreground);
 	candidate_make(candidate, greetings, server);
@@ -269,6 +271,7 @@ serve(struct server *server, struct candidate *candidate,
 	rights_end(server, conf, identity);
 	if (!resume_is_trial())
 		states_begin(&server->states, conf);
+	resume_words(&server->states.words);
 	loop_run(server, candidate);
 }
 

@@ -3,6 +3,8 @@
 
 #include "master/resume.h"
 
+#include <sys/prctl.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,9 +15,10 @@
 #include "master/clients/carry.h"
 #include "master/config/conf.h"
 #include "master/config/schema.h"
+#include "master/listeners/activation.h"
 #include "master/server.h"
 #include "master/system/clock.h"
-#include "master/system/log.h"
+#include "master/system/log_event.h"
 #include "master/system/notify.h"
 #include "master/system/pack.h"
 #include "master/system/pidfile.h"
@@ -75,6 +78,26 @@ static const struct pack_field listener_fields[] = {
 static const struct pack_table listener_table =
     PACK_TABLE("listeners", listener_fields);
 
+/* What the operator has said: it may not be in any file. */
+static const struct pack_field word_fields[] = {
+	PACK_FIELD(state_word, listener),
+	PACK_FIELD(state_word, state),
+	PACK_FIELD(state_word, until),
+	PACK_FIELD(state_word, since),
+	PACK_FIELD(state_word, reason),
+};
+static const struct pack_table word_table = PACK_TABLE("words", word_fields);
+
+/* Sockets of the service manager's. */
+static const struct pack_field passed_fields[] = {
+	PACK_FIELD(passed, fd),
+	PACK_FIELD(passed, name),
+	PACK_FIELD(passed, addr),
+	PACK_FIELD(passed, v6only),
+};
+static const struct pack_table passed_table =
+    PACK_TABLE("passed", passed_fields);
+
 /* -------------------------------------------------------------------- writing */
 
 static void
@@ -109,13 +132,31 @@ pack_daemon(struct pack *pack, const struct server *server)
 	pack_fd(pack, daemon.pid_file);
 }
 
+static void
+pack_passed(struct pack *pack)
+{
+	size_t i, n;
+	const struct passed *passed = activation_list(&n);
+
+	pack_table(pack, &passed_table);
+	for (i = 0; i < n; i++) {
+		pack_row(pack, &passed_table, &passed[i]);
+		pack_fd(pack, passed[i].fd);
+	}
+}
+
 void
 resume_pack(struct pack *pack, const struct server *server)
 {
 	const struct listeners *listeners = &server->running.listeners;
+	const struct state_words *words = &server->states.words;
 	size_t i;
 
 	pack_daemon(pack, server);
+	pack_passed(pack);
+	pack_table(pack, &word_table);
+	for (i = 0; i < words->n; i++)
+		pack_row(pack, &word_table, &words->list[i]);
 	pack_table(pack, &listener_table);
 	for (i = 0; i < listeners->n; i++) {
 		pack_row(pack, &listener_table, &listeners->list[i]);
@@ -176,6 +217,8 @@ resume_begin(void)
 	unsetenv(RESUME_STATE);
 	unsetenv(RESUME_TRIAL);
 	descriptors_keep();
+	prctl(PR_SET_NAME, "forkgreetd", 0, 0, 0); /* it is a number's */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* execve(2) has set it */
 	is_on = true;
 	return true;
 }
@@ -190,6 +233,34 @@ bool
 resume_is_trial(void)
 {
 	return is_trial;
+}
+
+/* The sockets that were passed to us once are whose they were. */
+static void
+passed_keep(void)
+{
+	size_t i, n = unpack_count(&state, &passed_table);
+	struct passed *list = calloc(n + 1, sizeof(*list));
+
+	if (list == NULL)
+		fatal(EXIT_SYSTEM, "upgrade: %s", strerror(errno));
+	for (i = 0; i < n; i++)
+		unpack_row(&state, &passed_table, i, &list[i]);
+	activation_keep(list, n);
+}
+
+void
+resume_words(struct state_words *words)
+{
+	size_t i, n = unpack_count(&state, &word_table);
+
+	if (!is_on || is_trial)
+		return;
+	words->n = n < STATE_WORDS_MAX ? n : STATE_WORDS_MAX;
+	for (i = 0; i < words->n; i++) {
+		words->list[i] = (struct state_word) { .listener = "" };
+		unpack_row(&state, &word_table, i, &words->list[i]);
+	}
 }
 
 void
@@ -211,6 +282,7 @@ resume_server(struct server *server)
 	server->as_root = daemon->as_root;
 	server->control_socket = is_trial ? -1 : daemon->control_socket;
 	server->reload.last = daemon->reload;
+	passed_keep();
 	if (is_trial)
 		return;
 	pidfile_keep(daemon->pid_file, daemon->pid_path);
@@ -267,6 +339,9 @@ resume_end(struct server *server)
 	if (!is_on)
 		return;
 	carry_unpack_buckets(&state, &server->service, clock_now());
+	log_event(LOG_NOTICE, "upgrade", LOG_WORD("result", "ok"),
+	    LOG_WORD("version", PACKAGE_VERSION),
+	    LOG_NUMBER("clients", server->service.counters.live));
 	server->overview.ready_at = daemon_of()->ready_at;
 	unpack_close(&state);
 	is_on = false;

@@ -10,6 +10,7 @@ struct conf;
 struct pack;
 struct report;
 struct server;
+struct state_words;
 
 /* For the one that executes: the memfd, and for a trial, that it is one. */
 #define RESUME_STATE "FORKGREET_STATE"
@@ -39,6 +40,9 @@ void resume_server(struct server *server);
 /* Errors for what the new configuration has otherwise than it can be. */
 void resume_verdict(const struct conf *conf, const char *path,
     struct report *report);
+
+/* After states_begin(): what the operator has said. */
+void resume_words(struct state_words *words);
 
 /* In loop_run(), after its parts have been made; ends the process on failure. */
 void resume_clients(struct server *server);

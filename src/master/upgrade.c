@@ -116,8 +116,11 @@ execute(const struct server *server, int program, int state, bool trial)
 	setenv(RESUME_STATE, text, 1);
 	if (trial)
 		setenv(RESUME_TRIAL, "1", 1);
+	if (privileges_pass(true) == -1)
+		return;
 	syscall(SYS_execveat, program, "", server->argv, environ,
 	    AT_EMPTY_PATH);
+	privileges_pass(false);
 	unsetenv(RESUME_STATE);
 	unsetenv(RESUME_TRIAL);
 }
@@ -269,7 +272,8 @@ become(struct server *server)
 static void
 settle(struct server *server, int64_t now)
 {
-	if (!spawners_are_busy(&server->spawners))
+	if (!spawners_are_busy(&server->spawners) &&
+	    server->reload.candidate == NULL)
 		become(server);
 	else if (now >= server->upgrade.until)
 		fail(server, "a spawner does not clone");
