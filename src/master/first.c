@@ -3,6 +3,7 @@
 
 #include "master/first.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -62,8 +63,10 @@ first_passed(struct server *server, int64_t now)
 	if (resume_is_trial()) {
 		generation_abandon(&server->generation);
 		spawners_kill(&server->spawners);
-		exit(EXIT_SUCCESS);
+		fputs(RESUME_PASSED, stdout);
+		exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_SYSTEM);
 	}
+	resume_clients(server);
 	if (candidate_commit(candidate, server, &added, &removed, now) == -1) {
 		generation_abandon(&server->generation);
 		log_report(&candidate->report);

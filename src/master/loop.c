@@ -226,7 +226,7 @@ void
 loop_run(struct server *server, struct candidate *candidate)
 {
 	init(server);
-	resume_clients(server);
+	resume_counters(server);
 	first_begin(server, candidate, clock_now());
 	while (!stop_is_over(server))
 		turn(server);

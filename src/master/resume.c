@@ -17,6 +17,7 @@
 #include "master/config/schema.h"
 #include "master/listeners/activation.h"
 #include "master/server.h"
+#include "master/system/child.h"
 #include "master/system/clock.h"
 #include "master/system/log_event.h"
 #include "master/system/notify.h"
@@ -321,16 +322,27 @@ resume_verdict(
 		    (unsigned)schema_line(conf, "sandbox"));
 }
 
+static void
+must(const char *failed)
+{
+	if (failed != NULL)
+		fatal(EXIT_SYSTEM, "upgrade: %s: %s", failed, strerror(errno));
+}
+
+void
+resume_counters(struct server *server)
+{
+	if (is_on && !is_trial)
+		must(carry_unpack_counters(&state, &server->service));
+}
+
 void
 resume_clients(struct server *server)
 {
-	const char *failed;
-
-	if (!is_on || is_trial)
+	if (!is_on)
 		return;
-	failed = carry_unpack(&state, &server->service);
-	if (failed != NULL)
-		fatal(EXIT_SYSTEM, "upgrade: %s: %s", failed, strerror(errno));
+	must(carry_unpack_clients(&state, &server->service));
+	child_adopt_init();
 }
 
 void

@@ -16,6 +16,9 @@ struct state_words;
 #define RESUME_STATE "FORKGREET_STATE"
 #define RESUME_TRIAL "FORKGREET_TRIAL"
 
+/* What a trial that has passed says last: another program may also exit with 0. */
+#define RESUME_PASSED "forkgreetd goes on with this state\n"
+
 /* Writes what is not the clients': sockets, files, and what of the configuration
  * cannot change while we run. */
 void resume_pack(struct pack *pack, const struct server *server);
@@ -45,6 +48,9 @@ void resume_verdict(const struct conf *conf, const char *path,
 void resume_words(struct state_words *words);
 
 /* In loop_run(), after its parts have been made; ends the process on failure. */
+void resume_counters(struct server *server);
+
+/* The same for clients, just before the first configuration is in force. */
 void resume_clients(struct server *server);
 
 /* With the first configuration in force: levels of limits; then the state is

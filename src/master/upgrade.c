@@ -191,19 +191,33 @@ begin(struct server *server, int64_t now)
 		fail_errno(server, "trial");
 }
 
-/* What it says; false: it has closed its output. */
-static bool
+/* Reads what it says, as long as there is something. */
+static void
 listen_to(struct upgrade *upgrade)
 {
-	size_t room = sizeof(upgrade->said) - 1 - upgrade->n_said;
+	size_t room;
 	char rest[512];
-	ssize_t n = read(upgrade->output,
-	    room > 0 ? upgrade->said + upgrade->n_said : rest,
-	    room > 0 ? room : sizeof(rest));
+	ssize_t n;
 
-	if (n > 0 && room > 0)
-		upgrade->n_said += (size_t)n;
-	return n > 0 || (n == -1 && (errno == EAGAIN || errno == EINTR));
+	do {
+		room = sizeof(upgrade->said) - 1 - upgrade->n_said;
+		n = read(upgrade->output,
+		    room > 0 ? upgrade->said + upgrade->n_said : rest,
+		    room > 0 ? room : sizeof(rest));
+		if (n > 0 && room > 0)
+			upgrade->n_said += (size_t)n;
+	} while (n > 0);
+}
+
+static bool
+has_passed(const struct upgrade *upgrade, int status)
+{
+	size_t length = sizeof(RESUME_PASSED) - 1;
+
+	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS &&
+	    upgrade->n_said >= length &&
+	    memcmp(upgrade->said + upgrade->n_said - length, RESUME_PASSED,
+		length) == 0;
 }
 
 /* Its first line is the reason. */
@@ -217,13 +231,15 @@ judge(struct server *server, int status, int64_t now)
 	upgrade->trial = 0;
 	upgrade->said[upgrade->n_said] = '\0';
 	length = (int)strcspn(upgrade->said, "\n");
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) {
+	if (has_passed(upgrade, status)) {
 		upgrade->stage = UPGRADE_SETTLING;
 		upgrade->until = now + SETTLE_MAX;
 		server->service.is_open = false;
 		return;
 	}
-	if (WIFSIGNALED(status))
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS)
+		snprintf(why, sizeof(why), "trial: not one of ours");
+	else if (WIFSIGNALED(status))
 		snprintf(why, sizeof(why), "trial: ended by signal %d (%s)",
 		    WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
@@ -238,12 +254,11 @@ try(struct server *server, int64_t now)
 	struct upgrade *upgrade = &server->upgrade;
 	int status;
 
-	while (upgrade->output != -1 && listen_to(upgrade))
-		if (errno == EAGAIN)
-			break;
-	if (waitpid(upgrade->trial, &status, WNOHANG) == upgrade->trial)
+	listen_to(upgrade);
+	if (waitpid(upgrade->trial, &status, WNOHANG) == upgrade->trial) {
+		listen_to(upgrade);
 		judge(server, status, now);
-	else if (now >= upgrade->until)
+	} else if (now >= upgrade->until)
 		fail(server, "trial: took too long");
 }
 

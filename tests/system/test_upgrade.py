@@ -52,7 +52,11 @@ class UpgradeCase(Case):
                 if line["result"] in ("ok", "failed"):
                     return line
             return None
-        line = wait_for(found, what="the upgrade's end")
+        try:
+            line = wait_for(found, what="the upgrade's end")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; status {daemon.process.poll()}; the log:\n" + "\n".join(
+                daemon.log()[-12:])) from None
         self.assertEqual(line["result"], result, line)
         return line
 

@@ -257,8 +257,8 @@ carry_pack(struct pack *pack, const struct service *service)
 
 /* -------------------------------------------------------------------- reading */
 
-static const char *
-unpack_counters(const struct unpack *unpack, struct service *service)
+const char *
+carry_unpack_counters(const struct unpack *unpack, struct service *service)
 {
 	struct counters *counters = &service->counters;
 	struct carried_sums sums = { 0 };
@@ -407,12 +407,10 @@ unpack_lingering(const struct unpack *unpack, struct linger_set *set)
 }
 
 const char *
-carry_unpack(const struct unpack *unpack, struct service *service)
+carry_unpack_clients(const struct unpack *unpack, struct service *service)
 {
-	const char *failed = unpack_counters(unpack, service);
+	const char *failed = unpack_clients(unpack, service);
 
-	if (failed == NULL)
-		failed = unpack_clients(unpack, service);
 	if (failed == NULL)
 		unpack_lingering(unpack, &service->linger);
 	return failed;

@@ -13,12 +13,18 @@ struct unpack;
  * (spawners_are_busy()). */
 void carry_pack(struct pack *pack, const struct service *service);
 
+/* Into a service that serve_init() has just made: the counters with their rows.
+ * Returns NULL, or what failed (static text) with errno. */
+const char *carry_unpack_counters(
+    const struct unpack *unpack, struct service *service);
+
 /*
- * Into a service that serve_init() has just made: clients are in their phases,
- * with their children and process groups, counters have their rows.  Returns
- * NULL, or what failed (static text) with errno: not enough memory, or epoll.
+ * Before the first serve_configure(), after which steps are taken with them:
+ * clients in their phases, with their children and process groups.  Returns
+ * NULL, or what failed (static text) with errno.
  */
-const char *carry_unpack(const struct unpack *unpack, struct service *service);
+const char *carry_unpack_clients(
+    const struct unpack *unpack, struct service *service);
 
 /* After the first serve_configure(): the levels of buckets, also of sources
  * without clients. */
