@@ -3,11 +3,14 @@
 
 #include "master/first.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "master/candidate.h"
 #include "master/config/conf.h"
+#include "master/resume.h"
 #include "master/server.h"
 #include "master/states.h"
 #include "master/system/clock.h"
@@ -58,6 +61,13 @@ first_passed(struct server *server, int64_t now)
 	struct candidate *candidate = server->first;
 	size_t added, removed;
 
+	if (resume_is_trial()) {
+		generation_abandon(&server->generation);
+		spawners_kill(&server->spawners);
+		fputs(RESUME_PASSED, stdout);
+		exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_SYSTEM);
+	}
+	resume_clients(server);
 	if (candidate_commit(candidate, server, &added, &removed, now) == -1) {
 		generation_abandon(&server->generation);
 		log_report(&candidate->report);
@@ -69,7 +79,9 @@ first_passed(struct server *server, int64_t now)
 	server->overview.ready_at = clock_now();
 	server->overview.started_at = time(NULL);
 	server->service.is_open = server->control.is_open = true;
-	start_log(server);
+	if (!resume_is_on())
+		start_log(server);
+	resume_end(server);
 	states_tell(server);
 	log_terminal(false);
 	daemonize_ready(server->running.conf->log.target == CONF_LOG_STDERR);

@@ -17,6 +17,7 @@
 #include "master/generations/strays.h"
 #include "master/orphans.h"
 #include "master/reload.h"
+#include "master/resume.h"
 #include "master/server.h"
 #include "master/states.h"
 #include "master/turn.h"
@@ -38,7 +39,7 @@ static void
 signals_of(sigset_t *mask)
 {
 	static const int numbers[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT,
-		SIGQUIT, SIGUSR1 };
+		SIGQUIT, SIGUSR1, SIGUSR2 };
 	size_t i;
 
 	sigemptyset(mask);
@@ -80,7 +81,9 @@ init(struct server *server)
 {
 	const char *failed = loop_init(server);
 
-	server->running = SETUP_NONE;
+	if (!resume_is_on())
+		server->running = SETUP_NONE;
+	server->upgrade = UPGRADE_NONE;
 	server->refresh = REFRESH_NONE;
 	server->stop = STOP_NONE;
 	server->generation.spawners = &server->spawners;
@@ -117,6 +120,9 @@ signal_act(struct server *server, const struct signalfd_siginfo *info,
 		break;
 	case SIGHUP:
 		server->reload.wanted = true;
+		break;
+	case SIGUSR2:
+		server->upgrade.wanted = true;
 		break;
 	case SIGUSR1:
 		serve_log_counters(&server->service);
@@ -161,6 +167,7 @@ dispatch(struct server *server, const struct epoll_event *event, int64_t now)
 		spawners_reap(&server->spawners, now);
 		break;
 	case EVENT_CONF: /* reload_step() looks */
+	case EVENT_UPGRADE: /* upgrade_step() looks */
 		break;
 	case EVENT_CONTROL:
 		server->control.knocked = true;
@@ -219,6 +226,7 @@ void
 loop_run(struct server *server, struct candidate *candidate)
 {
 	init(server);
+	resume_counters(server);
 	first_begin(server, candidate, clock_now());
 	while (!stop_is_over(server))
 		turn(server);

@@ -32,6 +32,7 @@
 #include "master/system/notify.h"
 #include "master/system/oom.h"
 #include "master/options.h"
+#include "master/resume.h"
 #include "master/system/pidfile.h"
 #include "master/system/privileges.h"
 #include "master/server.h"
@@ -61,14 +62,14 @@ configuration_refused(const struct report *report)
 }
 
 static struct candidate *
-configuration_load(int reader, const char *path)
+configuration_load(int reader, const char *path, bool as_root)
 {
 	struct candidate *candidate = candidate_new();
 
 	if (candidate == NULL)
 		fatal(EXIT_SYSTEM, "%s: %s", path, strerror(errno));
 	candidate->setup.conf = load_wait(
-	    reader, path, privileges_are_root(), &candidate->report);
+	    reader, path, as_root, &candidate->report);
 	if (candidate->setup.conf == NULL)
 		configuration_refused(&candidate->report);
 	return candidate;
@@ -269,6 +270,66 @@ passed_take(struct candidate *candidate, const char *path)
 		configuration_refused(&candidate->report);
 }
 
+/* Once the configuration is good: what belongs to the process. */
+static void
+process_begin(const struct conf *conf, bool foreground)
+{
+	if (resume_is_on()) {
+		daemonize_leave();
+		loop_block_signals();
+		return;
+	}
+	notify_init();
+	inherited_warn();
+	daemonize_leave();
+	if (!foreground)
+		daemonize_start();
+	child_adopt_init();
+	loop_block_signals();
+	pidfile_take(conf_text(conf, conf->pid_file));
+}
+
+/* The last that needs rights, and giving them up. */
+static void
+rights_end(struct server *server, const struct conf *conf,
+    const struct identity *identity)
+{
+	if (!resume_is_on())
+		server->control_socket = control_file_make(
+		    conf_text(conf, conf->control_socket), identity,
+		    &server->control_group);
+	server->executable = program_open(LAUNCH_NAME);
+	oom_protect("/proc/self/oom_score_adj");
+	states_prepare(conf, identity);
+	privileges_drop(identity);
+	if (conf->sandbox == CONF_SANDBOX_REQUIRED && !resume_is_on())
+		denylist_enter();
+}
+
+/* Serves what the configuration says, until the end. */
+static void
+serve(struct server *server, struct candidate *candidate,
+    struct greeting *greetings, const struct identity *identity)
+{
+	struct conf *conf = candidate->setup.conf;
+
+	verdict_in_effect(conf, server->foreground, server->as_root);
+	if (resume_is_on())
+		resume_verdict(conf, server->path, &candidate->report);
+	if (candidate->report.errors > 0)
+		configuration_refused(&candidate->report);
+	passed_take(candidate, server->path);
+	process_begin(conf, server->foreground);
+	candidate_make(candidate, greetings, server);
+	if (!resume_is_trial())
+		log_target_set(conf, server->foreground);
+	rights_end(server, conf, identity);
+	if (!resume_is_trial())
+		states_begin(&server->states, conf);
+	resume_words(&server->states.words);
+	loop_run(server, candidate);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -277,23 +338,29 @@ main(int argc, char **argv)
 	struct explain_query query;
 	struct options options;
 	struct greeting *greetings;
-	const struct identity *identity;
+	const struct identity *identity = NULL;
 
-	inherited_tidy(activation_expect(), argv);
+	if (!resume_begin())
+		inherited_tidy(activation_expect(), argv);
 	options_parse(&options, argc, argv);
 	if (options.mode == MODE_EXPLAIN)
 		explain_query_parse(&query, options.explain);
 	/* First: a number that was passed and is not open would be our own. */
-	if (options.mode == MODE_SERVE)
+	if (options.mode == MODE_SERVE && !resume_is_on())
 		activation_adopt();
 	server.reader = program_open(READER_NAME);
-	candidate = configuration_load(server.reader, options.path);
+	server.as_root = privileges_are_root();
+	if (resume_is_on())
+		resume_server(&server);
+	candidate = configuration_load(
+	    server.reader, options.path, server.as_root);
 	if (options.mode != MODE_SERVE)
 		close(server.reader);
 	if (options.mode == MODE_DUMP)
 		return configuration_dump(candidate);
-	identity = identity_find(
-	    candidate->setup.conf, options.path, &candidate->report);
+	if (!resume_is_on())
+		identity = identity_find(candidate->setup.conf, options.path,
+		    &candidate->report);
 	control_group_find(
 	    candidate->setup.conf, options.path, &server.control_group);
 	greetings = greetings_make(candidate, options.path, identity);
@@ -304,31 +371,8 @@ main(int argc, char **argv)
 		return client_explain(candidate, greetings, &options, &query);
 
 	server.path = options.path;
-	server.as_root = identity != NULL;
+	server.argv = argv;
 	server.foreground = options.foreground;
-	verdict_in_effect(candidate->setup.conf, server.foreground, server.as_root);
-	passed_take(candidate, options.path);
-	notify_init();
-	inherited_warn();
-	daemonize_leave();
-	if (!options.foreground)
-		daemonize_start();
-	child_adopt_init();
-	loop_block_signals();
-	pidfile_take(conf_text(
-	    candidate->setup.conf, candidate->setup.conf->pid_file));
-	candidate_make(candidate, greetings, &server);
-	log_target_set(candidate->setup.conf, options.foreground);
-	server.control_socket = control_file_make(
-	    conf_text(candidate->setup.conf, candidate->setup.conf->control_socket),
-	    identity, &server.control_group);
-	server.executable = program_open(LAUNCH_NAME);
-	oom_protect("/proc/self/oom_score_adj");
-	states_prepare(candidate->setup.conf, identity);
-	privileges_drop(identity);
-	if (candidate->setup.conf->sandbox == CONF_SANDBOX_REQUIRED)
-		denylist_enter();
-	states_begin(&server.states, candidate->setup.conf);
-	loop_run(&server, candidate);
+	serve(&server, candidate, greetings, identity);
 	return EXIT_SUCCESS;
 }

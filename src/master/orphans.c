@@ -6,6 +6,7 @@
 #include "master/config/load.h"
 #include "master/server.h"
 #include "master/system/child.h"
+#include "master/upgrade.h"
 
 /* Does somebody here wait for that child? */
 static bool
@@ -16,7 +17,8 @@ is_ours(const void *context, pid_t pid)
 	return spawners_know(&server->spawners, pid) ||
 	    clients_have(&server->service.clients, pid) ||
 	    (server->reload.load != NULL &&
-		load_child(server->reload.load) == pid);
+		load_child(server->reload.load) == pid) ||
+	    upgrade_child(server) == pid;
 }
 
 void

@@ -183,7 +183,8 @@ reload_step(struct server *server, int64_t now)
 	if (!server_is_serving(server))
 		return;
 	reload->wanted = reload->wanted || server->control.reload_wanted;
-	if (reload->wanted && reload->candidate == NULL)
+	if (reload->wanted && reload->candidate == NULL &&
+	    server->upgrade.stage != UPGRADE_SETTLING)
 		begin(server, now);
 	if (reload->load != NULL)
 		parse(server, now);

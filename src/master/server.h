@@ -118,8 +118,29 @@ struct refresh {
 #define REFRESH_NONE ((struct refresh) { .reading = FILE_READING_NONE, \
 	.draft = SNAPSHOT_DRAFT_NONE, .snapshot = SNAPSHOT_NONE })
 
+enum upgrade_stage {
+	UPGRADE_NOT,
+	UPGRADE_TRYING, /* the new program runs, as a child */
+	UPGRADE_SETTLING, /* it will do; some client is on its way to a spawner */
+};
+
+/* An upgrade under way, upgrade.h. */
+struct upgrade {
+	bool wanted;
+	enum upgrade_stage stage;
+	int program; /* the new one; -1 */
+	pid_t trial; /* 0: none */
+	int output; /* what the trial says; -1 */
+	char said[4096];
+	size_t n_said;
+	int64_t until; /* clock_now(): so long for this stage */
+};
+
+#define UPGRADE_NONE ((struct upgrade) { .program = -1, .output = -1 })
+
 struct server {
 	/* Set before loop_run(). */
+	char **argv; /* of this process */
 	const char *path; /* of the configuration */
 	bool as_root; /* started by root: chooses defaults at reload */
 	bool foreground;
@@ -143,6 +164,7 @@ struct server {
 	struct control_actions actions; /* what control has done */
 	struct overview overview; /* what control shows */
 	struct reload reload;
+	struct upgrade upgrade;
 	struct stop stop;
 };
 

@@ -10,6 +10,7 @@
 #include "master/refresh.h"
 #include "master/reload.h"
 #include "master/server.h"
+#include "master/upgrade.h"
 #include "master/system/clock.h"
 #include "master/system/log_event.h"
 #include "master/system/notify.h"
@@ -29,6 +30,7 @@ begin(struct server *server, int signal, int64_t now)
 						   "TERM"),
 	    LOG_NUMBER("clients", server->service.counters.live));
 	reload_cancel(server);
+	upgrade_cancel(server);
 	refresh_cancel(server);
 	control_stop(&server->control, "reload: the daemon is stopping", now);
 	server->overview.stopping = true;

@@ -16,6 +16,7 @@
 #include "master/server.h"
 #include "master/states.h"
 #include "master/stop.h"
+#include "master/upgrade.h"
 #include "master/system/clock.h"
 #include "master/system/notify.h"
 
@@ -123,6 +124,7 @@ static void (*const turn_steps[])(struct server *server, int64_t now) = {
 	hand_over_turn, /* learns which clients have a child */
 	reap_turn, /* and which children have ended */
 	quiet_turn, /* log lines about them */
+	upgrade_step, /* while no client is on its way */
 	stop_step,
 	resume_turn,
 	orphans_step, /* whom reap_turn left */
@@ -221,6 +223,7 @@ static int64_t (*const deadlines[])(const struct server *server) = {
 	linger_deadline,
 	watch_deadline,
 	orphans_wakeup,
+	upgrade_wakeup,
 	stop_deadline,
 	notify_deadline,
 };

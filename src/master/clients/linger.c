@@ -169,6 +169,27 @@ linger_owe(struct linger_set *set, int fd, const char *bytes, size_t length,
 		end_early(set, index);
 }
 
+void
+linger_restore(struct linger_set *set, const struct lingering *lingering,
+    const char owed[LINGER_OWED_MAX])
+{
+	uint32_t index = take(set, lingering->fd, 0), next, prev;
+	struct lingering *taken = &set->slots[index];
+	int result;
+
+	next = taken->next;
+	prev = taken->prev;
+	*taken = *lingering;
+	taken->next = next;
+	taken->prev = prev;
+	memcpy(set->owed[index], owed, LINGER_OWED_MAX);
+	result = taken->owed == 0 ?
+	    event_add(set->epoll, taken->fd, set->kind, index) :
+	    event_add_edge(set->epoll, taken->fd, set->kind, index);
+	if (result == -1)
+		end_early(set, index);
+}
+
 /* How much of the answer it gets: none yet, while what it has said may become
  * "HEAD "; -1: it has gone. */
 static ssize_t

@@ -61,6 +61,11 @@ void linger_add(struct linger_set *set, int fd, int64_t now);
 void linger_owe(struct linger_set *set, int fd, const char *bytes,
     size_t length, size_t head, int64_t now);
 
+/* Takes one that lingered before an exec, with what it is owed; it has as long as
+ * it had. */
+void linger_restore(struct linger_set *set, const struct lingering *lingering,
+    const char owed[LINGER_OWED_MAX]);
+
 /* The connection with that index can be read, or was when epoll_wait(2) said
  * so. */
 void linger_event(struct linger_set *set, uint32_t index, int64_t now);

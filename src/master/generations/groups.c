@@ -73,11 +73,17 @@ groups_find(const struct groups *groups, pid_t id)
 uint32_t
 groups_add(struct groups *groups, pid_t id)
 {
-	uint32_t index = groups->free;
-
 	errno = 0;
 	if (id <= 1 || getpgid(id) != id || id == getpgrp())
 		return GROUP_NONE;
+	return groups_restore(groups, id);
+}
+
+uint32_t
+groups_restore(struct groups *groups, pid_t id)
+{
+	uint32_t index = groups->free;
+
 	if (index != GROUP_NONE)
 		groups->free = groups->list[index].next;
 	else if (groups->used < GROUPS_MAX)

@@ -49,6 +49,11 @@ void groups_free(struct groups *groups);
  */
 uint32_t groups_add(struct groups *groups, pid_t id);
 
+/* One that we had before an exec; its spawner may have ended since, and its
+ * number is its own as long as a child of ours is in it.  Returns its index, or
+ * GROUP_NONE with EAGAIN. */
+uint32_t groups_restore(struct groups *groups, pid_t id);
+
 /*
  * Can pid be a new client's child, as the spawner of that group says?  True when
  * it is a child of ours, in the group but not its leader, and no client has it.

@@ -199,8 +199,19 @@ activation_list(size_t *n)
 bool
 activation_owns(int fd)
 {
-	return fd >= ACTIVATION_FIRST &&
-	    (size_t)(fd - ACTIVATION_FIRST) < n_list;
+	size_t i;
+
+	for (i = 0; i < n_list; i++)
+		if (list[i].fd == fd)
+			return true;
+	return false;
+}
+
+void
+activation_keep(struct passed *passed, size_t n)
+{
+	list = passed;
+	n_list = n;
 }
 
 void

@@ -59,6 +59,10 @@ const struct passed *activation_list(size_t *n);
 /* True when fd is one of them. */
 bool activation_owns(int fd);
 
+/* Instead of activation_adopt(), after an exec: these, malloc'ed, are passed
+ * sockets. */
+void activation_keep(struct passed *passed, size_t n);
+
 void activation_close(void);
 
 #endif

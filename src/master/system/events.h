@@ -12,6 +12,7 @@ enum event_kind {
 	EVENT_SPAWNER, /* any descriptor of the spawner with that index */
 	EVENT_CLIENT, /* the child in that slot has ended, or its client speaks */
 	EVENT_CONF, /* the reader of the configuration has written */
+	EVENT_UPGRADE, /* the trial of a new program has written */
 	EVENT_CONTROL, /* a connection to the control socket */
 	EVENT_CONTROL_PEER, /* the connection with that index */
 	EVENT_LINGER, /* the refused client with that index */

@@ -22,6 +22,14 @@
 #define OUT_OF_THE_WAY 16
 #define NAME_ROOM 32
 
+static char self[PATH_MAX];
+
+const char *
+executable_self(void)
+{
+	return self;
+}
+
 int
 executable_open(const char *name, const char **path, const char **why)
 {
@@ -31,6 +39,8 @@ executable_open(const char *name, const char **path, const char **why)
 
 	*path = beside;
 	beside[n > 0 ? n : 0] = '\0';
+	if (self[0] == '\0')
+		snprintf(self, sizeof(self), "%.*s", PATH_MAX - 1, beside);
 	slash = strrchr(beside, '/');
 	if (slash != NULL)
 		*slash = '\0';

@@ -31,6 +31,9 @@ struct executable {
 	void (*fail)(int fd, const char *step);
 };
 
+/* Our own program's path, as it was when executable_open() was called first. */
+const char *executable_self(void);
+
 /*
  * Runs the program with these descriptors, default signals, the oom_score_adj
  * that the start found, and an empty environment; in a process group of its own

@@ -39,6 +39,23 @@ notify_init(void)
 		alive_every = CLOCK_MS;
 }
 
+const struct manager *
+notify_manager(void)
+{
+	return &manager;
+}
+
+void
+notify_resume(const struct manager *before)
+{
+	manager = *before;
+	if (manager.length > 0)
+		manager.fd = socket(
+		    AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	alive_every = manager.alive_every;
+	alive_at = alive_every == 0 ? 0 : CLOCK_NEVER;
+}
+
 static bool
 tell(const char *text, int64_t now)
 {

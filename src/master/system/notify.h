@@ -14,6 +14,15 @@
  */
 void notify_init(void);
 
+struct manager;
+
+/* The service manager's socket and interval, for notify_resume(). */
+const struct manager *notify_manager(void);
+
+/* Instead of notify_init(), after an exec: the same manager, whose descriptor is
+ * opened anew. */
+void notify_resume(const struct manager *before);
+
 /*
  * Each tells one thing in a datagram, without waiting: READY=1 with STATUS=,
  * RELOADING=1 with MONOTONIC_USEC= (systemd 253 needs both in one), STOPPING=1.

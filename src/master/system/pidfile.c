@@ -164,6 +164,29 @@ settle(int fd, const char *path)
 		refuse(held, path);
 }
 
+static void
+keep(int fd, const char *path)
+{
+	held = fd;
+	held_path = strdup(path);
+	if (held_path == NULL)
+		fatal(EXIT_SYSTEM, "%s: %s", path, strerror(errno));
+	atexit(release);
+}
+
+int
+pidfile_descriptor(void)
+{
+	return held;
+}
+
+void
+pidfile_keep(int fd, const char *path)
+{
+	if (fd != -1)
+		keep(fd, path);
+}
+
 void
 pidfile_take(const char *path)
 {
@@ -178,8 +201,5 @@ pidfile_take(const char *path)
 	}
 	check(fd, path);
 	settle(fd, path);
-	held_path = strdup(path);
-	if (held_path == NULL)
-		fatal(EXIT_SYSTEM, "%s: %s", path, strerror(errno));
-	atexit(release);
+	keep(held, path);
 }

@@ -14,4 +14,11 @@
  */
 void pidfile_take(const char *path);
 
+/* The descriptor with the lock, -1: there is none.  The lock goes over an exec
+ * with it. */
+int pidfile_descriptor(void);
+
+/* Instead of pidfile_take(), after an exec: that descriptor has path's lock. */
+void pidfile_keep(int fd, const char *path);
+
 #endif

@@ -232,11 +232,15 @@ static int
 caps_set(bool keep, bool effective)
 {
 	cap_t now = cap_get_proc(), want = cap_init();
-	cap_flag_value_t have = CAP_CLEAR;
+	cap_flag_value_t have = CAP_CLEAR, passed = CAP_CLEAR;
 	int result = -1;
 
 	if (now == NULL || want == NULL ||
-	    cap_get_flag(now, kept[0], CAP_PERMITTED, &have) == -1)
+	    cap_get_flag(now, kept[0], CAP_PERMITTED, &have) == -1 ||
+	    cap_get_flag(now, kept[0], CAP_INHERITABLE, &passed) == -1)
+		goto out;
+	if (keep && passed == CAP_SET &&
+	    cap_set_flag(want, CAP_INHERITABLE, 1, kept, CAP_SET) == -1)
 		goto out;
 	if (keep && have == CAP_SET &&
 	    cap_set_flag(want, CAP_PERMITTED, 1, kept, CAP_SET) == -1)
@@ -265,6 +269,42 @@ ambient_clear(void)
 	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 }
 
+/* What is permitted becomes inheritable, as long as the bounding set has it: it
+ * passes through an exec only if it is also made ambient, privileges_pass(). */
+static int
+inheritable_set(void)
+{
+	cap_t caps = cap_get_proc();
+	cap_flag_value_t have = CAP_CLEAR;
+	int result = -1;
+
+	if (caps != NULL &&
+	    cap_get_flag(caps, kept[0], CAP_PERMITTED, &have) == 0 &&
+	    cap_set_flag(caps, CAP_INHERITABLE, 1, kept, have) == 0)
+		result = cap_set_proc(caps);
+	cap_free(caps);
+	return result;
+}
+
+int
+privileges_pass(bool on)
+{
+	cap_t caps = cap_get_proc();
+	cap_flag_value_t have = CAP_CLEAR, passed = CAP_CLEAR;
+	int result = -1;
+
+	if (caps != NULL &&
+	    cap_get_flag(caps, kept[0], CAP_PERMITTED, &have) == 0 &&
+	    cap_get_flag(caps, kept[0], CAP_INHERITABLE, &passed) == 0)
+		result = have == CAP_SET && passed == CAP_SET ?
+		    prctl(PR_CAP_AMBIENT,
+			on ? PR_CAP_AMBIENT_RAISE : PR_CAP_AMBIENT_LOWER,
+			kept[0], 0, 0) :
+		    0;
+	cap_free(caps);
+	return result;
+}
+
 /* All sets are empty, except that permitted may have what is kept. */
 static bool
 caps_are_gone(bool keep)
@@ -279,8 +319,9 @@ caps_are_gone(bool keep)
 		    cap_get_flag(now, cap, CAP_EFFECTIVE, &effective) == 0 &&
 		    cap_get_flag(now, cap, CAP_INHERITABLE, &inheritable) ==
 			0 &&
-		    effective == CAP_CLEAR && inheritable == CAP_CLEAR &&
-		    (permitted == CAP_CLEAR || (keep && cap == kept[0])) &&
+		    effective == CAP_CLEAR &&
+		    ((permitted == CAP_CLEAR && inheritable == CAP_CLEAR) ||
+			(keep && cap == kept[0])) &&
 		    cap_get_ambient(cap) != 1;
 	cap_free(now);
 	return gone;
@@ -329,6 +370,7 @@ void
 privileges_drop(const struct identity *identity)
 {
 	if (identity != NULL) {
+		must(inheritable_set() == 0, "capset");
 		bounding_empty();
 		must(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0,
 		    "prctl PR_SET_KEEPCAPS");

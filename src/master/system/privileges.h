@@ -61,6 +61,13 @@ void privileges_drop(const struct identity *identity);
 int privileges_bind(bool on);
 
 /*
+ * Before an exec of a program that is to have CAP_NET_BIND_SERVICE as we have it:
+ * makes it ambient (capabilities(7)), or undoes that.  Does
+ * nothing without the capability.  Returns 0, or -1 with errno.
+ */
+int privileges_pass(bool on);
+
+/*
  * For a child before its exec: empties all sets of capabilities.  Returns 0, or
  * -1 with errno, which is 0 when the call succeeded but is not in effect.
  */

@@ -1,0 +1,473 @@
+/* Carrying clients, their sources and counters over an exec. */
+#include "config.h"
+
+#include "master/clients/carry.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "master/clients/close.h"
+#include "master/clients/service.h"
+#include "master/generations/generation.h"
+#include "master/generations/spawners.h"
+#include "master/system/events.h"
+#include "master/system/pack.h"
+
+/* --------------------------------------------------------------------- tables */
+
+static const struct pack_field client_fields[] = {
+	PACK_FIELD(client, fd),
+	PACK_FIELD(client, pidfd),
+	PACK_FIELD(client, pid),
+	PACK_FIELD(client, group),
+	PACK_FIELD(client, row),
+	PACK_FIELD(client, phase),
+	PACK_FIELD(client, ending),
+	PACK_FIELD(client, log),
+	PACK_FIELD(client, state),
+	PACK_FIELD(client, weight),
+	PACK_FIELD(client, quiet),
+	PACK_FIELD(client, asks),
+	PACK_FIELD(client, told),
+	PACK_FIELD(client, who),
+	PACK_FIELD(client, greeting_length),
+	PACK_FIELD(client, send_ms),
+	PACK_FIELD(client, linger_ms),
+	PACK_FIELD(client, cpu_s),
+	PACK_FIELD(client, limit),
+	PACK_FIELD(client, retry_after),
+	PACK_FIELD(client, own_text),
+	PACK_FIELD(client, id),
+	PACK_FIELD(client, generation),
+	PACK_FIELD(client, accepted),
+	PACK_FIELD(client, expires),
+	PACK_FIELD(client, until),
+	PACK_FIELD(client, deadline),
+	PACK_FIELD(client, peer),
+	PACK_FIELD(client, local),
+	PACK_FIELD(client, cpu_us),
+	PACK_FIELD(client, closing.ended),
+	PACK_FIELD(client, closing.bytes),
+	PACK_FIELD(client, closing.unsent),
+	PACK_FIELD(client, closing.until),
+	PACK_FIELD(client, closing.moved),
+	PACK_FIELD(client, closing.step),
+};
+static const struct pack_table client_table =
+    PACK_TABLE("clients", client_fields);
+
+/* One of struct groups. */
+struct carried_group {
+	uint32_t index; /* that clients name */
+	pid_t id;
+};
+static const struct pack_field group_fields[] = {
+	PACK_FIELD(carried_group, index),
+	PACK_FIELD(carried_group, id),
+};
+static const struct pack_table group_table = PACK_TABLE("groups", group_fields);
+
+/* In their order: clients and listeners have a row's index. */
+static const struct pack_field row_fields[] = {
+	PACK_FIELD(counters_row, name),
+	PACK_FIELD(counters_row, live),
+	PACK_FIELD(counters_row, lingering),
+	PACK_FIELD(counters_row, quiet),
+	PACK_FIELD(counters_row, quiet_greeted),
+	PACK_FIELD(counters_row, accepted),
+	PACK_FIELD(counters_row, refused),
+	PACK_FIELD(counters_row, ended),
+};
+static const struct pack_table row_table = PACK_TABLE("counters", row_fields);
+static const struct pack_table gone_table =
+    PACK_TABLE("counters of removed listeners", row_fields);
+
+/* The numbers of the whole daemon. */
+struct carried_sums {
+	struct counters counters;
+	uint64_t last_id;
+	uint64_t generation;
+	uint64_t suppressed;
+	struct bucket bucket;
+};
+static const struct pack_field sum_fields[] = {
+	{ "live", offsetof(struct carried_sums, counters.live),
+	    sizeof(uint32_t) },
+	{ "lingering", offsetof(struct carried_sums, counters.lingering),
+	    sizeof(uint32_t) },
+	{ "sent_bytes", offsetof(struct carried_sums, counters.sent_bytes),
+	    sizeof(uint64_t) },
+	{ "cpu_us", offsetof(struct carried_sums, counters.cpu_us),
+	    sizeof(uint64_t) },
+	{ "accept_failures",
+	    offsetof(struct carried_sums, counters.accept_failures),
+	    sizeof(uint64_t) },
+	{ "fork_failures",
+	    offsetof(struct carried_sums, counters.fork_failures),
+	    sizeof(uint64_t) },
+	{ "reloads_ok", offsetof(struct carried_sums, counters.reloads_ok),
+	    sizeof(uint64_t) },
+	{ "reloads_failed",
+	    offsetof(struct carried_sums, counters.reloads_failed),
+	    sizeof(uint64_t) },
+	PACK_FIELD(carried_sums, last_id),
+	PACK_FIELD(carried_sums, generation),
+	PACK_FIELD(carried_sums, suppressed),
+	PACK_FIELD(carried_sums, bucket),
+};
+static const struct pack_table sum_table = PACK_TABLE("sums", sum_fields);
+
+/* Refused clients that linger. */
+struct carried_lingering {
+	struct lingering lingering;
+	char owed[LINGER_OWED_MAX];
+};
+static const struct pack_field lingering_fields[] = {
+	{ "fd", offsetof(struct carried_lingering, lingering.fd), sizeof(int) },
+	{ "until", offsetof(struct carried_lingering, lingering.until),
+	    sizeof(int64_t) },
+	{ "bytes", offsetof(struct carried_lingering, lingering.bytes),
+	    sizeof(uint64_t) },
+	{ "owed_length", offsetof(struct carried_lingering, lingering.owed),
+	    sizeof(uint32_t) },
+	{ "owed_head", offsetof(struct carried_lingering, lingering.owed_head),
+	    sizeof(uint32_t) },
+	PACK_FIELD(carried_lingering, owed),
+};
+static const struct pack_table lingering_table =
+    PACK_TABLE("lingering", lingering_fields);
+
+/* Levels of buckets. */
+struct carried_bucket {
+	uint32_t row; /* the listener's */
+	struct bucket bucket;
+};
+static const struct pack_field bucket_fields[] = {
+	PACK_FIELD(carried_bucket, row),
+	PACK_FIELD(carried_bucket, bucket),
+};
+static const struct pack_table bucket_table =
+    PACK_TABLE("buckets", bucket_fields);
+static const struct pack_field source_fields[] = {
+	PACK_FIELD(source, key),
+	PACK_FIELD(source, bucket),
+};
+static const struct pack_table source_table =
+    PACK_TABLE("sources", source_fields);
+
+/* -------------------------------------------------------------------- writing */
+
+static void
+pack_clients(struct pack *pack, const struct clients *clients)
+{
+	const struct client *client = clients->slots;
+	const struct client *end = client + clients->used;
+
+	pack_table(pack, &client_table);
+	for (; client < end; client++) {
+		if (client->phase == CLIENT_FREE)
+			continue;
+		pack_row(pack, &client_table, client);
+		pack_fd(pack, client->fd);
+		pack_fd(pack, client->pidfd);
+	}
+}
+
+static void
+pack_groups(struct pack *pack, const struct groups *groups)
+{
+	struct carried_group carried;
+	uint32_t i;
+
+	pack_table(pack, &group_table);
+	for (i = 0; i < groups->used; i++) {
+		carried = (struct carried_group) { i, groups->list[i].id };
+		if (carried.id != 0)
+			pack_row(pack, &group_table, &carried);
+	}
+}
+
+static void
+pack_counters(struct pack *pack, const struct service *service)
+{
+	const struct counters *counters = &service->counters;
+	const struct carried_sums sums = {
+		.counters = *counters,
+		.last_id = service->clients.last_id,
+		.generation = service->generation->spawners->generation,
+		.suppressed = service->refusals.suppressed,
+		.bucket = service->admit.bucket,
+	};
+	size_t i;
+
+	pack_table(pack, &row_table);
+	for (i = 0; i < counters->n_rows; i++)
+		pack_row(pack, &row_table, &counters->rows[i]);
+	pack_table(pack, &gone_table);
+	pack_row(pack, &gone_table, &counters->gone);
+	pack_table(pack, &sum_table);
+	pack_row(pack, &sum_table, &sums);
+}
+
+static void
+pack_lingering(struct pack *pack, const struct linger_set *set)
+{
+	struct carried_lingering carried;
+	uint32_t i;
+
+	pack_table(pack, &lingering_table);
+	for (i = set->oldest; i < LINGER_MAX; i = set->slots[i].next) {
+		carried.lingering = set->slots[i];
+		memcpy(carried.owed, set->owed[i], sizeof(carried.owed));
+		pack_row(pack, &lingering_table, &carried);
+		pack_fd(pack, set->slots[i].fd);
+	}
+}
+
+static void
+pack_buckets(struct pack *pack, const struct admit *admit)
+{
+	const struct sources *sources = &admit->sources;
+	struct carried_bucket carried;
+	uint32_t i;
+
+	pack_table(pack, &bucket_table);
+	for (i = 0; i < admit->n_listeners; i++) {
+		carried = (struct carried_bucket) { admit->listeners[i].row,
+			admit->listeners[i].bucket };
+		pack_row(pack, &bucket_table, &carried);
+	}
+	pack_table(pack, &source_table);
+	for (i = 0; i < sources->used; i++)
+		if (sources_find(sources, &sources->rows[i].key) == i)
+			pack_row(pack, &source_table, &sources->rows[i]);
+}
+
+void
+carry_pack(struct pack *pack, const struct service *service)
+{
+	pack_clients(pack, &service->clients);
+	pack_groups(pack, &service->generation->spawners->groups);
+	pack_counters(pack, service);
+	pack_lingering(pack, &service->linger);
+	pack_buckets(pack, &service->admit);
+}
+
+/* -------------------------------------------------------------------- reading */
+
+const char *
+carry_unpack_counters(const struct unpack *unpack, struct service *service)
+{
+	struct counters *counters = &service->counters;
+	struct carried_sums sums = { 0 };
+	size_t i, n = unpack_count(unpack, &row_table);
+
+	counters->rows = calloc(n + 1, sizeof(*counters->rows));
+	if (counters->rows == NULL)
+		return "counters";
+	counters->n_rows = n;
+	for (i = 0; i < n; i++) {
+		counters->rows[i].session = -1;
+		unpack_row(unpack, &row_table, i, &counters->rows[i]);
+	}
+	unpack_row(unpack, &gone_table, 0, &counters->gone);
+	unpack_row(unpack, &sum_table, 0, &sums);
+	counters->live = sums.counters.live;
+	counters->lingering = sums.counters.lingering;
+	counters->sent_bytes = sums.counters.sent_bytes;
+	counters->cpu_us = sums.counters.cpu_us;
+	counters->accept_failures = sums.counters.accept_failures;
+	counters->fork_failures = sums.counters.fork_failures;
+	counters->reloads_ok = sums.counters.reloads_ok;
+	counters->reloads_failed = sums.counters.reloads_failed;
+	service->clients.last_id = sums.last_id;
+	service->generation->spawners->generation = sums.generation;
+	service->refusals.suppressed = sums.suppressed;
+	return NULL;
+}
+
+/* Those of spawners that are gone, or about to go: nobody joins them. */
+static uint32_t *
+unpack_groups(const struct unpack *unpack, struct groups *groups)
+{
+	struct carried_group carried;
+	size_t i, n = unpack_count(unpack, &group_table);
+	uint32_t *index = malloc(GROUPS_MAX * sizeof(*index));
+
+	if (index == NULL)
+		return NULL;
+	for (i = 0; i < GROUPS_MAX; i++)
+		index[i] = GROUP_NONE;
+	for (i = 0; i < n; i++) {
+		carried = (struct carried_group) { GROUPS_MAX, 0 };
+		unpack_row(unpack, &group_table, i, &carried);
+		if (carried.index < GROUPS_MAX)
+			index[carried.index] =
+			    groups_restore(groups, carried.id);
+	}
+	return index;
+}
+
+/* In the epoll set again, as its phase has it. */
+static int
+watch(struct service *service, uint32_t slot)
+{
+	struct client *client = &service->clients.slots[slot];
+
+	if (client->pidfd != -1)
+		return event_add(
+		    service->epoll, client->pidfd, EVENT_CLIENT, slot);
+	if (client->phase < CLIENT_CLOSING)
+		return 0;
+	client->closing.watched = true;
+	return event_add(service->epoll, client->fd, EVENT_CLIENT, slot);
+}
+
+static int
+add_client(struct service *service, const struct client *carried,
+    const uint32_t *index)
+{
+	struct clients *clients = &service->clients;
+	struct groups *groups = &service->generation->spawners->groups;
+	enum client_phase phase = (enum client_phase)carried->phase;
+	uint64_t last_id = clients->last_id;
+	uint32_t slot = clients_add(clients);
+	struct client *client = &clients->slots[slot];
+
+	*client = *carried;
+	clients->last_id = last_id;
+	client->source = ADMIT_NO_SOURCE;
+	client->next = client->prev = CLIENT_NONE;
+	client->phase = CLIENT_FREE;
+	if (phase >= CLIENT_YOUNG && phase < CLIENT_CLOSING) {
+		client->group = index[client->group];
+		groups_know(groups, client->group, client->pid);
+		clients_hint(clients, slot);
+	}
+	clients_move(clients, slot, phase);
+	return watch(service, slot);
+}
+
+/* One that cannot be is not taken. */
+static bool
+is_sound(const struct client *client, const uint32_t *index, size_t n_rows)
+{
+	if (client->phase <= CLIENT_FREE || client->phase >= CLIENT_PHASES ||
+	    client->phase == CLIENT_HANDED || client->row >= n_rows ||
+	    client->fd < 0)
+		return false;
+	return client->phase < CLIENT_YOUNG ||
+	    client->phase >= CLIENT_CLOSING ||
+	    (client->pid > 0 && client->pid < GROUPS_PID_LIMIT &&
+		client->group < GROUPS_MAX &&
+		index[client->group] != GROUP_NONE);
+}
+
+static const char *
+unpack_clients(const struct unpack *unpack, struct service *service)
+{
+	struct groups *groups = &service->generation->spawners->groups;
+	size_t i, n = unpack_count(unpack, &client_table);
+	uint32_t *index = unpack_groups(unpack, groups);
+	const char *failed = index == NULL ? "table of groups" : NULL;
+	struct client client;
+
+	for (i = 0; i < n && failed == NULL; i++) {
+		client = (struct client) { .fd = -1, .pidfd = -1 };
+		unpack_row(unpack, &client_table, i, &client);
+		errno = EPROTO;
+		if (!is_sound(&client, index, service->counters.n_rows))
+			failed = "a client";
+		else if (add_client(service, &client, index) == -1)
+			failed = "epoll_ctl";
+	}
+	for (i = 0; i < GROUPS_MAX && failed == NULL; i++)
+		if (index[i] != GROUP_NONE)
+			groups_close(groups, index[i]);
+	free(index);
+	return failed;
+}
+
+static void
+unpack_lingering(const struct unpack *unpack, struct linger_set *set)
+{
+	struct carried_lingering carried;
+	size_t i, n = unpack_count(unpack, &lingering_table);
+
+	for (i = 0; i < n; i++) {
+		memset(&carried, 0, sizeof(carried));
+		carried.lingering.fd = -1;
+		unpack_row(unpack, &lingering_table, i, &carried);
+		if (carried.lingering.fd >= 0 &&
+		    carried.lingering.owed <= sizeof(carried.owed))
+			linger_restore(set, &carried.lingering, carried.owed);
+	}
+}
+
+const char *
+carry_unpack_clients(const struct unpack *unpack, struct service *service)
+{
+	const char *failed = unpack_clients(unpack, service);
+
+	if (failed == NULL)
+		unpack_lingering(unpack, &service->linger);
+	return failed;
+}
+
+static struct admit_listener *
+listener_of(struct admit *admit, uint32_t row)
+{
+	uint32_t i;
+
+	for (i = 0; i < admit->n_listeners; i++)
+		if (admit->listeners[i].row == row)
+			return &admit->listeners[i];
+	return NULL;
+}
+
+static void
+unpack_source(const struct source *carried, struct admit *admit, int64_t now)
+{
+	const struct admit_listener *listener =
+	    listener_of(admit, carried->key.listener);
+	uint32_t row;
+
+	if (listener == NULL || listener->per_source.rate == 0 ||
+	    admit->sources.n_live + admit->sources.n_idle >= SOURCES_MAX - 1)
+		return;
+	row = sources_enter(
+	    &admit->sources, &carried->key, &listener->per_source, now);
+	admit->sources.rows[row].bucket = carried->bucket;
+	sources_leave(&admit->sources, row, true);
+}
+
+void
+carry_unpack_buckets(
+    const struct unpack *unpack, struct service *service, int64_t now)
+{
+	struct admit *admit = &service->admit;
+	struct carried_sums sums = { .bucket = admit->bucket };
+	struct carried_bucket carried;
+	struct admit_listener *listener;
+	struct source source;
+	size_t i, n = unpack_count(unpack, &bucket_table);
+
+	unpack_row(unpack, &sum_table, 0, &sums);
+	if (admit->rule.rate > 0)
+		admit->bucket = sums.bucket;
+	for (i = 0; i < n; i++) {
+		memset(&carried, 0, sizeof(carried));
+		unpack_row(unpack, &bucket_table, i, &carried);
+		listener = listener_of(admit, carried.row);
+		if (listener != NULL && listener->rule.rate > 0)
+			listener->bucket = carried.bucket;
+	}
+	n = unpack_count(unpack, &source_table);
+	for (i = 0; i < n; i++) {
+		memset(&source, 0, sizeof(source));
+		unpack_row(unpack, &source_table, i, &source);
+		unpack_source(&source, admit, now);
+	}
+}

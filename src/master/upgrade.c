@@ -1,0 +1,334 @@
+/* Upgrading. */
+#include "config.h"
+
+#include "master/upgrade.h"
+
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "master/config/conf.h"
+#include "master/generations/spawners.h"
+#include "master/resume.h"
+#include "master/server.h"
+#include "master/system/child.h"
+#include "master/system/clock.h"
+#include "master/system/events.h"
+#include "master/system/executable.h"
+#include "master/system/file.h"
+#include "master/system/log_event.h"
+#include "master/system/notify.h"
+#include "master/system/pack.h"
+#include "master/system/privileges.h"
+#include "master/system/signals.h"
+
+/* The reader's time, a trial's, and room. */
+#define TRIAL_MAX (20 * CLOCK_SECOND)
+/* For a spawner to clone what it has: it is stuck otherwise, and replaced. */
+#define SETTLE_MAX (2 * CLOCK_SECOND)
+
+extern char **environ;
+
+/* ---------------------------------------------------------------------- the end */
+
+static void
+close_fd(int *fd)
+{
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
+}
+
+static void
+finish(struct server *server)
+{
+	struct upgrade *upgrade = &server->upgrade;
+
+	if (upgrade->trial > 0)
+		child_end(upgrade->trial);
+	close_fd(&upgrade->output);
+	close_fd(&upgrade->program);
+	if (upgrade->stage == UPGRADE_SETTLING)
+		server->service.is_open = true;
+	*upgrade = (struct upgrade) { .wanted = upgrade->wanted,
+		.output = -1, .program = -1 };
+}
+
+static void
+fail(struct server *server, const char *why)
+{
+	log_event(LOG_ERR, "upgrade", LOG_WORD("result", "failed"),
+	    LOG_QUOTED("reason", why));
+	notify_ready("upgrade failed, the old program serves: %s", why);
+	finish(server);
+}
+
+static void
+fail_errno(struct server *server, const char *step)
+{
+	char why[128];
+
+	snprintf(why, sizeof(why), "%s: %s", step, strerror(errno));
+	fail(server, why);
+}
+
+/* -------------------------------------------------------------------- executing */
+
+/* All that goes over: a memfd, or -1 with errno. */
+static int
+state_make(const struct server *server, struct pack *pack)
+{
+	int fd;
+
+	*pack = (struct pack) { 0 };
+	resume_pack(pack, server);
+	fd = pack_seal(pack);
+	if (fd == -1)
+		pack_free(pack);
+	return fd;
+}
+
+static void
+inherit(const struct pack *pack, int state, bool on)
+{
+	size_t i;
+
+	fcntl(state, F_SETFD, on ? 0 : FD_CLOEXEC);
+	for (i = 0; i < pack->n_fds; i++)
+		fcntl(pack->fds[i], F_SETFD, on ? 0 : FD_CLOEXEC);
+}
+
+/* Executes it; returns when that fails, with errno. */
+static void
+execute(const struct server *server, int program, int state, bool trial)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", state);
+	setenv(RESUME_STATE, text, 1);
+	if (trial)
+		setenv(RESUME_TRIAL, "1", 1);
+	if (privileges_pass(true) == -1)
+		return;
+	syscall(SYS_execveat, program, "", server->argv, environ,
+	    AT_EMPTY_PATH);
+	privileges_pass(false);
+	unsetenv(RESUME_STATE);
+	unsetenv(RESUME_TRIAL);
+}
+
+/* ------------------------------------------------------------------- the trial */
+
+_Noreturn static void
+trial_become(const struct server *server, const struct pack *pack, int state,
+    int output)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (dup2(output, STDOUT_FILENO) == -1 ||
+	    dup2(output, STDERR_FILENO) == -1 || signals_default() == -1)
+		_exit(EXIT_SYSTEM);
+	inherit(pack, state, true);
+	execute(server, server->upgrade.program, state, true);
+	dprintf(STDERR_FILENO, "execveat: %s\n", strerror(errno));
+	_exit(EXIT_SYSTEM);
+}
+
+static int
+trial_fork(struct server *server, const struct pack *pack, int state)
+{
+	struct upgrade *upgrade = &server->upgrade;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1)
+		return -1;
+	upgrade->trial = fork();
+	if (upgrade->trial == 0) {
+		fcntl(ends[1], F_SETFL, 0); /* the trial may wait for us */
+		trial_become(server, pack, state, ends[1]);
+	}
+	close(ends[1]);
+	upgrade->output = ends[0];
+	if (upgrade->trial == -1)
+		return -1;
+	return event_add(server->epoll, ends[0], EVENT_UPGRADE, 0);
+}
+
+static void
+begin(struct server *server, int64_t now)
+{
+	struct upgrade *upgrade = &server->upgrade;
+	const char *path = executable_self(), *why;
+	struct pack pack;
+	int state, result;
+
+	upgrade->wanted = false;
+	upgrade->stage = UPGRADE_TRYING;
+	upgrade->until = now + TRIAL_MAX;
+	log_event(LOG_NOTICE, "upgrade", LOG_WORD("result", "begun"),
+	    LOG_QUOTED("program", path));
+	upgrade->program = file_open_program(path, &why);
+	if (upgrade->program == -1) {
+		fail(server, why);
+		return;
+	}
+	state = state_make(server, &pack);
+	if (state == -1) {
+		fail_errno(server, "state");
+		return;
+	}
+	result = trial_fork(server, &pack, state);
+	close(state);
+	pack_free(&pack);
+	if (result == -1)
+		fail_errno(server, "trial");
+}
+
+/* Reads what it says, as long as there is something. */
+static void
+listen_to(struct upgrade *upgrade)
+{
+	size_t room;
+	char rest[512];
+	ssize_t n;
+
+	do {
+		room = sizeof(upgrade->said) - 1 - upgrade->n_said;
+		n = read(upgrade->output,
+		    room > 0 ? upgrade->said + upgrade->n_said : rest,
+		    room > 0 ? room : sizeof(rest));
+		if (n > 0 && room > 0)
+			upgrade->n_said += (size_t)n;
+	} while (n > 0);
+}
+
+static bool
+has_passed(const struct upgrade *upgrade, int status)
+{
+	size_t length = sizeof(RESUME_PASSED) - 1;
+
+	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS &&
+	    upgrade->n_said >= length &&
+	    memcmp(upgrade->said + upgrade->n_said - length, RESUME_PASSED,
+		length) == 0;
+}
+
+/* Its first line is the reason. */
+static void
+judge(struct server *server, int status, int64_t now)
+{
+	struct upgrade *upgrade = &server->upgrade;
+	char why[256];
+	int length;
+
+	upgrade->trial = 0;
+	upgrade->said[upgrade->n_said] = '\0';
+	length = (int)strcspn(upgrade->said, "\n");
+	if (has_passed(upgrade, status)) {
+		upgrade->stage = UPGRADE_SETTLING;
+		upgrade->until = now + SETTLE_MAX;
+		server->service.is_open = false;
+		return;
+	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS)
+		snprintf(why, sizeof(why), "trial: not one of ours");
+	else if (WIFSIGNALED(status))
+		snprintf(why, sizeof(why), "trial: ended by signal %d (%s)",
+		    WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		snprintf(why, sizeof(why), "trial: status %d: %.*s",
+		    WEXITSTATUS(status), length, upgrade->said);
+	fail(server, why);
+}
+
+static void
+try(struct server *server, int64_t now)
+{
+	struct upgrade *upgrade = &server->upgrade;
+	int status;
+
+	listen_to(upgrade);
+	if (waitpid(upgrade->trial, &status, WNOHANG) == upgrade->trial) {
+		listen_to(upgrade);
+		judge(server, status, now);
+	} else if (now >= upgrade->until)
+		fail(server, "trial: took too long");
+}
+
+/* ------------------------------------------------------------- no way back then */
+
+static void
+become(struct server *server)
+{
+	struct pack pack;
+	int state = state_make(server, &pack);
+
+	if (state == -1) {
+		fail_errno(server, "state");
+		return;
+	}
+	log_event(LOG_NOTICE, "upgrade", LOG_WORD("result", "executing"));
+	log_close();
+	inherit(&pack, state, true);
+	execute(server, server->upgrade.program, state, false);
+	inherit(&pack, state, false);
+	close(state);
+	pack_free(&pack);
+	fail_errno(server, "execveat");
+}
+
+static void
+settle(struct server *server, int64_t now)
+{
+	if (!spawners_are_busy(&server->spawners) &&
+	    server->reload.candidate == NULL)
+		become(server);
+	else if (now >= server->upgrade.until)
+		fail(server, "a spawner does not clone");
+}
+
+void
+upgrade_step(struct server *server, int64_t now)
+{
+	struct upgrade *upgrade = &server->upgrade;
+
+	if (!server_is_serving(server))
+		return;
+	if (upgrade->wanted && upgrade->stage == UPGRADE_NOT &&
+	    server->reload.candidate == NULL)
+		begin(server, now);
+	if (upgrade->stage == UPGRADE_TRYING)
+		try(server, now);
+	if (upgrade->stage == UPGRADE_SETTLING)
+		settle(server, now);
+}
+
+int64_t
+upgrade_wakeup(const struct server *server)
+{
+	const struct upgrade *upgrade = &server->upgrade;
+
+	if (!server_is_serving(server) || upgrade->stage == UPGRADE_NOT)
+		return CLOCK_NEVER;
+	return upgrade->until;
+}
+
+pid_t
+upgrade_child(const struct server *server)
+{
+	return server->upgrade.trial > 0 ? server->upgrade.trial : 0;
+}
+
+void
+upgrade_cancel(struct server *server)
+{
+	server->upgrade.wanted = false;
+	finish(server);
+}
