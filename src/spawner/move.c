@@ -251,7 +251,7 @@ rename_program(const struct layout *layout)
 		.start_code = layout->at[TEXT],
 		.end_code = layout->at[TEXT] + layout->pages[TEXT] * PAGE,
 		.start_data = constants,
-		.end_data = constants + PAGE,
+		.end_data = constants,
 		.start_brk = constants,
 		.brk = constants,
 		.start_stack = layout->at[STACK],
@@ -270,7 +270,7 @@ rename_program(const struct layout *layout)
 /* From here on the canary is another one, so that no function which looked at it
  * before may return; and the C library has no variables any more.  False: not
  * so, with errno. */
-static inline bool
+__attribute__((always_inline)) static inline bool
 set_canary(const struct image *image)
 {
 	long error = call2(SYS_arch_prctl, ARCH_SET_FS, (long)image);

@@ -5,7 +5,7 @@ import os
 import socket
 import time
 
-from harness import CTL, PATIENCE, Case, connect, read_all, run
+from harness import CTL, HOST, PATIENCE, Case, connect, read_all, run
 
 GREETING = b"hi client\n"
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -61,9 +61,9 @@ class HttpCase(Case):
                 sock.shutdown(socket.SHUT_WR)
             return Answer(read_all(sock)), sock.getsockname()[1]
 
-    def outcome(self, daemon, port):
-        """Its line in the log."""
-        return daemon.wait_line("client", seconds=PATIENCE,
+    def outcome(self, daemon, port, source=HOST):
+        """Its line in the log: two sources may have the same port."""
+        return daemon.wait_line("client", seconds=PATIENCE, src=source,
                                 sport=str(port))[0]
 
     def assert_answered(self, daemon, request, status, outcome="greeted",
@@ -75,7 +75,7 @@ class HttpCase(Case):
         if body is not None:
             self.assertEqual(answer.body, body)
         self.assert_fields(answer)
-        line = self.outcome(daemon, port)
+        line = self.outcome(daemon, port, keywords.get("source") or HOST)
         self.assertEqual((line["outcome"], line["bytes"]),
                          (outcome, str(answer.length)))
         return answer

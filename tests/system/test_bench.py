@@ -92,7 +92,9 @@ class Short(Case):
             shutil.copy(os.path.join(BUILT, name), folder)
 
     def test_throughput_and_cpu(self):
-        done = bench("--sections", "throughput,cpu", "--rounds", "1",
+        # server-filter, which that section starts too, does not serve on i386.
+        sections = "throughput,cpu" if has_floor() else "throughput"
+        done = bench("--sections", sections, "--rounds", "1",
                      "--seconds", "0.1", "--at", "1,16", "--build", BUILDDIR,
                      "--only", "forkgreetd,server-textbook,server-floor",
                      BUILDDIR, seconds=300)

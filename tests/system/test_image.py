@@ -1,6 +1,7 @@
 """The small image: what a spawner and its children have mapped, and what that
 costs."""
 
+import ctypes
 import os
 import re
 import subprocess
@@ -30,6 +31,17 @@ SPAWNER = (
     ("rw-s", "/memfd:forkgreet-pids", 136 * KIB),
 )
 RANGE = 2 << 20  # what one page of page tables covers
+
+
+def can_be_renamed():
+    """Can the kernel be told where a program's name is?  PR_SET_MM with
+    PR_SET_MM_MAP_SIZE asks; EINVAL: it has no CONFIG_CHECKPOINT_RESTORE."""
+    size = ctypes.c_uint(0)
+    return ctypes.CDLL(None).prctl(35, 15, ctypes.byref(size), 0, 0) == 0
+
+
+restorable = unittest.skipUnless(
+    can_be_renamed(), "the kernel has no CONFIG_CHECKPOINT_RESTORE")
 
 
 def mappings(pid):
@@ -134,12 +146,14 @@ class Image(Case):
             self.assertNotIn(said, found)
             self.assertIn(rights, ("r-xp", "r--p", "rw-p"))
 
+    @restorable
     def test_what_ps_shows(self):
         _, spawner, child = self.hold()
         for pid in spawner, child:
             with open(f"/proc/{pid}/cmdline", "rb") as file:
                 self.assertEqual(file.read(), b"forkgreet-spawner\0")
 
+    @restorable
     @needs_root
     def test_no_auxiliary_vector(self):
         """No address of what was there before is told."""

@@ -40,7 +40,7 @@ call1(long number, long a)
 	CALL_RESULT("D"(a));
 }
 
-static inline long
+__attribute__((always_inline)) static inline long
 call2(long number, long a, long b)
 {
 	CALL_RESULT("D"(a), "S"(b));

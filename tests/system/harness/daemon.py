@@ -184,11 +184,26 @@ class Daemon:
         return self.wait(seconds)
 
     def end(self):
-        """Whatever state it is in: afterwards it is gone."""
+        """Whatever state it is in: afterwards it is gone, also when what we
+        started has only started it."""
+        under = self._under(self.process.pid)
         if self.process.poll() is None:
             for number in (signal.SIGCONT, signal.SIGKILL):
                 self.process.send_signal(number)
             self.process.wait()
+        for pid in under:
+            if self.config.encode() in command_line(pid):
+                os.kill(pid, signal.SIGKILL)
+                wait_for(lambda pid=pid: not exists(pid), what="its end")
+
+    def _under(self, parent):
+        """The daemons that a wrapper of it has started."""
+        found = []
+        for pid in children(parent):
+            found += self._under(pid)
+            if self.config.encode() in command_line(pid):
+                found.append(pid)
+        return found
 
 
 class _Adopted:
