@@ -120,8 +120,12 @@ class Variables(Case):
                           (port := free_port())))))
         self.assertEqual(greet(self.port), b"%" * 2000)
         self.assertEqual(greet(port), b"b")
-        daemon.reload(self.configuration(self.listener('greeting = "";')))
-        self.assertEqual(greet(self.port), b"")
+        for hold in "", "hold = true; ":
+            daemon.reload(self.configuration(self.listener(
+                f'{hold}greeting = "";')))
+            with self.connect(self.port) as sock:
+                sock.shutdown(socket.SHUT_WR)
+                self.assertEqual(read_all(sock), b"")
 
     def test_ipv6(self):
         """An IPv4-mapped client is shown as IPv4."""

@@ -124,6 +124,9 @@ client_start(struct spawner *spawner, const struct plan *plan)
 	if (plan->session[0].format == PLAN_HTTP)
 		send(ends[0], request, sizeof(request) - 1,
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
+	/* A held client goes when it has everything, and it has. */
+	if (canary_length(plan) == 0)
+		shutdown(ends[0], SHUT_WR);
 	result = canary_order(spawner, &order);
 	close(ends[1]);
 	spawner->canary = ends[0];
