@@ -351,9 +351,8 @@ class Descriptors(FaultCase):
     @staticmethod
     def watched(daemon):
         """Children that the master has a descriptor of."""
-        folder = f"/proc/{daemon.pid}/fd"
-        return sum("pidfd" in os.readlink(f"{folder}/{fd}")
-                   for fd in os.listdir(folder))
+        return sum("pidfd" in target
+                   for target in descriptors(daemon.pid).values())
 
     def test_spawner_dies(self):
         """It is replaced when that becomes possible."""

@@ -113,7 +113,8 @@ session_run(
 	prologue(image->plan, session);
 	if (session->format == PLAN_PLAIN) {
 		greeting = text_of(image, session, order, head);
-		sent = stream_try(session, greeting);
+		if (greeting.length > 0)
+			sent = stream_try(session, greeting);
 		if (sent == (long)greeting.length && !session->hold)
 			end(OUTCOME_GREETED);
 	}
