@@ -265,3 +265,20 @@ connect_first(const struct target *target, const struct peers *peers,
 		    peers->count, connect_why(attempt.error));
 	return attempt.status;
 }
+
+ssize_t
+connect_read(int fd, char *data, size_t size, int64_t deadline)
+{
+	ssize_t n;
+
+	do {
+		if (deadline_left(deadline) <= 0) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		if (deadline_wait(deadline, fd, POLLIN) == -1)
+			return -1;
+		n = recv(fd, data, size, 0);
+	} while (n == -1 && (errno == EINTR || errno == EAGAIN));
+	return n;
+}

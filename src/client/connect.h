@@ -24,6 +24,12 @@ enum status connect_first(const struct target *target,
     const struct peers *peers, int64_t deadline, int *fd,
     char label[CONNECT_LABEL_MAX]);
 
+/*
+ * Waits for data until the deadline, and reads: even when the data never ends,
+ * the deadline holds.  Returns as recv(2), or -1 with errno ETIMEDOUT.
+ */
+ssize_t connect_read(int fd, char *data, size_t size, int64_t deadline);
+
 /* What a failed recv(2) with that errno means. */
 enum status connect_read_status(int error);
 

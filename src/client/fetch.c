@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <unistd.h>
 
@@ -15,24 +14,6 @@
 #include "shared/output.h"
 
 #define CHUNK 16384 /* bytes per recv(2): four pages are fast enough */
-
-/* recv(2) until the deadline, even when the data never ends. */
-static ssize_t
-read_some(int fd, char *data, size_t size, int64_t deadline)
-{
-	ssize_t n;
-
-	do {
-		if (deadline_left(deadline) <= 0) {
-			errno = ETIMEDOUT;
-			return -1;
-		}
-		if (deadline_wait(deadline, fd, POLLIN) == -1)
-			return -1;
-		n = recv(fd, data, size, 0);
-	} while (n == -1 && (errno == EINTR || errno == EAGAIN));
-	return n;
-}
 
 static enum status
 output_failed(int error)
@@ -59,7 +40,7 @@ copy_bytes(
 	ssize_t n;
 	int error;
 
-	while ((n = read_some(fd, data, sizeof(data), deadline)) > 0) {
+	while ((n = connect_read(fd, data, sizeof(data), deadline)) > 0) {
 		if (show_bytes(show, data, (size_t)n, deadline) == -1) {
 			*out = errno;
 			return 0;

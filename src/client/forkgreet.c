@@ -5,11 +5,15 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "client/check.h"
 #include "client/connect.h"
 #include "client/fetch.h"
+#include "client/probe.h"
 #include "client/resolve.h"
 #include "client/status.h"
 #include "shared/arguments.h"
@@ -19,14 +23,30 @@
 
 #define DEFAULT_PORT 4444
 
+/* Options that have no letter. */
+enum {
+	OPTION_CHECK = UCHAR_MAX + 1,
+	OPTION_CRIT,
+	OPTION_EXPECT,
+	OPTION_JSON,
+	OPTION_WARN
+};
+
 static const char help[] =
-    "usage: forkgreet [-4|-6] [-p PORT] [-w SECONDS] "
-    "[HOST [PORT] | HOST:PORT | unix:PATH]\n"
+    "usage: forkgreet [-4|-6] [-j] [-p PORT] [-w SECONDS] [TARGET]\n"
+    "       forkgreet --check [--expect REGEX] [--warn SECONDS]\n"
+    "           [--crit SECONDS] [-4|-6] [-j] [-p PORT] [-w SECONDS] [TARGET]\n"
+    "TARGET: HOST [PORT] | HOST:PORT | unix:PATH\n"
     "Print the greeting of a server, by default of the one at 127.0.0.1:4444.\n"
     "\n"
     "  -4, -6         use only IPv4, only IPv6\n"
     "  -p PORT        TCP port (4444)\n"
     "  -w SECONDS     time limit for everything, 0.001 to 86400 (10)\n"
+    "  -j, --json     print a JSON object\n"
+    "  --check        monitoring plugin: one line, exit status 0, 1, 2 or 3\n"
+    "  --expect REGEX a line of the greeting that must be there, with --check\n"
+    "  --warn SECONDS slower is WARNING, with --check\n"
+    "  --crit SECONDS slower is CRITICAL, with --check\n"
     "  -h, --help     print this text\n"
     "  -V, --version  print the version\n"
     "\n"
@@ -38,6 +58,9 @@ static const char help[] =
 struct options {
 	struct target target;
 	int64_t wait_ms;
+	bool json;
+	bool checks; /* --check */
+	struct check check;
 	const char *print; /* if not NULL, print this text and nothing else */
 };
 
@@ -164,6 +187,22 @@ take_option(struct options *options, int option, char **argv)
 		return set_family(&options->target, AF_INET);
 	case '6':
 		return set_family(&options->target, AF_INET6);
+	case 'j':
+	case OPTION_JSON:
+		options->json = true;
+		return 0;
+	case OPTION_CHECK:
+		options->checks = true;
+		return 0;
+	case OPTION_EXPECT:
+		options->check.expect = optarg;
+		return 0;
+	case OPTION_WARN:
+		return arguments_seconds(
+		    "--warn", optarg, &options->check.warn_ms);
+	case OPTION_CRIT:
+		return arguments_seconds(
+		    "--crit", optarg, &options->check.crit_ms);
 	case 'p':
 		return set_port(&options->target, optarg);
 	case 'w':
@@ -180,24 +219,46 @@ take_option(struct options *options, int option, char **argv)
 }
 
 static int
+check_options(const struct options *options)
+{
+	const struct check *check = &options->check;
+
+	if (!options->checks &&
+	    (check->expect != NULL || check->warn_ms > 0 || check->crit_ms > 0))
+		return arguments_error(
+		    "--expect --warn --crit", "", "only with --check");
+	if (check->crit_ms > 0 && check->warn_ms > check->crit_ms)
+		return arguments_error(
+		    "--warn", "", "expected at most the seconds of --crit");
+	return 0;
+}
+
+static int
 options_parse(struct options *options, int argc, char **argv)
 {
 	static const struct option names[] = {
+		{ "check", no_argument, NULL, OPTION_CHECK },
+		{ "crit", required_argument, NULL, OPTION_CRIT },
+		{ "expect", required_argument, NULL, OPTION_EXPECT },
 		{ "help", no_argument, NULL, 'h' },
+		{ "json", no_argument, NULL, OPTION_JSON },
 		{ "version", no_argument, NULL, 'V' },
+		{ "warn", required_argument, NULL, OPTION_WARN },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option;
 
 	memset(options, 0, sizeof(*options));
 	options->wait_ms = ARGUMENTS_WAIT_MS;
-	while ((option = getopt_long(argc, argv, ":46hp:Vw:", names, NULL)) !=
+	while ((option = getopt_long(argc, argv, ":46hjp:Vw:", names, NULL)) !=
 	    -1) {
 		if (take_option(options, option, argv) == -1)
 			return -1;
 		if (options->print != NULL)
 			return 0;
 	}
+	if (check_options(options) == -1)
+		return -1;
 	return take_operands(&options->target, argc - optind, argv + optind);
 }
 
@@ -214,27 +275,56 @@ print_text(const char *text, int64_t deadline)
 	return error == ETIMEDOUT ? STATUS_TIMEOUT : STATUS_SYSTEM;
 }
 
+static enum status
+fetch(const struct options *options, int64_t deadline)
+{
+	struct peers peers;
+	enum status status;
+
+	if (options->json)
+		return probe_print(&options->target, deadline);
+	status = resolve_target(&options->target, deadline, &peers);
+	if (status != STATUS_OK)
+		return status;
+	return fetch_greeting(&options->target, &peers, deadline);
+}
+
+/* A plugin exits with 3 when it only explains itself. */
+static int
+check(struct options *options, int argc, char **argv)
+{
+	check_prepare();
+	if (options_parse(options, argc, argv) == -1)
+		return (int)check_unknown(options->json);
+	deadline_interrupt(deadline_after(options->wait_ms));
+	if (options->print != NULL) {
+		print_text(
+		    options->print, deadline_after(options->wait_ms));
+		return CHECK_UNKNOWN;
+	}
+	options->check.wait_ms = options->wait_ms;
+	options->check.json = options->json;
+	return (int)check_run(&options->check, &options->target);
+}
+
 int
 main(int argc, char **argv)
 {
 	struct options options;
-	struct peers peers;
-	enum status status;
 	int64_t deadline = deadline_after(ARGUMENTS_WAIT_MS);
 
 	deadline_interrupt(deadline);
 	if (output_prepare() == -1) {
 		output_error("open /dev/null: %s", strerror(errno));
-		return STATUS_SYSTEM;
+		return check_wanted(argc, argv) ? CHECK_UNKNOWN : STATUS_SYSTEM;
 	}
+	if (check_wanted(argc, argv))
+		return check(&options, argc, argv);
 	if (options_parse(&options, argc, argv) == -1)
 		return STATUS_USAGE;
 	deadline = deadline_after(options.wait_ms);
 	deadline_interrupt(deadline);
 	if (options.print != NULL)
 		return print_text(options.print, deadline);
-	status = resolve_target(&options.target, deadline, &peers);
-	if (status != STATUS_OK)
-		return status;
-	return fetch_greeting(&options.target, &peers, deadline);
+	return fetch(&options, deadline);
 }

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <string.h>
 
 #include "shared/deadline.h"
@@ -34,7 +35,7 @@ arguments_option_error(char **argv, int option)
 
 	if (option == ':')
 		why = "needs a value";
-	else if (optopt == 'h' || optopt == 'V')
+	else if (optopt == 'h' || optopt == 'V' || optopt > UCHAR_MAX)
 		why = "takes no value";
 	return arguments_error(
 	    strncmp(last, "--", 2) == 0 ? last : shown, "", why);

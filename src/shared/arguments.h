@@ -13,7 +13,8 @@
 int arguments_error(const char *what, const char *value, const char *why);
 
 /* The same for what getopt_long() did not like: option is its result, ':' or
- * '?'.  optopt must be 'h' or 'V' only for "--help=X" and "--version=X". */
+ * '?'.  Long options without a value have the numbers 'h', 'V', or one above
+ * UCHAR_MAX. */
 int arguments_option_error(char **argv, int option);
 
 /* Stores the milliseconds of "OPTION SECONDS", 0.001 to 86400 with at most three

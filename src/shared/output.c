@@ -106,20 +106,37 @@ output_text(
 	return 0;
 }
 
+/* Where output_error() puts its text; NULL: standard error. */
+static char *kept;
+static size_t kept_size;
+
 void
-output_error(const char *format, ...)
+output_keep_errors(char *line, size_t size)
+{
+	kept = line;
+	kept_size = size;
+	if (line != NULL)
+		*line = '\0';
+}
+
+/* The first one kept is the one that counts. */
+static void __attribute__((format(printf, 1, 0)))
+keep_error(const char *format, va_list args)
+{
+	if (*kept == '\0')
+		vsnprintf(kept, kept_size, format, args);
+}
+
+static void __attribute__((format(printf, 1, 0)))
+print_error(const char *format, va_list args)
 {
 	char text[OUTPUT_ERROR_MAX], line[OUTPUT_ERROR_MAX];
-	va_list args;
 	size_t length;
 	int n;
 
 	n = snprintf(text, sizeof(text), "%s: ", program_invocation_short_name);
-	if (n >= 0 && (size_t)n < sizeof(text)) {
-		va_start(args, format);
+	if (n >= 0 && (size_t)n < sizeof(text))
 		vsnprintf(text + n, sizeof(text) - (size_t)n, format, args);
-		va_end(args);
-	}
 	length = escape_text(line, sizeof(line) - 1, text, strlen(text), "");
 	line[length++] = '\n';
 	/* One write, so that lines of two processes do not mix.  It waits until
@@ -128,4 +145,17 @@ output_error(const char *format, ...)
 	while (write(STDERR_FILENO, line, length) == -1 && errno == EINTR &&
 	    n >= 0)
 		n = -1;
+}
+
+void
+output_error(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (kept != NULL)
+		keep_error(format, args);
+	else
+		print_error(format, args);
+	va_end(args);
 }

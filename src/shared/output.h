@@ -39,6 +39,14 @@ int output_text(int fd, const char *text, size_t length, const char *keep,
 void output_error(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 
+/*
+ * From now on output_error() stores the text of its first call in line (size
+ * bytes, which the caller keeps), not escaped and without "PROGRAM: ", and
+ * writes nothing: for a tool whose standard output says what went wrong.  NULL
+ * ends that.
+ */
+void output_keep_errors(char *line, size_t size);
+
 /* The longest have a host name of NI_MAXHOST (1025) bytes and an address. */
 #define OUTPUT_ERROR_MAX 2048
 
