@@ -13,6 +13,7 @@
 #include "client/check.h"
 #include "client/connect.h"
 #include "client/fetch.h"
+#include "client/load.h"
 #include "client/probe.h"
 #include "client/resolve.h"
 #include "client/status.h"
@@ -29,6 +30,7 @@ enum {
 	OPTION_CRIT,
 	OPTION_EXPECT,
 	OPTION_JSON,
+	OPTION_LOAD,
 	OPTION_WARN
 };
 
@@ -36,6 +38,8 @@ static const char help[] =
     "usage: forkgreet [-4|-6] [-j] [-p PORT] [-w SECONDS] [TARGET]\n"
     "       forkgreet --check [--expect REGEX] [--warn SECONDS]\n"
     "           [--crit SECONDS] [-4|-6] [-j] [-p PORT] [-w SECONDS] [TARGET]\n"
+    "       forkgreet --load -n TOTAL -c AT_A_TIME [-4|-6] [-j] [-p PORT]\n"
+    "           [-w SECONDS] [TARGET]\n"
     "TARGET: HOST [PORT] | HOST:PORT | unix:PATH\n"
     "Print the greeting of a server, by default of the one at 127.0.0.1:4444.\n"
     "\n"
@@ -47,6 +51,9 @@ static const char help[] =
     "  --expect REGEX a line of the greeting that must be there, with --check\n"
     "  --warn SECONDS slower is WARNING, with --check\n"
     "  --crit SECONDS slower is CRITICAL, with --check\n"
+    "  --load         connect many times, print rates and times\n"
+    "  -n TOTAL       connections, 1 to 1000000000, with --load\n"
+    "  -c AT_A_TIME   of them, 1 to 30000, with --load\n"
     "  -h, --help     print this text\n"
     "  -V, --version  print the version\n"
     "\n"
@@ -61,6 +68,8 @@ struct options {
 	bool json;
 	bool checks; /* --check */
 	struct check check;
+	bool loads; /* --load */
+	struct load load;
 	const char *print; /* if not NULL, print this text and nothing else */
 };
 
@@ -180,6 +189,30 @@ take_operands(struct target *target, int count, char **operands)
 }
 
 static int
+set_total(struct load *load, const char *text)
+{
+	int64_t total;
+
+	if (number_parse(text, 1, LOAD_TOTAL_MAX, &total) == -1)
+		return arguments_error(
+		    "-n", text, "expected a number from 1 to 1000000000");
+	load->total = (uint64_t)total;
+	return 0;
+}
+
+static int
+set_at(struct load *load, const char *text)
+{
+	int64_t at;
+
+	if (number_parse(text, 1, LOAD_AT_MAX, &at) == -1)
+		return arguments_error(
+		    "-c", text, "expected a number from 1 to 30000");
+	load->at = (unsigned)at;
+	return 0;
+}
+
+static int
 take_option(struct options *options, int option, char **argv)
 {
 	switch (option) {
@@ -190,6 +223,13 @@ take_option(struct options *options, int option, char **argv)
 	case 'j':
 	case OPTION_JSON:
 		options->json = true;
+		return 0;
+	case 'n':
+		return set_total(&options->load, optarg);
+	case 'c':
+		return set_at(&options->load, optarg);
+	case OPTION_LOAD:
+		options->loads = true;
 		return 0;
 	case OPTION_CHECK:
 		options->checks = true;
@@ -230,6 +270,15 @@ check_options(const struct options *options)
 	if (check->crit_ms > 0 && check->warn_ms > check->crit_ms)
 		return arguments_error(
 		    "--warn", "", "expected at most the seconds of --crit");
+	if (!options->loads && (options->load.total > 0 || options->load.at > 0))
+		return arguments_error("-n -c", "", "only with --load");
+	if (options->loads && options->checks)
+		return arguments_error(
+		    "--load --check", "", "expected one of them");
+	if (options->loads &&
+	    (options->load.total == 0 || options->load.at == 0))
+		return arguments_error(
+		    "--load", "", "needs -n TOTAL and -c AT_A_TIME");
 	return 0;
 }
 
@@ -242,6 +291,7 @@ options_parse(struct options *options, int argc, char **argv)
 		{ "expect", required_argument, NULL, OPTION_EXPECT },
 		{ "help", no_argument, NULL, 'h' },
 		{ "json", no_argument, NULL, OPTION_JSON },
+		{ "load", no_argument, NULL, OPTION_LOAD },
 		{ "version", no_argument, NULL, 'V' },
 		{ "warn", required_argument, NULL, OPTION_WARN },
 		{ NULL, 0, NULL, 0 },
@@ -250,7 +300,7 @@ options_parse(struct options *options, int argc, char **argv)
 
 	memset(options, 0, sizeof(*options));
 	options->wait_ms = ARGUMENTS_WAIT_MS;
-	while ((option = getopt_long(argc, argv, ":46hjp:Vw:", names, NULL)) !=
+	while ((option = getopt_long(argc, argv, ":46c:hjn:p:Vw:", names, NULL)) !=
 	    -1) {
 		if (take_option(options, option, argv) == -1)
 			return -1;
@@ -326,5 +376,10 @@ main(int argc, char **argv)
 	deadline_interrupt(deadline);
 	if (options.print != NULL)
 		return print_text(options.print, deadline);
+	if (options.loads) {
+		options.load.wait_ms = options.wait_ms;
+		options.load.json = options.json;
+		return load_run(&options.load, &options.target);
+	}
 	return fetch(&options, deadline);
 }

@@ -7,13 +7,16 @@
 #include <err.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "crowd.h"
+#include "client/crowd.h"
+#include "pattern.h"
 #include "shared/number.h"
 
 #define AT_MAX 30000 /* what limits.max_clients may be */
@@ -21,7 +24,6 @@
 #define RATE_MAX 1000000
 #define RUN_MS_MAX INT64_C(3600000)
 #define SOURCES_MAX 254 /* 127.0.0.1 ... 127.0.0.254 */
-#define SPARE_FILES 16 /* descriptors besides the connections */
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -59,12 +61,26 @@ seconds(int option, const char *text)
 	return (uint64_t)ms * NS_PER_MS;
 }
 
+/* The server, an IPv4 address. */
+static struct sockaddr_in *
+server_of(struct crowd_order *order)
+{
+	return (struct sockaddr_in *)&order->server;
+}
+
+static bool
+follows_pattern(const void *pattern, const char *text, size_t length)
+{
+	return length < CROWD_KEPT_MAX &&
+	    pattern_matches(pattern, text, text + length);
+}
+
 static void
 set_option(struct crowd_order *order, int option, const char *text)
 {
 	switch (option) {
 	case 'a':
-		if (inet_pton(AF_INET, text, &order->server.sin_addr) != 1)
+		if (inet_pton(AF_INET, text, &server_of(order)->sin_addr) != 1)
 			errx(EX_USAGE, "-a %s: not an IPv4 address", text);
 		break;
 	case 'c':
@@ -77,13 +93,14 @@ set_option(struct crowd_order *order, int option, const char *text)
 		order->first = (unsigned)number(option, text, 1, SOURCES_MAX);
 		break;
 	case 'm':
-		order->pattern = text;
+		order->is_right = follows_pattern;
+		order->how = text;
 		break;
 	case 'n':
 		order->total = number(option, text, 1, TOTAL_MAX);
 		break;
 	case 'p':
-		order->server.sin_port =
+		server_of(order)->sin_port =
 		    htons((uint16_t)number(option, text, 1, 65535));
 		break;
 	case 'q':
@@ -117,27 +134,12 @@ parse_options(struct crowd_order *order, int argc, char **argv)
 	while (
 	    (option = getopt(argc, argv, "a:c:e:f:m:n:p:q:r:s:t:w:x:")) != -1)
 		set_option(order, option, optarg);
-	if (optind != argc || order->server.sin_port == 0 ||
+	if (optind != argc || server_of(order)->sin_port == 0 ||
 	    (order->total == UINT64_MAX && order->run_ns == UINT64_MAX))
 		usage();
 	if (order->first + order->sources > SOURCES_MAX + 1)
 		errx(EX_USAGE, "-f %u -s %u: no such sources", order->first,
 		    order->sources);
-}
-
-/* Descriptors for all: the soft limit is often 1024. */
-static void
-raise_files(unsigned at)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) == -1)
-		err(EX_OSERR, "getrlimit RLIMIT_NOFILE");
-	if (files.rlim_cur >= at + SPARE_FILES)
-		return;
-	files.rlim_cur = at + SPARE_FILES;
-	if (setrlimit(RLIMIT_NOFILE, &files) == -1)
-		err(EX_OSERR, "setrlimit RLIMIT_NOFILE %u", at + SPARE_FILES);
 }
 
 static double
@@ -207,8 +209,7 @@ main(int argc, char **argv)
 {
 	static struct crowd_result result;
 	struct crowd_order order = {
-		.server = { .sin_family = AF_INET,
-		    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) },
+		.server_length = sizeof(struct sockaddr_in),
 		.texts[CROWD_GREETING] = "hi client\n",
 		.at = 1,
 		.first = 1,
@@ -218,8 +219,11 @@ main(int argc, char **argv)
 		.wait_ns = 5000 * NS_PER_MS,
 	};
 
+	server_of(&order)->sin_family = AF_INET;
+	server_of(&order)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	parse_options(&order, argc, argv);
-	raise_files(order.at);
+	if (crowd_raise_files(order.at) == -1)
+		err(EX_OSERR, "RLIMIT_NOFILE for %u at a time", order.at);
 	if (crowd_run(&order, &result) == -1)
 		err(EX_OSERR, "load %u at a time", order.at);
 	print_result(&order, &result);

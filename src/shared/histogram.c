@@ -1,7 +1,7 @@
 /* Percentiles out of buckets that grow with the value. */
 #include "config.h"
 
-#include "histogram.h"
+#include "shared/histogram.h"
 
 static unsigned
 bucket_of(uint64_t value)
@@ -41,7 +41,25 @@ histogram_add(struct histogram *h, uint64_t value)
 uint64_t
 histogram_percentile(const struct histogram *h, unsigned percent)
 {
-	uint64_t seen = 0, wanted = (h->count * percent + 99) / 100;
+	return histogram_permille(h, percent * 10);
+}
+
+uint64_t
+histogram_below(const struct histogram *h, unsigned power)
+{
+	uint64_t seen = 0;
+	unsigned i, end;
+
+	end = power < 32 ? bucket_of(UINT64_C(1) << power) : HISTOGRAM_BUCKETS;
+	for (i = 0; i < end; i++)
+		seen += h->buckets[i];
+	return seen;
+}
+
+uint64_t
+histogram_permille(const struct histogram *h, unsigned permille)
+{
+	uint64_t seen = 0, wanted = (h->count * permille + 999) / 1000;
 	uint64_t value;
 	unsigned i;
 

@@ -1,6 +1,6 @@
 /* Counts of measured times, from which percentiles are read. */
-#ifndef BENCH_HISTOGRAM_H
-#define BENCH_HISTOGRAM_H
+#ifndef SHARED_HISTOGRAM_H
+#define SHARED_HISTOGRAM_H
 
 #include <stdint.h>
 
@@ -23,5 +23,11 @@ void histogram_add(struct histogram *h, uint64_t value);
  * (the middle of its bucket; exact below 128); 0 when there are no values.
  */
 uint64_t histogram_percentile(const struct histogram *h, unsigned percent);
+
+/* The same in thousandths (1 ... 1000): 999 is p99.9. */
+uint64_t histogram_permille(const struct histogram *h, unsigned permille);
+
+/* How many values are below 1 << power, exactly; power is at most 32. */
+uint64_t histogram_below(const struct histogram *h, unsigned power);
 
 #endif

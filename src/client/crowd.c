@@ -1,34 +1,26 @@
 /* The connections of the load generator, on one epoll(7). */
 #include "config.h"
 
-#include "crowd.h"
+#include "client/crowd.h"
 
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "pattern.h"
+#include "client/visit.h"
 
 #define EVENTS_MAX 256
 #define SWEEP_MS 100 /* between looks for what is overdue or idle */
 #define PACE_MS 1 /* between looks for what is due, with a rate */
 #define READ_SIZE 4096
-
-/* One place in the crowd, used again and again. */
-struct visit {
-	int fd; /* -1: idle */
-	bool owes; /* its request is not sent yet */
-	bool wrong[CROWD_TEXTS]; /* it is not this text */
-	size_t got;
-	uint64_t started;
-	char kept[CROWD_KEPT_MAX]; /* the first bytes, for the pattern */
-};
+#define SPARE_FILES 16 /* descriptors besides the connections */
 
 struct crowd {
 	const struct crowd_order *order;
@@ -37,7 +29,6 @@ struct crowd {
 	int poller;
 	unsigned live;
 	unsigned next; /* where to look for an idle place, with a rate */
-	size_t sizes[CROWD_TEXTS];
 	uint64_t made; /* or tried */
 	uint64_t started;
 	uint64_t swept;
@@ -51,18 +42,10 @@ const char *const crowd_end_names[CROWD_ENDS] = {
 	[CROWD_TIMEOUT] = "timeout",
 	[CROWD_SHORT] = "short",
 	[CROWD_WRONG] = "wrong",
+	[CROWD_PORTS] = "ports",
 	[CROWD_LOCAL] = "local",
 	[CROWD_OTHER] = "other",
 };
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 /* How many connections there should have been by now. */
 static uint64_t
@@ -76,10 +59,18 @@ due(const struct crowd *crowd, uint64_t now)
 }
 
 static bool
+is_stopped(const struct crowd_order *order)
+{
+	return order->stop != NULL && *order->stop != 0;
+}
+
+static bool
 may_go_on(const struct crowd *crowd, uint64_t now)
 {
-	return crowd->made < crowd->order->total &&
-	    now - crowd->started < crowd->order->run_ns;
+	const struct crowd_order *order = crowd->order;
+
+	return !is_stopped(order) && crowd->made < order->total &&
+	    now - crowd->started < order->run_ns;
 }
 
 static bool
@@ -134,15 +125,16 @@ open_socket(struct crowd *crowd, unsigned place)
 	struct visit *visit = &crowd->visits[place];
 	int fd;
 
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(order->server.ss_family,
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return -1;
 	if (order->sources > 0 &&
 	    bind_source(fd, order->first - 1 + place % order->sources) == -1)
 		goto fail;
-	visit->started = now_ns();
+	visit->started = visit_now();
 	if (connect(fd, (const struct sockaddr *)&order->server,
-		sizeof(order->server)) == -1 &&
+		order->server_length) == -1 &&
 	    errno != EINPROGRESS)
 		goto fail;
 	visit->owes = order->request != NULL;
@@ -154,46 +146,6 @@ open_socket(struct crowd *crowd, unsigned place)
 fail:
 	close(fd); /* which leaves errno */
 	return -1;
-}
-
-static void
-start(struct crowd *crowd, unsigned place)
-{
-	struct visit *visit = &crowd->visits[place];
-	int i;
-
-	crowd->made++;
-	visit->got = 0;
-	for (i = 0; i < CROWD_TEXTS; i++)
-		visit->wrong[i] = crowd->order->texts[i] == NULL;
-	visit->fd = open_socket(crowd, place);
-	if (visit->fd == -1) /* sending may be what shows a refusal */
-		crowd->result->ends[errno == ECONNREFUSED ? CROWD_REFUSED
-							  : CROWD_LOCAL]++;
-	else
-		crowd->live++;
-}
-
-/* Counts the visit, then starts the next in its place. */
-static void
-finish(struct crowd *crowd, unsigned place, enum crowd_end end)
-{
-	struct crowd_result *result = crowd->result;
-	struct visit *visit = &crowd->visits[place];
-	uint64_t now = now_ns();
-
-	close(visit->fd);
-	visit->fd = -1;
-	crowd->live--;
-	result->ends[end]++;
-	if (end == CROWD_GREETED)
-		histogram_add(
-		    &result->end_of_stream, (now - visit->started) / 1000);
-	if (end <= CROWD_TURNED_AWAY &&
-	    now - crowd->started <= crowd->order->run_ns)
-		result->in_time[end]++;
-	if (may_start(crowd, now))
-		start(crowd, place);
 }
 
 static enum crowd_end
@@ -212,72 +164,58 @@ end_of_error(int error)
 	}
 }
 
-static enum crowd_end
-end_of_pattern(const struct crowd *crowd, const struct visit *visit)
+/* A socket's address that cannot be had is its port: the caller has looked at
+ * the server's. */
+static void
+count_unmade(struct crowd_result *result, int error)
 {
-	if (visit->got == 0)
-		return CROWD_SHORT;
-	if (visit->got > sizeof(visit->kept) ||
-	    !pattern_matches(crowd->order->pattern, visit->kept,
-		visit->kept + visit->got))
-		return CROWD_WRONG;
-	return CROWD_GREETED;
-}
+	enum crowd_end end = end_of_error(error);
 
-static enum crowd_end
-end_of_stream(const struct crowd *crowd, const struct visit *visit)
-{
-	bool wrong = true;
-	int i;
-
-	if (crowd->order->pattern != NULL)
-		return end_of_pattern(crowd, visit);
-	for (i = 0; i < CROWD_TEXTS; i++) {
-		if (!visit->wrong[i] && visit->got == crowd->sizes[i])
-			return (enum crowd_end)i;
-		wrong = wrong && visit->wrong[i];
-	}
-	return wrong ? CROWD_WRONG : CROWD_SHORT;
+	if (error == EADDRNOTAVAIL)
+		end = CROWD_PORTS;
+	else if (error == EAGAIN) /* a UNIX socket whose backlog is full */
+		end = CROWD_REFUSED;
+	else if (end == CROWD_OTHER)
+		end = CROWD_LOCAL;
+	if (end >= CROWD_PORTS)
+		result->error = error;
+	result->ends[end]++;
 }
 
 static void
-note_first_byte(struct crowd *crowd, const struct visit *visit)
+start(struct crowd *crowd, unsigned place)
 {
-	histogram_add(
-	    &crowd->result->first_byte, (now_ns() - visit->started) / 1000);
+	struct visit *visit = &crowd->visits[place];
+
+	crowd->made++;
+	visit_begin(crowd->order, visit);
+	visit->fd = open_socket(crowd, place);
+	if (visit->fd == -1) /* sending may be what shows a refusal */
+		count_unmade(crowd->result, errno);
+	else
+		crowd->live++;
 }
 
+/* Counts the visit, then starts the next in its place. */
 static void
-keep(struct crowd *crowd, struct visit *visit, const char *bytes, size_t n)
+finish(struct crowd *crowd, unsigned place, enum crowd_end end)
 {
-	if (visit->got == 0)
-		note_first_byte(crowd, visit);
-	if (n <= sizeof(visit->kept) - visit->got)
-		memcpy(visit->kept + visit->got, bytes, n);
-}
+	struct crowd_result *result = crowd->result;
+	struct visit *visit = &crowd->visits[place];
+	uint64_t now = visit_now();
 
-static void
-compare(struct crowd *crowd, struct visit *visit, const char *bytes, size_t n)
-{
-	size_t got = visit->got;
-	int i;
-
-	for (i = 0; i < CROWD_TEXTS; i++)
-		if (!visit->wrong[i])
-			visit->wrong[i] = n > crowd->sizes[i] - got ||
-			    memcmp(crowd->order->texts[i] + got, bytes, n) != 0;
-	if (got == 0 && !visit->wrong[CROWD_GREETING])
-		note_first_byte(crowd, visit);
-}
-
-static void
-take(struct crowd *crowd, struct visit *visit, const char *bytes, size_t n)
-{
-	if (crowd->order->pattern == NULL)
-		compare(crowd, visit, bytes, n);
-	else if (visit->got <= sizeof(visit->kept))
-		keep(crowd, visit, bytes, n);
-	visit->got += n;
+	close(visit->fd);
+	visit->fd = -1;
+	crowd->live--;
+	result->ends[end]++;
+	if (end == CROWD_GREETED)
+		histogram_add(
+		    &result->end_of_stream, (now - visit->started) / 1000);
+	if (end <= CROWD_TURNED_AWAY &&
+	    now - crowd->started <= crowd->order->run_ns)
+		result->in_time[end]++;
+	if (may_start(crowd, now))
+		start(crowd, place);
 }
 
 /* The connection is there: says what was not said at once. */
@@ -307,14 +245,17 @@ proceed(struct crowd *crowd, unsigned place, uint32_t events)
 	for (i = 0; i < 2; i++) {
 		n = read(visit->fd, buffer, sizeof(buffer));
 		if (n > 0)
-			take(crowd, visit, buffer, (size_t)n);
+			visit_take(crowd->order, crowd->result, visit, buffer,
+			    (size_t)n);
 		if (n <= 0 || !(events & EPOLLRDHUP))
 			break;
 	}
 	if (n == 0)
-		finish(crowd, place, end_of_stream(crowd, visit));
-	else if (n == -1 && errno != EAGAIN && errno != EINTR)
+		finish(crowd, place, visit_end(crowd->order, visit));
+	else if (n == -1 && errno != EAGAIN && errno != EINTR) {
+		crowd->result->error = errno;
 		finish(crowd, place, end_of_error(errno));
+	}
 }
 
 /* Ends what is overdue, starts what is idle. */
@@ -348,6 +289,35 @@ start_due(struct crowd *crowd, uint64_t now)
 	}
 }
 
+static void
+tick(struct crowd *crowd, uint64_t now)
+{
+	const struct crowd_order *order = crowd->order;
+
+	sweep(crowd, now);
+	if (order->progress != NULL)
+		order->progress(order, crowd->made - crowd->live);
+}
+
+static bool
+is_going(const struct crowd *crowd, uint64_t now)
+{
+	return !is_stopped(crowd->order) &&
+	    (crowd->live > 0 || may_go_on(crowd, now));
+}
+
+/* What is still open then. */
+static void
+abandon(struct crowd *crowd)
+{
+	unsigned i;
+
+	crowd->result->unfinished = crowd->live;
+	for (i = 0; i < crowd->order->at; i++)
+		if (crowd->visits[i].fd != -1)
+			close(crowd->visits[i].fd);
+}
+
 static int
 loop(struct crowd *crowd)
 {
@@ -355,10 +325,9 @@ loop(struct crowd *crowd)
 	struct epoll_event events[EVENTS_MAX];
 	uint64_t now;
 
-	for (now = crowd->started; crowd->live > 0 || may_go_on(crowd, now);
-	     now = now_ns()) {
+	for (now = crowd->started; is_going(crowd, now); now = visit_now()) {
 		if (now - crowd->swept >= SWEEP_MS * UINT64_C(1000000))
-			sweep(crowd, now);
+			tick(crowd, now);
 		if (crowd->order->rate > 0)
 			start_due(crowd, now);
 		n = epoll_wait(crowd->poller, events, EVENTS_MAX, wait_ms);
@@ -370,6 +339,7 @@ loop(struct crowd *crowd)
 	crowd->result->elapsed_ns = now - crowd->started;
 	if (crowd->result->elapsed_ns > crowd->order->run_ns)
 		crowd->result->elapsed_ns = crowd->order->run_ns;
+	abandon(crowd);
 	return 0;
 }
 
@@ -380,16 +350,13 @@ crowd_run(const struct crowd_order *order, struct crowd_result *result)
 	int status = -1;
 	unsigned i;
 
-	for (i = 0; i < CROWD_TEXTS; i++)
-		crowd.sizes[i] =
-		    order->texts[i] == NULL ? 0 : strlen(order->texts[i]);
 	crowd.visits = calloc(order->at, sizeof(*crowd.visits));
 	crowd.poller = epoll_create1(EPOLL_CLOEXEC);
 	if (crowd.visits == NULL || crowd.poller == -1)
 		goto out;
 	for (i = 0; i < order->at; i++)
 		crowd.visits[i].fd = -1;
-	crowd.started = now_ns();
+	crowd.started = visit_now();
 	sweep(&crowd, crowd.started);
 	status = loop(&crowd);
 out:
@@ -397,4 +364,17 @@ out:
 	if (crowd.poller != -1)
 		close(crowd.poller);
 	return status;
+}
+
+int
+crowd_raise_files(unsigned at)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == -1)
+		return -1;
+	if (files.rlim_cur >= at + SPARE_FILES)
+		return 0;
+	files.rlim_cur = at + SPARE_FILES;
+	return setrlimit(RLIMIT_NOFILE, &files);
 }
