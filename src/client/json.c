@@ -74,7 +74,7 @@ put_byte(FILE *stream, unsigned char byte)
 		fputs("\\ufffd", stream);
 }
 
-/* U+0080 to U+00A0, which JSON would take as they are; a terminal obeys them. */
+/* U+0080 to U+00A0: JSON would take them as they are, a terminal obeys them. */
 static bool
 is_c1(const char *text, size_t left)
 {
