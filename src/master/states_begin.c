@@ -82,7 +82,7 @@ set_aside(const char *path, const char *why)
 
 	log_event(LOG_WARNING, "state file", LOG_QUOTED("path", path),
 	    LOG_QUOTED("error", why),
-	    LOG_WORD("kept", result == 0 ? "as .damaged" : "not"));
+	    LOG_QUOTED("kept", result == 0 ? "as .damaged" : "not"));
 }
 
 void

@@ -76,7 +76,8 @@ once(void)
 	static const struct greeting greetings[STATE_COUNT];
 	int ends[2];
 
-	log_open(false, LOG_DAEMON, LOG_DEBUG);
+	log_open(&(struct log_options) { .target = LOG_TO_STDERR,
+	    .facility = LOG_DAEMON, .level = LOG_DEBUG });
 	setup.conf = parsed("", 0, &report);
 	MUST(clients_init(&service.clients) == 0);
 	MUST(counters_prepare(&service.counters, names, 1) == 0);

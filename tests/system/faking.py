@@ -11,7 +11,7 @@ import typing
 
 from harness import (DAEMON, HOST, PATIENCE, children, connect,
                      descriptors, die_with_parent, exists, limits, proc_status,
-                     wait_for)
+                     wait_for, untimed)
 
 FAKE = os.path.join(os.path.abspath(os.environ.get("BUILDDIR", ".")),
                     "tests", "system", "fake")
@@ -207,7 +207,7 @@ class Started:
     def said(self):
         """Its standard error so far."""
         with open(self.output.name, encoding="utf-8") as file:
-            return file.read()
+            return untimed(file.read())
 
     def faked(self):
         """Has the call been?"""

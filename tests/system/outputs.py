@@ -6,12 +6,22 @@ import socket
 import subprocess
 import time
 
-from harness import Case, IS_ROOT, greet, wait_for
+from harness import Case, IS_ROOT, greet, untimed, wait_for
 
 GREETING = b"hi client\n"
 # Far below what one second of waiting for a log would make of so many.
 MANY = 300
 QUICKLY = 10.0
+
+# A /run of its own, in which the journal's socket is the test's.
+PRIVATE_RUN = """
+set -e
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/systemd/journal
+ln -s "$1" /run/systemd/journal/socket
+shift
+exec "$@"
+"""
 
 # A /dev of its own, in which "log" is the test's socket.
 PRIVATE_DEV = """
@@ -84,7 +94,7 @@ def drain(reader):
             text += part
     except BlockingIOError:
         pass
-    return text.decode().splitlines()
+    return untimed(text.decode()).splitlines()
 
 
 class Server:
@@ -108,15 +118,19 @@ class Server:
         except BlockingIOError:
             return self.lines
 
+    def text(self, line):
+        """The line without what stands before the colon."""
+        return line.split(": ", 1)[1]
+
     def texts(self):
-        """All so far, without what stands before the colon."""
-        return [line.split(": ", 1)[1] for line in self.read()]
+        """All so far, only their texts."""
+        return [self.text(line) for line in self.read()]
 
     def wait(self, start, count=1, seconds=5.0):
         """Waits for lines that start so; returns them as they came."""
         def found():
             some = [line for line in self.read()
-                    if line.split(": ", 1)[1].startswith(start)]
+                    if self.text(line).startswith(start)]
             return some if len(some) >= count else None
         return wait_for(found, seconds, f"{count} x {start}")
 
@@ -124,6 +138,43 @@ class Server:
         """Goes away, with its socket."""
         self.socket.close()
         os.unlink(self.path)
+
+
+def native_fields(datagram):
+    """The fields of a record in the journal's own form, as bytes; and the names
+    of those that came in the binary form."""
+    fields, binary = {}, set()
+    while datagram:
+        name, datagram = datagram.split(b"\n", 1)
+        name, equal, value = name.partition(b"=")
+        if not equal:
+            length = int.from_bytes(datagram[:8], "little")
+            value, rest = datagram[8:8 + length], datagram[8 + length:]
+            if len(value) != length or rest[:1] != b"\n":
+                raise ValueError(f"{name}: not {length} bytes and a newline")
+            datagram = rest[1:]
+            binary.add(name.decode())
+        if name.decode() in fields:
+            raise ValueError(f"{name}: twice")
+        fields[name.decode()] = value
+    return fields, binary
+
+
+class JournalServer(Server):
+    """The journal: a line is a dictionary of its fields."""
+
+    def read(self):
+        try:
+            while True:
+                fields, _ = native_fields(self.socket.recv(
+                    1 << 16, socket.MSG_DONTWAIT))
+                self.lines.append({name: value.decode("utf-8", "replace")
+                                   for name, value in fields.items()})
+        except BlockingIOError:
+            return self.lines
+
+    def text(self, line):
+        return line["MESSAGE"]
 
 
 class StreamServer(Server):

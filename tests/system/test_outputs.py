@@ -14,7 +14,7 @@ import unittest
 
 from harness import (BUILDDIR, IS_ROOT, PATIENCE, USER, children, descriptors,
                      greet, needs_root, not_under_valgrind, parse_line,
-                     proc_status, wait_for)
+                     proc_status, untimed, wait_for)
 from outputs import StderrCase, drain
 
 
@@ -128,7 +128,7 @@ class Stuck(StderrCase):
     def lines(self, text):
         """Its lines, each of them whole, without the name."""
         self.assertTrue(text.endswith("\n"), text[-200:])
-        found = text.splitlines()
+        found = untimed(text).splitlines()
         for line in found:
             self.assertTrue(line.startswith(self.NAME), line)
             self.assertEqual(line.count("forkgreetd: "),

@@ -36,7 +36,8 @@ struct conf_text {
 	uint32_t length;
 };
 
-enum conf_log_target { CONF_LOG_SYSLOG, CONF_LOG_STDERR };
+enum conf_log_target { CONF_LOG_SYSLOG, CONF_LOG_STDERR, CONF_LOG_JOURNAL };
+enum conf_log_format { CONF_LOG_TEXT, CONF_LOG_JSON };
 enum conf_log_clients { CONF_CLIENTS_ALL, CONF_CLIENTS_ERRORS,
 	CONF_CLIENTS_NONE };
 enum conf_when_full { CONF_FULL_QUEUE, CONF_FULL_REFUSE };
@@ -52,6 +53,8 @@ struct conf_log {
 	int64_t target; /* enum conf_log_target; top level only */
 	int64_t facility; /* LOG_DAEMON, ... of syslog.h; top level only */
 	int64_t level; /* LOG_ERR ... LOG_DEBUG; top level only */
+	int64_t format; /* enum conf_log_format; top level only */
+	int64_t timestamps; /* bool; top level only */
 	int64_t clients; /* enum conf_log_clients */
 };
 

@@ -28,6 +28,7 @@
 static const struct schema_choice targets[] = {
 	{ "syslog", CONF_LOG_SYSLOG },
 	{ "stderr", CONF_LOG_STDERR },
+	{ "journal", CONF_LOG_JOURNAL },
 	{ NULL, 0 },
 };
 
@@ -61,6 +62,12 @@ static const struct schema_choice levels[] = {
 	{ "notice", LOG_NOTICE },
 	{ "info", LOG_INFO },
 	{ "debug", LOG_DEBUG },
+	{ NULL, 0 },
+};
+
+static const struct schema_choice log_formats[] = {
+	{ "text", CONF_LOG_TEXT },
+	{ "json", CONF_LOG_JSON },
 	{ NULL, 0 },
 };
 
@@ -214,6 +221,11 @@ const struct schema_key schema_keys[] = {
 	{ .name = "log.level", .type = SCHEMA_CHOICE,
 	    .offset = TOP(log.level), .choices = levels,
 	    .number = LOG_INFO },
+	{ .name = "log.format", .type = SCHEMA_CHOICE,
+	    .offset = TOP(log.format), .choices = log_formats,
+	    .number = CONF_LOG_TEXT },
+	{ .name = "log.timestamps", .type = SCHEMA_BOOL,
+	    .offset = TOP(log.timestamps), .max = 1, .number = 1 },
 	{ .name = "log.clients", .type = SCHEMA_CHOICE,
 	    .offset = BOTH(log.clients), .choices = clients,
 	    .number = CONF_CLIENTS_ALL },

@@ -9,33 +9,51 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "master/system/log_journal.h"
+#include "master/system/log_json.h"
 #include "master/system/log_stderr.h"
 #include "master/system/log_syslog.h"
+#include "master/system/log_text.h"
+#include "master/system/log_time.h"
 #include "master/system/report.h"
-#include "shared/escape.h"
 
 static struct {
-	bool to_syslog;
+	struct log_options options;
 	bool terminal;
-	int facility;
-	int level;
 	uint64_t dropped;
 	uint64_t dropped_said; /* of those, already reported */
 	void (*on_fatal)(int status);
-} state = { .terminal = true, .facility = LOG_DAEMON, .level = LOG_INFO };
+} state = { .options = { .target = LOG_TO_STDERR, .facility = LOG_DAEMON,
+		.level = LOG_INFO }, .terminal = true };
+
+/* A target that is a socket. */
+static const struct server {
+	const char *path;
+	bool (*connect)(void);
+	unsigned (*close)(void);
+} servers[] = {
+	[LOG_TO_SYSLOG] = { LOG_SYSLOG_SOCKET, log_syslog_connect,
+	    log_syslog_close },
+	[LOG_TO_STDERR] = { NULL, NULL, NULL },
+	[LOG_TO_JOURNAL] = { LOG_JOURNAL_SOCKET, log_journal_connect,
+	    log_journal_close },
+};
+#define N_SERVERS (sizeof(servers) / sizeof(servers[0]))
 
 void
-log_open(bool to_syslog, int facility, int level)
+log_open(const struct log_options *options)
 {
+	const struct server *fresh = &servers[options->target], *server;
+
 	log_stderr_open();
-	if (!to_syslog)
-		state.dropped += log_syslog_close();
-	else if (!state.to_syslog && !log_syslog_connect())
+	if (options->target != state.options.target && fresh->path != NULL &&
+	    !fresh->connect())
 		log_line(LOG_WARNING, "log: %s: %m, lines are dropped until "
-		    "there is a log server", LOG_SYSLOG_SOCKET);
-	state.to_syslog = to_syslog;
-	state.facility = facility;
-	state.level = level;
+		    "there is a log server", fresh->path);
+	for (server = servers; server < servers + N_SERVERS; server++)
+		if (server != fresh && server->path != NULL)
+			state.dropped += server->close();
+	state.options = *options;
 }
 
 void
@@ -54,6 +72,7 @@ void
 log_close(void)
 {
 	log_syslog_close();
+	log_journal_close();
 	log_stderr_close();
 }
 
@@ -77,55 +96,103 @@ log_on_fatal(void (*notify)(int status))
 	state.on_fatal = notify;
 }
 
-/* Returns how many lines were lost. */
-static unsigned
-put_target(int priority, const char *text)
+#define NAME "forkgreetd: "
+
+/* The line begins with the time, unless it has it in itself. */
+static bool
+put_stderr(const struct log_record *record, const char *time, const char *body)
 {
-	if (state.to_syslog)
-		return log_syslog_put(state.facility | priority, text);
-	return log_stderr_put(priority, text) ? 0 : 1;
+	char begin[LOG_TIME_MAX + sizeof(" " NAME)] = "";
+
+	if (!state.options.json)
+		snprintf(begin, sizeof(begin), "%s%s" NAME,
+		    time == NULL ? "" : time, time == NULL ? "" : " ");
+	return log_stderr_put(record->priority, begin, body);
 }
 
+/* Returns how many lines were lost. */
 static unsigned
-put(int priority, const char *text)
+put_target(const struct log_record *record, const char *text)
 {
-	priority = LOG_PRI(priority);
-	if (state.terminal && state.to_syslog && priority <= LOG_WARNING)
-		log_stderr_put(priority, text);
-	return put_target(priority, text);
+	char json[LOG_JSON_MAX], buffer[LOG_TIME_MAX];
+	const char *time = NULL;
+
+	if (state.options.target == LOG_TO_STDERR && state.options.timestamps &&
+	    !log_stderr_is_journal())
+		time = log_time(buffer);
+	if (state.options.json) {
+		log_json(json, record, time);
+		text = json;
+	}
+	switch (state.options.target) {
+	case LOG_TO_SYSLOG:
+		return log_syslog_put(
+		    state.options.facility | record->priority, text);
+	case LOG_TO_JOURNAL:
+		return log_journal_put(record, state.options.facility, text);
+	case LOG_TO_STDERR:
+		break;
+	}
+	return put_stderr(record, time, text) ? 0 : 1;
 }
 
 static void
 say_dropped(void)
 {
-	char text[64];
 	uint64_t lost = state.dropped - state.dropped_said;
+	const struct log_field field = LOG_NUMBER("dropped", lost);
+	const struct log_record record = { LOG_WARNING, "log", &field, 1 };
+	char text[LOG_LINE_MAX];
 
-	snprintf(text, sizeof(text), "log dropped=%llu",
-	    (unsigned long long)lost);
-	if (put_target(LOG_WARNING, text) == 0)
+	log_text(text, &record);
+	if (put_target(&record, text) == 0)
 		state.dropped_said += lost;
 }
 
-static void vlog(int priority, const char *format, va_list args)
-    __attribute__((format(printf, 2, 0)));
-
 static void
-vlog(int priority, const char *format, va_list args)
+put(const struct log_record *record)
 {
-	char raw[LOG_LINE_MAX], line[LOG_LINE_MAX];
+	char text[LOG_LINE_MAX];
 
-	vsnprintf(raw, sizeof(raw), format, args);
-	escape_text(line, sizeof(line), raw, strlen(raw), "");
+	log_text(text, record);
 	if (state.dropped != state.dropped_said)
 		say_dropped();
-	state.dropped += put(priority, line);
+	if (state.terminal && state.options.target != LOG_TO_STDERR &&
+	    record->priority <= LOG_WARNING)
+		log_stderr_put(record->priority, NAME, text);
+	state.dropped += put_target(record, text);
 }
 
 bool
 log_wants(int priority)
 {
-	return (priority & LOG_ASKED) != 0 || priority <= state.level;
+	return (priority & LOG_ASKED) != 0 || priority <= state.options.level;
+}
+
+void
+log_record(const struct log_record *record)
+{
+	int saved = errno;
+	struct log_record copy = *record;
+
+	copy.priority = LOG_PRI(record->priority);
+	if (log_wants(record->priority))
+		put(&copy);
+	errno = saved;
+}
+
+static void vlog(int priority, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+/* Whatever log.level says. */
+static void
+vlog(int priority, const char *format, va_list args)
+{
+	char text[LOG_LINE_MAX];
+
+	vsnprintf(text, sizeof(text), format, args);
+	put(&(struct log_record) { LOG_PRI(priority), LOG_MESSAGE,
+	    &LOG_QUOTED(LOG_MESSAGE, text), 1 });
 }
 
 void

@@ -1,4 +1,4 @@
-/* The daemon's log: syslog or standard error, never waiting for either. */
+/* The daemon's log: syslog, the journal or standard error, never waiting for any. */
 #ifndef MASTER_LOG_H
 #define MASTER_LOG_H
 
@@ -8,19 +8,30 @@
 #include <syslog.h>
 
 #include "master/system/cause.h"
-#include "master/system/output.h"
-
-#define LOG_LINE_MAX OUTPUT_TEXT_MAX /* longer lines are cut */
+#include "master/system/log_record.h"
 
 /* Priorities are those of syslog(3), LOG_ERR to LOG_DEBUG. */
 
+enum log_target {
+	LOG_TO_SYSLOG, /* the system's log socket, log_syslog.h */
+	LOG_TO_STDERR, /* log_stderr.h */
+	LOG_TO_JOURNAL, /* the journal's own socket, log_journal.h */
+};
+
+struct log_options {
+	enum log_target target;
+	bool json; /* log_json.h; else log_text.h */
+	bool timestamps; /* on standard error, unless that is the journal */
+	int facility; /* as LOG_DAEMON */
+	int level; /* lines above it are left out */
+};
+
 /*
- * Chooses where lines go from now on: the system's log socket (log_syslog.h,
- * facility as LOG_DAEMON) or standard error (log_stderr.h).  Lines above level
- * are left out.  A log socket that is not there is said where lines went until
- * now, and tried again with later lines, at most four times a second.
+ * Chooses where lines go from now on, and how they look.  A log socket that is
+ * not there is said where lines went until now, and tried again with later
+ * lines, at most four times a second.
  */
-void log_open(bool to_syslog, int facility, int level);
+void log_open(const struct log_options *options);
 
 /* Leaves out lines above level from now on, until the next log_open(). */
 void log_level_set(int level);
@@ -38,12 +49,15 @@ void log_close(void);
 void log_terminal(bool on);
 
 /*
- * Writes one line.  Control bytes are escaped (shared/escape.h).  A line that
+ * Writes one line, a sentence.  Control bytes are escaped (shared/escape.h).  A line that
  * the log does not take at once is dropped and counted; how many is said in a
  * line of its own once the log takes lines again.  Keeps errno.
  */
 void log_line(int priority, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Writes a record in the same way; log_event.h makes one. */
+void log_record(const struct log_record *record);
 
 struct report;
 

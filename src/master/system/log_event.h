@@ -3,47 +3,14 @@
 #define MASTER_SYSTEM_LOG_EVENT_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "master/system/log.h"
-
-enum log_field_type {
-	LOG_FIELD_UNSIGNED,
-	LOG_FIELD_SIGNED,
-	LOG_FIELD_WORD, /* text without spaces, as it is */
-	LOG_FIELD_QUOTED, /* any text, within quotes */
-};
-
-struct log_field {
-	const char *key; /* NULL: left out */
-	enum log_field_type type;
-	union {
-		uint64_t number;
-		int64_t signed_number;
-		const char *text;
-	};
-};
-
-#define LOG_NUMBER(key_, value)                                               \
-	((struct log_field) { .key = (key_), .type = LOG_FIELD_UNSIGNED,      \
-	    .number = (uint64_t)(value) })
-#define LOG_SIGNED(key_, value)                                               \
-	((struct log_field) { .key = (key_), .type = LOG_FIELD_SIGNED,        \
-	    .signed_number = (value) })
-#define LOG_WORD(key_, value)                                                 \
-	((struct log_field) { .key = (key_), .type = LOG_FIELD_WORD,          \
-	    .text = (value) })
-#define LOG_QUOTED(key_, value)                                               \
-	((struct log_field) { .key = (key_), .type = LOG_FIELD_QUOTED,        \
-	    .text = (value) })
-/* A field only when condition is true. */
-#define LOG_IF(condition, field)                                              \
-	((condition) ? (field) : (struct log_field) { .key = NULL })
+#include "master/system/log_record.h"
 
 /*
- * Writes one line, as log_line() does: the word, then each field as key=value.
- * Texts are borrowed for the call.  In a quoted text, '"' and '\' get a
- * backslash.  A line longer than LOG_LINE_MAX is cut.  Keeps errno.
+ * Writes one line, as log_line() does, in the form that log.format says.  Word
+ * and keys are those of a row in log_events.h.  Texts are borrowed for the call.
+ * Keeps errno.
  */
 #define log_event(priority, word, ...)                                        \
 	log_event_write((priority), (word),                                   \

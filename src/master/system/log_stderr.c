@@ -80,18 +80,24 @@ wait_a_little(void)
 }
 
 bool
-log_stderr_put(int priority, const char *text)
+log_stderr_is_journal(void)
 {
-	char line[OUTPUT_TEXT_MAX + 16];
-	int length;
-
 	if (state.output.fd == -1)
 		log_stderr_open();
-	if (state.journal)
+	return state.journal;
+}
+
+bool
+log_stderr_put(int priority, const char *begin, const char *text)
+{
+	char line[OUTPUT_LINE_MAX];
+	int length;
+
+	if (log_stderr_is_journal())
 		length = snprintf(line, sizeof(line), "<%d>%s\n", priority,
 		    text);
 	else
-		length = snprintf(line, sizeof(line), "forkgreetd: %s\n", text);
+		length = snprintf(line, sizeof(line), "%s%s\n", begin, text);
 	while (!output_put(&state.output, line, (size_t)length))
 		if (!wait_a_little())
 			return false;

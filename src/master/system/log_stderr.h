@@ -13,12 +13,16 @@
  */
 void log_stderr_open(void);
 
+/* True when it is the journal, which has our name and the time by itself. */
+bool log_stderr_is_journal(void);
+
 /*
- * Writes a line; false when it was not taken and is lost.  Until
+ * Writes a line, begin (our name; before it the time) and text, in the journal
+ * its priority and text; false when it was not taken and is lost.  Until
  * log_stderr_serving() it waits for a full one for one second in all: nobody is
  * served yet, and a slow serial console shows all errors.  Then never.
  */
-bool log_stderr_put(int priority, const char *text);
+bool log_stderr_put(int priority, const char *begin, const char *text);
 
 /* At the daemon's end; a later line opens it again. */
 void log_stderr_close(void);

@@ -7,10 +7,9 @@
 #define LOG_SYSLOG_SOCKET "/dev/log" /* _PATH_LOG of every libc on Linux */
 
 /*
- * Connects to it, if we are not; false with errno when that fails, or has failed
- * less than a quarter of a second ago.  It may be a datagram socket, or a
- * stream, on which each line ends with a NUL byte (both as in glibc's
- * syslog(3)).
+ * Connects to it, if we are not; false with errno, as log_socket_connect().  It
+ * may be a datagram socket, or a stream, on which each line ends with a NUL byte
+ * (both as in glibc's syslog(3)).
  */
 bool log_syslog_connect(void);
 

@@ -8,8 +8,9 @@
 
 /* Longer lines are cut.  Below PIPE_BUF (4096): a pipe takes one whole or not at
  * all. */
-#define OUTPUT_TEXT_MAX 1024 /* a line without what is put round it */
-#define OUTPUT_LINE_MAX 1152
+#define OUTPUT_TEXT_MAX 1024 /* a line of text */
+#define OUTPUT_BODY_MAX 2048 /* the same as JSON */
+#define OUTPUT_LINE_MAX 2176 /* and with what is put round it */
 
 /*
  * O_NONBLOCK is a property of the open file description, which we share with
@@ -57,7 +58,8 @@ void output_open(struct output *output, int fd);
 void output_close(struct output *output);
 
 /*
- * Writes a line (length bytes, at most OUTPUT_LINE_MAX, with whatever ends it).
+ * Writes a line (length bytes, at most OUTPUT_LINE_MAX, with whatever ends it;
+ * a datagram, which is taken whole or not at all, may be longer).
  * If only a part of it is taken the rest is kept and goes out before the next
  * line, so that no line is ever glued to half of another.  Returns false, with
  * errno, when nothing of it was taken: it is lost.  EAGAIN and EINTR: the output

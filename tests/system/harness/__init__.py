@@ -17,7 +17,8 @@ from .case import (Case, StartCase, identity, if_also_user, needs_program,
                    needs_root, not_under_valgrind)
 from .clients import (Load, close_with_reset, connect, free_port, greet,
                       is_held, read_all, read_to_end)
-from .daemon import Background, Daemon, instances, parse_line
+from .daemon import (TIME, Background, Daemon, instances, parse_line,
+                     untimed)
 from .kernel import (KernelSocket, children, cpu_seconds, descriptors, exists,
                      group_members, kernel_sockets, limit, limits,
                      proc_status)

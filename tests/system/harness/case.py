@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 from .clients import connect, free_port, greet
-from .daemon import Background, Daemon
+from .daemon import Background, Daemon, untimed
 from .process import BUILDDIR, HOST, IS_ROOT, PATIENCE, UNDER, USER, run
 
 
@@ -130,13 +130,13 @@ class StartCase(Case):
         path = self.file(config, mode, "forkgreet.conf")
         result = self.run_with(path, *arguments, **more)
         self.assertEqual(result.returncode, status, result.stderr)
-        for line in result.stderr.splitlines():
-            self.assertTrue(line.startswith("forkgreetd: "), result.stderr)
+        said = untimed(result.stderr)
+        for line in said.splitlines():
+            self.assertTrue(line.startswith("forkgreetd: "), said)
         before = config.partition("listeners = (")[0].count("\n")
         for text in texts:
             text = text.replace("FILE", path)
-            self.assertIn(text.replace("LINE", str(before + 1)),
-                          result.stderr)
+            self.assertIn(text.replace("LINE", str(before + 1)), said)
 
     def greets(self, port, text=b"hi client\n", host=HOST):
         """Somebody must send the text there."""

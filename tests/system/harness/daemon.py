@@ -11,6 +11,14 @@ from .process import (DAEMON, IS_ROOT, PATIENCE, SPAWNER_NAME, adopt_orphans,
                       become_user, command, die_with_parent, wait_for)
 
 
+TIME = r"\d{4}(?:-\d\d){2}T(?:\d\d:){2}\d\d\.\d{3}Z"
+
+
+def untimed(text):
+    """The lines without the time that some begin with (log.timestamps)."""
+    return re.sub(rf"(?m)^{TIME} (?=forkgreetd: )", "", text)
+
+
 def parse_line(text):
     """'client id=1 src=...' -> {'_': 'client', 'id': '1', ...}."""
     words = text.split()
@@ -56,9 +64,9 @@ class Daemon:
         os.rename(fresh, self.config)
 
     def log(self):
-        """The lines so far, without 'forkgreetd: '."""
+        """The lines so far, without their time and 'forkgreetd: '."""
         with open(self.log_path, encoding="utf-8", errors="replace") as file:
-            return [line.rstrip("\n").removeprefix("forkgreetd: ")
+            return [untimed(line.rstrip("\n")).removeprefix("forkgreetd: ")
                     for line in file]
 
     def lines(self, word):

@@ -12,7 +12,7 @@ class Strace:
     """strace at a running process: what it injects ends with it."""
 
     def __init__(self, pid, *expressions, follow=False, output="/dev/null"):
-        arguments = ["strace", "-qq", "-o", output, "-p", str(pid)]
+        arguments = ["strace", "-qq", "-s", "80", "-o", output, "-p", str(pid)]
         if follow:
             arguments.append("-f")
         for expression in expressions:

@@ -56,7 +56,8 @@ test_allowed_listed(void **state)
 	    "listeners, log, limits, timeouts, refusals",
 	    NULL);
 	confs_must_refuse("log = { xyzzy = 1; };", 1, "log.xyzzy",
-	    "unknown key, valid here: target, facility, level, clients", NULL);
+	    "unknown key, valid here: target, facility, level, format, timestamps, "
+	    "clients", NULL);
 	confs_must_refuse("listeners = ( { log = { xyzzy = 1; }; } );", 1,
 	    "listeners[0].log.xyzzy", "unknown key, valid here: clients", NULL);
 	confs_must_refuse("listeners = ( { xyzzy = 1; } );", 1,

@@ -17,29 +17,30 @@
 
 /* Of the last line. */
 static char text[4 * LOG_LINE_MAX];
+static char line_begin[64];
 static int line_priority;
 static size_t n_lines;
 
-void __wrap_log_line(int priority, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+bool __wrap_log_stderr_put(int priority, const char *begin, const char *line);
 
-void
-__wrap_log_line(int priority, const char *format, ...)
+bool
+__wrap_log_stderr_put(int priority, const char *begin, const char *line)
 {
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
+	snprintf(text, sizeof(text), "%s", line);
+	snprintf(line_begin, sizeof(line_begin), "%s", begin);
 	line_priority = priority;
 	n_lines++;
+	return true;
 }
+
+static const struct log_options plain = { .target = LOG_TO_STDERR,
+	.facility = LOG_DAEMON, .level = LOG_INFO };
 
 static int
 setup(void **state)
 {
 	(void)state;
-	log_open(false, LOG_DAEMON, LOG_INFO);
+	log_open(&plain);
 	text[0] = '\0';
 	n_lines = 0;
 	return 0;
@@ -116,10 +117,13 @@ a_long_line_is_cut(void **state)
 static void
 nobody_hears_of_what_is_above_the_level(void **state)
 {
+	struct log_options options = plain;
+
 	(void)state;
 	log_event(LOG_DEBUG, "x", LOG_NUMBER("n", 1));
 	assert_int_equal(n_lines, 0);
-	log_open(false, LOG_DAEMON, LOG_DEBUG);
+	options.level = LOG_DEBUG;
+	log_open(&options);
 	log_event(LOG_DEBUG, "x", LOG_NUMBER("n", 1));
 	assert_int_equal(n_lines, 1);
 }
