@@ -1,10 +1,11 @@
-"""contrib: what reads the log: fail2ban's filter, logcheck's rules, rsyslog's
-example, with these programs themselves."""
+"""What reads the log: the journal, and with what contrib has fail2ban, logcheck
+and rsyslog; each by its own program."""
 
 import glob
 import json
 import os
 import signal
+import socket
 import subprocess
 import unittest
 
@@ -14,6 +15,8 @@ from outputs import PRIVATE_DEV, StderrCase, can_mount
 
 SOURCE = os.path.abspath(os.environ.get("top_srcdir", "."))
 CONTRIB = os.path.join(SOURCE, "contrib")
+PROGRAM = os.path.join(os.path.abspath(os.environ.get("BUILDDIR", ".")),
+                       "tests/system/events")
 # What stands before a line: in a file of rsyslog's or syslogd's, or on standard
 # error.
 FILE, SYSLOGD, STDERR = (
@@ -219,22 +222,22 @@ class Rsyslog(StartCase, StderrCase):
     def test_objects(self):
         """What a daemon logs comes out as objects with time and host."""
         folder = self.folder()
-        path, socket = (os.path.join(folder, name) for name in ("out", "log"))
+        path, log = (os.path.join(folder, name) for name in ("out", "log"))
         server = subprocess.Popen(
             self.command(self.file(
                 'global(workDirectory="' + folder + '")\n'
                 'module(load="imuxsock" SysSock.Use="off")\n'
-                f'input(type="imuxsock" Socket="{socket}")\n'
+                f'input(type="imuxsock" Socket="{log}")\n'
                 + self.example(path), 0o644, "conf"),
                 "-n", "-i", os.path.join(folder, "pid")),
             preexec_fn=die_with_parent)
         self.addCleanup(server.wait)
         self.addCleanup(server.terminate)
-        wait_for(lambda: os.path.exists(socket), what="rsyslogd")
+        wait_for(lambda: os.path.exists(log), what="rsyslogd")
         daemon = self.daemon(
             config=identity() + 'log = { target = "syslog"; format = "json"; '
             f'}};\nlisteners = ( {self.listener()} );\n', ready=False,
-            wrapper=["unshare", "-m", "sh", "-c", PRIVATE_DEV, "sh", socket])
+            wrapper=["unshare", "-m", "sh", "-c", PRIVATE_DEV, "sh", log])
         wait_for(self.serves, what="service")
         daemon.write_config('wrong = "\\x1b\\\\\\"";')
         daemon.signal(signal.SIGHUP)
@@ -256,6 +259,98 @@ class Rsyslog(StartCase, StderrCase):
         self.assertEqual((events["client"]["outcome"],
                           events["client"]["bytes"]), ("greeted", 10))
         self.assertIn(": wrong: ", events["message"]["message"])
+
+
+JOURNALD = "/lib/systemd/systemd-journald"
+# With a /run of its own.
+RUN_JOURNALD = f"""
+set -e
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/systemd/journal /run/log/journal
+exec {JOURNALD}
+"""
+
+
+def has_journald():
+    """True when one can be run."""
+    return (can_mount() and os.access(JOURNALD, os.X_OK) and
+            os.path.exists("/etc/machine-id"))
+
+
+@unittest.skipUnless(has_journald(), "needs root, a private /dev, "
+                     "systemd-journald and /etc/machine-id")
+class Journald(StartCase):
+    """The journal itself, in a mount namespace of its own."""
+
+    def setUp(self):
+        super().setUp()
+        server = subprocess.Popen(
+            ["unshare", "-m", "sh", "-c", RUN_JOURNALD], preexec_fn=
+            die_with_parent, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.terminate)
+        self.inside = ["nsenter", "-t", str(server.pid), "-m"]
+        self.path = f"/proc/{server.pid}/root/run/systemd/journal/socket"
+        wait_for(lambda: os.path.exists(self.path), what="journald")
+
+    def entries(self, *matches):
+        """What journalctl finds: dictionaries, as bytes."""
+        result = subprocess.run(
+            [*self.inside, "journalctl", "-D", "/run/log/journal", "-q",
+             "-o", "json", "--all", *matches], check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return [{name: bytes(value) if isinstance(value, list) else
+                 value.encode() for name, value in json.loads(line).items()}
+                for line in result.stdout.splitlines()]
+
+    def test_fields_of_a_daemon(self):
+        """They can be asked for, one by one."""
+        daemon = self.daemon(config=self.configuration().replace(
+            '"stderr"', '"journal"'), ready=False, wrapper=self.inside)
+
+        def greeted():
+            try:
+                return greet(self.port)
+            except ConnectionRefusedError:
+                return None
+        wait_for(greeted, what="service")
+        daemon.write_config("wrong")
+        daemon.signal(signal.SIGHUP)
+        wait_for(lambda: self.entries("FORKGREET_EVENT=reload"), what="reload")
+        self.assertEqual(daemon.stop(), 0)
+        wait_for(lambda: self.entries("FORKGREET_EVENT=stopped"), what="end")
+        entry, = self.entries("FORKGREET_OUTCOME=greeted",
+                              f"FORKGREET_DPORT={self.port}")
+        self.assertEqual((entry["PRIORITY"], entry["SYSLOG_IDENTIFIER"],
+                          entry["_COMM"], entry["FORKGREET_BYTES"]),
+                         (b"6", b"forkgreetd", b"forkgreetd", b"10"))
+        errors = {entry["FORKGREET_EVENT"] for entry in
+                  self.entries("_COMM=forkgreetd", "PRIORITY=3")}
+        self.assertEqual(errors, {b"message", b"reload"})
+
+    def test_bytes(self):
+        """What arrives is what was sent, newlines and all; nothing is added."""
+        texts = (b"two words", b"a\nFORKGREET_EVENT=forged\nPRIORITY=0",
+                 b"\x1b[31m\x9b\xff", "\u00fc \u20ac".encode(), b"x" * 1000)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+            client.connect(self.path)
+            for text in texts:
+                output = subprocess.run(
+                    [PROGRAM, "native", text], check=True,
+                    stdout=subprocess.PIPE).stdout
+                while output:
+                    length, output = output.split(b"\n", 1)
+                    client.send(output[:int(length)])
+                    output = output[int(length):]
+        wait_for(lambda: len(self.entries("FORKGREET_EVENT=lost")) ==
+                 len(texts), what="entries")
+        for word, key in (("lost", "FORKGREET_ERROR"),
+                          ("client", "FORKGREET_SPORT")):
+            self.assertEqual([entry[key] for entry in self.entries(
+                f"FORKGREET_EVENT={word}")], list(texts))
+        self.assertEqual(self.entries("FORKGREET_EVENT=forged"), [])
+        self.assertEqual(self.entries("PRIORITY=0", "_COMM=python3"), [])
 
 
 if __name__ == "__main__":

@@ -137,6 +137,33 @@ errno_is_kept(void **state)
 	assert_int_equal(errno, EXDEV);
 }
 
+/* On standard error, which is a file here. */
+static void
+the_form_is_chosen(void **state)
+{
+	struct log_options options = plain;
+
+	(void)state;
+	log_event(LOG_INFO, "x", LOG_NUMBER("n", 1));
+	assert_string_equal(line_begin, "forkgreetd: ");
+	options.timestamps = true;
+	log_open(&options);
+	log_event(LOG_INFO, "x", LOG_NUMBER("n", 1));
+	assert_int_equal(strlen(line_begin),
+	    strlen("2026-11-26T04:43:01.123Z forkgreetd: "));
+	assert_string_equal(text, "x n=1");
+	options.json = true;
+	log_open(&options);
+	log_event(LOG_INFO, "x", LOG_NUMBER("n", 1));
+	assert_string_equal(line_begin, "");
+	assert_memory_equal(text, "{\"time\":\"2", 10);
+	options.timestamps = false;
+	log_open(&options);
+	log_line(LOG_ERR, "a\x1b%s", "\"b\"");
+	assert_string_equal(text, "{\"level\":\"error\",\"event\":\"message\","
+				  "\"message\":\"a\\\\x1b\\\"b\\\"\"}");
+}
+
 int
 main(void)
 {
@@ -150,6 +177,7 @@ main(void)
 		cmocka_unit_test_setup(
 		    nobody_hears_of_what_is_above_the_level, setup),
 		cmocka_unit_test_setup(errno_is_kept, setup),
+		cmocka_unit_test_setup(the_form_is_chosen, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
