@@ -59,13 +59,13 @@ log_open(const struct log_options *options)
 void
 log_level_set(int level)
 {
-	state.level = level;
+	state.options.level = level;
 }
 
 int
 log_level(void)
 {
-	return state.level;
+	return state.options.level;
 }
 
 void
