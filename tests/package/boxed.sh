@@ -42,16 +42,22 @@ boxed_cause() { # LINE
 		{ seen[n++] = $0 }' "$boxed_log"
 }
 
-# The boxes are gone and the machine is as it was.
+# The boxes are gone and the machine is as it was.  What a run that was killed has
+# left is not this one's.
 host_before() { # FOLDER
-	grep -v box /proc/self/mounts >"$1/mounts.before"
+	grep -v box /proc/self/mounts >"$1/mounts.before" || :
+	box_cgroups >"$1/cgroups.before"
 }
 
 host_as_before() { # FOLDER
 	grep -v box /proc/self/mounts | diff "$1/mounts.before" -
-	find /sys/fs/cgroup -maxdepth 5 -name 'forkgreet-box-*' \
-		>"$1/cgroups.left"
+	box_cgroups | comm -13 "$1/cgroups.before" - >"$1/cgroups.left"
 	if grep . "$1/cgroups.left"; then
 		return 1
 	fi
+}
+
+box_cgroups() {
+	find "${boxed_cgroups:-/sys/fs/cgroup}" -maxdepth 5 \
+		-name 'forkgreet-box-*' | sort
 }

@@ -131,6 +131,22 @@ class Tally(unittest.TestCase):
                          "killed")
         self.assertEqual(cause("tests/unit/none.py 1 - x"), [])
 
+    def test_what_a_killed_run_left_is_not_this_ones(self):
+        groups = f"{self.folder}/groups/pids"
+        os.makedirs(f"{groups}/forkgreet-box-4242")
+        said = self.run_script(f"""
+            . "{SOURCE}/tests/package/boxed.sh"
+            boxed_cgroups={self.folder}/groups
+            host_before "$tally_folder"
+            step host host_as_before "$tally_folder"
+            rmdir {groups}/forkgreet-box-4242
+            step host host_as_before "$tally_folder"
+            mkdir {groups}/forkgreet-box-4343
+            step later host_as_before "$tally_folder"
+            tally_end""", 1)
+        self.assertIn("package: 2 passed, 1 failed, 0 skipped", said)
+        self.assertIn(f"{groups}/forkgreet-box-4343", said)
+
     def test_all_well_ends_with_the_sum(self):
         said = self.run_script("step one true; tally_end", 0)
         self.assertEqual(said, ["PASS: package: one",
