@@ -21,7 +21,7 @@
 #define VALUE_MAX 200 /* bytes: no name or network is longer */
 
 static const char help[] =
-    "usage: forkgreetctl [-j] [-s SOCKET] [-w SECONDS] status | reload\n"
+    "usage: forkgreetctl [-j] [-s SOCKET] [-w SECONDS] status | reload | upgrade\n"
     "       forkgreetctl [-j] [-s SOCKET] [-w SECONDS] clients [--listener NAME]\n"
     "           [--source NETWORK]\n"
     "       forkgreetctl [-s SOCKET] [-w SECONDS] top\n"
@@ -33,6 +33,7 @@ static const char help[] =
     "\n"
     "  status         what it serves, to how many, what it has counted\n"
     "  reload         reload its configuration, and wait until that is done\n"
+    "  upgrade        go on as the program that is installed now, with all clients\n"
     "  clients        its clients, one a line\n"
     "  top            a live view, once a second; q ends it\n"
     "  log-level      log error, warning, notice, info or debug, until the next\n"
@@ -121,6 +122,7 @@ static const struct verb {
 } verbs[] = {
 	{ "status", 0, true, false },
 	{ "reload", 0, true, false },
+	{ "upgrade", 0, true, false },
 	{ "clients", 0, true, true },
 	{ "top", 0, false, false },
 	{ "metrics", 0, false, false },

@@ -13,6 +13,7 @@
 #include "master/clients/serve.h"
 #include "master/log_target.h"
 #include "master/refresh.h"
+#include "master/resume.h"
 #include "master/server.h"
 #include "master/states.h"
 #include "master/system/log_event.h"
@@ -75,7 +76,8 @@ candidate_commit(struct candidate *candidate, struct server *server,
 		return -1;
 	listeners_set_backlogs(&candidate->setup.listeners);
 	generation_commit(&server->generation,
-	    server->ready ? SPAWNER_RELOAD : SPAWNER_START, now);
+	    server->ready ? SPAWNER_RELOAD :
+		resume_is_on() ? SPAWNER_UPGRADE : SPAWNER_START, now);
 	server->overview.configured_at = time(NULL);
 	server->running = candidate->setup;
 	candidate->setup = last;

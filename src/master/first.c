@@ -81,7 +81,7 @@ first_passed(struct server *server, int64_t now)
 	server->service.is_open = server->control.is_open = true;
 	if (!resume_is_on())
 		start_log(server);
-	resume_end(server);
+	resume_end(server, &candidate->report);
 	states_tell(server);
 	log_terminal(false);
 	daemonize_ready(server->running.conf->log.target == CONF_LOG_STDERR);

@@ -277,6 +277,7 @@ process_begin(const struct conf *conf, bool foreground)
 	if (resume_is_on()) {
 		daemonize_leave();
 		loop_block_signals();
+		resume_process(conf_text(conf, conf->pid_file));
 		return;
 	}
 	notify_init();
@@ -371,7 +372,7 @@ main(int argc, char **argv)
 		return client_explain(candidate, greetings, &options, &query);
 
 	server.path = options.path;
-	server.argv = argv;
+	server.name = argv[0];
 	server.foreground = options.foreground;
 	serve(&server, candidate, greetings, identity);
 	return EXIT_SUCCESS;

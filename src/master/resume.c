@@ -14,11 +14,13 @@
 
 #include "master/clients/carry.h"
 #include "master/config/conf.h"
-#include "master/config/schema.h"
+#include "master/config/verdict.h"
+#include "master/control/peers.h"
 #include "master/listeners/activation.h"
 #include "master/server.h"
 #include "master/system/child.h"
 #include "master/system/clock.h"
+#include "master/system/daemonize.h"
 #include "master/system/log_event.h"
 #include "master/system/notify.h"
 #include "master/system/pack.h"
@@ -27,8 +29,6 @@
 #include "shared/manager.h"
 #include "shared/number.h"
 
-#define TEXT_MAX 4096 /* of a path, PATH_MAX */
-
 static struct unpack state;
 static bool is_on, is_trial;
 
@@ -36,36 +36,40 @@ static bool is_on, is_trial;
 
 /* What belongs to the process. */
 struct carried_daemon {
+	char version[32]; /* of the program */
 	int control_socket;
 	int pid_file;
 	bool as_root;
+	bool has_stderr;
+	bool wants_upgrade; /* another one: SIGUSR2 came during this one */
+	bool wants_reload;
 	int64_t ready_at;
+	int64_t started_at;
 	struct manager manager; /* the service manager's socket, but for fd */
-	/* Of the configuration; a reload cannot change it either. */
-	char user[TEXT_MAX];
-	char group[TEXT_MAX];
-	char pid_path[TEXT_MAX];
-	char control_path[TEXT_MAX];
-	char state_path[TEXT_MAX];
-	int32_t sandbox;
 	struct reload_result reload;
 };
 static const struct pack_field daemon_fields[] = {
+	PACK_FIELD(carried_daemon, version),
 	PACK_FIELD(carried_daemon, control_socket),
 	PACK_FIELD(carried_daemon, pid_file),
 	PACK_FIELD(carried_daemon, as_root),
+	PACK_FIELD(carried_daemon, has_stderr),
+	PACK_FIELD(carried_daemon, wants_upgrade),
+	PACK_FIELD(carried_daemon, wants_reload),
 	PACK_FIELD(carried_daemon, ready_at),
+	PACK_FIELD(carried_daemon, started_at),
 	PACK_FIELD(carried_daemon, manager),
-	PACK_FIELD(carried_daemon, user),
-	PACK_FIELD(carried_daemon, group),
-	PACK_FIELD(carried_daemon, pid_path),
-	PACK_FIELD(carried_daemon, control_path),
-	PACK_FIELD(carried_daemon, state_path),
-	PACK_FIELD(carried_daemon, sandbox),
 	PACK_FIELD(carried_daemon, reload),
 };
 static const struct pack_table daemon_table =
     PACK_TABLE("daemon", daemon_fields);
+
+/* Of the configuration: neither a reload nor an upgrade can change it. */
+static const struct pack_field value_fields[] = {
+	PACK_FIELD(verdict_value, name),
+	PACK_FIELD(verdict_value, text),
+};
+static const struct pack_table value_table = PACK_TABLE("values", value_fields);
 
 static const struct pack_field listener_fields[] = {
 	PACK_FIELD(listener, fd),
@@ -102,35 +106,38 @@ static const struct pack_table passed_table =
 /* -------------------------------------------------------------------- writing */
 
 static void
-text_of(char to[TEXT_MAX], const char *text)
-{
-	snprintf(to, TEXT_MAX, "%s", text);
-}
-
-static void
 pack_daemon(struct pack *pack, const struct server *server)
 {
 	static struct carried_daemon daemon;
-	const struct conf *conf = server->running.conf;
 
 	daemon = (struct carried_daemon) {
+		.version = PACKAGE_VERSION,
 		.control_socket = server->control.fd,
 		.pid_file = pidfile_descriptor(),
 		.as_root = server->as_root,
+		.has_stderr = daemonize_has_stderr(),
+		.wants_upgrade = server->upgrade.wanted,
+		.wants_reload = server->reload.wanted,
 		.ready_at = server->overview.ready_at,
+		.started_at = server->overview.started_at,
 		.manager = *notify_manager(),
-		.sandbox = (int32_t)conf->sandbox,
 		.reload = server->reload.last,
 	};
-	text_of(daemon.user, conf_text(conf, conf->user));
-	text_of(daemon.group, conf_text(conf, conf->group));
-	text_of(daemon.pid_path, conf_text(conf, conf->pid_file));
-	text_of(daemon.control_path, conf_text(conf, conf->control_socket));
-	text_of(daemon.state_path, conf_text(conf, conf->state_file));
 	pack_table(pack, &daemon_table);
 	pack_row(pack, &daemon_table, &daemon);
 	pack_fd(pack, daemon.control_socket);
 	pack_fd(pack, daemon.pid_file);
+}
+
+static void
+pack_values(struct pack *pack, const struct conf *conf)
+{
+	static struct verdict_value values[VERDICT_VALUES_MAX];
+	size_t i, n = verdict_values(conf, values);
+
+	pack_table(pack, &value_table);
+	for (i = 0; i < n; i++)
+		pack_row(pack, &value_table, &values[i]);
 }
 
 static void
@@ -154,6 +161,7 @@ resume_pack(struct pack *pack, const struct server *server)
 	size_t i;
 
 	pack_daemon(pack, server);
+	pack_values(pack, server->running.conf);
 	pack_passed(pack);
 	pack_table(pack, &word_table);
 	for (i = 0; i < words->n; i++)
@@ -163,7 +171,10 @@ resume_pack(struct pack *pack, const struct server *server)
 		pack_row(pack, &listener_table, &listeners->list[i]);
 		pack_fd(pack, listeners->list[i].fd);
 	}
-	carry_pack(pack, &server->service);
+	carry_pack_clients(pack, &server->service);
+	carry_pack_counters(pack, &server->service);
+	carry_pack_levels(pack, &server->service);
+	peers_pack(pack, &server->control);
 }
 
 /* -------------------------------------------------------------------- reading */
@@ -284,42 +295,32 @@ resume_server(struct server *server)
 	server->control_socket = is_trial ? -1 : daemon->control_socket;
 	server->reload.last = daemon->reload;
 	passed_keep();
-	if (is_trial)
-		return;
-	pidfile_keep(daemon->pid_file, daemon->pid_path);
-	notify_resume(&daemon->manager);
+	daemonize_resume(daemon->has_stderr);
 }
 
-static void
-compare(const struct conf *conf, const char *path, const char *key,
-    const char *was, const char *is, struct report *report)
+void
+resume_process(const char *pid_path)
 {
-	if (strcmp(was, is) != 0)
-		report_failure(report, EXIT_CONFIG,
-		    "%s:%u: %s: a change needs a restart: it is \"%s\"", path,
-		    (unsigned)schema_line(conf, key), key, was);
+	const struct carried_daemon *daemon = daemon_of();
+
+	if (is_trial)
+		return;
+	pidfile_keep(daemon->pid_file, pid_path);
+	notify_resume(&daemon->manager);
 }
 
 void
 resume_verdict(
     const struct conf *conf, const char *path, struct report *report)
 {
-	const struct carried_daemon *daemon = daemon_of();
+	static struct verdict_value values[VERDICT_VALUES_MAX];
+	size_t i, n = unpack_count(&state, &value_table);
 
-	compare(conf, path, "user", daemon->user,
-	    conf_text(conf, conf->user), report);
-	compare(conf, path, "group", daemon->group,
-	    conf_text(conf, conf->group), report);
-	compare(conf, path, "pid_file", daemon->pid_path,
-	    conf_text(conf, conf->pid_file), report);
-	compare(conf, path, "control_socket", daemon->control_path,
-	    conf_text(conf, conf->control_socket), report);
-	compare(conf, path, "state_file", daemon->state_path,
-	    conf_text(conf, conf->state_file), report);
-	if (daemon->sandbox != (int32_t)conf->sandbox)
-		report_failure(report, EXIT_CONFIG,
-		    "%s:%u: sandbox: a change needs a restart", path,
-		    (unsigned)schema_line(conf, "sandbox"));
+	if (n > VERDICT_VALUES_MAX)
+		n = VERDICT_VALUES_MAX;
+	for (i = 0; i < n; i++)
+		unpack_row(&state, &value_table, i, &values[i]);
+	verdict_upgrade(values, n, conf, path, report);
 }
 
 static void
@@ -346,15 +347,25 @@ resume_clients(struct server *server)
 }
 
 void
-resume_end(struct server *server)
+resume_end(struct server *server, const struct report *report)
 {
+	const struct carried_daemon *daemon = daemon_of();
+	int64_t now = clock_now();
+
 	if (!is_on)
 		return;
-	carry_unpack_buckets(&state, &server->service, clock_now());
+	carry_unpack_levels(&state, &server->service, now);
+	peers_unpack(&state, &server->control);
+	server->overview.ready_at = daemon->ready_at;
+	server->overview.started_at = daemon->started_at;
+	server->reload.wanted = daemon->wants_reload;
+	server->upgrade.wanted = daemon->wants_upgrade;
 	log_event(LOG_NOTICE, "upgrade", LOG_WORD("result", "ok"),
 	    LOG_WORD("version", PACKAGE_VERSION),
+	    LOG_WORD("was", daemon->version),
 	    LOG_NUMBER("clients", server->service.counters.live));
-	server->overview.ready_at = daemon_of()->ready_at;
+	control_upgraded(&server->control, CONTROL_OK, report, daemon->version,
+	    now);
 	unpack_close(&state);
 	is_on = false;
 }

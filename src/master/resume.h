@@ -40,6 +40,10 @@ bool resume_is_trial(void);
 /* The state's part of server, set before loop_run(). */
 void resume_server(struct server *server);
 
+/* What others would notice: the PID file, which is pid_path, is ours, and so is
+ * the service manager's socket.  Not for a trial. */
+void resume_process(const char *pid_path);
+
 /* Errors for what the new configuration has otherwise than it can be. */
 void resume_verdict(const struct conf *conf, const char *path,
     struct report *report);
@@ -53,8 +57,9 @@ void resume_counters(struct server *server);
 /* The same for clients, just before the first configuration is in force. */
 void resume_clients(struct server *server);
 
-/* With the first configuration in force: levels of limits; then the state is
+/* With the first configuration in force, of which that is the report: levels of
+ * limits, and those who have asked for the upgrade hear of it; then the state is
  * forgotten. */
-void resume_end(struct server *server);
+void resume_end(struct server *server, const struct report *report);
 
 #endif

@@ -140,7 +140,7 @@ struct upgrade {
 
 struct server {
 	/* Set before loop_run(). */
-	char **argv; /* of this process */
+	const char *name; /* of this process, argv[0] */
 	const char *path; /* of the configuration */
 	bool as_root; /* started by root: chooses defaults at reload */
 	bool foreground;

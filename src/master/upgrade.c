@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/config/conf.h"
+#include "master/control/control.h"
 #include "master/generations/spawners.h"
 #include "master/resume.h"
 #include "master/server.h"
@@ -28,6 +28,7 @@
 #include "master/system/notify.h"
 #include "master/system/pack.h"
 #include "master/system/privileges.h"
+#include "master/system/report.h"
 #include "master/system/signals.h"
 
 /* The reader's time, a trial's, and room. */
@@ -62,22 +63,37 @@ finish(struct server *server)
 		.output = -1, .program = -1 };
 }
 
+/* All is as it was. */
 static void
-fail(struct server *server, const char *why)
+give_up(struct server *server, const struct report *report, int64_t now)
 {
+	const char *why = report_first_error(report);
+
 	log_event(LOG_ERR, "upgrade", LOG_WORD("result", "failed"),
 	    LOG_QUOTED("reason", why));
 	notify_ready("upgrade failed, the old program serves: %s", why);
+	control_upgraded(&server->control,
+	    report->cause == EXIT_CONFIG ? CONTROL_CONFIG : CONTROL_REFUSED,
+	    report, NULL, now);
 	finish(server);
 }
 
 static void
-fail_errno(struct server *server, const char *step)
+fail(struct server *server, const char *why, int64_t now)
+{
+	struct report report = { 0 };
+
+	report_failure(&report, EXIT_SYSTEM, "upgrade: %s", why);
+	give_up(server, &report, now);
+}
+
+static void
+fail_errno(struct server *server, const char *step, int64_t now)
 {
 	char why[128];
 
 	snprintf(why, sizeof(why), "%s: %s", step, strerror(errno));
-	fail(server, why);
+	fail(server, why, now);
 }
 
 /* -------------------------------------------------------------------- executing */
@@ -106,10 +122,14 @@ inherit(const struct pack *pack, int state, bool on)
 		fcntl(pack->fds[i], F_SETFD, on ? 0 : FD_CLOEXEC);
 }
 
-/* Executes it; returns when that fails, with errno. */
+/* Executes it; returns when that fails, with errno.  Our own arguments may have a
+ * path that is relative to where we were started. */
 static void
 execute(const struct server *server, int program, int state, bool trial)
 {
+	char *const argv[] = { (char *)(uintptr_t)server->name,
+		(char *)(uintptr_t)"-c", (char *)(uintptr_t)server->path,
+		(char *)(uintptr_t)(server->foreground ? "-f" : NULL), NULL };
 	char text[16];
 
 	snprintf(text, sizeof(text), "%d", state);
@@ -118,7 +138,7 @@ execute(const struct server *server, int program, int state, bool trial)
 		setenv(RESUME_TRIAL, "1", 1);
 	if (privileges_pass(true) == -1)
 		return;
-	syscall(SYS_execveat, program, "", server->argv, environ,
+	syscall(SYS_execveat, program, "", argv, environ,
 	    AT_EMPTY_PATH);
 	privileges_pass(false);
 	unsetenv(RESUME_STATE);
@@ -170,25 +190,27 @@ begin(struct server *server, int64_t now)
 	int state, result;
 
 	upgrade->wanted = false;
+	control_upgrade_begun(&server->control);
+	notify_reloading();
 	upgrade->stage = UPGRADE_TRYING;
 	upgrade->until = now + TRIAL_MAX;
 	log_event(LOG_NOTICE, "upgrade", LOG_WORD("result", "begun"),
 	    LOG_QUOTED("program", path));
 	upgrade->program = file_open_program(path, &why);
 	if (upgrade->program == -1) {
-		fail(server, why);
+		fail(server, why, now);
 		return;
 	}
 	state = state_make(server, &pack);
 	if (state == -1) {
-		fail_errno(server, "state");
+		fail_errno(server, "state", now);
 		return;
 	}
 	result = trial_fork(server, &pack, state);
 	close(state);
 	pack_free(&pack);
 	if (result == -1)
-		fail_errno(server, "trial");
+		fail_errno(server, "trial", now);
 }
 
 /* Reads what it says, as long as there is something. */
@@ -220,32 +242,63 @@ has_passed(const struct upgrade *upgrade, int status)
 		length) == 0;
 }
 
-/* Its first line is the reason. */
+/* What a trial that has failed says: its lines, which have our name first. */
+static void
+report_said(struct report *report, char *said, enum exit_status cause)
+{
+	static const char name[] = "forkgreetd: ", warning[] = "warning: ";
+	char *line, *rest = said;
+
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		if (strncmp(line, name, sizeof(name) - 1) == 0)
+			line += sizeof(name) - 1;
+		if (strncmp(line, warning, sizeof(warning) - 1) == 0)
+			report_warning(
+			    report, "%s", line + sizeof(warning) - 1);
+		else if (*line != '\0')
+			report_failure(report, cause, "%s", line);
+	}
+}
+
+static void
+report_trial(struct report *report, struct upgrade *upgrade, int status)
+{
+	int code = WEXITSTATUS(status);
+
+	if (WIFSIGNALED(status)) {
+		report_failure(report, EXIT_SYSTEM,
+		    "upgrade: trial: ended by signal %d (%s)",
+		    WTERMSIG(status), strsignal(WTERMSIG(status)));
+		return;
+	}
+	if (code == EXIT_SUCCESS) {
+		report_failure(report, EXIT_SYSTEM,
+		    "upgrade: trial: is not forkgreetd, or not one that can go on");
+		return;
+	}
+	report_said(report, upgrade->said,
+	    code == EXIT_CONFIG ? EXIT_CONFIG : EXIT_SYSTEM);
+	if (report->errors == 0)
+		report_failure(
+		    report, EXIT_SYSTEM, "upgrade: trial: status %d", code);
+}
+
 static void
 judge(struct server *server, int status, int64_t now)
 {
 	struct upgrade *upgrade = &server->upgrade;
-	char why[256];
-	int length;
+	struct report report = { 0 };
 
 	upgrade->trial = 0;
 	upgrade->said[upgrade->n_said] = '\0';
-	length = (int)strcspn(upgrade->said, "\n");
 	if (has_passed(upgrade, status)) {
 		upgrade->stage = UPGRADE_SETTLING;
 		upgrade->until = now + SETTLE_MAX;
 		server->service.is_open = false;
 		return;
 	}
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS)
-		snprintf(why, sizeof(why), "trial: not one of ours");
-	else if (WIFSIGNALED(status))
-		snprintf(why, sizeof(why), "trial: ended by signal %d (%s)",
-		    WTERMSIG(status), strsignal(WTERMSIG(status)));
-	else
-		snprintf(why, sizeof(why), "trial: status %d: %.*s",
-		    WEXITSTATUS(status), length, upgrade->said);
-	fail(server, why);
+	report_trial(&report, upgrade, status);
+	give_up(server, &report, now);
 }
 
 static void
@@ -259,29 +312,29 @@ try(struct server *server, int64_t now)
 		listen_to(upgrade);
 		judge(server, status, now);
 	} else if (now >= upgrade->until)
-		fail(server, "trial: took too long");
+		fail(server, "trial: took too long", now);
 }
 
 /* ------------------------------------------------------------- no way back then */
 
 static void
-become(struct server *server)
+become(struct server *server, int64_t now)
 {
 	struct pack pack;
 	int state = state_make(server, &pack);
 
 	if (state == -1) {
-		fail_errno(server, "state");
+		fail_errno(server, "state", now);
 		return;
 	}
-	log_event(LOG_NOTICE, "upgrade", LOG_WORD("result", "executing"));
+	log_event(LOG_INFO, "upgrade", LOG_WORD("result", "executing"));
 	log_close();
 	inherit(&pack, state, true);
 	execute(server, server->upgrade.program, state, false);
 	inherit(&pack, state, false);
 	close(state);
 	pack_free(&pack);
-	fail_errno(server, "execveat");
+	fail_errno(server, "execveat", now);
 }
 
 static void
@@ -289,9 +342,9 @@ settle(struct server *server, int64_t now)
 {
 	if (!spawners_are_busy(&server->spawners) &&
 	    server->reload.candidate == NULL)
-		become(server);
+		become(server, now);
 	else if (now >= server->upgrade.until)
-		fail(server, "a spawner does not clone");
+		fail(server, "a spawner does not clone", now);
 }
 
 void
@@ -301,6 +354,7 @@ upgrade_step(struct server *server, int64_t now)
 
 	if (!server_is_serving(server))
 		return;
+	upgrade->wanted = upgrade->wanted || server->control.upgrade_wanted;
 	if (upgrade->wanted && upgrade->stage == UPGRADE_NOT &&
 	    server->reload.candidate == NULL)
 		begin(server, now);

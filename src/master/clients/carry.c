@@ -1,10 +1,11 @@
-/* Carrying clients, their sources and counters over an exec. */
+/* Carrying clients over an exec. */
 #include "config.h"
 
 #include "master/clients/carry.h"
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,56 +70,6 @@ static const struct pack_field group_fields[] = {
 };
 static const struct pack_table group_table = PACK_TABLE("groups", group_fields);
 
-/* In their order: clients and listeners have a row's index. */
-static const struct pack_field row_fields[] = {
-	PACK_FIELD(counters_row, name),
-	PACK_FIELD(counters_row, live),
-	PACK_FIELD(counters_row, lingering),
-	PACK_FIELD(counters_row, quiet),
-	PACK_FIELD(counters_row, quiet_greeted),
-	PACK_FIELD(counters_row, accepted),
-	PACK_FIELD(counters_row, refused),
-	PACK_FIELD(counters_row, ended),
-};
-static const struct pack_table row_table = PACK_TABLE("counters", row_fields);
-static const struct pack_table gone_table =
-    PACK_TABLE("counters of removed listeners", row_fields);
-
-/* The numbers of the whole daemon. */
-struct carried_sums {
-	struct counters counters;
-	uint64_t last_id;
-	uint64_t generation;
-	uint64_t suppressed;
-	struct bucket bucket;
-};
-static const struct pack_field sum_fields[] = {
-	{ "live", offsetof(struct carried_sums, counters.live),
-	    sizeof(uint32_t) },
-	{ "lingering", offsetof(struct carried_sums, counters.lingering),
-	    sizeof(uint32_t) },
-	{ "sent_bytes", offsetof(struct carried_sums, counters.sent_bytes),
-	    sizeof(uint64_t) },
-	{ "cpu_us", offsetof(struct carried_sums, counters.cpu_us),
-	    sizeof(uint64_t) },
-	{ "accept_failures",
-	    offsetof(struct carried_sums, counters.accept_failures),
-	    sizeof(uint64_t) },
-	{ "fork_failures",
-	    offsetof(struct carried_sums, counters.fork_failures),
-	    sizeof(uint64_t) },
-	{ "reloads_ok", offsetof(struct carried_sums, counters.reloads_ok),
-	    sizeof(uint64_t) },
-	{ "reloads_failed",
-	    offsetof(struct carried_sums, counters.reloads_failed),
-	    sizeof(uint64_t) },
-	PACK_FIELD(carried_sums, last_id),
-	PACK_FIELD(carried_sums, generation),
-	PACK_FIELD(carried_sums, suppressed),
-	PACK_FIELD(carried_sums, bucket),
-};
-static const struct pack_table sum_table = PACK_TABLE("sums", sum_fields);
-
 /* Refused clients that linger. */
 struct carried_lingering {
 	struct lingering lingering;
@@ -138,24 +89,6 @@ static const struct pack_field lingering_fields[] = {
 };
 static const struct pack_table lingering_table =
     PACK_TABLE("lingering", lingering_fields);
-
-/* Levels of buckets. */
-struct carried_bucket {
-	uint32_t row; /* the listener's */
-	struct bucket bucket;
-};
-static const struct pack_field bucket_fields[] = {
-	PACK_FIELD(carried_bucket, row),
-	PACK_FIELD(carried_bucket, bucket),
-};
-static const struct pack_table bucket_table =
-    PACK_TABLE("buckets", bucket_fields);
-static const struct pack_field source_fields[] = {
-	PACK_FIELD(source, key),
-	PACK_FIELD(source, bucket),
-};
-static const struct pack_table source_table =
-    PACK_TABLE("sources", source_fields);
 
 /* -------------------------------------------------------------------- writing */
 
@@ -190,28 +123,6 @@ pack_groups(struct pack *pack, const struct groups *groups)
 }
 
 static void
-pack_counters(struct pack *pack, const struct service *service)
-{
-	const struct counters *counters = &service->counters;
-	const struct carried_sums sums = {
-		.counters = *counters,
-		.last_id = service->clients.last_id,
-		.generation = service->generation->spawners->generation,
-		.suppressed = service->refusals.suppressed,
-		.bucket = service->admit.bucket,
-	};
-	size_t i;
-
-	pack_table(pack, &row_table);
-	for (i = 0; i < counters->n_rows; i++)
-		pack_row(pack, &row_table, &counters->rows[i]);
-	pack_table(pack, &gone_table);
-	pack_row(pack, &gone_table, &counters->gone);
-	pack_table(pack, &sum_table);
-	pack_row(pack, &sum_table, &sums);
-}
-
-static void
 pack_lingering(struct pack *pack, const struct linger_set *set)
 {
 	struct carried_lingering carried;
@@ -226,67 +137,15 @@ pack_lingering(struct pack *pack, const struct linger_set *set)
 	}
 }
 
-static void
-pack_buckets(struct pack *pack, const struct admit *admit)
-{
-	const struct sources *sources = &admit->sources;
-	struct carried_bucket carried;
-	uint32_t i;
-
-	pack_table(pack, &bucket_table);
-	for (i = 0; i < admit->n_listeners; i++) {
-		carried = (struct carried_bucket) { admit->listeners[i].row,
-			admit->listeners[i].bucket };
-		pack_row(pack, &bucket_table, &carried);
-	}
-	pack_table(pack, &source_table);
-	for (i = 0; i < sources->used; i++)
-		if (sources_find(sources, &sources->rows[i].key) == i)
-			pack_row(pack, &source_table, &sources->rows[i]);
-}
-
 void
-carry_pack(struct pack *pack, const struct service *service)
+carry_pack_clients(struct pack *pack, const struct service *service)
 {
 	pack_clients(pack, &service->clients);
 	pack_groups(pack, &service->generation->spawners->groups);
-	pack_counters(pack, service);
 	pack_lingering(pack, &service->linger);
-	pack_buckets(pack, &service->admit);
 }
 
 /* -------------------------------------------------------------------- reading */
-
-const char *
-carry_unpack_counters(const struct unpack *unpack, struct service *service)
-{
-	struct counters *counters = &service->counters;
-	struct carried_sums sums = { 0 };
-	size_t i, n = unpack_count(unpack, &row_table);
-
-	counters->rows = calloc(n + 1, sizeof(*counters->rows));
-	if (counters->rows == NULL)
-		return "counters";
-	counters->n_rows = n;
-	for (i = 0; i < n; i++) {
-		counters->rows[i].session = -1;
-		unpack_row(unpack, &row_table, i, &counters->rows[i]);
-	}
-	unpack_row(unpack, &gone_table, 0, &counters->gone);
-	unpack_row(unpack, &sum_table, 0, &sums);
-	counters->live = sums.counters.live;
-	counters->lingering = sums.counters.lingering;
-	counters->sent_bytes = sums.counters.sent_bytes;
-	counters->cpu_us = sums.counters.cpu_us;
-	counters->accept_failures = sums.counters.accept_failures;
-	counters->fork_failures = sums.counters.fork_failures;
-	counters->reloads_ok = sums.counters.reloads_ok;
-	counters->reloads_failed = sums.counters.reloads_failed;
-	service->clients.last_id = sums.last_id;
-	service->generation->spawners->generation = sums.generation;
-	service->refusals.suppressed = sums.suppressed;
-	return NULL;
-}
 
 /* Those of spawners that are gone, or about to go: nobody joins them. */
 static uint32_t *
@@ -414,60 +273,4 @@ carry_unpack_clients(const struct unpack *unpack, struct service *service)
 	if (failed == NULL)
 		unpack_lingering(unpack, &service->linger);
 	return failed;
-}
-
-static struct admit_listener *
-listener_of(struct admit *admit, uint32_t row)
-{
-	uint32_t i;
-
-	for (i = 0; i < admit->n_listeners; i++)
-		if (admit->listeners[i].row == row)
-			return &admit->listeners[i];
-	return NULL;
-}
-
-static void
-unpack_source(const struct source *carried, struct admit *admit, int64_t now)
-{
-	const struct admit_listener *listener =
-	    listener_of(admit, carried->key.listener);
-	uint32_t row;
-
-	if (listener == NULL || listener->per_source.rate == 0 ||
-	    admit->sources.n_live + admit->sources.n_idle >= SOURCES_MAX - 1)
-		return;
-	row = sources_enter(
-	    &admit->sources, &carried->key, &listener->per_source, now);
-	admit->sources.rows[row].bucket = carried->bucket;
-	sources_leave(&admit->sources, row, true);
-}
-
-void
-carry_unpack_buckets(
-    const struct unpack *unpack, struct service *service, int64_t now)
-{
-	struct admit *admit = &service->admit;
-	struct carried_sums sums = { .bucket = admit->bucket };
-	struct carried_bucket carried;
-	struct admit_listener *listener;
-	struct source source;
-	size_t i, n = unpack_count(unpack, &bucket_table);
-
-	unpack_row(unpack, &sum_table, 0, &sums);
-	if (admit->rule.rate > 0)
-		admit->bucket = sums.bucket;
-	for (i = 0; i < n; i++) {
-		memset(&carried, 0, sizeof(carried));
-		unpack_row(unpack, &bucket_table, i, &carried);
-		listener = listener_of(admit, carried.row);
-		if (listener != NULL && listener->rule.rate > 0)
-			listener->bucket = carried.bucket;
-	}
-	n = unpack_count(unpack, &source_table);
-	for (i = 0; i < n; i++) {
-		memset(&source, 0, sizeof(source));
-		unpack_row(unpack, &source_table, i, &source);
-		unpack_source(&source, admit, now);
-	}
 }

@@ -8,15 +8,9 @@ struct pack;
 struct service;
 struct unpack;
 
-/* Writes all that the service knows of clients, and the descriptors of their
- * connections.  No spawner may have one that is not decided
- * (spawners_are_busy()). */
-void carry_pack(struct pack *pack, const struct service *service);
-
-/* Into a service that serve_init() has just made: the counters with their rows.
- * Returns NULL, or what failed (static text) with errno. */
-const char *carry_unpack_counters(
-    const struct unpack *unpack, struct service *service);
+/* Writes the clients, and the descriptors of their connections.  No spawner may
+ * have one that is not decided (spawners_are_busy()). */
+void carry_pack_clients(struct pack *pack, const struct service *service);
 
 /*
  * Before the first serve_configure(), after which steps are taken with them:
@@ -26,9 +20,17 @@ const char *carry_unpack_counters(
 const char *carry_unpack_clients(
     const struct unpack *unpack, struct service *service);
 
-/* After the first serve_configure(): the levels of buckets, also of sources
- * without clients. */
-void carry_unpack_buckets(
+/* The counters with their rows, which clients and listeners name; read into a
+ * service that serve_init() has just made.  Returns NULL, or what failed (static
+ * text) with errno. */
+void carry_pack_counters(struct pack *pack, const struct service *service);
+const char *carry_unpack_counters(
+    const struct unpack *unpack, struct service *service);
+
+/* The levels of buckets, also of sources without clients; read after the first
+ * serve_configure(). */
+void carry_pack_levels(struct pack *pack, const struct service *service);
+void carry_unpack_levels(
     const struct unpack *unpack, struct service *service, int64_t now);
 
 #endif

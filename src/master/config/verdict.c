@@ -275,27 +275,38 @@ verdict_find(const struct conf *conf, const char *path, struct report *report)
 
 /* ------------------------------------------------ beside what runs */
 
-/* The value of a top-level key as it would be written. */
-static const char *
-format_key(const struct conf *conf, const struct schema_key *key, char *text)
+size_t
+verdict_values(
+    const struct conf *conf, struct verdict_value values[VERDICT_VALUES_MAX])
 {
-	if (schema_is_number(key))
-		return schema_format(
-		    key, schema_number(key, SCHEMA_TOP, conf), text);
-	snprintf(text, SCHEMA_TEXT_MAX, "\"%.100s\"",
-	    conf_text(conf, schema_text(key, SCHEMA_TOP, conf)));
-	return text;
+	const struct schema_key *key;
+	char number[SCHEMA_TEXT_MAX];
+	size_t n = 0;
+
+	for (key = schema_keys; key < schema_keys + schema_n_keys; key++) {
+		if (!key->restart || n == VERDICT_VALUES_MAX)
+			continue;
+		snprintf(values[n].name, sizeof(values[n].name), "%s",
+		    key->name);
+		snprintf(values[n].text, sizeof(values[n].text), "%s",
+		    schema_is_number(key) ?
+			schema_format(key,
+			    schema_number(key, SCHEMA_TOP, conf), number) :
+			conf_text(conf, schema_text(key, SCHEMA_TOP, conf)));
+		n++;
+	}
+	return n;
 }
 
-static bool
-has_changed(const struct conf *running, const struct conf *fresh,
-    const struct schema_key *key)
+/* For a message. */
+static const char *
+quote(const struct schema_key *key, const struct verdict_value *value,
+    char text[SCHEMA_TEXT_MAX])
 {
-	if (schema_is_number(key))
-		return schema_number(key, SCHEMA_TOP, running) !=
-		    schema_number(key, SCHEMA_TOP, fresh);
-	return strcmp(conf_text(running, schema_text(key, SCHEMA_TOP, running)),
-		   conf_text(fresh, schema_text(key, SCHEMA_TOP, fresh))) != 0;
+	const char *mark = schema_is_number(key) ? "" : "\"";
+
+	snprintf(text, SCHEMA_TEXT_MAX, "%s%.100s%s", mark, value->text, mark);
+	return text;
 }
 
 /* Every text has its NUL. */
@@ -319,36 +330,75 @@ verdict_in_effect(struct conf *conf, bool foreground, bool as_root)
 
 /* A daemon that logged elsewhere when it went to the background has none. */
 static void
-check_stderr(
-    const struct conf *fresh, const char *path, struct report *report)
+check_stderr(const struct conf *fresh, const char *path, const char *how,
+    struct report *report)
 {
 	if (fresh->log.target == CONF_LOG_STDERR && !daemonize_has_stderr())
 		report_error(report,
-		    "%s:%u: log.target: \"stderr\" cannot be set by a reload: "
+		    "%s:%u: log.target: \"stderr\" cannot be set by %s: "
 		    "it was given up when the daemon went to the background, "
 		    "restart it",
-		    path, (unsigned)schema_line(fresh, "log.target"));
+		    path, (unsigned)schema_line(fresh, "log.target"), how);
+}
+
+/* NULL: it is not among them. */
+static const struct verdict_value *
+value_find(const struct verdict_value *values, size_t n, const char *name)
+{
+	const struct verdict_value *value;
+
+	for (value = values; value < values + n; value++)
+		if (strcmp(value->name, name) == 0)
+			return value;
+	return NULL;
+}
+
+static void
+compare(const struct verdict_value *before, const struct verdict_value *value,
+    const struct conf *fresh, const char *path, const char *how,
+    struct report *report)
+{
+	const struct schema_key *key = schema_find(value->name);
+	char was[SCHEMA_TEXT_MAX], is[SCHEMA_TEXT_MAX], line[16];
+
+	if (before == NULL || strcmp(before->text, value->text) == 0)
+		return;
+	/* A key that was taken out has no line. */
+	snprintf(line, sizeof(line), ":%u",
+	    (unsigned)fresh->given_line[key - schema_keys]);
+	report_error(report,
+	    "%s%s: %s: %s cannot be set by %s, expected %s until a restart",
+	    path, line[1] != '0' ? line : "", key->name, quote(key, value, is),
+	    how, quote(key, before, was));
+}
+
+static void
+compare_all(const struct verdict_value *values, size_t n,
+    const struct conf *fresh, const char *path, const char *how,
+    struct report *report)
+{
+	static struct verdict_value list[VERDICT_VALUES_MAX];
+	size_t i, n_fresh = verdict_values(fresh, list);
+
+	for (i = 0; i < n_fresh; i++)
+		compare(value_find(values, n, list[i].name), &list[i], fresh,
+		    path, how, report);
+	check_stderr(fresh, path, how, report);
 }
 
 void
 verdict_reload(const struct conf *running, const struct conf *fresh,
     const char *path, struct report *report)
 {
-	char before[SCHEMA_TEXT_MAX], after[SCHEMA_TEXT_MAX], line[16];
-	const struct schema_key *key;
+	static struct verdict_value values[VERDICT_VALUES_MAX];
 
-	for (key = schema_keys; key < schema_keys + schema_n_keys; key++) {
-		if (!key->restart || !has_changed(running, fresh, key))
-			continue;
-		/* A key that was taken out has no line. */
-		snprintf(line, sizeof(line), ":%u",
-		    (unsigned)fresh->given_line[key - schema_keys]);
-		report_error(report,
-		    "%s%s: %s: %s cannot be set by a reload, expected %s "
-		    "until a restart",
-		    path, line[1] != '0' ? line : "", key->name,
-		    format_key(fresh, key, after),
-		    format_key(running, key, before));
-	}
-	check_stderr(fresh, path, report);
+	compare_all(values, verdict_values(running, values), fresh, path,
+	    "a reload", report);
+}
+
+void
+verdict_upgrade(const struct verdict_value *values, size_t n,
+    const struct conf *fresh, const char *path, struct report *report)
+{
+	compare_all(values, n, fresh, path, "an upgrade", report);
 }

@@ -2,6 +2,8 @@
 #ifndef MASTER_VERDICT_H
 #define MASTER_VERDICT_H
 
+#include <stddef.h>
+
 #include "master/config/conf.h"
 
 struct report;
@@ -24,12 +26,28 @@ void verdict_find(
  */
 void verdict_in_effect(struct conf *conf, bool foreground, bool as_root);
 
+/* A key that needs a restart, with its value. */
+struct verdict_value {
+	char name[32]; /* of the key */
+	char text[4096]; /* as it would be written, without quotes: a path, mostly */
+};
+#define VERDICT_VALUES_MAX 16
+
+/* Stores those of conf, at most VERDICT_VALUES_MAX; returns how many. */
+size_t verdict_values(
+    const struct conf *conf, struct verdict_value values[VERDICT_VALUES_MAX]);
+
 /*
  * Compares the keys that need a restart (user, group, pid_file, control_socket,
- * sandbox) and reports an error, with path and line, for each that differs, and
- * for a log.target that this daemon has given up.
+ * control_group, state_file, sandbox) and reports an error, with path and line,
+ * for each that differs, and for a log.target that this daemon has given up.
  */
 void verdict_reload(const struct conf *running, const struct conf *fresh,
     const char *path, struct report *report);
+
+/* The same for the n values that verdict_values() of another version of the
+ * daemon has stored: a key that they do not have may be anything. */
+void verdict_upgrade(const struct verdict_value *values, size_t n,
+    const struct conf *fresh, const char *path, struct report *report);
 
 #endif

@@ -14,7 +14,7 @@
 #include "master/system/events.h"
 #include "master/control/door.h"
 #include "master/control/peer.h"
-#include "master/control/reload_text.h"
+#include "master/control/result_text.h"
 #include "master/control/request.h"
 #include "master/system/log.h"
 
@@ -77,6 +77,14 @@ control_reload_begun(struct control *control)
 	control->reloads++;
 }
 
+/* Is it one that waits for this, the number of which is done? */
+static bool
+waits(const struct control_peer *peer, bool for_upgrade, uint64_t done)
+{
+	return peer->state == CONTROL_WAITING &&
+	    peer->for_upgrade == for_upgrade && peer->ticket <= done;
+}
+
 void
 control_reloaded(struct control *control, enum control_status status,
     const struct report *report, int64_t now)
@@ -85,12 +93,11 @@ control_reloaded(struct control *control, enum control_status status,
 	char *out, *err;
 
 	for (; peer < control->peers + CONTROL_PEERS_MAX; peer++) {
-		if (peer->state != CONTROL_WAITING ||
-		    peer->ticket > control->reloads)
+		if (!waits(peer, false, control->reloads))
 			continue;
-		out = reload_text(
+		out = result_reload(
 		    control->overview, report, status, peer->json);
-		err = reload_text_report(report);
+		err = result_report(report);
 		peer_answer(control, peer, status, out, err, now);
 		free(out);
 		free(err);
@@ -98,21 +105,55 @@ control_reloaded(struct control *control, enum control_status status,
 }
 
 void
-control_cancelled(struct control *control, const char *why, int64_t now)
+control_upgrade_begun(struct control *control)
+{
+	control->upgrade_wanted = false;
+	control->upgrades++;
+}
+
+void
+control_upgraded(struct control *control, enum control_status status,
+    const struct report *report, const char *was, int64_t now)
+{
+	struct control_peer *peer = control->peers;
+	char *out, *err;
+
+	for (; peer < control->peers + CONTROL_PEERS_MAX; peer++) {
+		if (!waits(peer, true, control->upgrades))
+			continue;
+		out = result_upgrade(
+		    control->overview, report, status, was, peer->json);
+		err = result_report(report);
+		peer_answer(control, peer, status, out, err, now);
+		free(out);
+		free(err);
+	}
+}
+
+static void
+refuse_all(struct control *control, bool for_upgrade, const char *why,
+    int64_t now)
 {
 	struct control_peer *peer = control->peers;
 
 	for (; peer < control->peers + CONTROL_PEERS_MAX; peer++)
-		if (peer->state == CONTROL_WAITING)
+		if (waits(peer, for_upgrade, UINT64_MAX))
 			peer_refuse(control, peer, CONTROL_REFUSED, why, now);
+}
+
+void
+control_cancelled(struct control *control, const char *why, int64_t now)
+{
+	refuse_all(control, false, why, now);
 }
 
 void
 control_stop(struct control *control, const char *why, int64_t now)
 {
-	control->reload_wanted = false;
+	control->reload_wanted = control->upgrade_wanted = false;
 	control->closed_why = why;
-	control_cancelled(control, why, now);
+	refuse_all(control, false, why, now);
+	refuse_all(control, true, why, now);
 }
 
 /* ------------------------------------------------------------------------ turns */

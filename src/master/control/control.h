@@ -49,8 +49,13 @@ void control_reloaded(struct control *control, enum control_status status,
  * that wait for one. */
 void control_cancelled(struct control *control, const char *why, int64_t now);
 
-/* From now on reloads are refused with the reason why (static text); peers that
- * wait for one are answered. */
+/* The same for an upgrade; was is the version before, for a report of success. */
+void control_upgrade_begun(struct control *control);
+void control_upgraded(struct control *control, enum control_status status,
+    const struct report *report, const char *was, int64_t now);
+
+/* From now on reloads and upgrades are refused with the reason why (static text);
+ * peers that wait for one are answered. */
 void control_stop(struct control *control, const char *why, int64_t now);
 
 /* Ends all connections. */

@@ -20,7 +20,7 @@ struct overview;
  * been silent longest, or waits for a place. */
 #define CONTROL_PEERS_MAX 24
 /* So many of them may be members of control_group, and so many may wait for a
- * reload, so that the others' status is still answered. */
+ * reload or an upgrade, so that the others' status is still answered. */
 #define CONTROL_LOOKERS_MAX 8
 #define CONTROL_WAITING_MAX 12
 /* The time for a request to arrive, and for some of its answer to be taken; one
@@ -34,18 +34,18 @@ enum control_state {
 	CONTROL_FREE,
 	CONTROL_BEGINNING, /* it has just been accepted */
 	CONTROL_READING, /* its request */
-	CONTROL_WAITING, /* for a reload */
+	CONTROL_WAITING, /* for a reload, or an upgrade */
 	CONTROL_SENDING, /* the answer */
 };
 
 struct control_peer {
 	enum control_state state;
 	int fd;
-	int64_t
-	    deadline; /* clock_now(); CLOCK_NEVER: it waits for a reload */
+	int64_t deadline; /* clock_now(); CLOCK_NEVER: it waits */
 	struct ucred who;
 	enum control_rights rights;
-	uint64_t ticket; /* the number of the reload that it waits for */
+	bool for_upgrade; /* it waits for one; else for a reload */
+	uint64_t ticket; /* the number of that which it waits for */
 	bool json;
 	size_t have; /* bytes of request */
 	char request[CONTROL_REQUEST_MAX];
@@ -67,7 +67,9 @@ struct control {
 	bool is_open; /* the daemon serves: requests are accepted */
 	bool reload_wanted; /* for the owner, who clears it */
 	uint64_t reloads; /* begun since the start */
-	const char *closed_why; /* no reload is begun any more; NULL */
+	bool upgrade_wanted;
+	uint64_t upgrades;
+	const char *closed_why; /* none of these is begun any more; NULL */
 	bool watched; /* the loop polls it */
 	bool knocked; /* a connection may wait to be accepted */
 	int64_t accept_at; /* out of descriptors: not before; 0: now */

@@ -17,37 +17,44 @@
 #include "master/system/clock.h"
 #include "master/system/log_event.h"
 
-/* NULL, or why no more requests for a reload are taken. */
+/* NULL, or why no more requests for a reload or an upgrade are taken. */
 static const char *
-reload_refusal(const struct control *control)
+refusal_of(const struct control *control, bool upgrade)
 {
 	const struct control_peer *peer = control->peers;
 	int waiting = 0;
 
 	for (; peer < control->peers + CONTROL_PEERS_MAX; peer++)
 		waiting += peer->state == CONTROL_WAITING;
-	if (control->closed_why == NULL && waiting >= CONTROL_WAITING_MAX)
-		return "reload: too many requests are waiting for one";
-	return control->closed_why;
+	if (control->closed_why != NULL || waiting < CONTROL_WAITING_MAX)
+		return control->closed_why;
+	return upgrade ? "upgrade: too many requests are waiting" :
+			 "reload: too many requests are waiting for one";
 }
 
-/* A reload that has begun may have read its file already. */
+/* One that has begun may have read the file, or the program, already. */
 static void
-reload_want(struct control *control, struct control_peer *peer, int64_t now)
+work_want(struct control *control, struct control_peer *peer, bool upgrade,
+    int64_t now)
 {
-	const char *refusal = reload_refusal(control);
+	const char *refusal = refusal_of(control, upgrade);
 
 	if (refusal != NULL) {
 		peer_refuse(control, peer, CONTROL_REFUSED, refusal, now);
 		return;
 	}
-	log_event(LOG_INFO, "control", LOG_WORD("verb", "reload"),
+	log_event(LOG_INFO, "control",
+	    LOG_WORD("verb", upgrade ? "upgrade" : "reload"),
 	    LOG_SIGNED("uid", (int)peer->who.uid),
 	    LOG_SIGNED("pid", (int)peer->who.pid));
-	control->reload_wanted = true;
+	if (upgrade)
+		control->upgrade_wanted = true;
+	else
+		control->reload_wanted = true;
 	peer->state = CONTROL_WAITING;
 	peer->deadline = CLOCK_NEVER;
-	peer->ticket = control->reloads + 1;
+	peer->for_upgrade = upgrade;
+	peer->ticket = 1 + (upgrade ? control->upgrades : control->reloads);
 	peer_watch(control, peer, 0); /* its end is told all the same */
 }
 
@@ -93,8 +100,8 @@ request_take(struct control *control, struct control_peer *peer, size_t length,
 		request_deny(control, peer, result.denied, now);
 	else if (result.refusal != NULL)
 		peer_refuse(control, peer, CONTROL_USAGE, result.refusal, now);
-	else if (result.reload)
-		reload_want(control, peer, now);
+	else if (result.reload || result.upgrade)
+		work_want(control, peer, result.upgrade, now);
 	else if (result.list)
 		peer_list(control, peer, &result.rows, now);
 	else if (result.failed)

@@ -61,6 +61,18 @@ run_reload(struct verb_result *result, const struct request *request,
 }
 
 static void
+run_upgrade(struct verb_result *result, const struct request *request,
+    const struct overview *overview, const struct control_actions *actions,
+    int64_t now)
+{
+	(void)request;
+	(void)overview;
+	(void)actions;
+	(void)now;
+	result->upgrade = true;
+}
+
+static void
 run_state(struct verb_result *result, const struct request *request,
     const struct overview *overview, const struct control_actions *actions,
     int64_t now)
@@ -253,6 +265,7 @@ static const struct verb {
 	{ "counts", WORD_LISTENER | WORD_SOURCE, true, run_counts },
 	{ "live", WORD_JSON | WORD_LISTENER, true, run_live },
 	{ "reload", WORD_JSON, false, run_reload },
+	{ "upgrade", WORD_JSON, false, run_upgrade },
 	{ "log-level", WORD_JSON | WORD_LEVEL, false, run_log_level },
 	{ "ready", ORDER_WORDS, false, run_state },
 	{ "drain", ORDER_WORDS, false, run_state },
@@ -375,8 +388,8 @@ verbs_run(struct verb_result *result, char *line, size_t length,
 
 	*result = (struct verb_result) {
 		.refusal = "control: unknown request, expected status, reload, "
-			   "ready, drain, maintenance, clients, metrics or "
-			   "log-level" };
+			   "upgrade, ready, drain, maintenance, clients, "
+			   "metrics or log-level" };
 	if (n == -1 || take_words(&request, texts, n) == -1)
 		return;
 	verb = verb_find(&request);

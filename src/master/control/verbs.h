@@ -19,6 +19,7 @@ struct verb_result {
 	bool failed; /* text says why the order was not carried out */
 	bool json;
 	bool reload; /* a reload is asked for: the answer is its result */
+	bool upgrade; /* the same for an upgrade */
 	bool log_level; /* that is set now; it was: */
 	int old_log_level;
 	bool list; /* the answer is rows */

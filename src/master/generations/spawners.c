@@ -232,6 +232,7 @@ spawners_reason_name(enum spawner_reason reason)
 	static const char *const names[SPAWNER_REASONS] = {
 		[SPAWNER_START] = "start",
 		[SPAWNER_RELOAD] = "reload",
+		[SPAWNER_UPGRADE] = "upgrade",
 		[SPAWNER_REFRESH] = "refresh",
 		[SPAWNER_CRASH] = "crash",
 		[SPAWNER_DIED] = "died",

@@ -53,6 +53,7 @@ enum spawner_state {
 enum spawner_reason {
 	SPAWNER_START, /* the first */
 	SPAWNER_RELOAD,
+	SPAWNER_UPGRADE, /* the daemon is another program since */
 	SPAWNER_REFRESH, /* the text of a file has changed */
 	SPAWNER_CRASH, /* a child of the last one crashed */
 	SPAWNER_DIED, /* the last one did */

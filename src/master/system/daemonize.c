@@ -106,6 +106,12 @@ daemonize_ready(bool keep_stderr)
 	status_pipe = -1;
 }
 
+void
+daemonize_resume(bool had_stderr)
+{
+	has_stderr = had_stderr;
+}
+
 bool
 daemonize_has_stderr(void)
 {

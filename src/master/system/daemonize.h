@@ -22,6 +22,9 @@ void daemonize_leave(void);
  */
 void daemonize_ready(bool keep_stderr);
 
+/* After an exec: had_stderr is what daemonize_has_stderr() said before. */
+void daemonize_resume(bool had_stderr);
+
 /* False once daemonize_ready() has turned descriptor 2 to /dev/null: from then
  * on nothing that is written there is seen by anybody. */
 bool daemonize_has_stderr(void);

@@ -1,7 +1,7 @@
-/* Shows how a reload ended. */
+/* Shows how a reload, or an upgrade, ended. */
 #include "config.h"
 
-#include "master/control/reload_text.h"
+#include "master/control/result_text.h"
 
 #include <inttypes.h>
 
@@ -30,7 +30,7 @@ put_json_lines(FILE *out, const struct report *report, bool warnings)
 }
 
 char *
-reload_text(const struct overview *overview, const struct report *report,
+result_reload(const struct overview *overview, const struct report *report,
     enum control_status status, bool json)
 {
 	const struct reload_result *last = overview->reload;
@@ -53,8 +53,45 @@ reload_text(const struct overview *overview, const struct report *report,
 	return writer_close(&writer);
 }
 
+static void
+put_upgrade_json(FILE *out, const struct overview *overview,
+    const struct report *report, bool ok, const char *was)
+{
+	const struct service *service = overview->service;
+
+	fprintf(out, "{\"result\": \"%s\", \"version\": \"" PACKAGE_VERSION "\"",
+	    ok ? "ok" : "failed");
+	if (ok) {
+		fputs(", \"was\": ", out);
+		writer_json(out, was);
+	}
+	fprintf(out, ", \"generation\": %" PRIu64 ", \"clients\": %" PRIu32,
+	    spawners_serving(service->generation->spawners),
+	    service->counters.live);
+	put_json_lines(out, report, false);
+	put_json_lines(out, report, true);
+	fputs("}\n", out);
+}
+
 char *
-reload_text_report(const struct report *report)
+result_upgrade(const struct overview *overview, const struct report *report,
+    enum control_status status, const char *was, bool json)
+{
+	bool ok = status == CONTROL_OK;
+	struct writer writer;
+
+	if (writer_open(&writer) == NULL)
+		return NULL;
+	if (json)
+		put_upgrade_json(writer.file, overview, report, ok, was);
+	else if (ok)
+		fprintf(writer.file,
+		    "forkgreetd " PACKAGE_VERSION ", it was %s\n", was);
+	return writer_close(&writer);
+}
+
+char *
+result_report(const struct report *report)
 {
 	const struct report_line *line = report->lines;
 	struct writer writer;
