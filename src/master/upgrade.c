@@ -149,9 +149,12 @@ execute(const struct server *server, int program, int state, bool trial)
 
 _Noreturn static void
 trial_become(const struct server *server, const struct pack *pack, int state,
-    int output)
+    int output, pid_t parent)
 {
+	/* It has our sockets: nobody could start the daemon anew. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != parent)
+		_exit(EXIT_SYSTEM);
 	if (dup2(output, STDOUT_FILENO) == -1 ||
 	    dup2(output, STDERR_FILENO) == -1 || signals_default() == -1)
 		_exit(EXIT_SYSTEM);
@@ -165,6 +168,7 @@ static int
 trial_fork(struct server *server, const struct pack *pack, int state)
 {
 	struct upgrade *upgrade = &server->upgrade;
+	pid_t self = getpid();
 	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1)
@@ -172,7 +176,7 @@ trial_fork(struct server *server, const struct pack *pack, int state)
 	upgrade->trial = fork();
 	if (upgrade->trial == 0) {
 		fcntl(ends[1], F_SETFL, 0); /* the trial may wait for us */
-		trial_become(server, pack, state, ends[1]);
+		trial_become(server, pack, state, ends[1], self);
 	}
 	close(ends[1]);
 	upgrade->output = ends[0];

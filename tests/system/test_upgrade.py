@@ -1,16 +1,24 @@
 """Upgrades: the process executes the program that is installed now, and keeps
 its pid, its sockets and its clients."""
 
+import contextlib
+import json
 import os
+import random
+import re
 import shutil
 import signal
+import socket
 import struct
+import subprocess
 import threading
 import time
+import unittest
 
-from harness import (DAEMON, IS_ROOT, PATIENCE, Case, close_with_reset,
-                     connect, descriptors, exists, free_port, greet, main,
-                     proc_status, read_all, wait_for)
+from harness import (CTL, DAEMON, HOST, IS_ROOT, PATIENCE, Case, Load, Strace,
+                     children, close_with_reset, descriptors, exists,
+                     free_port, greet, main, needs_root, proc_status, read_all,
+                     run, strace_works, wait_for)
 
 PROGRAMS = ("forkgreetd", "forkgreet-reader", "forkgreet-spawner")
 
@@ -37,10 +45,30 @@ class UpgradeCase(Case):
         os.chmod(path + ".new", 0o755)
         os.rename(path + ".new", path)
 
-    def start(self, *arguments, **keywords):
-        """A daemon."""
+    def setUp(self):
+        super().setUp()
+        self.control = os.path.join(self.folder(), "control")
         self.path = self.install()
-        return self.daemon(*arguments, program=self.path, **keywords)
+
+    def configuration(self, listeners=None, top=""):
+        """With a control socket."""
+        text = super().configuration(listeners, top)
+        text = text.replace(' control_socket = "";', "")
+        return f'control_socket = "{self.control}";\n{text}'
+
+    def start(self, listeners=None, top="", **keywords):
+        """A daemon, with a control socket."""
+        return self.daemon(listeners, top, as_user=self.as_user,
+                           program=self.path, **keywords)
+
+    def ctl(self, *arguments, seconds=60):
+        """forkgreetctl; its subprocess.CompletedProcess."""
+        return run("-s", self.control, "-w", str(seconds), *arguments,
+                   program=CTL)
+
+    def status(self):
+        """What status -j says."""
+        return json.loads(self.ctl("-j", "status").stdout)
 
     def upgrade(self, daemon, result="ok"):
         """Once, to its end; the line that says how."""
@@ -55,8 +83,9 @@ class UpgradeCase(Case):
         try:
             line = wait_for(found, what="the upgrade's end")
         except AssertionError as error:
-            raise AssertionError(f"{error}; status {daemon.process.poll()}; the log:\n" + "\n".join(
-                daemon.log()[-12:])) from None
+            raise AssertionError(
+                f"{error}; status {daemon.process.poll()}; the log:\n"
+                + "\n".join(daemon.log()[-12:])) from None
         self.assertEqual(line["result"], result, line)
         return line
 
@@ -203,43 +232,362 @@ class Upgrade(UpgradeCase):
         self.assertIn(f"pid {daemon.pid}", "\n".join(other.log()))
 
 
-class Load(UpgradeCase):
+class UpgradeAsUser(Upgrade):
+    """Nothing of it needs root."""
+    as_user = True
+
+
+class More(UpgradeCase):
+    """What goes over besides."""
+
+    def test_an_operators_word(self):
+        """Without a state file, too."""
+        daemon = self.start()
+        self.assertEqual(self.ctl("drain", "--reason", "new disk",
+                                  "--until", "+1h").returncode, 0)
+        before = self.status()["listeners"][0]
+        self.upgrade(daemon)
+        after = self.status()["listeners"][0]
+        self.assertEqual(after["state"], "drain")
+        for key in "state", "until", "reason":
+            self.assertEqual(after[key], before[key], key)
+
+    def test_metrics(self):
+        daemon = self.start()
+        for _ in range(4):
+            greet(self.port)
+        daemon.wait_line("client", 4)
+
+        def metrics():
+            """All but gauges, by name with labels."""
+            rows = [line.rsplit(" ", 1)
+                    for line in self.ctl("metrics").stdout.splitlines()
+                    if not line.startswith("#")]
+            return {name: value for name, value in rows
+                    if re.search("_(total|bucket|sum|count|start_time_seconds)"
+                                 "(\\{|$)", name)}
+        before = metrics()
+        self.assertGreater(len(before), 40)
+        self.assertEqual(
+            before["forkgreet_session_duration_seconds_count"], "4")
+        before['forkgreet_spawner_starts_total{reason="upgrade"}'] = "1"
+        self.upgrade(daemon)
+        self.assertEqual(metrics(), before)
+
+    def test_status(self):
+        """The daemon has not been started anew."""
+        daemon = self.start()
+        daemon.reload()
+        before = self.status()
+        self.upgrade(daemon)
+        after = self.status()
+        for key in "pid", "reloads", "version":
+            self.assertEqual(after[key], before[key], key)
+        self.assertGreaterEqual(after["uptime"], before["uptime"])
+        self.assertEqual(after["generation"], before["generation"] + 1)
+
+    def test_level_of_the_log(self):
+        """It is as temporary as it would be with a reload."""
+        daemon = self.start()
+        self.ctl("log-level", "debug")
+        self.assertTrue(self.status()["log_level_temporary"])
+        self.upgrade(daemon)
+        self.assertFalse(self.status()["log_level_temporary"])
+
+    def test_relative_paths(self):
+        """The daemon is in / since it was started."""
+        daemon = self.start(wrapper=(
+            "sh", "-c", 'cd "${4%/*}" && cp "${1%/*}"/* . && '
+            'exec ./forkgreetd -f -c "${4##*/}"', "sh"))
+        self.upgrade(daemon)
+        self.assertEqual(greet(self.port), b"hi client\n")
+        self.upgrade(daemon)
+
+    @needs_root
+    def test_a_port_that_needs_a_right(self):
+        """The right to bind it goes over, and no other."""
+        with open("/proc/sys/net/ipv4/ip_unprivileged_port_start",
+                  encoding="ascii") as file:
+            if int(file.read()) <= 1:
+                self.skipTest("no port needs a right here")
+        daemon = self.start()
+        for port in 81, 82:
+            daemon.write_config(self.configuration(
+                self.listener() + ", " + self.listener("", "low", port)))
+            self.upgrade(daemon)
+            self.assertEqual(greet(port), b"hi client\n")
+
+    def test_in_the_background(self):
+        """Standard error is gone there: the log cannot go to it."""
+        pid_file = os.path.join(self.folder(), "pid")
+
+        def config(target):
+            return self.configuration(
+                None, f'pid_file = "{pid_file}"; ').replace("stderr", target)
+        daemon = self.background(config=config("syslog"), program=self.path)
+        begun = os.stat(f"/proc/{daemon.pid}/exe").st_ino
+        self.replace("forkgreetd", source=DAEMON)
+        daemon.write_config(config("stderr"))
+        result = self.ctl("upgrade")
+        self.assertEqual(result.returncode, 78)
+        self.assertIn('log.target: "stderr" cannot be set by an upgrade',
+                      result.stderr)
+        self.assertEqual(os.stat(f"/proc/{daemon.pid}/exe").st_ino, begun)
+        daemon.write_config(config("syslog"))
+        result = self.ctl("upgrade")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertNotEqual(os.stat(f"/proc/{daemon.pid}/exe").st_ino, begun)
+        self.assertEqual(greet(self.port), b"hi client\n")
+        self.assertEqual(daemon.stop(), 0)
+        self.assertFalse(os.path.exists(pid_file))
+
+
+class Asked(UpgradeCase):
+    """forkgreetctl upgrade."""
+
+    def test_the_new_program_answers(self):
+        daemon = self.start()
+        with open(DAEMON, "rb") as file:
+            program = file.read()
+        version = self.status()["version"]
+        other = "9" + version[1:]
+        self.replace("forkgreetd", program.replace(
+            version.encode(), other.encode()))
+        result = self.ctl("upgrade")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stdout,
+                         f"forkgreetd {other}, it was {version}\n")
+        self.assertEqual(self.status()["version"], other)
+        held = self.connect(self.port)
+        self.replace("forkgreetd", program)
+        result = json.loads(self.ctl("-j", "upgrade").stdout)
+        held.close()
+        clients = result.pop("clients")
+        self.assertIn(clients, (0, 1))
+        self.assertEqual(result, {
+            "result": "ok", "version": version, "was": other,
+            "generation": 3, "errors": [], "warnings": []})
+        self.assertEqual(daemon.lines("control")[0]["verb"], "upgrade")
+
+    def test_refused(self):
+        """By the program, and by the configuration; with all that it says."""
+        daemon = self.start()
+        config = self.configuration(self.listener())
+        self.replace("forkgreetd", b"no program\n")
+        result = self.ctl("upgrade")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("Exec format error", result.stderr)
+        self.replace("forkgreetd", source=DAEMON)
+        daemon.write_config(config.replace("port", "prot").replace(
+            "control_socket", "kontrol_socket"))
+        result = self.ctl("upgrade")
+        self.assertEqual(result.returncode, 78, result.stderr)
+        self.assertEqual(result.stdout, "")
+        self.assertIn("prot: unknown key", result.stderr)
+        self.assertIn("kontrol_socket: unknown key", result.stderr)
+        result = self.ctl("-j", "upgrade")
+        self.assertEqual(result.returncode, 78)
+        answer = json.loads(result.stdout)
+        self.assertEqual(answer["result"], "failed")
+        self.assertEqual(len(answer["errors"]), 2, answer)
+        self.assertNotIn("was", answer)
+        self.assertEqual(greet(self.port), b"hi client\n")
+
+    def test_warnings(self):
+        """Of the configuration, from the new one."""
+        daemon = self.start()
+        daemon.write_config(self.configuration(
+            self.listener(), " limits = { burst = 3; };"))
+        result = self.ctl("upgrade")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("limits.burst: has no effect", result.stderr)
+
+    def test_who_is_asking_when_it_begins(self):
+        """A request that is half said, and one that waits for a reload."""
+        daemon = self.start()
+        sock = socket.socket(socket.AF_UNIX)
+        self.addCleanup(sock.close)
+        sock.settimeout(PATIENCE)
+        sock.connect(self.control)
+        sock.sendall(b"status js")
+        self.upgrade(daemon)
+        sock.sendall(b"on\n")
+        self.assertIn(b'"version"', read_all(sock))
+
+    def test_many_at_a_time(self):
+        """Upgrades and reloads, each of which somebody waits for."""
+        daemon = self.start()
+        with Load(self.port, threads=1) as load:
+            for _ in range(4):
+                verbs = ["upgrade"] * 4 + ["reload"] * 4 + ["status"] * 4
+                random.shuffle(verbs)
+                asking = [subprocess.Popen(
+                    [CTL, "-s", self.control, "-w", "60", verb],
+                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                    text=True) for verb in verbs]
+                said = [process.communicate()[1] for process in asking]
+                self.assertEqual(
+                    [(verb, process.returncode, text) for verb, process, text
+                     in zip(verbs, asking, said)],
+                    [(verb, 0, "") for verb in verbs])
+            load.wait_more(10)
+        self.assertEqual(load.failures, [])
+        self.assert_balanced(daemon)
+
+    def test_signals_at_any_time(self):
+        """None of them is lost: what came last holds in the end."""
+        daemon = self.start()
+        with Load(self.port, threads=1, greetings=[
+                f"{n}\n".encode() for n in range(30)] + [b"hi client\n"]) as load:
+            for n in range(30):
+                daemon.write_config(self.configuration(
+                    self.listener(f'greeting = "{n}\\n";')))
+                os.kill(daemon.pid, random.choice(
+                    (signal.SIGHUP, signal.SIGUSR2)))
+                time.sleep(random.uniform(0, 0.02))
+            wait_for(lambda: greet(self.port) == b"29\n",
+                     what="the last configuration")
+        self.assertEqual(load.failures, [])
+        self.assert_balanced(daemon)
+
+
+class UnderLoad(UpgradeCase):
     """Clients come all the time."""
 
     COUNT = 20
 
     def test_nobody_is_refused(self):
         daemon = self.start()
-        stop = threading.Event()
-        failed, counts = [], []
-
-        def loop():
-            n = 0
-            while not stop.is_set():
-                try:
-                    sock = connect(self.port)
-                    if read_all(sock) != b"hi client\n":
-                        failed.append("text")
-                    sock.close()
-                    n += 1
-                except OSError as error:
-                    failed.append(error)
-            counts.append(n)
-        threads = [threading.Thread(target=loop) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        try:
+        with Load(self.port, threads=2) as load:
             for _ in range(self.COUNT):
                 self.upgrade(daemon)
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join()
-        self.assertEqual(failed, [])
+        self.assertEqual(load.failures, [])
         wait_for(lambda: daemon.counters()["main"]["live"] == 0)
         counters = daemon.counters()["main"]
-        self.assertEqual(counters["accepted"], sum(counts))
-        self.assertEqual(counters["ended_greeted"], sum(counts), counters)
+        self.assertEqual(counters["accepted"], load.served)
+        self.assertEqual(counters["ended_greeted"], load.served, counters)
+
+
+class Killed(UpgradeCase):
+    """kill -9 during an upgrade: a start works at once."""
+
+    @needs_root
+    @unittest.skipUnless(strace_works(), "needs root and strace")
+    def test_at_its_calls(self):
+        """Before each kind of call that the upgrade makes, the first and the
+        last of it; make check-upgrade does it at each call."""
+        stride = os.environ.get("UPGRADE_KILLS") == "all"
+        calls = self.calls()
+        self.assertGreater(len(calls), 100)
+        self.assertIn("execveat", calls)
+        points = range(1, len(calls) + 1) if stride else sorted(
+            {calls.index(name) + 1 for name in calls} |
+            {len(calls) - calls[::-1].index(name) for name in calls})
+        for when in points:
+            with self.subTest(when=when, call=calls[when - 1]):
+                self.kill_at(when)
+
+    def begin(self):
+        """A daemon that has no upgrade behind it, and a held client."""
+        pid_file = os.path.join(self.folder(), "pid")
+        daemon = self.start(
+            self.listener("hold = true;"), f'pid_file = "{pid_file}";')
+        with open(daemon.config, encoding="utf-8") as file:
+            self.config = file.read()
+        daemon.settle()
+        return daemon
+
+    def calls(self):
+        """The names of the master's calls in one upgrade."""
+        daemon = self.begin()
+        trace = os.path.join(self.folder(), "trace")
+        with Strace(daemon.pid, output=trace):
+            self.upgrade(daemon)
+        daemon.end()
+        with open(trace, encoding="utf-8", errors="replace") as file:
+            return [line.partition("(")[0] for line in file
+                    if line[0].isalpha() and "(" in line]
+
+    def kill_at(self, when):
+        """The upgrade's call number when kills the daemon, before it."""
+        daemon = self.begin()
+        strace = Strace(daemon.pid, f"inject=all:signal=KILL:when={when}")
+        try:
+            with strace:
+                os.kill(daemon.pid, signal.SIGUSR2)
+                wait_for(lambda: daemon.process.poll() is not None or
+                         any(line["result"] == "ok"
+                             for line in daemon.lines("upgrade")),
+                         what="its end")
+        except AssertionError:  # it is killed as soon as it is traced
+            self.assertEqual(daemon.process.wait(PATIENCE), -signal.SIGKILL)
+        daemon.process.kill()
+        daemon.process.wait(PATIENCE)
+        another = self.daemon(config=self.config, program=self.path)
+        self.assertEqual(self.connect(self.port).recv(100), b"hi client\n")
+        another.end()
+
+    def test_the_trial(self):
+        """It is killed at any time: the daemon goes on."""
+        daemon = self.begin()
+        for _ in range(10):
+            before = set(children(daemon.pid))
+            ended = len(self.ends(daemon))
+
+            def trial():
+                return next((pid for pid in set(children(daemon.pid)) - before
+                             if proc_status(pid).get("Name") == "forkgreetd"
+                             or len(self.ends(daemon)) > ended), None)
+            os.kill(daemon.pid, signal.SIGUSR2)
+            pid = wait_for(trial, what="the trial")
+            time.sleep(random.uniform(0, 0.01))
+            if len(self.ends(daemon)) == ended:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            try:
+                wait_for(lambda: len(self.ends(daemon)) > ended)
+            except AssertionError:
+                print("\n".join(daemon.log()[-14:]), flush=True)
+                os.system(f"ps --ppid {daemon.pid} -o pid,stat,args; cat /proc/{daemon.pid}/status | grep -i sig; echo {pid}")
+                raise
+            self.assertEqual(self.connect(self.port).recv(100),
+                             b"hi client\n")
+        self.assertIn("failed", self.ends(daemon))
+        self.assertLessEqual(set(self.ends(daemon)), {"ok", "failed"})
+
+    @staticmethod
+    def ends(daemon):
+        """How upgrades ended."""
+        return [line["result"] for line in daemon.lines("upgrade")
+                if line["result"] in ("ok", "failed")]
+
+    @needs_root
+    def test_the_trial_ends_with_the_daemon(self):
+        """Stopped, so that it is there: it has the listening sockets."""
+        daemon = self.begin()
+        before = set(children(daemon.pid))
+
+        def trial():
+            """It has read the configuration, or reads it."""
+            for pid in set(children(daemon.pid)) - before:
+                if (proc_status(pid).get("Name") == "forkgreetd" and
+                        children(pid)):
+                    return pid
+            return None
+        pid = None
+        while pid is None:  # it may be over before we have seen it
+            ended = len(self.ends(daemon))
+            os.kill(daemon.pid, signal.SIGUSR2)
+            while pid is None and len(self.ends(daemon)) == ended:
+                pid = trial()
+            before = set(children(daemon.pid)) - {pid}
+        os.kill(pid, signal.SIGSTOP)
+        daemon.process.kill()
+        daemon.process.wait(PATIENCE)
+        another = self.daemon(config=self.config, program=self.path)
+        self.assertEqual(self.connect(self.port).recv(100), b"hi client\n")
+        self.assertFalse(exists(pid))
+        another.end()
 
 
 class Refused(UpgradeCase):
@@ -261,7 +609,8 @@ class Refused(UpgradeCase):
             ("another architecture", self.foreign(), "Exec format error"),
             ("crashes", self.crashing(), "signal 4"),
             ("refuses", self.other("false"), "status 1"),
-            ("hands nothing over", self.other("true"), "not one of ours"),
+            ("hands nothing over", self.other("true"), "not forkgreetd"),
+            ("an older one", self.older(), "of another format"),
         )
         daemon = self.start()
         for what, content, reason in cases:
@@ -294,6 +643,16 @@ class Refused(UpgradeCase):
         struct.pack_into("<H", program, 18, 0x1234)
         return bytes(program)
 
+    @staticmethod
+    def older():
+        """Ours, but for the version of the state that it knows."""
+        with open(DAEMON, "rb") as file:
+            program = file.read()
+        version = struct.pack("<Q", 0x6667737461746501)
+        if version not in program:
+            raise unittest.SkipTest("the state's version is not in one piece")
+        return program.replace(version, struct.pack("<Q", 0x6667737461746500))
+
     def test_no_program(self):
         daemon = self.start()
         os.unlink(self.path)
@@ -317,9 +676,25 @@ class Refused(UpgradeCase):
 
     def test_what_needs_a_restart(self):
         daemon = self.start()
-        daemon.write_config(self.configuration(
-            self.listener(), 'sandbox = "off";'))
-        self.assert_goes_on(daemon, "sandbox")
+        spawners = set(daemon.spawners())
+        config = self.configuration()
+        keys = ['sandbox = "off";', f'state_file = "{self.control}.s";',
+                'pid_file = "/run/other.pid";', 'control_group = "daemon";',
+                f'control_socket = "{self.control}2";']
+        if IS_ROOT:
+            keys.append('user = "daemon";')
+        for key in keys:
+            name = key.split(" ", maxsplit=1)[0]
+            with self.subTest(name):
+                without = re.sub(f'{name} = "[^"]*";', "", config)
+                daemon.write_config(without.rstrip("\n") + key + "\n")
+                result = self.ctl("upgrade")
+                self.assertEqual(result.returncode, 78)
+                self.assertRegex(result.stderr, f"conf:[0-9]*: {name}: .* "
+                                 "cannot be set by an upgrade, expected ")
+        daemon.write_config(config)
+        self.assertEqual(set(daemon.spawners()), spawners)
+        self.upgrade(daemon)
 
     def test_state_by_hand(self):
         """What is not a state is not believed."""
