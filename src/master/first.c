@@ -13,6 +13,7 @@
 #include "master/resume.h"
 #include "master/server.h"
 #include "master/states.h"
+#include "master/stop.h"
 #include "master/system/clock.h"
 #include "master/system/daemonize.h"
 #include "master/system/log_event.h"
@@ -23,20 +24,44 @@ void
 first_begin(struct server *server, struct candidate *candidate, int64_t now)
 {
 	server->first = candidate;
+	server->first_pause = BACKOFF_NONE;
 	if (candidate_try(candidate, server, now) == -1)
-		first_failed(server);
+		first_failed(server, now);
 }
 
 void
-first_failed(struct server *server)
+first_failed(struct server *server, int64_t now)
 {
 	struct report *report = &server->first->report;
 
 	if (report->errors == 0)
 		report_failure(report, generation_cause(&server->generation),
 		    "%s", generation_failure(&server->generation));
+	if (resume_is_on() && !resume_is_trial()) {
+		backoff_fail_why(&server->first_pause, "upgrade",
+		    report_first_error(report), now);
+		*report = (struct report) { 0 };
+		return;
+	}
 	log_report(report);
 	fatal(report->cause, "start: no client could be served");
+}
+
+void
+first_step(struct server *server, int64_t now)
+{
+	bool waited = backoff_waits(&server->first_pause);
+
+	backoff_step(&server->first_pause, now);
+	if (waited && !backoff_waits(&server->first_pause) &&
+	    candidate_try(server->first, server, now) == -1)
+		first_failed(server, now);
+}
+
+int64_t
+first_wakeup(const struct server *server)
+{
+	return server->first_pause.until;
 }
 
 static void
@@ -64,8 +89,7 @@ first_passed(struct server *server, int64_t now)
 	if (resume_is_trial()) {
 		generation_abandon(&server->generation);
 		spawners_kill(&server->spawners);
-		fputs(RESUME_PASSED, stdout);
-		exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_SYSTEM);
+		resume_passed();
 	}
 	resume_clients(server);
 	if (candidate_commit(candidate, server, &added, &removed, now) == -1) {
@@ -81,9 +105,12 @@ first_passed(struct server *server, int64_t now)
 	server->service.is_open = server->control.is_open = true;
 	if (!resume_is_on())
 		start_log(server);
+	backoff_succeed(&server->first_pause, "upgrade");
 	resume_end(server, &candidate->report);
 	states_tell(server);
 	log_terminal(false);
 	daemonize_ready(server->running.conf->log.target == CONF_LOG_STDERR);
 	candidate_free(candidate, server);
+	if (server->stop.early != 0)
+		stop_signal(server, server->stop.early, now);
 }

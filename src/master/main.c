@@ -359,11 +359,12 @@ main(int argc, char **argv)
 		close(server.reader);
 	if (options.mode == MODE_DUMP)
 		return configuration_dump(candidate);
-	if (!resume_is_on())
+	if (!resume_is_on()) {
 		identity = identity_find(candidate->setup.conf, options.path,
 		    &candidate->report);
-	control_group_find(
-	    candidate->setup.conf, options.path, &server.control_group);
+		control_group_find(candidate->setup.conf, options.path,
+		    &server.control_group);
+	}
 	greetings = greetings_make(candidate, options.path, identity);
 	if (options.mode == MODE_TEST)
 		return configuration_test(

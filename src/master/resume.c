@@ -14,6 +14,7 @@
 
 #include "master/clients/carry.h"
 #include "master/config/conf.h"
+#include "master/config/kept.h"
 #include "master/config/verdict.h"
 #include "master/control/peers.h"
 #include "master/listeners/activation.h"
@@ -41,6 +42,8 @@ struct carried_daemon {
 	int pid_file;
 	bool as_root;
 	bool has_stderr;
+	bool has_control_group;
+	gid_t control_group;
 	bool wants_upgrade; /* another one: SIGUSR2 came during this one */
 	bool wants_reload;
 	int64_t ready_at;
@@ -54,6 +57,8 @@ static const struct pack_field daemon_fields[] = {
 	PACK_FIELD(carried_daemon, pid_file),
 	PACK_FIELD(carried_daemon, as_root),
 	PACK_FIELD(carried_daemon, has_stderr),
+	PACK_FIELD(carried_daemon, has_control_group),
+	PACK_FIELD(carried_daemon, control_group),
 	PACK_FIELD(carried_daemon, wants_upgrade),
 	PACK_FIELD(carried_daemon, wants_reload),
 	PACK_FIELD(carried_daemon, ready_at),
@@ -116,6 +121,8 @@ pack_daemon(struct pack *pack, const struct server *server)
 		.pid_file = pidfile_descriptor(),
 		.as_root = server->as_root,
 		.has_stderr = daemonize_has_stderr(),
+		.has_control_group = server->control_group.is_set,
+		.control_group = server->control_group.gid,
 		.wants_upgrade = server->upgrade.wanted,
 		.wants_reload = server->reload.wanted,
 		.ready_at = server->overview.ready_at,
@@ -209,26 +216,49 @@ descriptors_keep(void)
 	close_range(next, ~0u, 0);
 }
 
+static int
+descriptor_of(const char *name)
+{
+	const char *text = getenv(name);
+	int64_t fd;
+
+	if (text == NULL ||
+	    number_parse(text, STDERR_FILENO + 1, INT32_MAX, &fd) == -1)
+		fatal(EXIT_USAGE, "%s: \"%.20s\": expected a descriptor", name,
+		    text == NULL ? "" : text);
+	return (int)fd;
+}
+
+static void
+kept_begin(int fd)
+{
+	if (is_trial)
+		kept_write(fd);
+	else if (kept_read(fd) == -1)
+		fatal(EXIT_SYSTEM, "%s: %s", RESUME_KEPT, strerror(errno));
+}
+
 bool
 resume_begin(void)
 {
-	const char *text = getenv(RESUME_STATE), *why;
-	int64_t fd;
+	const char *why;
+	int fd, kept;
 
-	if (text == NULL)
+	if (getenv(RESUME_STATE) == NULL)
 		return false;
 	is_trial = getenv(RESUME_TRIAL) != NULL;
-	if (number_parse(text, STDERR_FILENO + 1, INT32_MAX, &fd) == -1)
-		fatal(EXIT_USAGE, "%s: \"%.20s\": expected a descriptor",
-		    RESUME_STATE, text);
-	why = unpack_open(&state, (int)fd);
+	fd = descriptor_of(RESUME_STATE);
+	kept = descriptor_of(RESUME_KEPT);
+	why = unpack_open(&state, fd);
 	if (why == NULL && unpack_count(&state, &daemon_table) != 1)
 		why = "of another program";
 	if (why != NULL)
 		fatal(EXIT_USAGE, "%s: %s", RESUME_STATE, why);
 	unsetenv(RESUME_STATE);
 	unsetenv(RESUME_TRIAL);
+	unsetenv(RESUME_KEPT);
 	descriptors_keep();
+	kept_begin(kept);
 	prctl(PR_SET_NAME, "forkgreetd", 0, 0, 0); /* it is a number's */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* execve(2) has set it */
 	is_on = true;
@@ -293,6 +323,8 @@ resume_server(struct server *server)
 	server->running.listeners = (struct listeners) { list, n };
 	server->as_root = daemon->as_root;
 	server->control_socket = is_trial ? -1 : daemon->control_socket;
+	server->control_group = (struct control_group) {
+		daemon->has_control_group, daemon->control_group };
 	server->reload.last = daemon->reload;
 	passed_keep();
 	daemonize_resume(daemon->has_stderr);
@@ -347,6 +379,15 @@ resume_clients(struct server *server)
 }
 
 void
+resume_passed(void)
+{
+	if (kept_seal() == -1)
+		fatal(EXIT_SYSTEM, "upgrade: %s", strerror(errno));
+	fputs(RESUME_PASSED, stdout);
+	exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_SYSTEM);
+}
+
+void
 resume_end(struct server *server, const struct report *report)
 {
 	const struct carried_daemon *daemon = daemon_of();
@@ -367,5 +408,6 @@ resume_end(struct server *server, const struct report *report)
 	control_upgraded(&server->control, CONTROL_OK, report, daemon->version,
 	    now);
 	unpack_close(&state);
+	kept_end();
 	is_on = false;
 }

@@ -15,6 +15,9 @@ struct state_words;
 /* For the one that executes: the memfd, and for a trial, that it is one. */
 #define RESUME_STATE "FORKGREET_STATE"
 #define RESUME_TRIAL "FORKGREET_TRIAL"
+/* Another memfd: a trial stores the files that it has read there (kept.h), and
+ * who comes after it reads them there. */
+#define RESUME_KEPT "FORKGREET_KEPT"
 
 /* What a trial that has passed says last: another program may also exit with 0. */
 #define RESUME_PASSED "forkgreetd goes on with this state\n"
@@ -56,6 +59,9 @@ void resume_counters(struct server *server);
 
 /* The same for clients, just before the first configuration is in force. */
 void resume_clients(struct server *server);
+
+/* A trial has passed: says so, and ends. */
+_Noreturn void resume_passed(void);
 
 /* With the first configuration in force, of which that is the report: levels of
  * limits, and those who have asked for the upgrade hear of it; then the state is

@@ -15,6 +15,7 @@
 #include "master/generations/setup.h"
 #include "master/generations/spawners.h"
 #include "master/state_words.h"
+#include "master/system/backoff.h"
 #include "master/system/file.h"
 #include "master/system/file_id.h"
 #include "shared/health.h"
@@ -43,6 +44,7 @@ enum stop_stage {
 struct stop {
 	enum stop_stage stage;
 	int64_t at; /* clock_now() of the next stage, CLOCK_NEVER */
+	int early; /* the signal that came before an upgrade was over; 0 */
 };
 
 #define STOP_NONE ((struct stop) { .at = CLOCK_NEVER })
@@ -129,6 +131,7 @@ struct upgrade {
 	bool wanted;
 	enum upgrade_stage stage;
 	int program; /* the new one; -1 */
+	int kept; /* the files that its trial has read; -1 */
 	pid_t trial; /* 0: none */
 	int output; /* what the trial says; -1 */
 	char said[4096];
@@ -136,7 +139,8 @@ struct upgrade {
 	int64_t until; /* clock_now(): so long for this stage */
 };
 
-#define UPGRADE_NONE ((struct upgrade) { .program = -1, .output = -1 })
+#define UPGRADE_NONE ((struct upgrade) { .program = -1, .kept = -1, \
+	.output = -1 })
 
 struct server {
 	/* Set before loop_run(). */
@@ -153,6 +157,7 @@ struct server {
 	int signals; /* signalfd */
 	bool ready; /* listening; the first generation has been committed */
 	struct candidate *first; /* until then: the candidate on trial */
+	struct backoff first_pause; /* before it is tried again */
 	struct setup running;
 	struct spawners spawners;
 	struct generation generation;

@@ -9,6 +9,7 @@
 #include "master/clients/serve.h"
 #include "master/refresh.h"
 #include "master/reload.h"
+#include "master/resume.h"
 #include "master/server.h"
 #include "master/upgrade.h"
 #include "master/system/clock.h"
@@ -20,8 +21,13 @@
 static void
 begin(struct server *server, int signal, int64_t now)
 {
-	if (!server->ready)
-		fatal(EXIT_SYSTEM, "start: stopped by signal %d", signal);
+	if (!server->ready) {
+		if (!resume_is_on() || server->stop.early != 0)
+			fatal(EXIT_SYSTEM, "start: stopped by signal %d",
+			    signal);
+		server->stop.early = signal; /* once the clients are here */
+		return;
+	}
 	notify_stopping();
 	serve_close(&server->service);
 	log_event(LOG_NOTICE, "stop",
@@ -57,7 +63,7 @@ stop_signal(struct server *server, int signal, int64_t now)
 		begin(server, signal, now);
 	else
 		advance(server, now);
-	if (signal == SIGQUIT) {
+	if (signal == SIGQUIT && server->stop.stage != STOP_NOT) {
 		server->stop.stage = STOP_TERM;
 		advance(server, now);
 	}

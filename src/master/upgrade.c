@@ -3,6 +3,7 @@
 
 #include "master/upgrade.h"
 
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -57,10 +58,11 @@ finish(struct server *server)
 		child_end(upgrade->trial);
 	close_fd(&upgrade->output);
 	close_fd(&upgrade->program);
+	close_fd(&upgrade->kept);
 	if (upgrade->stage == UPGRADE_SETTLING)
 		server->service.is_open = true;
 	*upgrade = (struct upgrade) { .wanted = upgrade->wanted,
-		.output = -1, .program = -1 };
+		.output = -1, .program = -1, .kept = -1 };
 }
 
 /* All is as it was. */
@@ -106,6 +108,7 @@ state_make(const struct server *server, struct pack *pack)
 
 	*pack = (struct pack) { 0 };
 	resume_pack(pack, server);
+	pack_fd(pack, server->upgrade.kept);
 	fd = pack_seal(pack);
 	if (fd == -1)
 		pack_free(pack);
@@ -122,6 +125,15 @@ inherit(const struct pack *pack, int state, bool on)
 		fcntl(pack->fds[i], F_SETFD, on ? 0 : FD_CLOEXEC);
 }
 
+static void
+setenv_number(const char *name, int number)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", number);
+	setenv(name, text, 1);
+}
+
 /* Executes it; returns when that fails, with errno.  Our own arguments may have a
  * path that is relative to where we were started. */
 static void
@@ -130,10 +142,9 @@ execute(const struct server *server, int program, int state, bool trial)
 	char *const argv[] = { (char *)(uintptr_t)server->name,
 		(char *)(uintptr_t)"-c", (char *)(uintptr_t)server->path,
 		(char *)(uintptr_t)(server->foreground ? "-f" : NULL), NULL };
-	char text[16];
 
-	snprintf(text, sizeof(text), "%d", state);
-	setenv(RESUME_STATE, text, 1);
+	setenv_number(RESUME_STATE, state);
+	setenv_number(RESUME_KEPT, server->upgrade.kept);
 	if (trial)
 		setenv(RESUME_TRIAL, "1", 1);
 	if (privileges_pass(true) == -1)
@@ -142,6 +153,7 @@ execute(const struct server *server, int program, int state, bool trial)
 	    AT_EMPTY_PATH);
 	privileges_pass(false);
 	unsetenv(RESUME_STATE);
+	unsetenv(RESUME_KEPT);
 	unsetenv(RESUME_TRIAL);
 }
 
@@ -205,7 +217,9 @@ begin(struct server *server, int64_t now)
 		fail(server, why, now);
 		return;
 	}
-	state = state_make(server, &pack);
+	upgrade->kept =
+	    memfd_create("forkgreet-files", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	state = upgrade->kept == -1 ? -1 : state_make(server, &pack);
 	if (state == -1) {
 		fail_errno(server, "state", now);
 		return;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "master/config/conf.h"
+#include "master/config/kept.h"
 #include "master/config/texts.h"
 #include "master/system/file.h"
 #include "master/system/report.h"
@@ -122,6 +123,37 @@ greeting_of_file(struct greeting *greeting,
 	    greeting, listener, listener->pick != CONF_PICK_WHOLE, why);
 }
 
+static int
+file_load(struct greeting *greeting, const char *file, const char **why)
+{
+	/* First, so that what changes meanwhile is read again. */
+	file_identify(file, &greeting->file);
+	if (file_read(file, CONF_GREETING_MAX, FILE_OF_ANYBODY,
+		&greeting->bytes, &greeting->length, why) == -1)
+		return -1;
+	kept_add(KEPT_GREETING_ID, file, &greeting->file,
+	    sizeof(greeting->file));
+	kept_add(KEPT_GREETING, file, greeting->bytes, greeting->length);
+	return 0;
+}
+
+/* As it was at the trial, with what it was then: a change since is seen. */
+static bool
+file_kept(struct greeting *greeting, const char *file)
+{
+	size_t length;
+	char *id;
+
+	if (!kept_find(KEPT_GREETING_ID, file, &id, &length))
+		return false;
+	if (length == sizeof(greeting->file))
+		memcpy(&greeting->file, id, length);
+	free(id);
+	return length == sizeof(greeting->file) &&
+	    kept_find(KEPT_GREETING, file, &greeting->bytes,
+		&greeting->length);
+}
+
 /* What the listener says in that state; on failure *why says why, and errno as
  * file_read() has it. */
 static int
@@ -136,10 +168,7 @@ greeting_load(struct greeting *greeting, const struct conf *conf,
 	if (state != STATE_READY || *file == '\0')
 		return copy_text(greeting, conf, text, why) == -1 ? -1 :
 		    finish(greeting, listener, false, why);
-	/* First, so that what changes meanwhile is read again. */
-	file_identify(file, &greeting->file);
-	if (file_read(file, CONF_GREETING_MAX, FILE_OF_ANYBODY,
-		&greeting->bytes, &greeting->length, why) == -1)
+	if (!file_kept(greeting, file) && file_load(greeting, file, why) == -1)
 		return -1;
 	return greeting_of_file(greeting, listener, why);
 }

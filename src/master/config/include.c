@@ -8,12 +8,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "master/config/entries.h"
+#include "master/config/kept.h"
 #include "master/config/text_check.h"
 #include "master/system/file.h"
 #include "master/system/privileges.h"
@@ -114,13 +116,47 @@ open_directory(const char *pattern, const char *name)
 	return directory;
 }
 
+/* The names that match, one behind the other with their NULs, are kept under the
+ * pattern.  False: they are not. */
+static bool
+list_kept(const struct search *search, int *result)
+{
+	char *names, *name;
+	size_t length;
+
+	if (!kept_find(KEPT_NAMES, search->pattern, &names, &length))
+		return false;
+	*result = 0;
+	for (name = names; name < names + length && *result == 0;
+	     name += strlen(name) + 1)
+		*result = add(search, name);
+	free(names);
+	return true;
+}
+
+static void
+list_keep(const struct search *search)
+{
+	size_t i, at = (size_t)(search->name - search->pattern), length = 0;
+	static char names[CONF_INCLUDED_MAX * (NAME_MAX + 1)];
+
+	for (i = 0; i < search->include->n; i++)
+		length += (size_t)snprintf(names + length,
+		    sizeof(names) - length, "%s",
+		    search->include->file[i].path + at) + 1;
+	kept_add(KEPT_NAMES, search->pattern, names, length);
+}
+
 /* A missing directory has no files. */
 static int
 list(const struct search *search)
 {
-	DIR *directory = open_directory(search->pattern, search->name);
+	DIR *directory;
 	int result;
 
+	if (list_kept(search, &result))
+		return result;
+	directory = open_directory(search->pattern, search->name);
 	if (directory == NULL && errno == ENOENT)
 		return 0;
 	if (directory == NULL) {
@@ -131,6 +167,7 @@ list(const struct search *search)
 	closedir(directory);
 	qsort(search->include->file, search->include->n,
 	    sizeof(search->include->file[0]), by_path);
+	list_keep(search);
 	return result;
 }
 
@@ -170,8 +207,14 @@ is_settled(const struct search *search, int *result)
 int
 include_text(const char *path, char **text, size_t *length, const char **why)
 {
-	return file_read(path, CONF_FILE_MAX, privileges_are_root()
-		? FILE_OF_ANYBODY : FILE_OF_ROOT_OR_US, text, length, why);
+	if (kept_find(KEPT_TEXT, path, text, length))
+		return 0;
+	if (file_read(path, CONF_FILE_MAX, privileges_are_root()
+		    ? FILE_OF_ANYBODY : FILE_OF_ROOT_OR_US, text, length,
+		why) == -1)
+		return -1;
+	kept_add(KEPT_TEXT, path, *text, *length);
+	return 0;
 }
 
 /* Has it gone since its directory was read?  A link that leads nowhere has
