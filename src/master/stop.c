@@ -38,7 +38,7 @@ begin(struct server *server, int signal, int64_t now)
 	reload_cancel(server);
 	upgrade_cancel(server);
 	refresh_cancel(server);
-	control_stop(&server->control, "reload: the daemon is stopping", now);
+	control_stop(&server->control, "control: the daemon is stopping", now);
 	server->overview.stopping = true;
 	server->stop.stage = STOP_DRAIN;
 	server->stop.at =

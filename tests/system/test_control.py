@@ -206,7 +206,7 @@ class Status(ControlCase):
         self.assertEqual(result.returncode, 1)
         self.assertEqual(json.loads(result.stdout), {
             "result": "failed", "warnings": [],
-            "errors": ["reload: the daemon is stopping"]})
+            "errors": ["control: the daemon is stopping"]})
         client.close()
         self.assertEqual(daemon.wait(PATIENCE), 0)
 
@@ -405,7 +405,7 @@ class Reload(ControlCase):
         self.assertEqual(daemon.wait(PATIENCE), 0)
         if status is not None:
             self.assertIn((status, err), [
-                (1, "forkgreetd: reload: the daemon is stopping\n"),
+                (1, "forkgreetd: control: the daemon is stopping\n"),
                 (0, "")])
 
     def answer_or_end(self, sock):

@@ -20,9 +20,11 @@
 #include <unistd.h>
 
 #include "master/control/control.h"
+#include "master/control/peers.h"
 #include "master/control/status.h"
 #include "master/system/clock.h"
 #include "master/system/events.h"
+#include "master/system/pack.h"
 #include "unit/service.h"
 
 static struct control control;
@@ -241,7 +243,7 @@ a_request_that_is_none_is_refused(void **state)
 
 	(void)state;
 	is_refused(ask("\n"), CONTROL_USAGE,
-	    "control: unknown request, expected status, reload, ready, "
+	    "control: unknown request, expected status, reload, upgrade, ready, "
 	    "drain, maintenance, clients, metrics or log-level");
 	memset(endless, 'x', CONTROL_REQUEST_MAX);
 	endless[CONTROL_REQUEST_MAX] = '\0';
@@ -696,6 +698,126 @@ a_daemon_that_stops_reloads_no_more(void **state)
 	is_answered(ask("status\n"), "0 ");
 }
 
+/* ------------------------------------------------------------------ upgrades */
+
+static void
+an_upgrade_is_answered_by_its_end(void **state)
+{
+	struct report report = { 0 };
+	int reload = ask("reload\n"), first = ask("upgrade json\n"), second;
+
+	(void)state;
+	assert_true(control.upgrade_wanted);
+	assert_non_null(strstr(logged_last("control"), "verb=upgrade "));
+	control_upgrade_begun(&control);
+	assert_false(control.upgrade_wanted);
+	second = ask("upgrade\n");
+	assert_true(control.upgrade_wanted);
+	report_failure(&report, EXIT_SYSTEM, "upgrade: y");
+	control_upgraded(&control, CONTROL_REFUSED, &report, NULL, now);
+	is_answered(first, "1 114 23\n{\"result\": \"failed\", \"version\": "
+			   "\"" PACKAGE_VERSION "\", \"generation\": 7, "
+			   "\"clients\": 0, \"errors\": [\"upgrade: y\"], "
+			   "\"warnings\": []}\nforkgreetd: upgrade: y\n");
+	assert_null(heard(second));
+	assert_null(heard(reload));
+	control_upgrade_begun(&control);
+	report = (struct report) { 0 };
+	control_upgraded(&control, CONTROL_OK, &report, "0.9", now);
+	is_answered(second, "0 29 0\nforkgreetd " PACKAGE_VERSION
+			    ", it was 0.9\n");
+	assert_null(heard(reload));
+	assert_int_equal(places(CONTROL_WAITING), 1);
+	control_reload_begun(&control);
+	control_reloaded(&control, CONTROL_OK, &report, now);
+	is_answered(reload, "0 0 0\n");
+}
+
+static void
+a_daemon_that_stops_upgrades_no_more(void **state)
+{
+	int fd = ask("upgrade\n");
+
+	(void)state;
+	control_stop(&control, "stopping", now);
+	assert_false(control.upgrade_wanted);
+	is_refused(fd, CONTROL_REFUSED, "stopping");
+	is_refused(ask("upgrade\n"), CONTROL_REFUSED, "stopping");
+}
+
+/* As an exec would, but that the descriptors have been closed by it. */
+static void
+go_over(void)
+{
+	static const struct control none = { .epoll = -1 };
+	struct pack pack = { 0 };
+	struct unpack unpack;
+	int listening = control.fd, fd;
+
+	peers_pack(&pack, &control);
+	fd = pack_seal(&pack);
+	assert_int_not_equal(fd, -1);
+	assert_null(unpack_open(&unpack, fd));
+	pack_free(&pack);
+	control = none;
+	close(epoll);
+	epoll = epoll_create1(EPOLL_CLOEXEC);
+	assert_int_equal(control_init(&control, epoll, listening, &group,
+			     &overview, NULL),
+	    0);
+	control.is_open = true;
+	peers_unpack(&unpack, &control);
+	unpack_close(&unpack);
+	control_resume(&control, now);
+}
+
+static void
+who_waits_goes_over(void **state)
+{
+	struct report report = { 0 };
+	int half = ask("sta"), upgrade = ask("upgrade\n"), reload, late;
+
+	(void)state;
+	control_upgrade_begun(&control);
+	late = ask("upgrade\n");
+	reload = ask("reload\n");
+	go_over();
+	assert_true(control.upgrade_wanted);
+	assert_true(control.reload_wanted);
+	assert_int_equal(places(CONTROL_WAITING), 3);
+	control_upgraded(&control, CONTROL_OK, &report, "0.9", now);
+	is_answered(upgrade, "0 29 0\n");
+	assert_null(heard(late));
+	say(half, "tus\n");
+	turn();
+	is_answered(half, "0 ");
+	control_reload_begun(&control);
+	control_reloaded(&control, CONTROL_OK, &report, now);
+	is_answered(reload, "0 0 0\n");
+	control_upgrade_begun(&control);
+	control_upgraded(&control, CONTROL_OK, &report, "0.9", now);
+	is_answered(late, "0 29 0\n");
+}
+
+/* It is not waited for for ever there either, and its end is noticed. */
+static void
+who_goes_over_may_go_away(void **state)
+{
+	int half = ask("sta"), waiting = ask("upgrade\n");
+
+	(void)state;
+	go_over();
+	close(waiting);
+	turn();
+	assert_int_equal(places(CONTROL_WAITING), 0);
+	assert_int_not_equal(control_wakeup(&control), CLOCK_NEVER);
+	now = control_wakeup(&control);
+	turn();
+	assert_string_equal(heard(half), "");
+	assert_int_equal(places(CONTROL_FREE), CONTROL_PEERS_MAX);
+	close(half);
+}
+
 #define TEST(name)                                                            \
 	cmocka_unit_test_setup_teardown(name, setup_control, teardown_control)
 
@@ -724,6 +846,10 @@ main(void)
 		TEST(a_reload_that_runs_is_not_taken_for_the_one_that_is_wanted),
 		TEST(who_waits_for_a_reload_that_will_not_be_is_told),
 		TEST(a_daemon_that_stops_reloads_no_more),
+		TEST(an_upgrade_is_answered_by_its_end),
+		TEST(a_daemon_that_stops_upgrades_no_more),
+		TEST(who_waits_goes_over),
+		TEST(who_goes_over_may_go_away),
 	};
 
 	return cmocka_run_group_tests(tests, confs_setup, confs_teardown);

@@ -132,6 +132,8 @@ server_begin(const char *a)
 		.epoll = epoll_create1(EPOLL_CLOEXEC),
 		.running = SETUP_NONE,
 		.refresh = REFRESH_NONE,
+		.upgrade = UPGRADE_NONE,
+		.first_pause = BACKOFF_NONE,
 		.spawners = { .next.index = -1 },
 		.stop = STOP_NONE,
 		.generation = { .spawners = &server.spawners },

@@ -82,7 +82,7 @@ clients_may_finish_first(void **state)
 	assert_int_equal(confs_count_fds(), fds - 1); /* the listener's */
 	assert_null(server.reload.candidate);
 	assert_string_equal(server.control.closed_why,
-	    "reload: the daemon is stopping");
+	    "control: the daemon is stopping");
 	assert_false(stop_is_over(&server));
 	/* Another process may have it still: it listens no more, and is no
 	 * event. */
