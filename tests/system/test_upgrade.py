@@ -552,6 +552,36 @@ class UnderLoad(UpgradeCase):
         self.assertEqual(counters["ended_greeted"], load.served, counters)
 
 
+    def test_everything_at_once(self):
+        """200 reloads, 20 upgrades, 50 spawners that are killed, in any
+        order: each greeting is one of the two, and each client is counted."""
+        texts = ["a" * 3000 + "\n", "b" * 5000 + "\n"]
+
+        def config(text):
+            return self.configuration(
+                self.listener(f'greeting = "{text[:-1]}\\n";'))
+        daemon = self.daemon(config=config(texts[0]), program=self.path)
+        steps = ["reload"] * 200 + ["upgrade"] * 20 + ["kill"] * 50
+        random.shuffle(steps)
+        with Load(self.port, [text.encode() for text in texts],
+                  threads=2) as load:
+            for n, step in enumerate(steps):
+                if step == "kill":
+                    for pid in daemon.spawners()[:1]:
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(pid, signal.SIGKILL)
+                    continue
+                daemon.write_config(config(texts[n % 2]))
+                result = self.ctl(step)
+                self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(load.failures, [])
+        wait_for(lambda: daemon.counters()["main"]["live"] == 0)
+        counters = daemon.counters()
+        self.assertEqual(counters["main"]["accepted"], load.served)
+        self.assertEqual(counters["main"]["ended_greeted"], load.served)
+        self.assertEqual(counters[None]["reloads_ok"], 200)
+
+
 class Killed(UpgradeCase):
     """kill -9 during an upgrade: a start works at once."""
 
