@@ -226,7 +226,7 @@ class LogLevel(ControlCase):
         self.assertIn("\nlog level   warning, until the next reload or "
                       "restart\n", self.good("status"))
         line, = daemon.wait_line("log_level")
-        self.assertEqual((line["level"], line["was"], line["uid"]), (
+        self.assertEqual((line["set"], line["was"], line["uid"]), (
             "warning", "info", str(os.geteuid())))
         self.greets(self.port)
         wait_for(lambda: self.status()["live"] == 0, PATIENCE)
@@ -248,7 +248,7 @@ class LogLevel(ControlCase):
             self.assertEqual(
                 json.loads(self.good("-j", "log-level", level)),
                 {"result": "ok", "log_level": level})
-        self.assertEqual([line["level"] for line in
+        self.assertEqual([line["set"] for line in
                           daemon.wait_line("log_level", len(levels))], levels)
 
     def test_unknown(self):

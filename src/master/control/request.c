@@ -63,7 +63,7 @@ static void
 say_log_level(const struct control_peer *peer, int was)
 {
 	log_event(LOG_NOTICE | LOG_ASKED, "log_level",
-	    LOG_WORD("level", log_level_name(log_level())),
+	    LOG_WORD("set", log_level_name(log_level())),
 	    LOG_WORD("was", log_level_name(was)),
 	    LOG_SIGNED("uid", (int)peer->who.uid),
 	    LOG_SIGNED("pid", (int)peer->who.pid));

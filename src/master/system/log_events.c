@@ -23,7 +23,7 @@ const struct log_event_row log_events[] = {
 	{ "refresh", "result [listener] [greeting_file] [step] [error]" },
 	{ "reload", "result [errors] generation [added] [removed]" },
 	{ "upgrade", "result [program] [reason] [version] [was] [clients]" },
-	{ "log_level", "level was uid pid" },
+	{ "log_level", "set was uid pid" },
 	{ "control", "[result] [verb] uid pid [suppressed]" },
 	{ "spawner start", "pid generation" },
 	{ "spawner rotates", "generation reason" },
