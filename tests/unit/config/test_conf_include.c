@@ -461,8 +461,9 @@ return_b(const char *path)
 static void
 return_b_as_link(const char *path)
 {
-	if (access(confs_path("hidden"), F_OK) == 0)
-		symlink("hidden", path);
+	if (access(confs_path("hidden"), F_OK) == 0 &&
+	    access(path, F_OK) == -1)
+		assert_int_equal(symlink("hidden", path), 0);
 }
 
 /* Each time that the directory has been read. */
