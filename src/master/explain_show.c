@@ -18,10 +18,18 @@ put_word(FILE *out, const char *word)
 	fprintf(out, EXPLAIN_WORD, word);
 }
 
-static void
-put_place(FILE *out, const struct explanation *explanation, uint32_t line)
+/* Of the listener: it and all that is in it are in one file. */
+static const char *
+own_file(const struct explanation *explanation)
 {
-	fprintf(out, "%s:%u", explanation->path, (unsigned)line);
+	return conf_file(explanation->service.setup->conf, explanation->conf,
+	    explanation->path);
+}
+
+static void
+put_place(FILE *out, const char *file, uint32_t line)
+{
+	fprintf(out, "%s:%u", file, (unsigned)line);
 }
 
 /* Text from the daemon, or from a health file. */
@@ -65,7 +73,7 @@ put_listener(FILE *out, const struct explanation *explanation)
 		fputs(", the built-in one", out);
 	else {
 		fputs(", ", out);
-		put_place(out, explanation, listener->line);
+		put_place(out, own_file(explanation), listener->line);
 	}
 	fprintf(out, ", format %s\n", schema_format(schema_find("format"),
 	    listener->format, format));
@@ -141,12 +149,11 @@ put_state(FILE *out, const struct explanation *explanation)
 /* ------------------------------------------------------------------------- rules */
 
 static void
-put_net(FILE *out, const struct explanation *explanation,
-    const struct conf_net *net)
+put_net(FILE *out, const char *file, const struct conf_net *net)
 {
 	char text[NETWORK_TEXT_MAX];
 
-	put_place(out, explanation, net->line);
+	put_place(out, file, net->line);
 	fprintf(out, ": %s", network_format(net, text));
 }
 
@@ -165,13 +172,14 @@ put_rule(FILE *out, const struct explanation *explanation)
 			"there is none" : "none has this address");
 		return;
 	}
-	put_place(out, explanation, rule->line);
+	put_place(out, own_file(explanation), rule->line);
 	fprintf(out, ": action %s, from ",
 	    schema_format(schema_find("rules.action"), rule->action, action));
-	put_net(out, explanation, admit_net(admit, rule->from, source));
+	put_net(out, own_file(explanation),
+	    admit_net(admit, rule->from, source));
 	if (rule->greeting_line != 0) {
 		fputs(", greeting ", out);
-		put_place(out, explanation, rule->greeting_line);
+		put_place(out, own_file(explanation), rule->greeting_line);
 	}
 	fputc('\n', out);
 }
@@ -193,7 +201,7 @@ put_exempt(FILE *out, const struct explanation *explanation)
 	if (net == NULL)
 		return;
 	put_word(out, "exempt");
-	put_net(out, explanation, net);
+	put_net(out, explanation->path, net);
 	fputs(", so that only max_clients holds\n", out);
 }
 

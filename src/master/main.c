@@ -21,6 +21,7 @@
 #include "master/explain_query.h"
 #include "master/listeners/activation.h"
 #include "master/config/conf.h"
+#include "master/system/accounts.h"
 #include "master/system/child.h"
 #include "master/control/control_file.h"
 #include "master/system/daemonize.h"
@@ -79,7 +80,7 @@ configuration_load(int reader, const char *path, bool as_root)
 static void
 identity_doubt(const struct conf *conf, const char *path, struct report *report)
 {
-	const char *key = privileges_differ(schema_given(conf, "user") ?
+	const char *key = accounts_differ(schema_given(conf, "user") ?
 		conf_text(conf, conf->user) : NULL,
 	    schema_given(conf, "group") ? conf_text(conf, conf->group) : NULL);
 
@@ -108,7 +109,7 @@ identity_find(const struct conf *conf, const char *path, struct report *report)
 		identity_doubt(conf, path, report);
 		return NULL;
 	}
-	failed = privileges_lookup(&identity, user, group, &key);
+	failed = accounts_lookup(&identity, user, group, &key);
 	if (failed == NULL)
 		return &identity;
 	cause = cause_of(errno, EXIT_CONFIG);
@@ -132,7 +133,7 @@ control_group_find(
 	*group = (struct control_group) { .is_set = *name != '\0' };
 	if (!group->is_set)
 		return;
-	failed = privileges_group(name, &group->gid);
+	failed = accounts_group(name, &group->gid);
 	if (failed != NULL)
 		fatal(cause_of(errno, EXIT_CONFIG),
 		    "%s:%u: control_group: \"%s\": %s", path,

@@ -104,6 +104,25 @@ answer    3 bytes
         text = self.explain_file(path, src="10.255.0.1", listener="main")
         self.assertIn("\nanswer    4 bytes\n  ten\\n\n", text)
 
+    def test_included(self):
+        """Each place is named with the file that it is in."""
+        where = self.folder()
+        included = os.path.join(where, "a.conf")
+        with open(included, "w", encoding="ascii") as file:
+            file.write("listeners = (" + LISTENERS % (self.port, self.other) +
+                       ");\n")
+        path = self.file(self.configuration(
+            self.listener(port=free_port(), name="own"),
+            f'include = "{where}/*.conf";\n'
+            'limits = { exempt = "127.0.0.3"; };'))
+        text = self.explain_file(path, src="192.0.2.9", listener="main")
+        self.assertIn(f"listener  main, {included}:2, ", text)
+        self.assertIn(f"\nrule      {included}:7: action \"deny\", from "
+                      f"{included}:7: 192.0.2.0/24, greeting {included}:8\n",
+                      text)
+        text = self.explain_file(path, src="127.0.0.3", listener="main")
+        self.assertRegex(text, rf"\nexempt    {path}:\d: 127\.0\.0\.3, ")
+
     def test_http(self):
         """Head and body; the name has a comma; IPv4-mapped is IPv4."""
         path, _ = self.whole()

@@ -741,11 +741,12 @@ class Stop(FeedCase):
         """TERM for the group; nothing is written."""
         self.once("echo", "old")
         note = os.path.join(self.place, "note")
+        trapped = os.path.join(self.place, "trapped")
         process = self.start(
             "-w", "1000", "sh", "-c",
             f"trap 'echo term >{note}; exit 0' TERM; echo new; "
-            "while :; do sleep 0.01; done")
-        wait_for(self.sleeps, PATIENCE)
+            f": >{trapped}; while :; do sleep 0.01; done")
+        wait_for(lambda: os.path.exists(trapped), PATIENCE)
         before = os.stat(self.health_file)
         self.assertEqual(self.stops(process), "")
         self.assertEqual(read(note), b"term\n")

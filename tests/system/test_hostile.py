@@ -1387,7 +1387,7 @@ class Release(Case):
                     if os.access(path, os.X_OK)}
         recipes = os.listdir(os.path.join(
             os.environ.get("top_srcdir", "."), "contrib/feed"))
-        self.assertEqual(programs, {*PROGRAMS, *recipes})
+        self.assertEqual(programs, {*PROGRAMS, *recipes, "xinetd2forkgreet"})
         for path in paths:
             self.assertFalse(self.has_marker(path), path)
 

@@ -16,6 +16,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 PR_SET_SECUREBITS, PR_SET_CHILD_SUBREAPER, PR_SET_TIMERSLACK = 28, 36, 29
 NO_SETUID_FIXUP, LOCKED = 1 << 2, 1 << 3
 MIB = 1 << 20
+BIND_SERVICE = 1 << 10  # capabilities(7), linux/capability.h
 
 
 def prctl(*arguments):
@@ -187,8 +188,12 @@ class Inherited(StartCase):
             "--ambient-caps", "+kill,+chown"))
         for pid in self.every(daemon):
             status = proc_status(pid)
-            for name in "CapAmb", "CapInh", "CapEff":
+            for name in "CapAmb", "CapEff":
                 self.assertEqual(int(status[name], 16), 0, name)
+            # The master passes this one on, to who it upgrades to.
+            self.assertEqual(int(status["CapInh"], 16),
+                             int(status["CapPrm"], 16) & BIND_SERVICE
+                             if pid == daemon.pid else 0)
 
     @needs_root
     def test_b4_securebits(self):

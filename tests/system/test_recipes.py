@@ -3,6 +3,7 @@ others, and the notice is that of the source."""
 
 import contextlib
 import datetime
+import grp
 import http.client
 import json
 import os
@@ -14,10 +15,11 @@ import time
 import urllib.parse
 import urllib.request
 
-from harness import (HOST, IS_ROOT, PATIENCE, become_user, die_with_parent,
-                     free_port, greet, identity, needs_program, wait_for)
+from harness import (HOST, IS_ROOT, PATIENCE, USER, become_user,
+                     die_with_parent, free_port, greet, identity,
+                     needs_program, wait_for)
 from monitoring import find, parse, total
-from test_control import ControlCase
+from test_control import OTHER_USER, ControlCase
 from test_documents import read
 
 BUILD = os.environ.get("BUILDDIR", ".")
@@ -25,6 +27,7 @@ SOURCE = os.environ.get("top_srcdir", ".")
 NOTICE = "/etc/forkgreet/notice.txt"
 QUOTES = "/etc/forkgreet/quotes"
 METRICS = "/run/forkgreet-feed/metrics"
+GROUP = USER if IS_ROOT else os.getgid()  # of the daemon
 PROXY = """
 global
     stats socket {stats}
@@ -62,6 +65,20 @@ def server_state(path):
             for line in lines if line[1:2] == ["web1"]][0]
 
 
+def with_group(text):
+    """With the daemon's own group, whose name is another one here."""
+    return text.replace(
+        'control_group = "forkgreet";',
+        f'control_group = "{grp.getgrgid(GROUP).gr_name}";')
+
+
+def become_member():
+    """For preexec_fn: a user whom only the daemon's group may let in."""
+    os.setgroups([GROUP])
+    os.setresgid(OTHER_USER, OTHER_USER, OTHER_USER)
+    os.setresuid(OTHER_USER, OTHER_USER, OTHER_USER)
+
+
 class RecipeCase(ControlCase):
     """A daemon with the configuration of one."""
 
@@ -81,7 +98,8 @@ class RecipeCase(ControlCase):
             return match.group(1) + str(self.ports.setdefault(
                 int(match.group(2)), free_port()))
         text = re.sub(r"(\bport = )(\d+)", port, text)
-        return text.replace(NOTICE, self.notice).replace(QUOTES, self.quotes)
+        return with_group(text).replace(NOTICE, self.notice).replace(
+            QUOTES, self.quotes)
 
     def recipe(self):
         """Starts it."""
@@ -147,7 +165,7 @@ class All(ControlCase):
         """-t has nothing to say of it as it stands; its ports are its own."""
         for heading, blocks in recipes().items():
             with self.subTest(heading):
-                text = blocks[0].replace(
+                text = with_group(blocks[0]).replace(
                     NOTICE, self.file("notice\n")).replace(
                         QUOTES, self.file("quote\n")).replace(
                             f"{METRICS}/greeting", self.file("# metrics\n"))
@@ -204,6 +222,10 @@ class Scraped(RecipeCase):
 
     def start_feed(self):
         """As the unit does, more often."""
+        self.assertEqual(self.blocks[2].split(),
+                         ["[Service]", "SupplementaryGroups=forkgreet"])
+        if IS_ROOT:
+            os.chown(self.place, OTHER_USER, OTHER_USER)
         settings = dict(line.split("=", 1)
                         for line in self.blocks[1].split())
         self.assertEqual(set(settings), {"COMMAND", "INTERVAL", "TIMEOUT"})
@@ -213,7 +235,7 @@ class Scraped(RecipeCase):
         def before():
             die_with_parent()
             if IS_ROOT:
-                become_user()
+                become_member()
         self.feed = subprocess.Popen(
             [os.path.join(BUILD, "forkgreet-feed"), "-i", "0.2",
              "-w", settings["TIMEOUT"], "-s", f"{self.place}/health",

@@ -347,9 +347,11 @@ class Privileges(StartCase):
                              [] if self.as_user else [str(USER)])
 
     def assert_capabilities(self, status, permitted=NOTHING):
-        for key in "CapInh", "CapEff", "CapAmb":
+        """What is permitted can be inherited, as an upgrade has it done."""
+        for key in "CapEff", "CapAmb":
             self.assertEqual(status[key], NOTHING, key)
-        self.assertEqual(status["CapPrm"], permitted)
+        for key in "CapPrm", "CapInh":
+            self.assertEqual(status[key], permitted, key)
         if IS_ROOT and not self.as_user:
             self.assertEqual(status["CapBnd"], NOTHING)
 
@@ -465,10 +467,11 @@ class Capabilities(StartCase):
                          for port in ports)
 
     def assert_kept(self, daemon):
-        """Permitted, and nothing else."""
+        """Permitted and, for an upgrade, inheritable, and nothing else."""
         status = proc_status(daemon.pid)
-        self.assertEqual(status["CapPrm"], BIND_SERVICE)
-        for key in "CapInh", "CapEff", "CapAmb":
+        for key in "CapPrm", "CapInh":
+            self.assertEqual(status[key], BIND_SERVICE, key)
+        for key in "CapEff", "CapAmb":
             self.assertEqual(status[key], NOTHING, key)
         for pid in daemon.spawners():
             for key in "CapInh", "CapEff", "CapAmb", "CapPrm":
@@ -777,7 +780,7 @@ class Inherited(StartCase):
         self.assertEqual(status["SigIgn"], f"{ignores:016x}")
         waits_for = sum(1 << number - 1 for number in (
             signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1,
-            signal.SIGTERM, signal.SIGCHLD))
+            signal.SIGUSR2, signal.SIGTERM, signal.SIGCHLD))
         self.assertEqual(status["SigBlk"], f"{waits_for:016x}")
         daemon.reload()
         daemon.counters()

@@ -92,9 +92,21 @@ HARMLESS = (
 # Where strace cannot use a filter of its own, the number that it puts in a
 # call's place is one that the spawner's filter kills for; Start does it right.
 UNFILTERED = r"CLONE_PARENT"
+
+
+def control_peer():
+    """The number of a control connection's events: it is in all that the kernel
+    says of one."""
+    with open(os.path.join(os.environ.get("top_srcdir", "."),
+                           "src/master/system/events.h"),
+              encoding="ascii") as file:
+        kinds = re.findall(r"^\t(EVENT_\w+),", file.read(), re.MULTILINE)
+    return kinds.index("EVENT_CONTROL_PEER") << 32
+
+
 # The control connection is gone with it, and forkgreetctl says that.
 UNANSWERED = (r"EPOLL_CTL_ADD, \d+, \{events=EPOLLIN, "
-              r"data=(\{u32=0, u64=257698|0x600000000\b)")
+              rf"data=(\{{u32=0, u64={control_peer()}\b|{control_peer():#x}\b)")
 
 # How often it is made depends on which of two descriptors is ready first, so that
 # the same number may be another site the next time, or none.

@@ -26,7 +26,7 @@
 #define CONF_TEXT_DEFAULTS (1u << 17) /* texts that are not in the file */
 #define CONF_REFUSAL_MAX 1024 /* a refusal's text, bytes, as written */
 #define CONF_NAME_MAX 64 /* a listener's name, bytes; it is in each log line */
-#define CONF_KEYS_MAX 64 /* rows of the schema */
+#define CONF_KEYS_MAX 96 /* rows of the schema */
 #define CONF_CLIENTS_MAX 30000 /* below the default of pid_max, 32768 */
 
 /* Text in struct conf: offset from conf->text.  It has no NUL in it and one

@@ -217,15 +217,17 @@ include_text(const char *path, char **text, size_t *length, const char **why)
 	return 0;
 }
 
-/* Has it gone since its directory was read?  A link that leads nowhere has
- * not. */
+/* Was it gone for a moment at least, since its directory was read?  It may have
+ * come back.  A link that leads nowhere was not. */
 static bool
-has_gone(const char *path, int error)
+was_gone(const char *path, int error)
 {
 	struct stat status;
 
-	return error == ENOENT && lstat(path, &status) == -1 &&
-	    errno == ENOENT;
+	if (error != ENOENT)
+		return false;
+	return lstat(path, &status) == -1 ? errno == ENOENT
+	    : !S_ISLNK(status.st_mode) || stat(path, &status) == 0;
 }
 
 static int
@@ -237,7 +239,7 @@ take_file(const struct search *search, struct include_file *file, size_t *left)
 	if (include_text(file->path, &file->text, &file->length, &why) == -1) {
 		error = errno;
 		file->text = NULL;
-		if (has_gone(file->path, error))
+		if (was_gone(file->path, error))
 			return 0;
 		report_failure(search->report, cause_of(error, EXIT_CONFIG),
 		    "%s: %s (included by %s:%u)", file->path, why,

@@ -87,12 +87,12 @@ make_listener(const struct draft *draft, const struct entry *group)
 	char prefix[WALK_PREFIX_MAX];
 	struct conf_listener *listener;
 	struct place place;
-	uint64_t seen = 0;
+	bool seen[CONF_KEYS_MAX] = { false };
 
 	snprintf(prefix, sizeof(prefix), "listeners[%u].",
 	    (unsigned)(conf->n_listeners - draft->first));
 	listener = add_listener(draft, group->line);
-	place = (struct place){ SCHEMA_LISTENER, listener, prefix, "", &seen };
+	place = (struct place){ SCHEMA_LISTENER, listener, prefix, "", seen };
 	walk_group(draft, &place, group);
 	if (entries_find(draft->entries, group, "address") == NULL)
 		set_address(draft, listener);
@@ -223,8 +223,8 @@ make_conf(const struct draft *draft, const struct source *sources, size_t n,
 	const struct entry *root = draft->entries->list;
 	const struct entry *list =
 	    entries_find(draft->entries, root, "listeners");
-	uint64_t seen = 0;
-	struct place place = { SCHEMA_TOP, conf, "", "", &seen };
+	bool seen[CONF_KEYS_MAX] = { false };
+	struct place place = { SCHEMA_TOP, conf, "", "", seen };
 
 	value_defaults(draft, SCHEMA_TOP, conf, as_root);
 	walk_group(draft, &place, root);

@@ -3,7 +3,6 @@
 
 #include "master/config/walk.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,8 +10,6 @@
 
 #define NAME_ROOM (ENTRY_NAME_MAX + 1)
 #define GROUP_MAX 32 /* bytes of a group's name, with its dot */
-
-static_assert(CONF_KEYS_MAX <= 64, "place.seen has a bit for each row");
 
 static void make_rules(const struct draft *draft, const struct place *place,
     const struct entry *list);
@@ -22,10 +19,10 @@ static bool
 is_second(const struct draft *draft, const struct place *place,
     const struct schema_key *key, const struct entry *entry)
 {
-	uint64_t bit = UINT64_C(1) << (key - schema_keys);
+	bool *seen = &place->seen[key - schema_keys];
 
-	if ((*place->seen & bit) == 0) {
-		*place->seen |= bit;
+	if (!*seen) {
+		*seen = true;
 		return false;
 	}
 	value_error(draft, entry->line, "%s%s: duplicate key, expected one",
@@ -137,8 +134,8 @@ make_rule(const struct draft *draft, const char *prefix,
 {
 	struct conf *conf = draft->conf;
 	struct conf_rule *rule = &conf->rule[conf->n_rules++];
-	uint64_t seen = 0;
-	struct place place = { SCHEMA_RULE, rule, prefix, "rules.", &seen };
+	bool seen[CONF_KEYS_MAX] = { false };
+	struct place place = { SCHEMA_RULE, rule, prefix, "rules.", seen };
 
 	rule->line = group->line;
 	value_defaults(draft, SCHEMA_RULE, rule, false);

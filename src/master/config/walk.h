@@ -2,7 +2,7 @@
 #ifndef MASTER_WALK_H
 #define MASTER_WALK_H
 
-#include <stdint.h>
+#include <stdbool.h>
 
 #include "master/config/value.h"
 
@@ -14,7 +14,7 @@ struct place {
 	void *base; /* as scope says */
 	const char *prefix; /* "", "listeners[0].", "listeners[0].rules[0]." */
 	const char *group; /* "", "limits."; in the scope of rules "rules." */
-	uint64_t *seen; /* bit i: row i of the schema stood there */
+	bool *seen; /* row i of the schema stood there */
 };
 
 /*

@@ -14,33 +14,13 @@
 #include "master/control/metrics.h"
 #include "master/control/orders.h"
 #include "master/control/status.h"
+#include "master/control/verb_words.h"
 #include "master/system/log.h"
 #include "shared/control.h"
 #include "shared/control_words.h"
-#include "shared/number.h"
-
-/* Words that a request may have, bits. */
-enum words {
-	WORD_JSON = 1,
-	WORD_LISTENER = 2,
-	WORD_UNTIL = 4,
-	WORD_REASON = 8,
-	WORD_SOURCE = 16,
-	WORD_LEVEL = 32,
-};
-
-/* A request, taken apart. */
-struct request {
-	const char *verb;
-	bool json;
-	unsigned given; /* enum words */
-	struct state_order order; /* also the listeners of other verbs */
-	const char *source;
-	const char *level;
-};
 
 static void
-run_status(struct verb_result *result, const struct request *request,
+run_status(struct verb_result *result, const struct verb_request *request,
     const struct overview *overview, const struct control_actions *actions,
     int64_t now)
 {
@@ -49,7 +29,7 @@ run_status(struct verb_result *result, const struct request *request,
 }
 
 static void
-run_reload(struct verb_result *result, const struct request *request,
+run_reload(struct verb_result *result, const struct verb_request *request,
     const struct overview *overview, const struct control_actions *actions,
     int64_t now)
 {
@@ -61,7 +41,7 @@ run_reload(struct verb_result *result, const struct request *request,
 }
 
 static void
-run_upgrade(struct verb_result *result, const struct request *request,
+run_upgrade(struct verb_result *result, const struct verb_request *request,
     const struct overview *overview, const struct control_actions *actions,
     int64_t now)
 {
@@ -73,7 +53,7 @@ run_upgrade(struct verb_result *result, const struct request *request,
 }
 
 static void
-run_state(struct verb_result *result, const struct request *request,
+run_state(struct verb_result *result, const struct verb_request *request,
     const struct overview *overview, const struct control_actions *actions,
     int64_t now)
 {
@@ -108,7 +88,7 @@ is_named(const struct state_order *order, const char *listener)
 
 /* In a form of its own, which has no JSON. */
 static void
-run_metrics(struct verb_result *result, const struct request *request,
+run_metrics(struct verb_result *result, const struct verb_request *request,
     const struct overview *overview, const struct control_actions *actions,
     int64_t now)
 {
@@ -120,7 +100,7 @@ run_metrics(struct verb_result *result, const struct request *request,
 
 /* How many clients are being served, of these listeners or of all. */
 static void
-run_live(struct verb_result *result, const struct request *request,
+run_live(struct verb_result *result, const struct verb_request *request,
     const struct overview *overview, const struct control_actions *actions,
     int64_t now)
 {
@@ -139,7 +119,7 @@ run_live(struct verb_result *result, const struct request *request,
 
 /* What decides about a client of one listener. */
 static void
-run_counts(struct verb_result *result, const struct request *request,
+run_counts(struct verb_result *result, const struct verb_request *request,
     const struct overview *overview, const struct control_actions *actions,
     int64_t now)
 {
@@ -180,7 +160,7 @@ has_row(const struct counters *counters, const char *name)
 
 /* A listener that a reload has removed may have clients still. */
 static void
-run_clients(struct verb_result *result, const struct request *request,
+run_clients(struct verb_result *result, const struct verb_request *request,
     const struct overview *overview, const struct control_actions *actions,
     int64_t now)
 {
@@ -209,7 +189,7 @@ run_clients(struct verb_result *result, const struct request *request,
 }
 
 static void
-run_top(struct verb_result *result, const struct request *request,
+run_top(struct verb_result *result, const struct verb_request *request,
     const struct overview *overview, const struct control_actions *actions,
     int64_t now)
 {
@@ -221,7 +201,7 @@ run_top(struct verb_result *result, const struct request *request,
 }
 
 static void
-run_log_level(struct verb_result *result, const struct request *request,
+run_log_level(struct verb_result *result, const struct verb_request *request,
     const struct overview *overview, const struct control_actions *actions,
     int64_t now)
 {
@@ -247,125 +227,40 @@ run_log_level(struct verb_result *result, const struct request *request,
 		result->text = NULL;
 }
 
+#define VERB_NAME_MAX 16
 #define ORDER_WORDS (WORD_JSON | WORD_LISTENER | WORD_UNTIL | WORD_REASON)
 
 static const struct verb {
-	const char *name;
-	unsigned words; /* that it may have, enum words */
+	char name[VERB_NAME_MAX]; /* with its NUL */
+	unsigned words; /* that it may have, enum verb_words */
 	bool looks; /* it changes nothing: control_group may, too */
-	void (*run)(struct verb_result *result, const struct request *request,
-	    const struct overview *overview,
+	bool shown; /* to people; false: it is for our programs only */
+	void (*run)(struct verb_result *result,
+	    const struct verb_request *request, const struct overview *overview,
 	    const struct control_actions *actions, int64_t now);
 } verbs[] = {
-	{ "status", WORD_JSON, true, run_status },
-	{ "clients", WORD_JSON | WORD_LISTENER | WORD_SOURCE, true,
+	{ "status", WORD_JSON, true, true, run_status },
+	{ "clients", WORD_JSON | WORD_LISTENER | WORD_SOURCE, true, true,
 	    run_clients },
-	{ "top", 0, true, run_top },
-	{ "metrics", 0, true, run_metrics },
-	{ "counts", WORD_LISTENER | WORD_SOURCE, true, run_counts },
-	{ "live", WORD_JSON | WORD_LISTENER, true, run_live },
-	{ "reload", WORD_JSON, false, run_reload },
-	{ "upgrade", WORD_JSON, false, run_upgrade },
-	{ "log-level", WORD_JSON | WORD_LEVEL, false, run_log_level },
-	{ "ready", ORDER_WORDS, false, run_state },
-	{ "drain", ORDER_WORDS, false, run_state },
-	{ "maintenance", ORDER_WORDS, false, run_state },
+	{ "top", 0, true, true, run_top },
+	{ "metrics", 0, true, true, run_metrics },
+	{ "counts", WORD_LISTENER | WORD_SOURCE, true, false, run_counts },
+	{ "live", WORD_JSON | WORD_LISTENER, true, false, run_live },
+	{ "reload", WORD_JSON, false, true, run_reload },
+	{ "upgrade", WORD_JSON, false, true, run_upgrade },
+	{ "log-level", WORD_JSON | WORD_LEVEL, false, true, run_log_level },
+	{ "ready", ORDER_WORDS, false, true, run_state },
+	{ "drain", ORDER_WORDS, false, true, run_state },
+	{ "maintenance", ORDER_WORDS, false, true, run_state },
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
-static int
-take_json(struct request *request, const char *value)
-{
-	/* It is the first word, if it is there. */
-	if (*value != '\0' || request->given != 0)
-		return -1;
-	request->json = true;
-	return 0;
-}
-
-static int
-take_listener(struct request *request, const char *value)
-{
-	struct state_order *order = &request->order;
-
-	order->listeners[order->n_listeners++] = value;
-	return 0;
-}
-
-static int
-take_until(struct request *request, const char *value)
-{
-	return number_parse(value, 1, INT64_MAX, &request->order.until);
-}
-
-static int
-take_reason(struct request *request, const char *value)
-{
-	return control_words_decode(value, request->order.reason,
-	    sizeof(request->order.reason));
-}
-
-static int
-take_source(struct request *request, const char *value)
-{
-	request->source = value;
-	return (request->given & WORD_SOURCE) != 0 ? -1 : 0;
-}
-
-static int
-take_level(struct request *request, const char *value)
-{
-	request->level = value;
-	return (request->given & WORD_LEVEL) != 0 ? -1 : 0;
-}
-
-static const struct {
-	const char *name; /* what follows it is the value */
-	enum words word;
-	int (*take)(struct request *request, const char *value);
-} words[] = {
-	{ "json", WORD_JSON, take_json },
-	{ "listener=", WORD_LISTENER, take_listener },
-	{ "until=", WORD_UNTIL, take_until },
-	{ "reason=", WORD_REASON, take_reason },
-	{ "source=", WORD_SOURCE, take_source },
-	{ "level=", WORD_LEVEL, take_level },
-};
-
-/* Returns 0, or -1 when it is none of those. */
-static int
-take_word(struct request *request, const char *text)
-{
-	size_t i, length;
-
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		length = strlen(words[i].name);
-		if (strncmp(text, words[i].name, length) != 0)
-			continue;
-		if (words[i].take(request, text + length) == -1)
-			return -1;
-		request->given |= words[i].word;
-		return 0;
-	}
-	return -1;
-}
-
-static int
-take_words(struct request *request, char **texts, int n)
-{
-	int i;
-
-	*request = (struct request) { .verb = texts[0] };
-	for (i = 1; i < n; i++)
-		if (take_word(request, texts[i]) == -1)
-			return -1;
-	return 0;
-}
+static const char unknown[] = "control: unknown request, expected one of";
 
 /* NULL when there is none that takes these words. */
 static const struct verb *
-verb_find(const struct request *request)
+verb_find(const struct verb_request *request)
 {
 	size_t i;
 
@@ -376,6 +271,25 @@ verb_find(const struct request *request)
 	return NULL;
 }
 
+/* Whoever asks is told all that people may ask. */
+static const char *
+unknown_request(void)
+{
+	static char text[sizeof(unknown) + N_VERBS * VERB_NAME_MAX];
+	char *end = text + strlen(unknown);
+	size_t i;
+
+	memcpy(text, unknown, sizeof(unknown));
+	for (i = 0; i < N_VERBS; i++) {
+		if (!verbs[i].shown)
+			continue;
+		*end++ = ' ';
+		memcpy(end, verbs[i].name, VERB_NAME_MAX);
+		end += strlen(end);
+	}
+	return text;
+}
+
 void
 verbs_run(struct verb_result *result, char *line, size_t length,
     enum control_rights rights, const struct overview *overview,
@@ -384,13 +298,10 @@ verbs_run(struct verb_result *result, char *line, size_t length,
 	char *texts[CONTROL_WORDS_MAX];
 	int n = control_words_split(line, length, texts, CONTROL_WORDS_MAX);
 	const struct verb *verb;
-	struct request request;
+	struct verb_request request;
 
-	*result = (struct verb_result) {
-		.refusal = "control: unknown request, expected status, reload, "
-			   "upgrade, ready, drain, maintenance, clients, "
-			   "metrics or log-level" };
-	if (n == -1 || take_words(&request, texts, n) == -1)
+	*result = (struct verb_result) { .refusal = unknown_request() };
+	if (n == -1 || verb_words_take(&request, texts, n) == -1)
 		return;
 	verb = verb_find(&request);
 	if (verb == NULL)

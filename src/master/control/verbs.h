@@ -31,7 +31,7 @@ struct verb_result {
 /* Runs the request, a line of length bytes with a NUL behind it, which is
  * changed.  With rights to look only verbs that change nothing are run. */
 void verbs_run(struct verb_result *result, char *line, size_t length,
-    enum control_rights rights, const struct overview *overview, const struct control_actions *actions,
-    int64_t now);
+    enum control_rights rights, const struct overview *overview,
+    const struct control_actions *actions, int64_t now);
 
 #endif

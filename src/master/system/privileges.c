@@ -8,9 +8,7 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <pwd.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,115 +26,6 @@ bool
 privileges_are_root(void)
 {
 	return geteuid() == 0 && !userns_has_one_user();
-}
-
-static bool
-is_out_of_something(void)
-{
-	return cause_of(errno, EXIT_CONFIG) == EXIT_SYSTEM;
-}
-
-/* Why a name was not found; errno is 0 when there is no such name. */
-static const char *
-not_found(const char *unknown)
-{
-	if (is_out_of_something())
-		return strerror(errno);
-	errno = 0;
-	return unknown;
-}
-
-/*
- * The file comes first: where nsswitch.conf(5) names further sources,
- * getpwnam(3) that could not open it says that there is no such user.  Returns
- * NULL with errno, which is 0 when there is none.
- */
-static const struct passwd *
-user_find(const char *name)
-{
-	FILE *file = fopen("/etc/passwd", "re");
-	const struct passwd *entry = NULL;
-	int saved = errno;
-
-	if (file != NULL) {
-		do {
-			errno = 0;
-			entry = fgetpwent(file);
-		} while (entry != NULL && strcmp(entry->pw_name, name) != 0);
-		saved = errno;
-		fclose(file);
-	}
-	errno = saved;
-	if (entry != NULL || is_out_of_something())
-		return entry;
-	errno = 0;
-	return getpwnam(name);
-}
-
-static const struct group *
-group_find(const char *name)
-{
-	FILE *file = fopen("/etc/group", "re");
-	const struct group *entry = NULL;
-	int saved = errno;
-
-	if (file != NULL) {
-		do {
-			errno = 0;
-			entry = fgetgrent(file);
-		} while (entry != NULL && strcmp(entry->gr_name, name) != 0);
-		saved = errno;
-		fclose(file);
-	}
-	errno = saved;
-	if (entry != NULL || is_out_of_something())
-		return entry;
-	errno = 0;
-	return getgrnam(name);
-}
-
-const char *
-privileges_group(const char *name, gid_t *gid)
-{
-	const struct group *entry = group_find(name);
-
-	if (entry == NULL)
-		return not_found("no such group");
-	if (entry->gr_gid == 0)
-		return "must not be root";
-	*gid = entry->gr_gid;
-	return NULL;
-}
-
-const char *
-privileges_lookup(struct identity *identity, const char *user,
-    const char *group, const char **key)
-{
-	const struct passwd *passwd;
-
-	*key = "user";
-	passwd = user_find(user);
-	if (passwd == NULL)
-		return not_found("no such user");
-	if (passwd->pw_uid == 0)
-		return "must not be root";
-	*identity = (struct identity) { passwd->pw_uid, 0, user };
-	*key = "group";
-	return privileges_group(group, &identity->gid);
-}
-
-const char *
-privileges_differ(const char *user, const char *group)
-{
-	const struct passwd *passwd = user == NULL ? NULL : user_find(user);
-	const struct group *entry;
-
-	if (user != NULL && (passwd == NULL || passwd->pw_uid != geteuid()))
-		return "user";
-	entry = group == NULL ? NULL : group_find(group);
-	if (group != NULL && (entry == NULL || entry->gr_gid != getegid()))
-		return "group";
-	return NULL;
 }
 
 static void
@@ -286,6 +175,20 @@ inheritable_set(void)
 	return result;
 }
 
+static bool
+inheritable_is_set(void)
+{
+	cap_t now = cap_get_proc();
+	cap_flag_value_t have, passed;
+	bool set = now != NULL &&
+	    cap_get_flag(now, kept[0], CAP_PERMITTED, &have) == 0 &&
+	    cap_get_flag(now, kept[0], CAP_INHERITABLE, &passed) == 0 &&
+	    passed == have;
+
+	cap_free(now);
+	return set;
+}
+
 int
 privileges_pass(bool on)
 {
@@ -371,6 +274,7 @@ privileges_drop(const struct identity *identity)
 {
 	if (identity != NULL) {
 		must(inheritable_set() == 0, "capset");
+		verify(inheritable_is_set(), "capset");
 		bounding_empty();
 		must(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0,
 		    "prctl PR_SET_KEEPCAPS");

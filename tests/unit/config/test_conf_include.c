@@ -12,6 +12,7 @@
 
 #include <sys/timerfd.h>
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@
 
 static struct report report;
 static void (*meanwhile)(const char *path); /* before a file is read */
+static void (*afterwards)(const char *path); /* and after that */
 static unsigned reads;
 
 int __real_file_read(const char *path, size_t max, enum file_owner owner,
@@ -39,10 +41,17 @@ int
 __wrap_file_read(const char *path, size_t max, enum file_owner owner,
     char **bytes, size_t *length, const char **why)
 {
+	int result, error;
+
 	reads++;
 	if (meanwhile != NULL)
 		meanwhile(path);
-	return __real_file_read(path, max, owner, bytes, length, why);
+	result = __real_file_read(path, max, owner, bytes, length, why);
+	error = errno;
+	if (afterwards != NULL)
+		afterwards(path);
+	errno = error;
+	return result;
 }
 
 /* Time for all included files, seconds: one, where a test waits for it. */
@@ -152,7 +161,8 @@ clean(void)
 	unlink(confs_path("a.conf"));
 	unlink(confs_path("b.conf"));
 	unlink(confs_path("c.conf"));
-	meanwhile = NULL;
+	unlink(confs_path("hidden"));
+	meanwhile = afterwards = NULL;
 }
 
 /* ---------------------------------------------------------------- the files */
@@ -432,6 +442,30 @@ add_c(const char *path)
 		put_listener("c.conf", 4);
 }
 
+/* It is away just while it is looked for. */
+static void
+hide_b(const char *path)
+{
+	if (strcmp(path, confs_path("b.conf")) == 0 && changes++ == 0)
+		rename(path, confs_path("hidden"));
+}
+
+static void
+return_b(const char *path)
+{
+	(void)path;
+	rename(confs_path("hidden"), confs_path("b.conf"));
+}
+
+/* As a link to a file that is there. */
+static void
+return_b_as_link(const char *path)
+{
+	if (access(confs_path("hidden"), F_OK) == 0 &&
+	    access(path, F_OK) == -1)
+		assert_int_equal(symlink("hidden", path), 0);
+}
+
 /* Each time that the directory has been read. */
 static void
 never_rest(const char *path)
@@ -449,11 +483,14 @@ test_changes(void **state)
 {
 	static const struct {
 		void (*change)(const char *path);
-		const char *names;
+		void (*again)(const char *path);
+		const char *names; /* of the listeners */
 	} rows[] = {
-		{ rename_b, "a.conf b.conf" }, /* the listener's name */
-		{ remove_b, "a.conf" },
-		{ add_c, "a.conf b.conf c.conf" },
+		{ rename_b, NULL, "a.conf b.conf" },
+		{ remove_b, NULL, "a.conf" },
+		{ add_c, NULL, "a.conf b.conf c.conf" },
+		{ hide_b, return_b, "a.conf b.conf" },
+		{ hide_b, return_b_as_link, "a.conf b.conf" },
 	};
 	size_t i;
 
@@ -464,6 +501,7 @@ test_changes(void **state)
 		put_listener("b.conf", 3);
 		changes = 0;
 		meanwhile = rows[i].change;
+		afterwards = rows[i].again;
 		must_have(load("*.conf", ""), rows[i].names);
 	}
 	clean();

@@ -243,8 +243,8 @@ a_request_that_is_none_is_refused(void **state)
 
 	(void)state;
 	is_refused(ask("\n"), CONTROL_USAGE,
-	    "control: unknown request, expected status, reload, upgrade, ready, "
-	    "drain, maintenance, clients, metrics or log-level");
+	    "control: unknown request, expected one of status clients top "
+	    "metrics reload upgrade log-level ready drain maintenance");
 	memset(endless, 'x', CONTROL_REQUEST_MAX);
 	endless[CONTROL_REQUEST_MAX] = '\0';
 	is_refused(ask(endless), CONTROL_USAGE, "control: request too long");
