@@ -10,8 +10,8 @@
 
 struct overview;
 
-/* Rows of the table that are looked at for a piece: at 15,000 clients a turn of
- * the loop takes below a millisecond for them. */
+/* Rows of the table that are looked at for a piece: a turn of the loop, which makes
+ * one, takes below a millisecond for it. */
 #define CLIENT_ROWS_PIECE 256
 
 /* For people, for programs, and for forkgreetctl's "top". */
