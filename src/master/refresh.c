@@ -217,6 +217,9 @@ next_step(const struct server *server)
 {
 	const struct refresh *refresh = &server->refresh;
 
+	/* What its trial has read is what comes. */
+	if (server->upgrade.stage != UPGRADE_NOT)
+		return CLOCK_NEVER;
 	switch (refresh->stage) {
 	case REFRESH_IDLE:
 		return later(later(refresh->earliest, refresh->resume_at),

@@ -175,6 +175,15 @@ parse(struct server *server, int64_t now)
 		give_up(server, now);
 }
 
+/* Not during an upgrade: the new program goes on with what its trial has read,
+ * which is of before. */
+static bool
+may_begin(const struct server *server)
+{
+	return server->reload.wanted && server->reload.candidate == NULL &&
+	    server->upgrade.stage == UPGRADE_NOT;
+}
+
 void
 reload_step(struct server *server, int64_t now)
 {
@@ -183,8 +192,7 @@ reload_step(struct server *server, int64_t now)
 	if (!server_is_serving(server))
 		return;
 	reload->wanted = reload->wanted || server->control.reload_wanted;
-	if (reload->wanted && reload->candidate == NULL &&
-	    server->upgrade.stage != UPGRADE_SETTLING)
+	if (may_begin(server))
 		begin(server, now);
 	if (reload->load != NULL)
 		parse(server, now);
@@ -200,10 +208,7 @@ reload_step(struct server *server, int64_t now)
 int64_t
 reload_wakeup(const struct server *server)
 {
-	const struct reload *reload = &server->reload;
-
-	return server_is_serving(server) && reload->wanted &&
-		reload->candidate == NULL ? 0 : CLOCK_NEVER;
+	return server_is_serving(server) && may_begin(server) ? 0 : CLOCK_NEVER;
 }
 
 void
