@@ -269,9 +269,10 @@ class Inherited(StartCase):
     # -------------------------------------------------------------------- kept
 
     def test_b4_nice_is_kept(self):
+        nice = min(os.nice(0) + 7, 19)  # these tests may be nice themselves
         daemon = self.start(preexec=lambda: os.nice(7))
         for pid in self.every(daemon):
-            self.assertEqual(os.getpriority(os.PRIO_PROCESS, pid), 7)
+            self.assertEqual(os.getpriority(os.PRIO_PROCESS, pid), nice)
 
     def test_b4_scheduling_is_kept(self):
         def scheduled():

@@ -315,7 +315,7 @@ class Scraped(RecipeCase):
                 become_user()
         with subprocess.Popen(
                 [program, f"--config.file={config}",
-                 f"--storage.tsdb.path={self.place}/data",
+                 f"--storage.tsdb.path={self.folder()}/data",
                  f"--web.listen-address={HOST}:{port}"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL, preexec_fn=before) as server:
