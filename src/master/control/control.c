@@ -56,6 +56,7 @@ control_peer_event(
 	switch (peer->state) {
 	case CONTROL_FREE:
 	case CONTROL_BEGINNING:
+	case CONTROL_ASKED:
 		break;
 	case CONTROL_READING:
 		request_read(control, peer, now);
@@ -65,7 +66,7 @@ control_peer_event(
 			peer_end(control, peer);
 		break;
 	case CONTROL_SENDING:
-		peer_go_on(control, peer, now);
+		peer_is_writable(control, peer, now);
 		break;
 	}
 }
@@ -158,6 +159,35 @@ control_stop(struct control *control, const char *why, int64_t now)
 
 /* ------------------------------------------------------------------------ turns */
 
+/* Is there an answer, or a piece of one, to be made for it? */
+static bool
+waits_its_turn(const struct control_peer *peer)
+{
+	return peer->state == CONTROL_ASKED ||
+	    (peer->state == CONTROL_SENDING && peer->writable);
+}
+
+/* Each at most once, the one after the last one first. */
+static void
+take_turns(struct control *control, int64_t now)
+{
+	struct control_peer *peer;
+	uint32_t first = control->next, i;
+
+	control->made = 0;
+	for (i = 0; i < CONTROL_PEERS_MAX &&
+	     control->made < CONTROL_TURN_BYTES; i++) {
+		peer = &control->peers[(first + i) % CONTROL_PEERS_MAX];
+		if (!waits_its_turn(peer))
+			continue;
+		control->next = (first + i + 1) % CONTROL_PEERS_MAX;
+		if (peer->state == CONTROL_ASKED)
+			request_run(control, peer, now);
+		else
+			peer_go_on(control, peer, now);
+	}
+}
+
 void
 control_step(struct control *control, int64_t now)
 {
@@ -171,6 +201,7 @@ control_step(struct control *control, int64_t now)
 	if (control->knocked)
 		door_open(control, now);
 	control->knocked = false;
+	take_turns(control, now);
 }
 
 void
@@ -207,7 +238,8 @@ control_wakeup(const struct control *control)
 		next = control->accept_at;
 	for (; peer < control->peers + CONTROL_PEERS_MAX; peer++)
 		if (peer->state != CONTROL_FREE)
-			next = clock_earlier(next, peer->deadline);
+			next = clock_earlier(next, waits_its_turn(peer) ?
+				0 : peer->deadline);
 	if (is_full(control))
 		next = clock_earlier(next, door_wakeup(control));
 	return next;

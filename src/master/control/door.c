@@ -20,12 +20,13 @@
 #define ACCEPT_PAUSE CLOCK_SECOND
 #define STALL (CONTROL_STALL_MS * CLOCK_MS)
 
-/* True when it may lose its place to another. */
+/* True when it may lose its place to another: not who waits for us. */
 static bool
 is_idle(const struct control_peer *peer, int64_t now)
 {
 	return peer->state == CONTROL_READING ||
-	    (peer->state == CONTROL_SENDING && now >= peer->moved + STALL);
+	    (peer->state == CONTROL_SENDING && !peer->writable &&
+		now >= peer->moved + STALL);
 }
 
 /* Those who only look go first, then those who wait to be heard, then those who

@@ -101,6 +101,7 @@ peer_answer(struct control *control, struct control_peer *peer,
 	}
 	peer_begin_answer(peer, now);
 	peer->length = (size_t)length;
+	control->made += peer->length;
 	peer_send(control, peer, now);
 }
 
@@ -158,16 +159,18 @@ piece_make(struct control *control, struct control_peer *peer, int64_t now)
 		return -1;
 	}
 	peer->length = (size_t)length;
+	control->made += peer->length;
 	return 0;
 }
 
 /* The rest of a piece, and the next one; no more, however fast it reads: epoll
  * says in the next turn that it is writable. */
-static void
-pieces_go_on(struct control *control, struct control_peer *peer, int64_t now)
+void
+peer_go_on(struct control *control, struct control_peer *peer, int64_t now)
 {
 	int sent = send_some(peer, now);
 
+	peer->writable = false;
 	if (sent == 1 && piece_make(control, peer, now) == -1)
 		sent = -1;
 	if (sent == -1)
@@ -177,10 +180,11 @@ pieces_go_on(struct control *control, struct control_peer *peer, int64_t now)
 }
 
 void
-peer_go_on(struct control *control, struct control_peer *peer, int64_t now)
+peer_is_writable(
+    struct control *control, struct control_peer *peer, int64_t now)
 {
 	if (peer->listing)
-		pieces_go_on(control, peer, now);
+		peer->writable = true;
 	else
 		peer_send(control, peer, now);
 }

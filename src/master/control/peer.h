@@ -27,7 +27,12 @@ void peer_refuse(struct control *control, struct control_peer *peer,
 void peer_list(struct control *control, struct control_peer *peer,
     const struct client_rows *rows, int64_t now);
 
-/* It can take more of its answer. */
+/* It can take more of its answer: sends it, or notes that the next piece may be
+ * made. */
+void peer_is_writable(
+    struct control *control, struct control_peer *peer, int64_t now);
+
+/* Makes the next piece. */
 void peer_go_on(
     struct control *control, struct control_peer *peer, int64_t now);
 

@@ -29,11 +29,15 @@ struct overview;
 #define CONTROL_SECONDS 5
 #define CONTROL_ANSWER_SECONDS 30
 #define CONTROL_STALL_MS 500
+/* What is made for them in a turn of the loop ends with the answer, or the piece of
+ * one, after which it is as long as this, bytes. */
+#define CONTROL_TURN_BYTES 4096
 
 enum control_state {
 	CONTROL_FREE,
 	CONTROL_BEGINNING, /* it has just been accepted */
 	CONTROL_READING, /* its request */
+	CONTROL_ASKED, /* its request is whole, its turn comes */
 	CONTROL_WAITING, /* for a reload, or an upgrade */
 	CONTROL_SENDING, /* the answer */
 };
@@ -49,6 +53,7 @@ struct control_peer {
 	bool json;
 	size_t have; /* bytes of request */
 	char request[CONTROL_REQUEST_MAX];
+	size_t line; /* once it is whole: bytes before its newline */
 	char *answer; /* malloc'ed */
 	size_t length;
 	size_t sent;
@@ -56,6 +61,7 @@ struct control_peer {
 	int64_t end; /* clock_now(): so long for all of the answer */
 	bool listing; /* more pieces of the answer are to be made, of: */
 	struct client_rows rows;
+	bool writable; /* it can take more of them, its turn comes */
 };
 
 struct control {
@@ -72,6 +78,8 @@ struct control {
 	const char *closed_why; /* none of these is begun any more; NULL */
 	bool watched; /* the loop polls it */
 	bool knocked; /* a connection may wait to be accepted */
+	uint32_t next; /* index of the peer whose turn is first */
+	size_t made; /* bytes of answers, in this turn of the loop */
 	int64_t accept_at; /* out of descriptors: not before; 0: now */
 	struct log_limit denials;
 	struct control_peer peers[CONTROL_PEERS_MAX];

@@ -83,15 +83,12 @@ request_deny(struct control *control, struct control_peer *peer,
 	    now);
 }
 
-/* length bytes of the peer's request are one line, with a NUL in place of its
- * newline. */
-static void
-request_take(struct control *control, struct control_peer *peer, size_t length,
-    int64_t now)
+void
+request_run(struct control *control, struct control_peer *peer, int64_t now)
 {
 	struct verb_result result;
 
-	verbs_run(&result, peer->request, length, peer->rights,
+	verbs_run(&result, peer->request, peer->line, peer->rights,
 	    control->overview, control->actions, now);
 	peer->json = result.json;
 	if (result.log_level)
@@ -128,8 +125,8 @@ request_read(struct control *control, struct control_peer *peer, int64_t now)
 	newline = memchr(peer->request, '\n', peer->have);
 	if (newline != NULL) {
 		*newline = '\0';
-		request_take(control, peer,
-		    (size_t)(newline - peer->request), now);
+		peer->line = (size_t)(newline - peer->request);
+		peer->state = CONTROL_ASKED;
 	} else if (peer->have == sizeof(peer->request)) {
 		peer_refuse(control, peer, CONTROL_USAGE, "control: request too long",
 		    now);

@@ -7,9 +7,12 @@
 struct control;
 struct control_peer;
 
-/* Reads what there is of the peer's request, and carries it out when it is
- * whole. */
+/* Reads what there is of the peer's request. */
 void request_read(
+    struct control *control, struct control_peer *peer, int64_t now);
+
+/* Carries out its request, which is whole. */
+void request_run(
     struct control *control, struct control_peer *peer, int64_t now);
 
 /* Tells the peer, and the log, that it may not use the verb; NULL: any. */

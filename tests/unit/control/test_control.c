@@ -514,6 +514,133 @@ a_long_list_is_made_in_pieces(void **state)
 	close(fd);
 }
 
+/* How many of them have got something since the last time, and how many bytes it
+ * is. */
+static unsigned
+served(const int *fds, unsigned n_fds, size_t *bytes)
+{
+	static char text[65536];
+	unsigned i, n = 0;
+	ssize_t got;
+
+	*bytes = 0;
+	for (i = 0; i < n_fds; i++) {
+		got = recv(fds[i], text, sizeof(text), MSG_DONTWAIT);
+		n += got > 0;
+		*bytes += got > 0 ? (size_t)got : 0;
+	}
+	return n;
+}
+
+/* However many read as fast as they can, each gets its share. */
+static void
+a_turn_makes_one_piece(void **state)
+{
+	int fds[CONTROL_PEERS_MAX];
+	unsigned i, got[CONTROL_PEERS_MAX] = { 0 };
+	size_t bytes;
+
+	(void)state;
+	add_clients(15000);
+	for (i = 0; i < CONTROL_PEERS_MAX; i++)
+		fds[i] = ask("clients json\n");
+	for (i = 0; i < 20 * CONTROL_PEERS_MAX; i++)
+		turn(); /* until nothing more fits */
+	assert_int_equal(served(fds, CONTROL_PEERS_MAX, &bytes),
+	    CONTROL_PEERS_MAX);
+	for (i = 0; i < 10 * CONTROL_PEERS_MAX; i++) {
+		turn();
+		for (unsigned j = 0; j < CONTROL_PEERS_MAX; j++)
+			got[j] += served(&fds[j], 1, &bytes);
+	}
+	for (i = 0; i < CONTROL_PEERS_MAX; i++)
+		assert_in_range(got[i], 9, 11);
+	for (i = 0; i < CONTROL_PEERS_MAX; i++)
+		close(fds[i]);
+}
+
+/* It is not its fault that the others come first. */
+static void
+who_waits_for_the_next_piece_is_not_sent_away(void **state)
+{
+	int fds[CONTROL_PEERS_MAX], other;
+	unsigned i;
+	size_t bytes;
+
+	(void)state;
+	add_clients(15000);
+	for (i = 0; i < CONTROL_PEERS_MAX; i++)
+		fds[i] = ask("clients json\n");
+	for (i = 0; i < 20 * CONTROL_PEERS_MAX; i++)
+		turn();
+	served(fds, CONTROL_PEERS_MAX, &bytes);
+	other = connect_one();
+	now += CONTROL_STALL_MS * CLOCK_MS;
+	turn();
+	turn();
+	assert_int_equal(places(CONTROL_SENDING), CONTROL_PEERS_MAX);
+	for (i = 0; i < CONTROL_PEERS_MAX; i++)
+		close(fds[i]);
+	close(other);
+}
+
+/* Those who have asked at the same moment have their answers one after another,
+ * the short ones together, and nobody has to speak again. */
+static void
+a_turn_makes_one_long_answer(void **state)
+{
+	int fds[CONTROL_PEERS_MAX];
+	unsigned i;
+	size_t bytes;
+
+	(void)state;
+	for (i = 0; i < CONTROL_PEERS_MAX; i++)
+		fds[i] = ask("");
+	for (i = 0; i < CONTROL_PEERS_MAX; i++)
+		say(fds[i], i < 12 ? "metrics\n" : "live\n");
+	turn();
+	assert_int_equal(served(fds, 12, &bytes), 1);
+	assert_true(bytes > CONTROL_TURN_BYTES);
+	assert_int_equal(places(CONTROL_ASKED), CONTROL_PEERS_MAX - 1);
+	assert_true(control_wakeup(&control) <= now);
+	for (i = 1; i < 12; i++) {
+		assert_int_equal(served(fds, CONTROL_PEERS_MAX, &bytes), 0);
+		turn();
+		assert_int_equal(served(fds, 12, &bytes), 1);
+	}
+	turn();
+	assert_int_equal(served(fds + 12, CONTROL_PEERS_MAX - 12, &bytes),
+	    CONTROL_PEERS_MAX - 12);
+	assert_int_equal(places(CONTROL_FREE), CONTROL_PEERS_MAX);
+	assert_int_equal(control_wakeup(&control), CLOCK_NEVER);
+	for (i = 0; i < CONTROL_PEERS_MAX; i++)
+		close(fds[i]);
+}
+
+/* Who has asked keeps the place until the answer. */
+static void
+who_has_asked_is_not_sent_away(void **state)
+{
+	int fds[CONTROL_LOOKERS_MAX + 1], i;
+
+	(void)state;
+	group = (struct control_group) { true, getegid() };
+	is_stranger = true;
+	for (i = 0; i < CONTROL_LOOKERS_MAX; i++)
+		fds[i] = ask("");
+	for (i = 0; i < CONTROL_LOOKERS_MAX; i++)
+		say(fds[i], "metrics\n");
+	turn();
+	fds[i] = connect_one();
+	turn();
+	turn();
+	for (i = 0; i < CONTROL_LOOKERS_MAX; i++) {
+		turn();
+		is_answered(fds[i], "0 ");
+	}
+	close(fds[i]);
+}
+
 /* It loses its place only to others, who are heard at once. */
 static void
 who_takes_nothing_makes_room(void **state)
@@ -837,6 +964,10 @@ main(void)
 		TEST(a_member_only_looks),
 		TEST(members_have_some_of_the_places),
 		TEST(a_long_list_is_made_in_pieces),
+		TEST(a_turn_makes_one_piece),
+		TEST(who_waits_for_the_next_piece_is_not_sent_away),
+		TEST(a_turn_makes_one_long_answer),
+		TEST(who_has_asked_is_not_sent_away),
 		TEST(who_takes_nothing_makes_room),
 		TEST(an_answer_has_an_end),
 		TEST(a_turn_accepts_some_and_leaves_the_rest),
