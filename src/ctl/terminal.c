@@ -21,6 +21,7 @@
 #define HEIGHT 24
 #define SIZE_MAX_SHOWN 500
 #define SECOND 1000000000
+#define STOPS_MAX 1000 /* in the background, where nobody says to continue */
 
 /* ECMA-48; the other screen is xterm's, and others leave it out. */
 #define ENTER "\033[?1049h\033[?25l\033[H\033[2J"
@@ -33,7 +34,7 @@ static struct {
 	sigset_t waiting; /* blocked while we wait */
 } terminal;
 
-static volatile sig_atomic_t changed;
+static volatile sig_atomic_t changed, stopped, continued;
 
 bool
 terminal_is_there(void)
@@ -55,6 +56,22 @@ say(const char *text, size_t length)
 			return;
 		text += n;
 		length -= (size_t)n;
+	}
+}
+
+/* A job in the background leaves the terminal to the others, and is stopped.  The
+ * kernel does not stop it when there is no shell that could continue it. */
+static void
+await_foreground(void)
+{
+	pid_t group;
+	int i;
+
+	for (i = 0; i < STOPS_MAX; i++) {
+		group = tcgetpgrp(STDOUT_FILENO);
+		if (group == -1 || group == getpgrp())
+			return;
+		raise(SIGTTIN);
 	}
 }
 
@@ -100,14 +117,15 @@ on_change(int number)
 static void
 on_stop(int number)
 {
-	int saved = errno;
-
 	(void)number;
-	terminal_leave();
-	raise(SIGSTOP);
-	take();
-	changed = 1;
-	errno = saved;
+	stopped = 1;
+}
+
+static void
+on_continue(int number)
+{
+	(void)number;
+	continued = 1;
 }
 
 /* Without SA_RESTART: a wait ends. */
@@ -125,16 +143,20 @@ terminal_enter(void)
 {
 	sigset_t mask;
 
+	await_foreground();
 	terminal.has_keys = tcgetattr(STDIN_FILENO, &terminal.before) == 0;
 	/* These come only while we wait: nothing is half drawn then. */
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGWINCH);
 	sigaddset(&mask, SIGTSTP);
+	sigaddset(&mask, SIGCONT);
 	sigprocmask(SIG_BLOCK, &mask, &terminal.waiting);
 	sigdelset(&terminal.waiting, SIGWINCH);
 	sigdelset(&terminal.waiting, SIGTSTP);
+	sigdelset(&terminal.waiting, SIGCONT);
 	handle(SIGWINCH, on_change);
 	handle(SIGTSTP, on_stop);
+	handle(SIGCONT, on_continue);
 	handle(SIGINT, on_end);
 	handle(SIGTERM, on_end);
 	handle(SIGHUP, on_end);
@@ -186,6 +208,23 @@ key_read(void)
 	return -1;
 }
 
+/* Whoever had the terminal meanwhile has set it in another way.  SIGSTOP leaves no
+ * time to give it back; SIGCONT is all that is seen of it. */
+static void
+stop_and_continue(void)
+{
+	if (stopped) {
+		terminal_leave();
+		raise(SIGSTOP);
+	} else if (!continued) {
+		return;
+	}
+	await_foreground();
+	stopped = continued = 0;
+	changed = 1;
+	take();
+}
+
 int
 terminal_wait(long long deadline)
 {
@@ -199,6 +238,7 @@ terminal_wait(long long deadline)
 			keys.fd = -1;
 		pause = (struct timespec) { left / SECOND, left % SECOND };
 		n = ppoll(&keys, 1, &pause, &terminal.waiting);
+		stop_and_continue();
 		if (changed) {
 			changed = 0;
 			return 0;

@@ -11,7 +11,8 @@ bool terminal_is_there(void);
  * Takes it: the other screen, no cursor, keys without Return and without echo.
  * It is given back by terminal_leave(), and by signals that end the program;
  * SIGINT, Ctrl-C, ends it with status 0.  Stopped by Ctrl-Z it is given back,
- * too, until the program continues.
+ * too, until the program continues in the foreground; in the background it waits
+ * for that.
  */
 void terminal_enter(void);
 void terminal_leave(void);

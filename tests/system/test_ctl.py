@@ -646,6 +646,66 @@ class Screen(HeldCase):
         self.tmux("send-keys", "q")
         self.ended(0)
 
+    def open_shell(self):
+        """A shell with job control in a terminal."""
+        self.folder_ = self.folder()
+        server = os.path.join(self.folder_, "tmux")
+        self.addCleanup(lambda: subprocess.run(
+            ["tmux", "-S", server, "kill-server"], capture_output=True,
+            check=False))
+        self.tmux("new-session", "-d", "-x", "80", "-y", "24",
+                  "PS1='$ ' exec bash --norc -i")
+        self.shows(r"^\$")
+
+    def type(self, *keys):
+        self.tmux("send-keys", *keys, "Enter")
+
+    def echoes(self, word):
+        """The shell has the terminal, and what is typed is seen."""
+        self.type(f"echo {word} | tr a-z A-Z")
+        self.shows(rf"^\$ echo {word} ", f"^{word.upper()}$")
+
+    def top(self):
+        return shlex.join([CTL, "-s", self.path, "top"])
+
+    def test_background(self):
+        """It waits to be in the foreground, as top(1) does."""
+        self.start()
+        self.open_shell()
+        self.type(f"{self.top()} &")
+        wait_for(lambda: self.type("") or any(
+            line.startswith("[1]+  Stopped") for line in self.lines()),
+                 PATIENCE)
+        self.echoes("word")
+        self.type("fg")
+        self.shows("^q: quit$")
+        self.tmux("send-keys", "q")
+        self.echoes("other")
+
+    def test_continued_in_the_background(self):
+        """By Ctrl-Z, or by a signal that nobody sees."""
+        self.start()
+        self.open_shell()
+        self.type(self.top())
+        self.shows("^q: quit$")
+        for word in "one", "two":
+            if word == "one":
+                self.tmux("send-keys", "C-z")
+            else:
+                subprocess.run(["sh", "-c", "kill -STOP $(cat \"$1\")", "sh",
+                                os.path.join(self.folder_, "pid")], check=True)
+            self.shows(r"^\[1\]\+  Stopped")
+            self.type("clear; bg; jobs -p %1 >" +
+                      os.path.join(self.folder_, "pid"))
+            self.echoes(word)
+            time.sleep(1.5)  # it would have drawn
+            self.assertFalse([line for line in self.lines()
+                              if line.startswith("q: quit")])
+            self.type("clear; fg")
+            self.shows("^q: quit$", "^clients ")
+        self.tmux("send-keys", "q")
+        self.echoes("three")
+
     def test_window_changes(self):
         self.start()
         self.open()
