@@ -229,6 +229,14 @@ say_late(struct crowd *crowd, unsigned place)
 	return watch(crowd, place, visit->fd, EPOLL_CTL_MOD);
 }
 
+static bool
+is_overdue(
+    const struct crowd *crowd, const struct visit *visit, uint64_t now)
+{
+	return now > visit->started &&
+	    now - visit->started > crowd->order->wait_ns;
+}
+
 /* Reads what there is: a second time when the end of stream is there too. */
 static void
 proceed(struct crowd *crowd, unsigned place, uint32_t events)
@@ -238,6 +246,10 @@ proceed(struct crowd *crowd, unsigned place, uint32_t events)
 	ssize_t n = -1;
 	int i;
 
+	if (is_overdue(crowd, visit, visit_now())) {
+		finish(crowd, place, CROWD_TIMEOUT);
+		return;
+	}
 	if (visit->owes && say_late(crowd, place) == -1) {
 		finish(crowd, place, end_of_error(errno));
 		return;
@@ -271,9 +283,9 @@ sweep(struct crowd *crowd, uint64_t now)
 		if (visit->fd == -1) {
 			if (may_start(crowd, now))
 				start(crowd, i);
-		} else if (now > visit->started &&
-		    now - visit->started > crowd->order->wait_ns)
+		} else if (is_overdue(crowd, visit, now)) {
 			finish(crowd, i, CROWD_TIMEOUT);
+		}
 	}
 }
 

@@ -29,6 +29,11 @@ def cut_off(connection, _stopping):
     reset(connection)
 
 
+def late(connection, stopping):
+    stopping.wait(0.15)
+    connection.sendall(b"hi client\n")
+
+
 def held(_connection, stopping):
     stopping.wait(PATIENCE)
 
@@ -122,6 +127,13 @@ class Counts(LoadCase):
         server = self.serve(held)
         said = self.object_of(2, server.port, 6, 3, "-w", "0.3")
         self.assertEqual(self.ends(said), {"timeout": 6})
+
+    def test_late(self):
+        """A greeting that ends after the time is none, whenever that is."""
+        server = self.serve(late)
+        for seconds in "0.02", "0.11":
+            said = self.object_of(2, server.port, 6, 3, "-w", seconds)
+            self.assertEqual(self.ends(said), {"timeout": 6})
 
     def test_at_a_time(self):
         """Held connections are as many as were asked for."""
