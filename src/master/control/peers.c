@@ -23,6 +23,7 @@ static const struct pack_field peer_fields[] = {
 	PACK_FIELD(control_peer, json),
 	PACK_FIELD(control_peer, have),
 	PACK_FIELD(control_peer, request),
+	PACK_FIELD(control_peer, line),
 	PACK_FIELD(control_peer, moved),
 };
 static const struct pack_table peer_table = PACK_TABLE("peers", peer_fields);
@@ -40,7 +41,8 @@ static const struct pack_table control_table =
 static bool
 is_carried(const struct control_peer *peer)
 {
-	return peer->state == CONTROL_READING || peer->state == CONTROL_WAITING;
+	return peer->state == CONTROL_READING ||
+	    peer->state == CONTROL_ASKED || peer->state == CONTROL_WAITING;
 }
 
 void
@@ -63,7 +65,8 @@ static bool
 is_sound(const struct control_peer *peer)
 {
 	return is_carried(peer) && peer->fd >= 0 &&
-	    peer->have <= sizeof(peer->request) && peer->rights <= RIGHTS_ALL;
+	    peer->have <= sizeof(peer->request) &&
+	    peer->line < sizeof(peer->request) && peer->rights <= RIGHTS_ALL;
 }
 
 static void
