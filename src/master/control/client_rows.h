@@ -10,9 +10,9 @@
 
 struct overview;
 
-/* Rows of the table that are looked at for a piece, one a turn of the loop and
- * connection.  With each wanted that took 0.04 to 0.1 ms (AMD EPYC, -O2), and
- * 15,000 clients are 59 pieces. */
+/* Rows of the table that are looked at for a piece, one a turn of the loop.  With
+ * each wanted that took 0.04 to 0.1 ms (AMD EPYC, -O2), and 15,000 clients are 59
+ * pieces. */
 #define CLIENT_ROWS_PIECE 256
 
 /* For people, for programs, and for forkgreetctl's "top". */

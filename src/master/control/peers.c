@@ -65,7 +65,8 @@ static bool
 is_sound(const struct control_peer *peer)
 {
 	return is_carried(peer) && peer->fd >= 0 &&
-	    peer->have <= sizeof(peer->request) && peer->line < sizeof(peer->request) && peer->rights <= RIGHTS_ALL;
+	    peer->have <= sizeof(peer->request) &&
+	    peer->line < sizeof(peer->request) && peer->rights <= RIGHTS_ALL;
 }
 
 static void

@@ -926,6 +926,25 @@ who_waits_goes_over(void **state)
 	is_answered(late, "0 29 0\n");
 }
 
+/* It has said all that it will say. */
+static void
+who_has_asked_goes_over(void **state)
+{
+	int fds[2], i;
+
+	(void)state;
+	for (i = 0; i < 2; i++)
+		fds[i] = ask("");
+	for (i = 0; i < 2; i++)
+		say(fds[i], "metrics\n");
+	turn();
+	is_answered(fds[0], "0 ");
+	assert_int_equal(places(CONTROL_ASKED), 1);
+	go_over();
+	turn();
+	is_answered(fds[1], "0 ");
+}
+
 /* It is not waited for for ever there either, and its end is noticed. */
 static void
 who_goes_over_may_go_away(void **state)
@@ -980,6 +999,7 @@ main(void)
 		TEST(an_upgrade_is_answered_by_its_end),
 		TEST(a_daemon_that_stops_upgrades_no_more),
 		TEST(who_waits_goes_over),
+		TEST(who_has_asked_goes_over),
 		TEST(who_goes_over_may_go_away),
 	};
 
