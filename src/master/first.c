@@ -86,12 +86,12 @@ first_passed(struct server *server, int64_t now)
 	struct candidate *candidate = server->first;
 	size_t added, removed;
 
+	resume_clients(server);
 	if (resume_is_trial()) {
 		generation_abandon(&server->generation);
 		spawners_kill(&server->spawners);
 		resume_passed();
 	}
-	resume_clients(server);
 	if (candidate_commit(candidate, server, &added, &removed, now) == -1) {
 		generation_abandon(&server->generation);
 		log_report(&candidate->report);

@@ -365,7 +365,7 @@ must(const char *failed)
 void
 resume_counters(struct server *server)
 {
-	if (is_on && !is_trial)
+	if (is_on)
 		must(carry_unpack_counters(&state, &server->service));
 }
 

@@ -54,7 +54,8 @@ void resume_verdict(const struct conf *conf, const char *path,
 /* After states_begin(): what the operator has said. */
 void resume_words(struct state_words *words);
 
-/* In loop_run(), after its parts have been made; ends the process on failure. */
+/* In loop_run(), after its parts have been made; ends the process on failure, which
+ * a trial finds out. */
 void resume_counters(struct server *server);
 
 /* The same for clients, just before the first configuration is in force. */

@@ -303,6 +303,62 @@ class More(UpgradeCase):
         self.assertEqual(greet(self.port), b"hi client\n")
         self.upgrade(daemon)
 
+    def test_fewer_places(self):
+        """Than there are clients: they stay, and nobody else comes."""
+        http = 'format = "http"; timeouts = { request = 60; };'
+        daemon = self.start(self.listener(http))
+        socks = [self.connect(self.port) for _ in range(10)]
+        wait_for(lambda: len(daemon.clients()) == 10)
+        daemon.write_config(self.configuration(
+            self.listener(http), "limits = { max_clients = 2; };"))
+        self.upgrade(daemon)
+        self.assertEqual(self.status()["live"], 10)
+        request = b"GET / HTTP/1.0\r\n\r\n"
+        self.assertIn(b" 503 ", greet(self.port, say=request))
+        for sock in socks:
+            sock.sendall(request)
+            self.assertIn(b" 200 ", read_all(sock))
+            sock.close()
+        wait_for(lambda: self.status()["live"] == 0)
+        self.assertIn(b" 200 ", greet(self.port, say=request))
+        self.assert_balanced(daemon)
+
+    def test_those_who_wait_for_a_place(self):
+        daemon = self.start(self.listener("hold = true;"),
+                            'limits = { max_clients = 1; when_full = '
+                            '"queue"; };')
+        held = self.connect(self.port)
+        self.assertEqual(held.recv(100), b"hi client\n")
+        waiting = [self.connect(self.port) for _ in range(3)]
+        for _ in range(2):
+            self.upgrade(daemon)
+        for sock in waiting:
+            held.close()
+            self.assertEqual(sock.recv(100), b"hi client\n")
+            held = sock
+        held.close()
+        wait_for(lambda: self.status()["live"] == 0)
+        self.assertEqual(daemon.counters()["main"]["ended_greeted"], 4)
+
+    def test_a_listener_that_goes(self):
+        """Its clients stay, and are counted as its."""
+        port = free_port()
+        daemon = self.start(self.listener("hold = true;", "held", port)
+                            + ", " + self.listener())
+        sock = self.connect(port)
+        self.assertEqual(sock.recv(100), b"hi client\n")
+        daemon.write_config(self.configuration(
+            self.listener("", "first", free_port()) + ", " + self.listener()))
+        for _ in range(2):
+            self.upgrade(daemon)
+        self.assertEqual(daemon.counters()["held"]["live"], 1)
+        self.assertEqual(greet(self.port), b"hi client\n")
+        sock.close()
+        line, = daemon.wait_line("client", listener="held")
+        self.assertEqual((line["outcome"], line["bytes"]), ("greeted", "10"))
+        with self.assertRaises(ConnectionRefusedError):
+            self.connect(port)
+
     @needs_root
     def test_a_port_that_needs_a_right(self):
         """The right to bind it goes over, and no other."""

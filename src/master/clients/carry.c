@@ -236,6 +236,8 @@ unpack_clients(const struct unpack *unpack, struct service *service)
 	for (i = 0; i < n && failed == NULL; i++) {
 		client = (struct client) { .fd = -1, .pidfd = -1 };
 		unpack_row(unpack, &client_table, i, &client);
+		if (client.phase == CLIENT_HANDED)
+			continue; /* this is a trial */
 		errno = EPROTO;
 		if (!is_sound(&client, index, service->counters.n_rows))
 			failed = "a client";
