@@ -305,12 +305,13 @@ class More(UpgradeCase):
 
     def test_fewer_places(self):
         """Than there are clients: they stay, and nobody else comes."""
-        http = 'format = "http"; timeouts = { request = 60; };'
+        http = 'format = "http"; timeouts = { request = 20; };'
         daemon = self.start(self.listener(http))
         socks = [self.connect(self.port) for _ in range(10)]
         wait_for(lambda: len(daemon.clients()) == 10)
         daemon.write_config(self.configuration(
-            self.listener(http), "limits = { max_clients = 2; };"))
+            self.listener(http),
+            'limits = { max_clients = 2; when_full = "refuse"; };'))
         self.upgrade(daemon)
         self.assertEqual(self.status()["live"], 10)
         request = b"GET / HTTP/1.0\r\n\r\n"
