@@ -202,6 +202,7 @@ begin(struct server *server, int64_t now)
 {
 	struct upgrade *upgrade = &server->upgrade;
 	const char *path = executable_self(), *why;
+	struct report report = { 0 };
 	struct pack pack;
 	int state, result;
 
@@ -214,7 +215,9 @@ begin(struct server *server, int64_t now)
 	    LOG_QUOTED("program", path));
 	upgrade->program = file_open_program(path, &why);
 	if (upgrade->program == -1) {
-		fail(server, why, now);
+		report_failure(
+		    &report, EXIT_SYSTEM, "upgrade: %s: %s", path, why);
+		give_up(server, &report, now);
 		return;
 	}
 	upgrade->kept =

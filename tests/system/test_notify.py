@@ -287,6 +287,59 @@ class ReloadAsUser(Reload):
     as_user = True
 
 
+class Upgrade(NotifyCase):
+    """For the manager it is a reload: the main process stays."""
+
+    def setUp(self):
+        super().setUp()
+        self.program = self.copies()
+
+    def start(self, *arguments, **more):
+        return super().start(*arguments, program=self.program, **more)
+
+    def test_good(self):
+        daemon = self.start()
+        self.expect(SERVING)
+        for _ in range(2):
+            daemon.signal(signal.SIGUSR2)
+            self.expect_reloading()
+            self.expect(SERVING)
+            self.assertEqual(self.manager.sender, daemon.pid)
+        self.assertFalse(self.manager.has_more())
+        daemon.signal(signal.SIGTERM)
+        self.expect(b"STOPPING=1\nSTATUS=stopping")
+
+    def test_refused(self):
+        daemon = self.start()
+        self.expect(SERVING)
+        os.unlink(self.program)
+        daemon.signal(signal.SIGUSR2)
+        self.expect_reloading()
+        self.expect(b"READY=1\nSTATUS=upgrade failed, the old program serves: "
+                    b"upgrade: " + self.program.encode() +
+                    b": No such file or directory")
+
+    def test_watchdog(self):
+        """It is told on, as often."""
+        self.manager.variable["WATCHDOG_USEC"] = "200000"
+        daemon = self.start()
+        self.expect(SERVING)
+        self.expect(b"WATCHDOG=1")
+        daemon.signal(signal.SIGUSR2)
+        said = [self.manager.receive() for _ in range(6)]
+        self.assertEqual(said.count(SERVING), 1, said)
+        begin = time.monotonic()
+        for _ in range(5):
+            self.expect(b"WATCHDOG=1")
+        self.assertGreater(time.monotonic() - begin, 0.2)
+
+
+class UpgradeAsUser(Upgrade):
+    """The same without root."""
+
+    as_user = True
+
+
 class Stop(NotifyCase):
     """STOPPING=1, when it begins."""
 
