@@ -17,7 +17,7 @@
 #include "master/config/kept.h"
 #include "master/config/verdict.h"
 #include "master/control/peers.h"
-#include "master/listeners/activation.h"
+#include "master/listeners/carry_listeners.h"
 #include "master/server.h"
 #include "master/system/child.h"
 #include "master/system/clock.h"
@@ -76,18 +76,6 @@ static const struct pack_field value_fields[] = {
 };
 static const struct pack_table value_table = PACK_TABLE("values", value_fields);
 
-static const struct pack_field listener_fields[] = {
-	PACK_FIELD(listener, fd),
-	PACK_FIELD(listener, addr),
-	PACK_FIELD(listener, bound),
-	PACK_FIELD(listener, v6only),
-	PACK_FIELD(listener, listening),
-	PACK_FIELD(listener, backlog),
-	PACK_FIELD(listener, row),
-};
-static const struct pack_table listener_table =
-    PACK_TABLE("listeners", listener_fields);
-
 /* What the operator has said: it may not be in any file. */
 static const struct pack_field word_fields[] = {
 	PACK_FIELD(state_word, listener),
@@ -97,16 +85,6 @@ static const struct pack_field word_fields[] = {
 	PACK_FIELD(state_word, reason),
 };
 static const struct pack_table word_table = PACK_TABLE("words", word_fields);
-
-/* Sockets of the service manager's. */
-static const struct pack_field passed_fields[] = {
-	PACK_FIELD(passed, fd),
-	PACK_FIELD(passed, name),
-	PACK_FIELD(passed, addr),
-	PACK_FIELD(passed, v6only),
-};
-static const struct pack_table passed_table =
-    PACK_TABLE("passed", passed_fields);
 
 /* -------------------------------------------------------------------- writing */
 
@@ -147,37 +125,18 @@ pack_values(struct pack *pack, const struct conf *conf)
 		pack_row(pack, &value_table, &values[i]);
 }
 
-static void
-pack_passed(struct pack *pack)
-{
-	size_t i, n;
-	const struct passed *passed = activation_list(&n);
-
-	pack_table(pack, &passed_table);
-	for (i = 0; i < n; i++) {
-		pack_row(pack, &passed_table, &passed[i]);
-		pack_fd(pack, passed[i].fd);
-	}
-}
-
 void
 resume_pack(struct pack *pack, const struct server *server)
 {
-	const struct listeners *listeners = &server->running.listeners;
 	const struct state_words *words = &server->states.words;
 	size_t i;
 
 	pack_daemon(pack, server);
 	pack_values(pack, server->running.conf);
-	pack_passed(pack);
 	pack_table(pack, &word_table);
 	for (i = 0; i < words->n; i++)
 		pack_row(pack, &word_table, &words->list[i]);
-	pack_table(pack, &listener_table);
-	for (i = 0; i < listeners->n; i++) {
-		pack_row(pack, &listener_table, &listeners->list[i]);
-		pack_fd(pack, listeners->list[i].fd);
-	}
+	carry_pack_listeners(pack, &server->running.listeners);
 	carry_pack_clients(pack, &server->service);
 	carry_pack_counters(pack, &server->service);
 	carry_pack_levels(pack, &server->service);
@@ -277,20 +236,6 @@ resume_is_trial(void)
 	return is_trial;
 }
 
-/* The sockets that were passed to us once are whose they were. */
-static void
-passed_keep(void)
-{
-	size_t i, n = unpack_count(&state, &passed_table);
-	struct passed *list = calloc(n + 1, sizeof(*list));
-
-	if (list == NULL)
-		fatal(EXIT_SYSTEM, "upgrade: %s", strerror(errno));
-	for (i = 0; i < n; i++)
-		unpack_row(&state, &passed_table, i, &list[i]);
-	activation_keep(list, n);
-}
-
 void
 resume_words(struct state_words *words)
 {
@@ -309,24 +254,15 @@ void
 resume_server(struct server *server)
 {
 	const struct carried_daemon *daemon = daemon_of();
-	size_t i, n = unpack_count(&state, &listener_table);
-	struct listener *list = calloc(n + 1, sizeof(*list));
 
-	if (list == NULL)
-		fatal(EXIT_SYSTEM, "upgrade: %s", strerror(errno));
-	for (i = 0; i < n; i++) {
-		list[i].fd = -1;
-		list[i].name = "";
-		unpack_row(&state, &listener_table, i, &list[i]);
-	}
 	server->running = SETUP_NONE;
-	server->running.listeners = (struct listeners) { list, n };
+	if (carry_unpack_listeners(&state, &server->running.listeners) == -1)
+		fatal(EXIT_SYSTEM, "upgrade: %s", strerror(errno));
 	server->as_root = daemon->as_root;
 	server->control_socket = is_trial ? -1 : daemon->control_socket;
 	server->control_group = (struct control_group) {
 		daemon->has_control_group, daemon->control_group };
 	server->reload.last = daemon->reload;
-	passed_keep();
 	daemonize_resume(daemon->has_stderr);
 }
 

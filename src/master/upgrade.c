@@ -5,6 +5,7 @@
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -31,6 +32,7 @@
 #include "master/system/privileges.h"
 #include "master/system/report.h"
 #include "master/system/signals.h"
+#include "master/upgrade_verdict.h"
 
 /* The reader's time, a trial's, and room. */
 #define TRIAL_MAX (20 * CLOCK_SECOND)
@@ -159,6 +161,20 @@ execute(const struct server *server, int program, int state, bool trial)
 
 /* ------------------------------------------------------------------- the trial */
 
+/* Lines of its log come with their priority, then. */
+static void
+journal_set(int output)
+{
+	char text[64];
+	struct stat st;
+
+	if (fstat(output, &st) == -1)
+		return;
+	snprintf(text, sizeof(text), "%ju:%ju", (uintmax_t)st.st_dev,
+	    (uintmax_t)st.st_ino);
+	setenv("JOURNAL_STREAM", text, 1);
+}
+
 _Noreturn static void
 trial_become(const struct server *server, const struct pack *pack, int state,
     int output, pid_t parent)
@@ -167,6 +183,7 @@ trial_become(const struct server *server, const struct pack *pack, int state,
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (getppid() != parent)
 		_exit(EXIT_SYSTEM);
+	journal_set(output);
 	if (dup2(output, STDOUT_FILENO) == -1 ||
 	    dup2(output, STDERR_FILENO) == -1 || signals_default() == -1)
 		_exit(EXIT_SYSTEM);
@@ -252,58 +269,6 @@ listen_to(struct upgrade *upgrade)
 	} while (n > 0);
 }
 
-static bool
-has_passed(const struct upgrade *upgrade, int status)
-{
-	size_t length = sizeof(RESUME_PASSED) - 1;
-
-	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS &&
-	    upgrade->n_said >= length &&
-	    memcmp(upgrade->said + upgrade->n_said - length, RESUME_PASSED,
-		length) == 0;
-}
-
-/* What a trial that has failed says: its lines, which have our name first. */
-static void
-report_said(struct report *report, char *said, enum exit_status cause)
-{
-	static const char name[] = "forkgreetd: ", warning[] = "warning: ";
-	char *line, *rest = said;
-
-	while ((line = strsep(&rest, "\n")) != NULL) {
-		if (strncmp(line, name, sizeof(name) - 1) == 0)
-			line += sizeof(name) - 1;
-		if (strncmp(line, warning, sizeof(warning) - 1) == 0)
-			report_warning(
-			    report, "%s", line + sizeof(warning) - 1);
-		else if (*line != '\0')
-			report_failure(report, cause, "%s", line);
-	}
-}
-
-static void
-report_trial(struct report *report, struct upgrade *upgrade, int status)
-{
-	int code = WEXITSTATUS(status);
-
-	if (WIFSIGNALED(status)) {
-		report_failure(report, EXIT_SYSTEM,
-		    "upgrade: trial: ended by signal %d (%s)",
-		    WTERMSIG(status), strsignal(WTERMSIG(status)));
-		return;
-	}
-	if (code == EXIT_SUCCESS) {
-		report_failure(report, EXIT_SYSTEM,
-		    "upgrade: trial: is not forkgreetd, or not one that can go on");
-		return;
-	}
-	report_said(report, upgrade->said,
-	    code == EXIT_CONFIG ? EXIT_CONFIG : EXIT_SYSTEM);
-	if (report->errors == 0)
-		report_failure(
-		    report, EXIT_SYSTEM, "upgrade: trial: status %d", code);
-}
-
 static void
 judge(struct server *server, int status, int64_t now)
 {
@@ -312,13 +277,12 @@ judge(struct server *server, int status, int64_t now)
 
 	upgrade->trial = 0;
 	upgrade->said[upgrade->n_said] = '\0';
-	if (has_passed(upgrade, status)) {
+	if (upgrade_verdict(upgrade->said, status, &report)) {
 		upgrade->stage = UPGRADE_SETTLING;
 		upgrade->until = now + SETTLE_MAX;
 		server->service.is_open = false;
 		return;
 	}
-	report_trial(&report, upgrade, status);
 	give_up(server, &report, now);
 }
 

@@ -442,11 +442,16 @@ class Asked(UpgradeCase):
         self.assertEqual(result.stdout, "")
         self.assertIn("prot: unknown key", result.stderr)
         self.assertIn("kontrol_socket: unknown key", result.stderr)
+        daemon.write_config(self.configuration(
+            self.listener(), 'limits = { burst = 3; }; sandbox = "off";'))
         result = self.ctl("-j", "upgrade")
         self.assertEqual(result.returncode, 78)
         answer = json.loads(result.stdout)
         self.assertEqual(answer["result"], "failed")
-        self.assertEqual(len(answer["errors"]), 2, answer)
+        self.assertEqual([len(answer[key]) for key in ("errors", "warnings")],
+                         [1, 1], answer)
+        self.assertIn("sandbox:", answer["errors"][0])
+        self.assertIn("limits.burst:", answer["warnings"][0])
         self.assertNotIn("was", answer)
         self.assertEqual(greet(self.port), b"hi client\n")
 
