@@ -19,6 +19,7 @@
 #include "shared/output.h"
 
 #define VALUE_MAX 200 /* bytes: no name or network is longer */
+#define EXPECTED(what) "expected " what " without blanks, of 1 to 200 bytes"
 
 static const char help[] =
     "usage: forkgreetctl [-j] [-s SOCKET] [-w SECONDS] status | reload | upgrade\n"
@@ -293,10 +294,11 @@ request_run(
 	return status;
 }
 
-/* Adds " NAME=VALUE", if there is one.  Returns 0; or prints one line and returns
- * -1. */
+/* Adds " NAME=VALUE", if there is one.  Returns 0; or prints one line, with what was
+ * given and what was expected, and returns -1. */
 static int
-request_add(char *request, size_t size, const char *name, const char *value)
+request_add(char *request, size_t size, const char *name, const char *value,
+    const char *given, const char *expected)
 {
 	size_t used = strlen(request);
 
@@ -304,7 +306,7 @@ request_add(char *request, size_t size, const char *name, const char *value)
 		return 0;
 	if (*value == '\0' || strlen(value) > VALUE_MAX ||
 	    strpbrk(value, " \t\n\r") != NULL)
-		return arguments_error(name, value, "is none");
+		return arguments_error(given, "", expected);
 	snprintf(request + used, size - used, " %s=%s", name, value);
 	return 0;
 }
@@ -315,9 +317,12 @@ request_make(const struct options *options, char *request, size_t size)
 {
 	snprintf(request, size, "%s%s", options->verb,
 	    options->json ? " json" : "");
-	if (request_add(request, size, "listener", options->listener) == -1 ||
-	    request_add(request, size, "source", options->source) == -1 ||
-	    request_add(request, size, "level", options->level) == -1)
+	if (request_add(request, size, "listener", options->listener,
+		"clients: --listener", EXPECTED("a name")) == -1 ||
+	    request_add(request, size, "source", options->source,
+		"clients: --source", EXPECTED("a network")) == -1 ||
+	    request_add(request, size, "level", options->level,
+		"log-level", EXPECTED("a level")) == -1)
 		return -1;
 	strncat(request, "\n", size - strlen(request) - 1);
 	return 0;

@@ -155,6 +155,11 @@ class Clients(HeldCase):
         for network in "x", "any", "127.0.0.1/8", "127.0.0.0/33", "1.2.3":
             self.assertIn("expected an address or a network",
                           self.bad(64, "clients", "--source", network))
+        for option, what in ("--listener", "a name"), ("--source", "a network"):
+            for word in "", "a b", "x" * 201, "a\nb":
+                self.assertIn(
+                    f"clients: {option}: expected {what} without blanks, of 1 "
+                    "to 200 bytes", self.bad(64, "clients", option, word))
         result = self.ctl("-j", "clients", "--listener", "three")
         self.assertEqual(json.loads(result.stdout)["errors"],
                          ["clients: three: no such listener"])
@@ -262,9 +267,10 @@ class LogLevel(ControlCase):
 class Group(HeldCase):
     """control_group"""
 
-    LOOK = (("status",), ("-j", "status"), ("clients",), ("-j", "clients"))
+    LOOK = (("status",), ("-j", "status"), ("clients",), ("-j", "clients"),
+            ("metrics",))  # and top, which has no end
     CHANGE = (("reload",), ("drain",), ("ready",), ("maintenance",),
-              ("log-level", "debug"))
+              ("log-level", "debug"), ("upgrade",))
 
     def with_group(self, name):
         return f'control_group = "{name}";\n{self.configuration()}'
@@ -408,6 +414,10 @@ class Manual(HeldCase):
                               " ,", "")).expand(r"\1 \2").split()
         self.assertEqual(set(looks), {
             verb for verb, looks in verbs.items() if looks == "true"})
+        self.assertEqual(set(looks) - {"top"},
+                         {verb[-1] for verb in Group.LOOK})
+        self.assertEqual(set(verbs) - set(looks),
+                         {verb[0] for verb in Group.CHANGE})
 
     def test_statuses(self):
         statuses = re.findall(r"^\tCONTROL_[A-Z]+ = (\d+),", self.source(
@@ -434,12 +444,15 @@ class Manual(HeldCase):
         self.start_two()
         self.hold(1)
         self.good("drain", "--until", "+1h", "--reason", "why", "main")
-        reload = json.loads(self.good("-j", "reload"))
-        names = self.members([reload, self.status(),
-                              {"clients": self.rows()},
-                              json.loads(self.good("-j", "log-level",
-                                                   "info"))])
+        names = self.members([self.status(), {"clients": self.rows()}, *(
+            json.loads(self.good("-j", *verb)) for verb in (
+                ["reload"], ["upgrade"], ["log-level", "info"], ["drain"]))])
         self.assertIn("until", names)
+        # What an object has is said of each verb that makes one.
+        verbs = "clients|drain|log-level|reload|status|upgrade"
+        for verb in verbs.split("|"):
+            self.assertRegex(self.manual, rf"(?s)\n\.It Cm {verb}\b((?!\n\.It Cm "
+                             rf"({verbs}|maintenance)\b).)*\bobject has\b")
         self.assertEqual(names - self.words(), set())
 
 
