@@ -24,44 +24,20 @@ void
 first_begin(struct server *server, struct candidate *candidate, int64_t now)
 {
 	server->first = candidate;
-	server->first_pause = BACKOFF_NONE;
 	if (candidate_try(candidate, server, now) == -1)
-		first_failed(server, now);
+		first_failed(server);
 }
 
 void
-first_failed(struct server *server, int64_t now)
+first_failed(struct server *server)
 {
 	struct report *report = &server->first->report;
 
 	if (report->errors == 0)
 		report_failure(report, generation_cause(&server->generation),
 		    "%s", generation_failure(&server->generation));
-	if (resume_is_on() && !resume_is_trial()) {
-		backoff_fail_why(&server->first_pause, "upgrade",
-		    report_first_error(report), now);
-		*report = (struct report) { 0 };
-		return;
-	}
 	log_report(report);
 	fatal(report->cause, "start: no client could be served");
-}
-
-void
-first_step(struct server *server, int64_t now)
-{
-	bool waited = backoff_waits(&server->first_pause);
-
-	backoff_step(&server->first_pause, now);
-	if (waited && !backoff_waits(&server->first_pause) &&
-	    candidate_try(server->first, server, now) == -1)
-		first_failed(server, now);
-}
-
-int64_t
-first_wakeup(const struct server *server)
-{
-	return server->first_pause.until;
 }
 
 static void
@@ -105,7 +81,6 @@ first_passed(struct server *server, int64_t now)
 	server->service.is_open = server->control.is_open = true;
 	if (!resume_is_on())
 		start_log(server);
-	backoff_succeed(&server->first_pause, "upgrade");
 	resume_end(server, &candidate->report);
 	states_tell(server);
 	log_terminal(false);

@@ -15,13 +15,7 @@ void first_begin(
 /* It has passed: from now on clients are served. */
 void first_passed(struct server *server, int64_t now);
 
-/* It has failed: ends the process.  But not after an upgrade, whose trial has
- * passed and whose clients are here: then first_step() tries it again. */
-void first_failed(struct server *server, int64_t now);
-
-void first_step(struct server *server, int64_t now);
-
-/* clock_now() at which first_step() has something to do, or CLOCK_NEVER. */
-int64_t first_wakeup(const struct server *server);
+/* It has failed: ends the process. */
+_Noreturn void first_failed(struct server *server);
 
 #endif

@@ -59,7 +59,7 @@ _Noreturn static void
 configuration_refused(const struct report *report)
 {
 	log_report(report);
-	exit((int)report->cause);
+	fatal_said(report->cause);
 }
 
 static struct candidate *
@@ -342,7 +342,7 @@ main(int argc, char **argv)
 	struct greeting *greetings;
 	const struct identity *identity = NULL;
 
-	if (!resume_begin())
+	if (!resume_begin(argv))
 		inherited_tidy(activation_expect(), argv);
 	options_parse(&options, argc, argv);
 	if (options.mode == MODE_EXPLAIN)

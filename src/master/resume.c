@@ -4,12 +4,16 @@
 #include "master/resume.h"
 
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "master/clients/carry.h"
@@ -26,12 +30,27 @@
 #include "master/system/notify.h"
 #include "master/system/pack.h"
 #include "master/system/pidfile.h"
+#include "master/system/privileges.h"
 #include "master/system/report.h"
 #include "shared/manager.h"
 #include "shared/number.h"
 
+/* Tries, and how long they take together: about four seconds. */
+#define AGAIN_MAX 9
+#define AGAIN_FIRST_MS 10
+
+extern char **environ;
+
 static struct unpack state;
 static bool is_on, is_trial;
+
+/* What it takes to begin anew. */
+static struct {
+	char **argv;
+	int state, kept; /* memfds */
+	int64_t tries;
+	int signal; /* that came too early; 0 */
+} again = { .state = -1, .kept = -1 };
 
 /* --------------------------------------------------------------------- tables */
 
@@ -156,71 +175,165 @@ daemon_of(void)
 	return &daemon;
 }
 
-/* Only what the state names stays open, and it too no longer than we run. */
+static void
+close_but(unsigned first, unsigned last, unsigned but)
+{
+	if (but < first || but > last) {
+		close_range(first, last, 0);
+		return;
+	}
+	if (but > first)
+		close_range(first, but - 1, 0);
+	if (but < last)
+		close_range(but + 1, last, 0);
+}
+
+/* Only what the state names stays open, and it itself, and that no longer than we
+ * run. */
 static void
 descriptors_keep(void)
 {
 	size_t n, i;
 	const int32_t *fds = unpack_fds(&state, &n);
-	unsigned next = STDERR_FILENO + 1;
+	unsigned next = STDERR_FILENO + 1, but = (unsigned)again.state;
 
+	fcntl(again.state, F_SETFD, FD_CLOEXEC);
 	for (i = 0; i < n; i++) {
 		if (fds[i] < (int)next ||
 		    fcntl(fds[i], F_SETFD, FD_CLOEXEC) == -1)
 			continue;
 		if ((unsigned)fds[i] > next)
-			close_range(next, (unsigned)fds[i] - 1, 0);
+			close_but(next, (unsigned)fds[i] - 1, but);
 		next = (unsigned)fds[i] + 1;
 	}
-	close_range(next, ~0u, 0);
+	close_but(next, ~0u, but);
 }
 
-static int
-descriptor_of(const char *name)
+static int64_t
+number_of(const char *name, int64_t least)
 {
 	const char *text = getenv(name);
-	int64_t fd;
+	int64_t number;
 
 	if (text == NULL ||
-	    number_parse(text, STDERR_FILENO + 1, INT32_MAX, &fd) == -1)
-		fatal(EXIT_USAGE, "%s: \"%.20s\": expected a descriptor", name,
+	    number_parse(text, least, INT32_MAX, &number) == -1)
+		fatal(EXIT_USAGE, "%s: \"%.20s\": expected a number", name,
 		    text == NULL ? "" : text);
-	return (int)fd;
+	return number;
 }
 
 static void
 kept_begin(int fd)
 {
+	again.kept = fd;
 	if (is_trial)
 		kept_write(fd);
 	else if (kept_read(fd) == -1)
 		fatal(EXIT_SYSTEM, "%s: %s", RESUME_KEPT, strerror(errno));
 }
 
+void
+resume_env(int state_fd, int kept_fd, int64_t tries)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%d", state_fd);
+	setenv(RESUME_STATE, text, 1);
+	snprintf(text, sizeof(text), "%d", kept_fd);
+	setenv(RESUME_KEPT, text, 1);
+	snprintf(text, sizeof(text), "%" PRId64, tries);
+	setenv(RESUME_TRIES, text, 1);
+}
+
+void
+resume_env_clear(void)
+{
+	unsetenv(RESUME_STATE);
+	unsetenv(RESUME_KEPT);
+	unsetenv(RESUME_TRIES);
+	unsetenv(RESUME_TRIAL);
+}
+
+static void
+inherit(void)
+{
+	size_t i, n;
+	const int32_t *fds = unpack_fds(&state, &n);
+
+	fcntl(again.state, F_SETFD, 0);
+	for (i = 0; i < n; i++)
+		fcntl(fds[i], F_SETFD, 0);
+}
+
+/*
+ * The trial has passed with the same state and the same files, so what has failed
+ * now lacks something that may be back soon, and all clients are here: nothing of
+ * the state is used up before resume_end().  Returns when it is to end.
+ */
+static void
+begin_anew(int status)
+{
+	struct timespec pause = { 0,
+		(AGAIN_FIRST_MS << again.tries) * 1000 * 1000 };
+	int fd;
+
+	(void)status;
+	if (again.tries >= AGAIN_MAX)
+		return;
+	if (pause.tv_nsec >= 1000 * 1000 * 1000)
+		pause = (struct timespec) { 1, 0 };
+	log_line(LOG_WARNING, "upgrade: trying again in a moment");
+	log_close();
+	nanosleep(&pause, NULL);
+	if (again.signal != 0)
+		kill(getpid(), again.signal); /* blocked: it is pending */
+	inherit();
+	resume_env(again.state, again.kept, again.tries + 1);
+	privileges_pass(true);
+	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	syscall(SYS_execveat, fd, "", again.argv, environ, AT_EMPTY_PATH);
+	log_line(LOG_ERR, "upgrade: execveat: %s", strerror(errno));
+}
+
 bool
-resume_begin(void)
+resume_begin(char **argv)
 {
 	const char *why;
-	int fd, kept;
+	int kept;
 
 	if (getenv(RESUME_STATE) == NULL)
 		return false;
 	is_trial = getenv(RESUME_TRIAL) != NULL;
-	fd = descriptor_of(RESUME_STATE);
-	kept = descriptor_of(RESUME_KEPT);
-	why = unpack_open(&state, fd);
+	again.argv = argv;
+	again.state = (int)number_of(RESUME_STATE, STDERR_FILENO + 1);
+	kept = (int)number_of(RESUME_KEPT, STDERR_FILENO + 1);
+	again.tries = number_of(RESUME_TRIES, 0);
+	why = unpack_open(&state, again.state);
 	if (why == NULL && unpack_count(&state, &daemon_table) != 1)
 		why = "of another program";
 	if (why != NULL)
 		fatal(EXIT_USAGE, "%s: %s", RESUME_STATE, why);
-	unsetenv(RESUME_STATE);
-	unsetenv(RESUME_TRIAL);
-	unsetenv(RESUME_KEPT);
+	resume_env_clear();
 	descriptors_keep();
 	kept_begin(kept);
 	prctl(PR_SET_NAME, "forkgreetd", 0, 0, 0); /* it is a number's */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* execve(2) has set it */
 	is_on = true;
+	if (!is_trial)
+		log_on_fatal(begin_anew);
+	return true;
+}
+
+bool
+resume_defers(int signal)
+{
+	if (!is_on || is_trial)
+		return false;
+	if (again.signal != 0) {
+		log_on_fatal(NULL); /* it is serious */
+		return false;
+	}
+	again.signal = signal;
 	return true;
 }
 
@@ -345,5 +458,8 @@ resume_end(struct server *server, const struct report *report)
 	    now);
 	unpack_close(&state);
 	kept_end();
+	close(again.state);
+	close(again.kept);
+	log_on_fatal(NULL);
 	is_on = false;
 }

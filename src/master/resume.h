@@ -4,6 +4,7 @@
 #define MASTER_RESUME_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct candidate;
 struct conf;
@@ -18,6 +19,8 @@ struct state_words;
 /* Another memfd: a trial stores the files that it has read there (kept.h), and
  * who comes after it reads them there. */
 #define RESUME_KEPT "FORKGREET_KEPT"
+/* How often it has been begun, and was given up. */
+#define RESUME_TRIES "FORKGREET_TRIES"
 
 /* What a trial that has passed says last: another program may also exit with 0. */
 #define RESUME_PASSED "forkgreetd goes on with this state\n"
@@ -26,12 +29,20 @@ struct state_words;
  * cannot change while we run. */
 void resume_pack(struct pack *pack, const struct server *server);
 
+/* Sets these variables but RESUME_TRIAL; removes all of them. */
+void resume_env(int state_fd, int kept_fd, int64_t tries);
+void resume_env_clear(void);
+
 /*
  * First of all: is there such a state?  Then only its descriptors are kept, and
  * they are closed at the next exec.  Ends the process when the state is not
- * whole.
+ * whole.  If we go on and fatal() is called before resume_end(), we begin anew a
+ * few times: for that argv is needed.
  */
-bool resume_begin(void);
+bool resume_begin(char **argv);
+
+/* A signal to stop came before resume_end(): true when it is to be obeyed then. */
+bool resume_defers(int signal);
 
 /* We have been resumed (or tried). */
 bool resume_is_on(void);

@@ -15,7 +15,6 @@
 #include "master/generations/setup.h"
 #include "master/generations/spawners.h"
 #include "master/state_words.h"
-#include "master/system/backoff.h"
 #include "master/system/file.h"
 #include "master/system/file_id.h"
 #include "shared/health.h"
@@ -134,7 +133,7 @@ struct upgrade {
 	int kept; /* the files that its trial has read; -1 */
 	pid_t trial; /* 0: none */
 	int output; /* what the trial says; -1 */
-	char said[4096];
+	char said[16384]; /* more than a whole report */
 	size_t n_said;
 	int64_t until; /* clock_now(): so long for this stage */
 };
@@ -157,7 +156,6 @@ struct server {
 	int signals; /* signalfd */
 	bool ready; /* listening; the first generation has been committed */
 	struct candidate *first; /* until then: the candidate on trial */
-	struct backoff first_pause; /* before it is tried again */
 	struct setup running;
 	struct spawners spawners;
 	struct generation generation;

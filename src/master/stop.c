@@ -22,7 +22,7 @@ static void
 begin(struct server *server, int signal, int64_t now)
 {
 	if (!server->ready) {
-		if (!resume_is_on() || server->stop.early != 0)
+		if (!resume_defers(signal))
 			fatal(EXIT_SYSTEM, "start: stopped by signal %d",
 			    signal);
 		server->stop.early = signal; /* once the clients are here */

@@ -44,7 +44,7 @@ generation_turn(struct server *server, int64_t now)
 		else if (server->ready)
 			reload_failed(server, now);
 		else
-			first_failed(server, now);
+			first_failed(server);
 		break;
 	case GENERATION_STARVED: /* it may be descriptors that lack */
 		linger_clear(&server->service.linger);
@@ -115,7 +115,6 @@ static void (*const turn_steps[])(struct server *server, int64_t now) = {
 	accept_turn, /* clients, in order of arrival */
 	control_turn, /* a reload may be asked for */
 	generation_turn, /* a trial's end frees its place for the reload's */
-	first_step,
 	reload_step,
 	refresh_step, /* texts that have changed */
 	health_step, /* files say what listeners are ready for */
@@ -216,7 +215,6 @@ static int64_t (*const deadlines[])(const struct server *server) = {
 	reap_deadline,
 	quiet_deadline,
 	generation_deadline,
-	first_wakeup,
 	reload_wakeup,
 	refresh_wakeup,
 	health_wakeup,

@@ -127,15 +127,6 @@ inherit(const struct pack *pack, int state, bool on)
 		fcntl(pack->fds[i], F_SETFD, on ? 0 : FD_CLOEXEC);
 }
 
-static void
-setenv_number(const char *name, int number)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "%d", number);
-	setenv(name, text, 1);
-}
-
 /* Executes it; returns when that fails, with errno.  Our own arguments may have a
  * path that is relative to where we were started. */
 static void
@@ -145,18 +136,18 @@ execute(const struct server *server, int program, int state, bool trial)
 		(char *)(uintptr_t)"-c", (char *)(uintptr_t)server->path,
 		(char *)(uintptr_t)(server->foreground ? "-f" : NULL), NULL };
 
-	setenv_number(RESUME_STATE, state);
-	setenv_number(RESUME_KEPT, server->upgrade.kept);
+	int saved;
+
+	resume_env(state, server->upgrade.kept, 0);
 	if (trial)
 		setenv(RESUME_TRIAL, "1", 1);
-	if (privileges_pass(true) == -1)
-		return;
-	syscall(SYS_execveat, program, "", argv, environ,
-	    AT_EMPTY_PATH);
+	if (privileges_pass(true) == 0)
+		syscall(SYS_execveat, program, "", argv, environ,
+		    AT_EMPTY_PATH);
+	saved = errno;
 	privileges_pass(false);
-	unsetenv(RESUME_STATE);
-	unsetenv(RESUME_KEPT);
-	unsetenv(RESUME_TRIAL);
+	resume_env_clear();
+	errno = saved;
 }
 
 /* ------------------------------------------------------------------- the trial */
@@ -251,22 +242,18 @@ begin(struct server *server, int64_t now)
 		fail_errno(server, "trial", now);
 }
 
-/* Reads what it says, as long as there is something. */
-static void
+/* Reads some of what it says; the rest waits for the next turn.  True when it says
+ * more than any of ours would. */
+static bool
 listen_to(struct upgrade *upgrade)
 {
-	size_t room;
-	char rest[512];
-	ssize_t n;
+	size_t room = sizeof(upgrade->said) - 1 - upgrade->n_said;
+	ssize_t n = read(
+	    upgrade->output, upgrade->said + upgrade->n_said, room);
 
-	do {
-		room = sizeof(upgrade->said) - 1 - upgrade->n_said;
-		n = read(upgrade->output,
-		    room > 0 ? upgrade->said + upgrade->n_said : rest,
-		    room > 0 ? room : sizeof(rest));
-		if (n > 0 && room > 0)
-			upgrade->n_said += (size_t)n;
-	} while (n > 0);
+	if (n > 0)
+		upgrade->n_said += (size_t)n;
+	return room == 0;
 }
 
 static void
@@ -290,13 +277,15 @@ static void
 try(struct server *server, int64_t now)
 {
 	struct upgrade *upgrade = &server->upgrade;
+	bool endless = listen_to(upgrade);
 	int status;
 
-	listen_to(upgrade);
 	if (waitpid(upgrade->trial, &status, WNOHANG) == upgrade->trial) {
 		listen_to(upgrade);
 		judge(server, status, now);
-	} else if (now >= upgrade->until)
+	} else if (endless)
+		fail(server, "trial: says too much", now);
+	else if (now >= upgrade->until)
 		fail(server, "trial: took too long", now);
 }
 

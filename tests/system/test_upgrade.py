@@ -193,6 +193,50 @@ class Upgrade(UpgradeCase):
         self.assertIn(b"too", read_all(self.connect(self.port)))
         daemon.wait_line("refused", reason="rate_per_source")
 
+    def test_rates_stay(self):
+        """Of a listener, and of the daemon."""
+        rate = "limits = { rate = 0.01; burst = 3; };"
+        for listener, top in (rate, ""), ("", rate):
+            daemon = self.start(self.listener(listener), top)
+            for _ in range(3):
+                self.assertEqual(greet(self.port), b"hi client\n")
+            self.upgrade(daemon)
+            self.assertIn(b"busy", greet(self.port))
+            daemon.wait_line("refused", reason="rate")
+            daemon.stop()
+
+    def test_who_was_refused_may_read_it(self):
+        """Its connection stays open for a while."""
+        daemon = self.start(self.listener(
+            'rules = ( { action = "deny"; from = "127.0.0.0/8"; } );'))
+        sock = self.connect(self.port)
+        self.assertIn(b"denied", read_all(sock))
+        before = self.socket_of(sock)
+        self.assertNotEqual(before, "socket:[0]")
+        for _ in range(2):
+            self.upgrade(daemon)
+        self.assertEqual(self.socket_of(sock), before)
+
+    def test_lines_left_out_are_counted(self):
+        daemon = self.start(self.listener(
+            'rules = ( { action = "deny"; from = "127.0.0.0/8"; } );'))
+        for _ in range(5):
+            greet(self.port)
+        self.upgrade(daemon)
+        greet(self.port)
+        wait_for(lambda: daemon.counters()["main"]["refused_denied"] == 6)
+        self.assertEqual(sum(1 + int(line["suppressed"])
+                             for line in daemon.lines("refused")), 6)
+
+    @staticmethod
+    def socket_of(sock):
+        """The other end of the connection, as /proc/PID/fd has it."""
+        ends = [f"0100007F:{port:04X}" for port in (
+            sock.getpeername()[1], sock.getsockname()[1])]
+        with open("/proc/net/tcp", encoding="ascii") as file:
+            return next((f"socket:[{words[9]}]" for words in
+                         map(str.split, file) if words[1:3] == ends), None)
+
     def test_counters_stay(self):
         daemon = self.start()
         for _ in range(5):
@@ -569,17 +613,34 @@ class Between(UpgradeCase):
 
     @needs_root
     @unittest.skipUnless(strace_works(), "needs root and strace")
-    def test_the_first_spawner(self):
-        """It cannot be started for a while: clients wait, and are served."""
-        daemon = self.start()
+    def test_what_it_starts(self):
+        """Nothing can be started for a while, neither its reader nor its
+        spawner: clients wait, and are served."""
+        daemon = self.start(self.listener("hold = true;"))
         held = self.connect(self.port)
-        with Strace(daemon.pid, "inject=clone,clone3:error=EAGAIN:when=3..6"):
-            self.upgrade(daemon)  # its trial is the first, a reader the second
-        self.assertRegex("\n".join(daemon.log()),
-                         "upgrade: .*temporarily unavailable.*, paused")
-        self.assertIn("upgrade: works again", "\n".join(daemon.log()))
+        self.assertEqual(held.recv(100), b"hi client\n")
+        for when in "2..4", "3..5":  # the trial is the first
+            with Strace(daemon.pid, "inject=clone,clone3:error=EAGAIN:when="
+                        + when):
+                self.upgrade(daemon)
+        said = "\n".join(daemon.log())
+        self.assertRegex(said, "reader: .*temporarily unavailable")
+        self.assertRegex(said, "spawner: .*temporarily unavailable")
+        self.assertGreater(said.count("upgrade: trying again"), 2)
+        self.assertEqual(self.connect(self.port).recv(100), b"hi client\n")
         held.close()
-        self.assertEqual(greet(self.port), b"hi client\n")
+        line, = daemon.wait_line("client")
+        self.assertEqual(line["outcome"], "greeted")
+
+    @needs_root
+    @unittest.skipUnless(strace_works(), "needs root and strace")
+    def test_it_is_not_tried_for_ever(self):
+        daemon = self.start()
+        with Strace(daemon.pid, "inject=clone,clone3:error=EAGAIN:when=2+"):
+            os.kill(daemon.pid, signal.SIGUSR2)
+            self.assertEqual(daemon.process.wait(PATIENCE), 71)
+        self.assertEqual("\n".join(daemon.log()).count(
+            "upgrade: trying again"), 9)
 
     def test_a_stop_is_orderly(self):
         """Whenever it comes: exit status 0, and what was begun ends."""
@@ -773,16 +834,8 @@ class Refused(UpgradeCase):
         self.assertEqual(set(daemon.spawners()), pids)
         self.assert_balanced(daemon)
 
-    def test_programs(self):
-        cases = (
-            ("no program", b"no program\n", "Exec format error"),
-            ("empty", b"", "Exec format error"),
-            ("another architecture", self.foreign(), "Exec format error"),
-            ("crashes", self.crashing(), "signal 4"),
-            ("refuses", self.other("false"), "status 1"),
-            ("hands nothing over", self.other("true"), "not forkgreetd"),
-            ("an older one", self.older(), "of another format"),
-        )
+    def assert_refused(self, *cases):
+        """Each of (what it is, its content, the reason that is given)."""
         daemon = self.start()
         for what, content, reason in cases:
             with self.subTest(what):
@@ -791,6 +844,25 @@ class Refused(UpgradeCase):
         self.replace("forkgreetd", source=DAEMON)
         self.upgrade(daemon)
 
+    def test_programs(self):
+        self.assert_refused(
+            ("no program", b"no program\n", "Exec format error"),
+            ("empty", b"", "Exec format error"),
+            ("another architecture", self.foreign(), "Exec format error"),
+            ("refuses", self.other("false"), "status 1"),
+            ("hands nothing over", self.other("true"), "not forkgreetd"))
+
+    def test_an_older_program(self):
+        self.assert_refused(
+            ("an older one", self.older(), "of another format"))
+
+    def test_programs_that_go_wrong(self):
+        self.assert_refused(
+            ("crashes", self.beginning(b"\x0f\x0b"), "signal 4"),
+            ("says no end", self.beginning(  # write(1, rsp, 256) for ever
+                bytes.fromhex("b801000000 bf01000000 4889e6 ba00010000 0f05"
+                              "ebea")), "says too much"))
+
     @staticmethod
     def other(name):
         """Another program."""
@@ -798,12 +870,14 @@ class Refused(UpgradeCase):
             return file.read()
 
     @staticmethod
-    def crashing():
-        """Ours, but for its first instructions."""
+    def beginning(code):
+        """Ours, but for its first instructions; those of x86-64."""
         with open(DAEMON, "rb") as file:
             program = bytearray(file.read())
+        if (program[4], *program[18:20]) != (2, 62, 0):
+            raise unittest.SkipTest("not a program of x86-64")
         entry, = struct.unpack_from("<Q", program, 24)
-        program[entry:entry + 8] = b"\x0f\x0b" * 4  # ud2
+        program[entry:entry + len(code)] = code
         return bytes(program)
 
     @staticmethod

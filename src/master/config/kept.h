@@ -25,7 +25,8 @@ void kept_add(enum kept_kind kind, const char *name, const void *bytes,
  * kept_add() has failed. */
 int kept_seal(void);
 
-/* From now on kept_find() finds what fd, which is closed, has: until kept_end().
+/* From now on kept_find() finds what fd has, which stays the caller's: until
+ * kept_end().
  * Returns 0, or -1 with errno. */
 int kept_read(int fd);
 

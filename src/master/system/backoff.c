@@ -11,13 +11,6 @@
 void
 backoff_fail(struct backoff *backoff, const char *what, int error, int64_t now)
 {
-	backoff_fail_why(backoff, what, strerror(error), now);
-}
-
-void
-backoff_fail_why(struct backoff *backoff, const char *what, const char *why,
-    int64_t now)
-{
 	if (backoff->delay == 0)
 		backoff->delay = BACKOFF_FIRST_MS * CLOCK_MS;
 	else if (!backoff_waits(backoff))
@@ -28,7 +21,7 @@ backoff_fail_why(struct backoff *backoff, const char *what, const char *why,
 	if (backoff->said || now < backoff->log_next)
 		return;
 	log_line(LOG_WARNING, "%s: %s, paused until it works again", what,
-	    why);
+	    strerror(error));
 	backoff->said = true;
 	backoff->log_next = now + BACKOFF_LOG_SECONDS * CLOCK_SECOND;
 }

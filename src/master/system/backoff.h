@@ -29,10 +29,6 @@ struct backoff {
 void backoff_fail(
     struct backoff *backoff, const char *what, int error, int64_t now);
 
-/* The same with a text. */
-void backoff_fail_why(struct backoff *backoff, const char *what,
-    const char *why, int64_t now);
-
 /* what has succeeded. */
 void backoff_succeed(struct backoff *backoff, const char *what);
 

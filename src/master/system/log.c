@@ -223,6 +223,14 @@ log_report(const struct report *report)
 }
 
 void
+fatal_said(enum exit_status status)
+{
+	if (state.on_fatal != NULL)
+		state.on_fatal((int)status);
+	exit((int)status);
+}
+
+void
 fatal(enum exit_status status, const char *format, ...)
 {
 	va_list args;
@@ -230,9 +238,7 @@ fatal(enum exit_status status, const char *format, ...)
 	va_start(args, format);
 	vlog(LOG_ERR, format, args);
 	va_end(args);
-	if (state.on_fatal != NULL)
-		state.on_fatal((int)status);
-	exit((int)status);
+	fatal_said(status);
 }
 
 bool

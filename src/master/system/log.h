@@ -81,6 +81,9 @@ uint64_t log_dropped(void);
 _Noreturn void fatal(enum exit_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same when the log has it already. */
+_Noreturn void fatal_said(enum exit_status status);
+
 /*
  * Sets a function that fatal() calls with the status before it exits, so that
  * it reaches the waiting process (daemonize.h).

@@ -133,7 +133,6 @@ server_begin(const char *a)
 		.running = SETUP_NONE,
 		.refresh = REFRESH_NONE,
 		.upgrade = UPGRADE_NONE,
-		.first_pause = BACKOFF_NONE,
 		.spawners = { .next.index = -1 },
 		.stop = STOP_NONE,
 		.generation = { .spawners = &server.spawners },
