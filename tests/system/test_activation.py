@@ -474,6 +474,23 @@ class Reload(ActivationCase):
         self.greets(self.port, b"c")
         self.assert_has(daemon, sock)
 
+    def test_upgrade(self):
+        """They stay whose they were."""
+        sock = self.listening()
+        daemon = self.start(self.listener(port=free_port()),
+                            program=self.copies(),
+                            **self.passing([sock], "main"))
+        for upgrades in 1, 2:
+            daemon.signal(signal.SIGUSR2)
+            daemon.wait_line("upgrade", upgrades, result="ok")
+            self.assert_has(daemon, sock)
+        other = free_port()
+        daemon.reload(self.with_greeting("b", other, "other"),
+                      result="failed")
+        self.assertIn('LISTEN_FDS: descriptor', "\n".join(daemon.log()))
+        daemon.reload(self.with_greeting("c"))
+        self.greets(self.port, b"c")
+
     def test_b6_nobody_wants_it_any_more(self):
         """Refused, as a start would be: its clients would wait for ever."""
         sock = self.listening()

@@ -297,6 +297,14 @@ class Group(HeldCase):
         self.good("reload")
 
     @needs_root
+    def test_members_look_after_an_upgrade(self):
+        self.start(config=self.with_group(GROUP_NAME), program=self.copies())
+        for _ in range(2):
+            self.good("upgrade")
+            self.good("status", preexec=become_member)
+            self.bad(77, "reload", preexec=become_member)
+
+    @needs_root
     def test_others_do_not(self):
         self.start(config=self.with_group(GROUP_NAME))
         self.assertIn("Permission denied",

@@ -4,6 +4,7 @@ its pid, its sockets and its clients."""
 import contextlib
 import json
 import os
+import platform
 import random
 import re
 import shutil
@@ -21,6 +22,7 @@ from harness import (CTL, DAEMON, HOST, IS_ROOT, PATIENCE, Case, Load, Strace,
                      run, strace_works, wait_for)
 
 PROGRAMS = ("forkgreetd", "forkgreet-reader", "forkgreet-spawner")
+EXIT_GROUP = "231 "  # of x86-64, in /proc/PID/syscall
 
 
 class UpgradeCase(Case):
@@ -311,6 +313,8 @@ class More(UpgradeCase):
                     if re.search("_(total|bucket|sum|count|start_time_seconds)"
                                  "(\\{|$)", name)}
         before = metrics()
+        second = int(time.time())
+        wait_for(lambda: int(time.time()) > second)
         self.assertGreater(len(before), 40)
         self.assertEqual(
             before["forkgreet_session_duration_seconds_count"], "4")
@@ -388,8 +392,13 @@ class More(UpgradeCase):
     def test_a_listener_that_goes(self):
         """Its clients stay, and are counted as its."""
         port = free_port()
-        daemon = self.start(self.listener("hold = true;", "held", port)
-                            + ", " + self.listener())
+        early, held = free_port(), self.listener("hold = true;", "held", port)
+        daemon = self.start(", ".join((
+            self.listener("", "early", early), held, self.listener())))
+        for _ in range(3):
+            greet(early)
+        wait_for(lambda: daemon.counters()["early"]["ended_greeted"] == 3)
+        daemon.reload(self.configuration(held + ", " + self.listener()))
         sock = self.connect(port)
         self.assertEqual(sock.recv(100), b"hi client\n")
         daemon.write_config(self.configuration(
@@ -397,6 +406,7 @@ class More(UpgradeCase):
         for _ in range(2):
             self.upgrade(daemon)
         self.assertEqual(daemon.counters()["held"]["live"], 1)
+        self.assertEqual(daemon.counters()["-"]["accepted"], 3)
         self.assertEqual(greet(self.port), b"hi client\n")
         sock.close()
         line, = daemon.wait_line("client", listener="held")
@@ -610,6 +620,66 @@ class Between(UpgradeCase):
         with open(path + ".new", "w", encoding="ascii") as file:
             file.write(text)
         os.rename(path + ".new", path)
+
+    @contextlib.contextmanager
+    def passing_trial(self, daemon):
+        """An upgrade has begun, and its trial has passed, but takes two more
+        seconds to end: strace delays its last call."""
+        def passes():
+            for pid in children(daemon.pid):
+                if proc_status(pid).get("Name") != "forkgreetd":
+                    continue
+                with contextlib.suppress(OSError):
+                    with open(f"/proc/{pid}/syscall",
+                              encoding="ascii") as file:
+                        if file.read().startswith(EXIT_GROUP):
+                            return True
+            return False
+        with Strace(daemon.pid, "inject=exit_group:delay_enter=2000000",
+                    follow=True):
+            os.kill(daemon.pid, signal.SIGUSR2)
+            wait_for(passes, what="a trial that has passed")
+            yield
+            wait_for(lambda: not passes(), what="its end")
+
+    @needs_root
+    @unittest.skipUnless(strace_works() and platform.machine() == "x86_64",
+                         "needs root, strace and x86-64")
+    def test_what_comes_meanwhile(self):
+        """A reload, another upgrade: they come after it."""
+        daemon = self.start(self.listener('greeting = "0\\n";'))
+        for text, number in ("1", signal.SIGHUP), ("2", signal.SIGUSR2):
+            with self.passing_trial(daemon):
+                daemon.write_config(self.configuration(
+                    self.listener(f'greeting = "{text}\\n";')))
+                os.kill(daemon.pid, number)
+                self.assertEqual(greet(self.port).decode(),
+                                 f"{int(text) - 1}\n")
+            wait_for(lambda: greet(self.port).decode() == f"{text}\n",
+                     what="what was written meanwhile")
+            self.assertEqual(
+                [line["result"] for line in daemon.lines("reload")], ["ok"])
+        self.assertEqual([line["result"] for line in daemon.lines("upgrade")
+                          if line["result"] == "ok"], ["ok"] * 3)
+
+    @needs_root
+    @unittest.skipUnless(strace_works() and platform.machine() == "x86_64",
+                         "needs root, strace and x86-64")
+    def test_a_text_that_comes_meanwhile(self):
+        """Clients get the new text once, and never the old one again."""
+        text = os.path.join(self.folder(), "text")
+        self.write(text, "old\n")
+        daemon = self.start(self.listener(
+            f'greeting_file = "{text}"; refresh = 0.1;'))
+        with self.passing_trial(daemon):
+            self.write(text, "new\n")
+            got = [greet(self.port)]
+            while not any(line["result"] == "ok"
+                          for line in daemon.lines("upgrade")):
+                got.append(greet(self.port))
+        while got[-1] != b"new\n":
+            got.append(greet(self.port))
+        self.assertEqual(got, sorted(got, reverse=True))
 
     @needs_root
     @unittest.skipUnless(strace_works(), "needs root and strace")
