@@ -54,10 +54,14 @@ parsed_frame(const char *bytes, size_t length, struct report *report)
 	struct source source = { .path = "x", .length = length };
 	struct conf *conf = NULL;
 
+	source.bytes = malloc(length + 1); /* malloc(0) may be NULL */
+	MUST(source.bytes != NULL);
+	memcpy(source.bytes, bytes, length);
 	memset(report, 0, sizeof(*report));
 	if (entries_parse(&source.entries, bytes, length, "x", report) == 0)
 		conf = settings_make(&source, 1, true, report);
 	entries_free(&source.entries);
+	free(source.bytes);
 	return conf;
 }
 

@@ -697,7 +697,8 @@ class File(ControlCase):
         daemon.signal(signal.SIGKILL)
         daemon.wait()
         self.assertTrue(os.path.exists(self.path))
-        self.assertIn("Connection refused", self.bad(69, "status"))
+        # A spawner that is just made has all it had until its exec.
+        wait_for(lambda: "Connection refused" in self.bad(69, "status"))
         daemon = self.start()
         self.assertEqual(self.status()["pid"], daemon.pid)
 

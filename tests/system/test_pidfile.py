@@ -216,6 +216,7 @@ class Locked(PidFileCase):
             daemon = self.start(self.listener("hold = true;"))
             client = self.connect(self.port, seconds=PATIENCE)
             self.assertEqual(client.recv(100), b"hi client\n")
+            daemon.settle()  # a spawner before its exec has what the master has
             daemon.signal(signal.SIGKILL)
             self.assertEqual(daemon.wait(), -signal.SIGKILL)
             self.assertEqual(read(self.path), f"{daemon.pid}\n")
