@@ -235,6 +235,50 @@ class WithOthers(CheckCase):
                          "0 unknown, 1 critical")
 
 
+class Manual(CheckCase):
+    """forkgreet(1) has each option and each member of an object."""
+
+    def setUp(self):
+        path = os.path.join(os.environ["top_srcdir"], "src/client/forkgreet.1")
+        with open(path, encoding="utf-8") as file:
+            self.text = file.read()
+
+    def test_options(self):
+        said = self.run_client("--help").stdout.decode()
+        options = set(re.findall(r"(?<!\S)-{1,2}[a-zA-Z0-9][a-z]*", said))
+        self.assertGreaterEqual(len(options), 16)
+        described = {
+            "-" + option.replace("\\-", "-") for line in re.findall(
+                r"^\.It (Fl .*)$", self.text, re.MULTILINE)
+            for option in re.findall(r"Fl (\S+)", line)}
+        self.assertEqual({option for option in options | described if
+                          (option in options) != (option in described)}, set())
+
+    def members(self, said):
+        names = set(said)
+        for value in said.values():
+            if isinstance(value, dict):
+                names |= self.members(value)
+        return {name for name in names if not name.isdecimal()}
+
+    def test_members(self):
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        names = set()
+        for arguments in (
+                [self.serve(greet(GREETING))], ["127.0.0.1:%d" % unused(
+                    self, socket.AF_INET, "127.0.0.1")],
+                ["--check", "--warn", "8", "--crit", "9",
+                 self.serve(greet(GREETING))],
+                ["--load", "-w", "0.2", "-n", "1", "-c", "1",
+                 "127.0.0.1:%d" % silent.getsockname()[1]]):
+            names |= self.members(json.loads(
+                self.run_client("-j", *arguments).stdout))
+        self.assertTrue({"warn", "error", "p99.9", "greeted"} <= names)
+        words = re.findall(r"^\.Cm (.*)$", self.text, re.MULTILINE)
+        self.assertEqual(names - set(" ".join(words).split()), set())
+
+
 if __name__ == "__main__":
     from harness import main
     main()

@@ -35,8 +35,8 @@ def become_primary_member():
 
 
 def become_other():
-    """Somebody who is no member."""
-    os.setgroups([])
+    """Somebody who is no member, but one of other groups, fewer and more."""
+    os.setgroups([GROUP - 1, GROUP + 1, OTHER_USER + 1])
     os.setresgid(OTHER_USER, OTHER_USER, OTHER_USER)
     os.setresuid(OTHER_USER, OTHER_USER, OTHER_USER)
 

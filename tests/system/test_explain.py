@@ -3,6 +3,7 @@
 import ctypes
 import os
 import random
+import re
 import socket
 import subprocess
 import unittest
@@ -323,6 +324,30 @@ answer    3 bytes
 
 
 @needs_root
+class Manual(unittest.TestCase):
+    """forkgreetd(8) has each key, and each word that a line begins with."""
+
+    @staticmethod
+    def source(name):
+        path = os.path.join(os.environ["top_srcdir"], "src/master", name)
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+
+    def test_keys_and_words(self):
+        part = self.source("forkgreetd.8").split("\n.Ss Explanations\n")[1]
+        part = re.split(r"\n\.S[sh] ", part)[0]
+        keys = re.findall(r'^\t\{ "(\w+)", (?:true|false), take_',
+                          self.source("explain_query.c"), re.MULTILINE)
+        self.assertIn("raw", keys)
+        self.assertEqual(re.findall(r"^\.It Cm (\w+)$", part, re.MULTILINE),
+                         keys)
+        words = re.findall(r'put_word\(out, "(\w+)"\)', self.source(
+            "explain_show.c") + self.source("explain_answer.c"))
+        self.assertIn("verdict", words)
+        self.assertEqual(re.findall(r"^\.It Li (\w+)$", part, re.MULTILINE),
+                         list(dict.fromkeys(words)))
+
+
 class Compared(ExplainCase):
     """Random configurations and clients, in a network of their own."""
 

@@ -597,8 +597,9 @@ class Reading(ConversionCase):
         self.assertIn("/etc/none: not read: No such file or directory", report)
 
     def test_a_circle_of_includes_ends(self):
-        _, report = self.names("include /etc/xinetd.conf\n", status=1)
-        self.assertIn("more than 256 files: not read", report)
+        _, report = self.names("include /etc/xinetd.conf\n" * 3, status=1)
+        self.assertEqual(report.count("more than 256 files: not read"), 1,
+                         report)
 
     def test_odd_bytes(self):
         """Digits that are none, a NUL in a name: not converted."""

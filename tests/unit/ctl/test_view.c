@@ -180,6 +180,12 @@ another_daemon_has_no_rates_at_first(void **state)
 	sample = sample_of(3000000, 7, 90, 9000);
 	view_add(&view, &sample);
 	assert_true(view.has_rates);
+	/* It has counted more already. */
+	sample = sample_of(4000000, 1000, 990, 99000);
+	view.now.uptime = 60;
+	sample.uptime = 0;
+	view_add(&view, &sample);
+	assert_false(view.has_rates);
 }
 
 /* The screen: it must fit, whatever its size. */
