@@ -4,24 +4,22 @@
 #include "master/resume.h"
 
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "master/begin_anew.h"
 #include "master/clients/carry.h"
 #include "master/config/conf.h"
 #include "master/config/kept.h"
 #include "master/config/verdict.h"
 #include "master/control/peers.h"
 #include "master/listeners/carry_listeners.h"
+#include "master/resume_env.h"
 #include "master/server.h"
 #include "master/system/child.h"
 #include "master/system/clock.h"
@@ -30,27 +28,12 @@
 #include "master/system/notify.h"
 #include "master/system/pack.h"
 #include "master/system/pidfile.h"
-#include "master/system/privileges.h"
 #include "master/system/report.h"
 #include "shared/manager.h"
-#include "shared/number.h"
-
-/* Tries, and how long they take together: about four seconds. */
-#define AGAIN_MAX 9
-#define AGAIN_FIRST_MS 10
-
-extern char **environ;
 
 static struct unpack state;
+static int state_fd = -1; /* its memfd */
 static bool is_on, is_trial;
-
-/* What it takes to begin anew. */
-static struct {
-	char **argv;
-	int state, kept; /* memfds */
-	int64_t tries;
-	int signal; /* that came too early; 0 */
-} again = { .state = -1, .kept = -1 };
 
 /* --------------------------------------------------------------------- tables */
 
@@ -195,9 +178,9 @@ descriptors_keep(void)
 {
 	size_t n, i;
 	const int32_t *fds = unpack_fds(&state, &n);
-	unsigned next = STDERR_FILENO + 1, but = (unsigned)again.state;
+	unsigned next = STDERR_FILENO + 1, but = (unsigned)state_fd;
 
-	fcntl(again.state, F_SETFD, FD_CLOEXEC);
+	fcntl(state_fd, F_SETFD, FD_CLOEXEC);
 	for (i = 0; i < n; i++) {
 		if (fds[i] < (int)next ||
 		    fcntl(fds[i], F_SETFD, FD_CLOEXEC) == -1)
@@ -209,131 +192,37 @@ descriptors_keep(void)
 	close_but(next, ~0u, but);
 }
 
-static int64_t
-number_of(const char *name, int64_t least)
-{
-	const char *text = getenv(name);
-	int64_t number;
-
-	if (text == NULL ||
-	    number_parse(text, least, INT32_MAX, &number) == -1)
-		fatal(EXIT_USAGE, "%s: \"%.20s\": expected a number", name,
-		    text == NULL ? "" : text);
-	return number;
-}
-
 static void
 kept_begin(int fd)
 {
-	again.kept = fd;
 	if (is_trial)
 		kept_write(fd);
 	else if (kept_read(fd) == -1)
 		fatal(EXIT_SYSTEM, "%s: %s", RESUME_KEPT, strerror(errno));
 }
 
-void
-resume_env(int state_fd, int kept_fd, int64_t tries)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%d", state_fd);
-	setenv(RESUME_STATE, text, 1);
-	snprintf(text, sizeof(text), "%d", kept_fd);
-	setenv(RESUME_KEPT, text, 1);
-	snprintf(text, sizeof(text), "%" PRId64, tries);
-	setenv(RESUME_TRIES, text, 1);
-}
-
-void
-resume_env_clear(void)
-{
-	unsetenv(RESUME_STATE);
-	unsetenv(RESUME_KEPT);
-	unsetenv(RESUME_TRIES);
-	unsetenv(RESUME_TRIAL);
-}
-
-static void
-inherit(void)
-{
-	size_t i, n;
-	const int32_t *fds = unpack_fds(&state, &n);
-
-	fcntl(again.state, F_SETFD, 0);
-	for (i = 0; i < n; i++)
-		fcntl(fds[i], F_SETFD, 0);
-}
-
-/*
- * The trial has passed with the same state and the same files, so what has failed
- * now lacks something that may be back soon, and all clients are here: nothing of
- * the state is used up before resume_end().  Returns when it is to end.
- */
-static void
-begin_anew(int status)
-{
-	struct timespec pause = { 0,
-		(AGAIN_FIRST_MS << again.tries) * 1000 * 1000 };
-	int fd;
-
-	(void)status;
-	if (again.tries >= AGAIN_MAX)
-		return;
-	if (pause.tv_nsec >= 1000 * 1000 * 1000)
-		pause = (struct timespec) { 1, 0 };
-	log_line(LOG_WARNING, "upgrade: trying again in a moment");
-	log_close();
-	nanosleep(&pause, NULL);
-	if (again.signal != 0)
-		kill(getpid(), again.signal); /* blocked: it is pending */
-	inherit();
-	resume_env(again.state, again.kept, again.tries + 1);
-	privileges_pass(true);
-	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	syscall(SYS_execveat, fd, "", again.argv, environ, AT_EMPTY_PATH);
-	log_line(LOG_ERR, "upgrade: execveat: %s", strerror(errno));
-}
-
 bool
 resume_begin(char **argv)
 {
+	struct resume_env env;
 	const char *why;
-	int kept;
 
-	if (getenv(RESUME_STATE) == NULL)
+	if (!resume_env_get(&env))
 		return false;
-	is_trial = getenv(RESUME_TRIAL) != NULL;
-	again.argv = argv;
-	again.state = (int)number_of(RESUME_STATE, STDERR_FILENO + 1);
-	kept = (int)number_of(RESUME_KEPT, STDERR_FILENO + 1);
-	again.tries = number_of(RESUME_TRIES, 0);
-	why = unpack_open(&state, again.state);
+	is_trial = env.trial;
+	state_fd = env.state;
+	why = unpack_open(&state, env.state);
 	if (why == NULL && unpack_count(&state, &daemon_table) != 1)
 		why = "of another program";
 	if (why != NULL)
 		fatal(EXIT_USAGE, "%s: %s", RESUME_STATE, why);
-	resume_env_clear();
 	descriptors_keep();
-	kept_begin(kept);
+	kept_begin(env.kept);
 	prctl(PR_SET_NAME, "forkgreetd", 0, 0, 0); /* it is a number's */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* execve(2) has set it */
 	is_on = true;
 	if (!is_trial)
-		log_on_fatal(begin_anew);
-	return true;
-}
-
-bool
-resume_defers(int signal)
-{
-	if (!is_on || is_trial)
-		return false;
-	if (again.signal != 0) {
-		log_on_fatal(NULL); /* it is serious */
-		return false;
-	}
-	again.signal = signal;
+		begin_anew_at_fatal(argv, &env, &state);
 	return true;
 }
 
@@ -458,8 +347,7 @@ resume_end(struct server *server, const struct report *report)
 	    now);
 	unpack_close(&state);
 	kept_end();
-	close(again.state);
-	close(again.kept);
-	log_on_fatal(NULL);
+	close(state_fd);
+	begin_anew_no_more();
 	is_on = false;
 }

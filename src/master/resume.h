@@ -4,7 +4,6 @@
 #define MASTER_RESUME_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 struct candidate;
 struct conf;
@@ -13,15 +12,6 @@ struct report;
 struct server;
 struct state_words;
 
-/* For the one that executes: the memfd, and for a trial, that it is one. */
-#define RESUME_STATE "FORKGREET_STATE"
-#define RESUME_TRIAL "FORKGREET_TRIAL"
-/* Another memfd: a trial stores the files that it has read there (kept.h), and
- * who comes after it reads them there. */
-#define RESUME_KEPT "FORKGREET_KEPT"
-/* How often it has been begun, and was given up. */
-#define RESUME_TRIES "FORKGREET_TRIES"
-
 /* What a trial that has passed says last: another program may also exit with 0. */
 #define RESUME_PASSED "forkgreetd goes on with this state\n"
 
@@ -29,20 +19,13 @@ struct state_words;
  * cannot change while we run. */
 void resume_pack(struct pack *pack, const struct server *server);
 
-/* Sets these variables but RESUME_TRIAL; removes all of them. */
-void resume_env(int state_fd, int kept_fd, int64_t tries);
-void resume_env_clear(void);
-
 /*
  * First of all: is there such a state?  Then only its descriptors are kept, and
  * they are closed at the next exec.  Ends the process when the state is not
- * whole.  If we go on and fatal() is called before resume_end(), we begin anew a
- * few times: for that argv is needed.
+ * whole.  Until resume_end() a fatal() begins anew, with argv, see
+ * begin_anew.h.
  */
 bool resume_begin(char **argv);
-
-/* A signal to stop came before resume_end(): true when it is to be obeyed then. */
-bool resume_defers(int signal);
 
 /* We have been resumed (or tried). */
 bool resume_is_on(void);

@@ -5,11 +5,11 @@
 
 #include <signal.h>
 
+#include "master/begin_anew.h"
 #include "master/config/conf.h"
 #include "master/clients/serve.h"
 #include "master/refresh.h"
 #include "master/reload.h"
-#include "master/resume.h"
 #include "master/server.h"
 #include "master/upgrade.h"
 #include "master/system/clock.h"
@@ -22,7 +22,7 @@ static void
 begin(struct server *server, int signal, int64_t now)
 {
 	if (!server->ready) {
-		if (!resume_defers(signal))
+		if (!begin_anew_defers(signal))
 			fatal(EXIT_SYSTEM, "start: stopped by signal %d",
 			    signal);
 		server->stop.early = signal; /* once the clients are here */

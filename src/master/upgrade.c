@@ -20,6 +20,7 @@
 #include "master/control/control.h"
 #include "master/generations/spawners.h"
 #include "master/resume.h"
+#include "master/resume_env.h"
 #include "master/server.h"
 #include "master/system/child.h"
 #include "master/system/clock.h"
@@ -136,11 +137,11 @@ execute(const struct server *server, int program, int state, bool trial)
 		(char *)(uintptr_t)"-c", (char *)(uintptr_t)server->path,
 		(char *)(uintptr_t)(server->foreground ? "-f" : NULL), NULL };
 
+	const struct resume_env env = {
+		.state = state, .kept = server->upgrade.kept, .trial = trial };
 	int saved;
 
-	resume_env(state, server->upgrade.kept, 0);
-	if (trial)
-		setenv(RESUME_TRIAL, "1", 1);
+	resume_env_set(&env);
 	if (privileges_pass(true) == 0)
 		syscall(SYS_execveat, program, "", argv, environ,
 		    AT_EMPTY_PATH);

@@ -3,11 +3,13 @@
 
 #include "master/system/executable.h"
 
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,13 +94,18 @@ close_others(const struct executable *executable)
 }
 
 _Noreturn static void
-become(const struct executable *executable)
+become(const struct executable *executable, pid_t parent)
 {
 	char *const argv[] = { (char *)(uintptr_t)executable->name,
 		(char *)(uintptr_t)executable->argument, NULL };
 	char *const environment[] = { NULL };
 	int fd;
 
+	/* Until the exec it has our sockets: who starts the daemon anew would
+	 * find them bound. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != parent)
+		_exit(1);
 	if (!place(executable, &fd))
 		executable->fail(executable->fds[0], "dup2");
 	if (!close_others(executable))
@@ -119,13 +126,13 @@ become(const struct executable *executable)
 pid_t
 executable_run(const struct executable *executable)
 {
-	pid_t pid;
+	pid_t pid, parent = getpid();
 	int saved;
 
 	oom_expose(true);
 	pid = fork();
 	if (pid == 0)
-		become(executable);
+		become(executable, parent);
 	saved = errno;
 	if (pid > 0 && executable->own_group)
 		setpgid(pid, pid); /* EACCES: the child has done so, and exec'd */
