@@ -257,12 +257,11 @@ operations() {
 	program_does_not_start
 	group "policy-rc.d: what may not be restarted is not upgraded"
 	forbidden_by_policy
-	group "an upgrade from the first version: stopped and started once"
 	if [ -e "$previous" ]; then
+		group "an upgrade from the first version: stopped and started once"
 		from_the_first_version
-	else
-		group_name=
-		echo "SKIP: $BOX: an upgrade from the first version: $(cat no-previous)"
 	fi
 	group_end
+	[ ! -e no-previous ] ||
+		echo "SKIP: $BOX: an upgrade from the first version: $(cat no-previous)"
 }
