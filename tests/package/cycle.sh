@@ -205,6 +205,11 @@ all_confined() {
 	grep -Eq '^CapPrm:.*0000000000000(0|4)00$' "/proc/$(daemon_pid)/status"
 }
 
+# init reaps it.
+no_feed() {
+	! pgrep -x forkgreet-feed
+}
+
 # Whatever init starts it: words as they are, files that the daemon may read.
 feeds() {
 	group "feed: a check's verdict and output, and they are served"
@@ -227,7 +232,7 @@ feeds() {
 	check_equal "$(cat $written/health)" up
 	check feed stop one
 	check_not test -e $written/health
-	check_not pgrep -x forkgreet-feed
+	check_soon no_feed
 	echo 'COMMAND="/usr/share/forkgreet/feed/load 1000"' \
 		>/etc/forkgreet/feed/one
 	check feed start one
