@@ -8,6 +8,8 @@ last_output=/tmp/assert.out
 group_end() {
 	[ -n "$group_name" ] || return 0
 	if $group_failed; then
+		! command -v daemon_log >/dev/null || daemon_log |
+			tail -n 40 | sed 's/^/#	log: /'
 		echo "FAIL: $group_name"
 	else
 		echo "PASS: $group_name"

@@ -3,10 +3,12 @@
 import os
 import re
 
+DELETED = " (deleted)"
 FOLDER = "/etc/apparmor.d"  # of the package apparmor: tunables, abstractions
 _RULE = re.compile(r"""(?P<owner>owner\s+)?(?P<path>"[^"]+"|[/@]\S+)\s+
                    (?P<permissions>[a-zA-Z]+)\s*(->\s*\S+)?\s*,""", re.X)
 _VARIABLE = re.compile(r"(@\{\w+\})\s*\+?=\s*(.*)")
+_HEAD = re.compile(r"profile\s.*flags=\((?P<flags>[^)]*)\)\s*\{")
 _INCLUDE = re.compile(r"#?include\s+(if exists\s+)?<([^>]+)>")
 
 
@@ -79,6 +81,7 @@ class Profile:
 
     def __init__(self, path):
         self.capabilities = set()
+        self.flags = set()
         self._variables = {}
         self._rules = []
         for line in _lines(path):
@@ -87,7 +90,10 @@ class Profile:
     def _take(self, line):
         variable = _VARIABLE.match(line)
         rule = _RULE.fullmatch(line)
-        if variable:
+        head = _HEAD.match(line)
+        if head:
+            self.flags.update(re.split(r"[,\s]+", head.group("flags")))
+        elif variable:
             self._variables.setdefault(variable.group(1), []).extend(
                 variable.group(2).replace('"', "").split())
         elif line.startswith("capability "):
@@ -107,8 +113,13 @@ class Profile:
         return re.sub("/+", "/", path)
 
     def lacks(self, path, permissions):
-        """Those of the permissions that no rule gives for that path."""
+        """Those of the permissions that no rule gives for that path; a file
+        that was deleted has one only where it is mediated (apparmor.d(5))."""
         left = set(permissions)
+        if path.endswith(DELETED):
+            if "mediate_deleted" not in self.flags:
+                return "".join(sorted(left))
+            path = path.removesuffix(DELETED)
         for regex, given in self._rules:
             if regex.fullmatch(path):
                 left -= given

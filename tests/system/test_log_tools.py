@@ -55,8 +55,9 @@ class Life(StartCase):
                              config.replace('control_socket = "";', ""))
         for _ in range(4):
             greet(self.port)
-        for verb in (["reload"], ["drain", "--reason", 'a "b\\'], ["ready"]):
-            result = run("-s", control, *verb, 
+        for verb in (["reload"], ["drain", "--reason", 'a "b\\'], ["ready"],
+                     ["upgrade"], ["log-level", "debug"], ["log-level", "info"]):
+            result = run("-s", control, *verb,
                          program=os.path.join(BUILDDIR, "forkgreetctl"))
             self.assertEqual(result.returncode, 0, result.stderr)
         daemon.wait_line("refused", reason="rate_per_source")
@@ -85,6 +86,7 @@ class Logcheck(Life):
         'state listener=main state=down reason="#missing"',
         'refresh result=failed step="trial" error="x"',
         "reload result=failed errors=1 generation=1",
+        'upgrade result=failed reason="trial: ended by signal 11"',
         "control result=denied uid=1 pid=2 suppressed=0",
         "spawner end pid=1 generation=1 signal=11 in_flight=0",
         "full listener=main clients=512 max_clients=512",
@@ -112,7 +114,8 @@ class Logcheck(Life):
         words = {text.split(" ", 1)[0] for text in texts}
         self.assertEqual(words, {"start", "listen", "client", "refused",
                                  "reload", "control", "state", "spawner",
-                                 "counters", "stop", "stopped"})
+                                 "upgrade", "log_level", "counters", "stop",
+                                 "stopped"})
         for prefix in FILE, SYSLOGD:
             self.assertEqual(self.left(prefix, texts), [])
 
