@@ -181,7 +181,7 @@ trial_become(const struct server *server, const struct pack *pack, int state,
 		_exit(EXIT_SYSTEM);
 	inherit(pack, state, true);
 	execute(server, server->upgrade.program, state, true);
-	dprintf(STDERR_FILENO, "execveat: %s\n", strerror(errno));
+	dprintf(STDERR_FILENO, "upgrade: execveat: %s\n", strerror(errno));
 	_exit(EXIT_SYSTEM);
 }
 
