@@ -693,6 +693,8 @@ class Between(UpgradeCase):
         daemon = self.start(self.listener("hold = true;"))
         held = self.connect(self.port)
         self.assertEqual(held.recv(100), b"hi client\n")
+        keys = "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"
+        rights = [proc_status(daemon.pid)[key] for key in keys]
         for when in "2..4", "3..5":  # the trial is the first
             with Strace(daemon.pid, "inject=clone,clone3:error=EAGAIN:when="
                         + when):
@@ -701,9 +703,30 @@ class Between(UpgradeCase):
         self.assertRegex(said, "reader: .*temporarily unavailable")
         self.assertRegex(said, "spawner: .*temporarily unavailable")
         self.assertGreater(said.count("upgrade: trying again"), 2)
+        self.assertEqual([proc_status(daemon.pid)[key] for key in keys],
+                         rights)
         self.assertEqual(self.connect(self.port).recv(100), b"hi client\n")
         held.close()
         line, = daemon.wait_line("client")
+        self.assertEqual(line["outcome"], "greeted")
+
+    @needs_root
+    @UNTRACED
+    @unittest.skipUnless(strace_works(), "needs root and strace")
+    def test_a_stop_while_it_lacks_something(self):
+        """It is not forgotten."""
+        daemon = self.start(self.listener("hold = true;"))
+        held = self.connect(self.port)
+        self.assertEqual(held.recv(100), b"hi client\n")
+        with Strace(daemon.pid, "inject=clone,clone3:error=EAGAIN:when=2..7"):
+            os.kill(daemon.pid, signal.SIGUSR2)
+            wait_for(lambda: any("trying again" in line
+                                 for line in daemon.log()))
+            os.kill(daemon.pid, signal.SIGTERM)
+            daemon.wait_line("stop")
+            held.close()
+            self.assertEqual(daemon.process.wait(PATIENCE), 0)
+        line, = daemon.lines("client")
         self.assertEqual(line["outcome"], "greeted")
 
     @needs_root
