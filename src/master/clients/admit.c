@@ -31,8 +31,8 @@ prefix_of(const struct conf_limits *limits, uint32_t family)
 	return family == AF_INET ? limits->ipv4_prefix : limits->ipv6_prefix;
 }
 
-static struct admit_listener *
-listener_of_row(struct admit *admit, uint32_t row)
+struct admit_listener *
+admit_listener_of_row(struct admit *admit, uint32_t row)
 {
 	uint32_t i;
 
@@ -57,7 +57,8 @@ run_buckets(struct admit *admit, int64_t now)
 		bucket_run(&listener[i].bucket, &listener[i].rule, now);
 	for (listener = NULL; source < end; source++) {
 		if (listener == NULL || listener->row != source->key.listener)
-			listener = listener_of_row(admit, source->key.listener);
+			listener = admit_listener_of_row(
+			    admit, source->key.listener);
 		if (listener != NULL)
 			bucket_run(&source->bucket, &listener->per_source, now);
 	}
@@ -95,7 +96,7 @@ drop_sources(struct admit *admit)
 		next = sources->rows[row].newer;
 		key = &sources->rows[row].key;
 		if (listener == NULL || listener->row != key->listener)
-			listener = listener_of_row(admit, key->listener);
+			listener = admit_listener_of_row(admit, key->listener);
 		if (listener == NULL ||
 		    !listener->keep[key->family == AF_INET ? 0 : 1])
 			sources_drop(sources, row);
@@ -135,7 +136,7 @@ admit_configure(struct admit *admit, const struct conf *conf,
 			.per_source = bucket_rule(limits->rate_per_source,
 			    limits->burst_per_source),
 		};
-		inherit(&fresh[i], listener_of_row(admit, rows[i]), now);
+		inherit(&fresh[i], admit_listener_of_row(admit, rows[i]), now);
 	}
 	memcpy(admit->listeners, fresh, conf->n_listeners * sizeof(fresh[0]));
 	admit->n_listeners = conf->n_listeners;

@@ -84,6 +84,11 @@ const struct conf_rule *admit_rule(const struct admit *admit,
 uint32_t admit_find(const struct admit *admit, uint32_t listener,
     const struct addr *peer);
 
+/* The listener with that row of struct counters; NULL: it is not in the running
+ * configuration. */
+struct admit_listener *admit_listener_of_row(
+    struct admit *admit, uint32_t row);
+
 /* Counts a live client of the listener (its index in the configuration),
  * whatever the limits are now.  Returns its source. */
 uint32_t admit_restore(struct admit *admit, uint32_t listener,

@@ -50,22 +50,11 @@ carry_pack_levels(struct pack *pack, const struct service *service)
 			pack_row(pack, &source_table, &sources->rows[i]);
 }
 
-static struct admit_listener *
-listener_of(struct admit *admit, uint32_t row)
-{
-	uint32_t i;
-
-	for (i = 0; i < admit->n_listeners; i++)
-		if (admit->listeners[i].row == row)
-			return &admit->listeners[i];
-	return NULL;
-}
-
 static void
 unpack_source(const struct source *carried, struct admit *admit, int64_t now)
 {
 	const struct admit_listener *listener =
-	    listener_of(admit, carried->key.listener);
+	    admit_listener_of_row(admit, carried->key.listener);
 	uint32_t row;
 
 	if (listener == NULL || listener->per_source.rate == 0 ||
@@ -80,7 +69,8 @@ unpack_source(const struct source *carried, struct admit *admit, int64_t now)
 static void
 unpack_bucket(const struct carried_bucket *carried, struct admit *admit)
 {
-	struct admit_listener *listener = listener_of(admit, carried->row);
+	struct admit_listener *listener =
+	    admit_listener_of_row(admit, carried->row);
 
 	if (carried->row == ROW_OF_ALL && admit->rule.rate > 0)
 		admit->bucket = carried->bucket;

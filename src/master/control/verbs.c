@@ -19,57 +19,49 @@
 #include "shared/control.h"
 #include "shared/control_words.h"
 
+/* What a verb works on; not owned. */
+struct verb_call {
+	const struct verb_request *request;
+	const struct overview *overview;
+	const struct control_actions *actions;
+	int64_t now;
+};
+
 static void
-run_status(struct verb_result *result, const struct verb_request *request,
-    const struct overview *overview, const struct control_actions *actions,
-    int64_t now)
+run_status(struct verb_result *result, const struct verb_call *call)
 {
-	(void)actions;
-	result->text = status_text(overview, request->json, now);
+	result->text =
+	    status_text(call->overview, call->request->json, call->now);
 }
 
 static void
-run_reload(struct verb_result *result, const struct verb_request *request,
-    const struct overview *overview, const struct control_actions *actions,
-    int64_t now)
+run_reload(struct verb_result *result, const struct verb_call *call)
 {
-	(void)request;
-	(void)overview;
-	(void)actions;
-	(void)now;
+	(void)call;
 	result->reload = true;
 }
 
 static void
-run_upgrade(struct verb_result *result, const struct verb_request *request,
-    const struct overview *overview, const struct control_actions *actions,
-    int64_t now)
+run_upgrade(struct verb_result *result, const struct verb_call *call)
 {
-	(void)request;
-	(void)overview;
-	(void)actions;
-	(void)now;
+	(void)call;
 	result->upgrade = true;
 }
 
 static void
-run_state(struct verb_result *result, const struct verb_request *request,
-    const struct overview *overview, const struct control_actions *actions,
-    int64_t now)
+run_state(struct verb_result *result, const struct verb_call *call)
 {
-	struct state_order order = request->order;
+	struct state_order order = call->request->order;
 	struct state_result done;
 
-	(void)overview;
-	(void)now;
-	state_parse(request->verb, &order.state);
-	actions->set_state(actions->context, &order, &done);
+	state_parse(call->request->verb, &order.state);
+	call->actions->set_state(call->actions->context, &order, &done);
 	result->failed = !done.ok;
-	if (done.ok && request->json) {
+	if (done.ok && call->request->json) {
 		free(done.text);
 		if (asprintf(&done.text,
 			"{\"result\": \"ok\", \"state\": \"%s\"}\n",
-			request->verb) == -1)
+			call->request->verb) == -1)
 			done.text = NULL;
 	}
 	result->text = done.text != NULL ? done.text : strdup("");
@@ -88,30 +80,21 @@ is_named(const struct state_order *order, const char *listener)
 
 /* In a form of its own, which has no JSON. */
 static void
-run_metrics(struct verb_result *result, const struct verb_request *request,
-    const struct overview *overview, const struct control_actions *actions,
-    int64_t now)
+run_metrics(struct verb_result *result, const struct verb_call *call)
 {
-	(void)request;
-	(void)actions;
-	(void)now;
-	result->text = metrics_text(overview);
+	result->text = metrics_text(call->overview);
 }
 
 /* How many clients are being served, of these listeners or of all. */
 static void
-run_live(struct verb_result *result, const struct verb_request *request,
-    const struct overview *overview, const struct control_actions *actions,
-    int64_t now)
+run_live(struct verb_result *result, const struct verb_call *call)
 {
-	const struct counters *counters = &overview->service->counters;
+	const struct counters *counters = &call->overview->service->counters;
 	uint32_t live = 0;
 	size_t i;
 
-	(void)actions;
-	(void)now;
 	for (i = 0; i < counters->n_rows; i++)
-		if (is_named(&request->order, counters->rows[i].name))
+		if (is_named(&call->request->order, counters->rows[i].name))
 			live += counters_places(&counters->rows[i]);
 	if (asprintf(&result->text, "%u\n", (unsigned)live) == -1)
 		result->text = NULL;
@@ -119,22 +102,20 @@ run_live(struct verb_result *result, const struct verb_request *request,
 
 /* What decides about a client of one listener. */
 static void
-run_counts(struct verb_result *result, const struct verb_request *request,
-    const struct overview *overview, const struct control_actions *actions,
-    int64_t now)
+run_counts(struct verb_result *result, const struct verb_call *call)
 {
 	struct counts counts;
 	struct addr source;
 
-	(void)actions;
-	if (request->order.n_listeners != 1 || request->source == NULL ||
-	    addr_parse(&source, request->source) == -1) {
+	if (call->request->order.n_listeners != 1 ||
+	    call->request->source == NULL ||
+	    addr_parse(&source, call->request->source) == -1) {
 		result->refusal =
 		    "control: counts: expected listener=NAME source=ADDRESS";
 		return;
 	}
-	counts_take(&counts, overview, request->order.listeners[0], &source,
-	    now);
+	counts_take(&counts, call->overview,
+	    call->request->order.listeners[0], &source, call->now);
 	result->text = counts_text(&counts);
 }
 
@@ -160,26 +141,23 @@ has_row(const struct counters *counters, const char *name)
 
 /* A listener that a reload has removed may have clients still. */
 static void
-run_clients(struct verb_result *result, const struct verb_request *request,
-    const struct overview *overview, const struct control_actions *actions,
-    int64_t now)
+run_clients(struct verb_result *result, const struct verb_call *call)
 {
-	const struct state_order *order = &request->order;
+	const struct state_order *order = &call->request->order;
 	struct client_rows *rows = &result->rows;
 
-	(void)actions;
-	(void)now;
 	client_rows_begin(rows,
-	    request->json ? CLIENT_ROWS_JSON : CLIENT_ROWS_LINES, overview);
-	rows->from_net = request->source != NULL;
+	    call->request->json ? CLIENT_ROWS_JSON : CLIENT_ROWS_LINES,
+	    call->overview);
+	rows->from_net = call->request->source != NULL;
 	if (order->n_listeners > 1)
 		result->refusal = "clients: expected one listener";
 	else if (rows->from_net &&
-	    network_parse(request->source, false, &rows->net) != NULL)
+	    network_parse(call->request->source, false, &rows->net) != NULL)
 		result->refusal = "clients: --source: expected an address or "
 				  "a network such as 192.0.2.0/24";
 	else if (order->n_listeners == 1 &&
-	    !has_row(&overview->service->counters, order->listeners[0]))
+	    !has_row(&call->overview->service->counters, order->listeners[0]))
 		no_listener(result, order->listeners[0]);
 	else
 		result->list = true;
@@ -189,29 +167,19 @@ run_clients(struct verb_result *result, const struct verb_request *request,
 }
 
 static void
-run_top(struct verb_result *result, const struct verb_request *request,
-    const struct overview *overview, const struct control_actions *actions,
-    int64_t now)
+run_top(struct verb_result *result, const struct verb_call *call)
 {
-	(void)request;
-	(void)actions;
-	(void)now;
-	client_rows_begin(&result->rows, CLIENT_ROWS_TOP, overview);
+	client_rows_begin(&result->rows, CLIENT_ROWS_TOP, call->overview);
 	result->list = true;
 }
 
 static void
-run_log_level(struct verb_result *result, const struct verb_request *request,
-    const struct overview *overview, const struct control_actions *actions,
-    int64_t now)
+run_log_level(struct verb_result *result, const struct verb_call *call)
 {
 	int level;
 
-	(void)overview;
-	(void)actions;
-	(void)now;
-	if (request->level == NULL ||
-	    !log_level_parse(request->level, &level)) {
+	if (call->request->level == NULL ||
+	    !log_level_parse(call->request->level, &level)) {
 		result->refusal = "log-level: expected error, warning, notice, "
 				  "info or debug";
 		return;
@@ -219,11 +187,11 @@ run_log_level(struct verb_result *result, const struct verb_request *request,
 	result->log_level = true;
 	result->old_log_level = log_level();
 	log_level_set(level);
-	if (!request->json)
+	if (!call->request->json)
 		result->text = strdup("");
 	else if (asprintf(&result->text,
 		     "{\"result\": \"ok\", \"log_level\": \"%s\"}\n",
-		     request->level) == -1)
+		     call->request->level) == -1)
 		result->text = NULL;
 }
 
@@ -235,9 +203,7 @@ static const struct verb {
 	unsigned words; /* that it may have, enum verb_words */
 	bool looks; /* it changes nothing: control_group may, too */
 	bool shown; /* to people; false: it is for our programs only */
-	void (*run)(struct verb_result *result,
-	    const struct verb_request *request, const struct overview *overview,
-	    const struct control_actions *actions, int64_t now);
+	void (*run)(struct verb_result *result, const struct verb_call *call);
 } verbs[] = {
 	{ "status", WORD_JSON, true, true, run_status },
 	{ "clients", WORD_JSON | WORD_LISTENER | WORD_SOURCE, true, true,
@@ -311,5 +277,6 @@ verbs_run(struct verb_result *result, char *line, size_t length,
 	if (rights != RIGHTS_ALL && !verb->looks)
 		result->denied = verb->name;
 	else
-		verb->run(result, &request, overview, actions, now);
+		verb->run(result,
+		    &(struct verb_call) { &request, overview, actions, now });
 }
