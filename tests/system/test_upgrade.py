@@ -2,6 +2,7 @@
 its pid, its sockets and its clients."""
 
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -679,17 +680,19 @@ class Between(UpgradeCase):
         begun = time.monotonic()
         with self.stopped_trial(daemon):
             self.write(text, "new\n")
-            ended = len(daemon.lines("upgrade"))
             got = [greet(self.port)]
             while time.monotonic() < begun + 1.5:  # it would be new by then
                 got.append(greet(self.port))
-        while not any(line["result"] == "ok"
-                      for line in daemon.lines("upgrade")[ended:]):
+
+        def greets(wanted):
             got.append(greet(self.port))
-        got.append(greet(self.port))
-        while got[-1] != b"new\n":
-            got.append(greet(self.port))
-        self.assertEqual(got, sorted(got, reverse=True))
+            return wanted()
+        wait_for(lambda: greets(
+            lambda: daemon.lines("upgrade")[-1]["result"] == "ok"))
+        for _ in range(2):
+            wait_for(lambda: greets(lambda: got[-1] == b"new\n"))
+        self.assertEqual([text for text, _ in itertools.groupby(got)],
+                         [b"old\n", b"new\n"])
 
     @needs_root
     @UNTRACED
