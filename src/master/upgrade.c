@@ -4,7 +4,6 @@
 #include "master/upgrade.h"
 
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -171,12 +170,9 @@ _Noreturn static void
 trial_become(const struct server *server, const struct pack *pack, int state,
     int output, pid_t parent)
 {
-	/* It has our sockets: nobody could start the daemon anew. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (getppid() != parent)
-		_exit(EXIT_SYSTEM);
 	journal_set(output);
-	if (dup2(output, STDOUT_FILENO) == -1 ||
+	if (child_ends_with(parent) == -1 ||
+	    dup2(output, STDOUT_FILENO) == -1 ||
 	    dup2(output, STDERR_FILENO) == -1 || signals_default() == -1)
 		_exit(EXIT_SYSTEM);
 	inherit(pack, state, true);

@@ -120,7 +120,7 @@ HARMLESS = {
     ("reader|launch", r"set_robust_list|rseq"):
         ("a C library's fork(2)", set()),
     ("reader", r"munmap"): ("it ends", set()),
-    ("reader", r"close_range\(\d, N, CLOSE_RANGE_CLOEXEC"): (
+    ("reader", r"close_range\((2|N), N, 0"): (
         "the master's are closed at the exec already, and the cage closes and "
         "asks", set()),
     ("master|launch", r"setpgid"): (
@@ -130,7 +130,7 @@ HARMLESS = {
         "another one", set()),
     ("master", r"ftruncate"): (
         "of the standby's page: its trial fails, and is repeated", set()),
-    ("launch", r"close_range\(6"): (
+    ("launch", r"close_range\((6|N), N, 0"): (
         "the master has none that survives exec; the spawner asks", set()),
     ("launch", r"capset"): ("an ordinary user has none", set()),
     ("launch", r"rt_sigaction\(SIG(ALRM|XCPU|KILL)?, {sa_handler=SIG_DFL"):

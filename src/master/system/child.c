@@ -69,6 +69,18 @@ ended_child(void)
 	return info.si_pid;
 }
 
+int
+child_ends_with(pid_t parent)
+{
+	int number = 0;
+
+	errno = 0;
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1 ||
+	    prctl(PR_GET_PDEATHSIG, &number, 0, 0, 0) == -1)
+		return -1;
+	return number == SIGKILL && getppid() == parent ? 0 : -1;
+}
+
 void
 child_adopt_init(void)
 {

@@ -22,6 +22,13 @@ bool child_is_ours(pid_t pid);
  */
 int child_signal(pid_t pid, int signal);
 
+/*
+ * In a child that was forked by parent just now: it ends with parent, so that
+ * copies of sockets which it has are not in the way of who starts the daemon anew.
+ * Returns 0, or -1 with errno; 0: it had no effect, or parent is gone.
+ */
+int child_ends_with(pid_t parent);
+
 /* ------------------------------------------------------- other people's children
  *
  * A process may have children that it did not start: as process 1 of a container

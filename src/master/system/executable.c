@@ -3,13 +3,11 @@
 
 #include "master/system/executable.h"
 
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,33 +80,31 @@ place(const struct executable *executable, int *fd)
 	return true;
 }
 
-/* All others: below the first now, above the last at the exec. */
+/* All others, at once: until the exec a copy of a listening socket would be in the
+ * way of who starts the daemon anew.  fd is above the last, and goes at the
+ * exec. */
 static bool
-close_others(const struct executable *executable)
+close_others(const struct executable *executable, unsigned fd)
 {
 	unsigned first = (unsigned)executable->first;
 	unsigned end = first + (unsigned)executable->n_fds;
 
 	return (first == 0 || close_range(0, first - 1, 0) == 0) &&
-	    close_range(end, ~0u, CLOSE_RANGE_CLOEXEC) == 0;
+	    (end == fd || close_range(end, fd - 1, 0) == 0) &&
+	    close_range(fd + 1, ~0u, 0) == 0;
 }
 
 _Noreturn static void
-become(const struct executable *executable, pid_t parent)
+become(const struct executable *executable)
 {
 	char *const argv[] = { (char *)(uintptr_t)executable->name,
 		(char *)(uintptr_t)executable->argument, NULL };
 	char *const environment[] = { NULL };
 	int fd;
 
-	/* Until the exec it has our sockets: who starts the daemon anew would
-	 * find them bound. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (getppid() != parent)
-		_exit(1);
 	if (!place(executable, &fd))
 		executable->fail(executable->fds[0], "dup2");
-	if (!close_others(executable))
+	if (!close_others(executable, (unsigned)fd))
 		executable->fail(executable->first, "close_range");
 	if (signals_default() == -1)
 		executable->fail(executable->first, "signals");
@@ -126,13 +122,13 @@ become(const struct executable *executable, pid_t parent)
 pid_t
 executable_run(const struct executable *executable)
 {
-	pid_t pid, parent = getpid();
+	pid_t pid;
 	int saved;
 
 	oom_expose(true);
 	pid = fork();
 	if (pid == 0)
-		become(executable, parent);
+		become(executable);
 	saved = errno;
 	if (pid > 0 && executable->own_group)
 		setpgid(pid, pid); /* EACCES: the child has done so, and exec'd */
