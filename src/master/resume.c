@@ -337,8 +337,11 @@ resume_end(struct server *server, const struct report *report)
 	peers_unpack(&state, &server->control);
 	server->overview.ready_at = daemon->ready_at;
 	server->overview.started_at = daemon->started_at;
-	server->reload.wanted = daemon->wants_reload;
-	server->upgrade.wanted = daemon->wants_upgrade;
+	/* A signal may have come since, too. */
+	if (daemon->wants_reload)
+		server->reload.wanted = true;
+	if (daemon->wants_upgrade)
+		server->upgrade.wanted = true;
 	log_event(LOG_NOTICE, "upgrade", LOG_WORD("result", "ok"),
 	    LOG_WORD("version", PACKAGE_VERSION),
 	    LOG_WORD("was", daemon->version),

@@ -671,6 +671,20 @@ class Between(UpgradeCase):
                 [line["result"] for line in daemon.lines("reload")], ["ok"])
         self.assertEqual(daemon.lines("upgrade")[-1]["result"], "ok")
 
+    def test_what_comes_when_it_begins(self):
+        """A reload that is asked for while the new program starts."""
+        daemon = self.start(self.listener('greeting = "0\\n";'))
+        for text in "123":
+            begun = len(daemon.lines("upgrade"))
+            os.kill(daemon.pid, signal.SIGUSR2)
+            wait_for(lambda: any(line["result"] == "executing" for line in
+                                 daemon.lines("upgrade")[begun:]))
+            daemon.write_config(self.configuration(
+                self.listener(f'greeting = "{text}\\n";')))
+            os.kill(daemon.pid, signal.SIGHUP)
+            wait_for(lambda: greet(self.port).decode() == f"{text}\n",
+                     what="what was written meanwhile")
+
     def test_a_text_that_comes_meanwhile(self):
         """Clients get the new text once, and never the old one again."""
         text = os.path.join(self.folder(), "text")
