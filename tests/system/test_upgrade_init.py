@@ -1,9 +1,11 @@
 """Upgrades of a daemon that is process 1 of a namespace, as in a container: with
 it all would end."""
 
+import os
 import signal
 import shutil
 import subprocess
+import unittest
 
 from harness import (DAEMON, PATIENCE, children, connect, exists, greet, main,
                      needs_program, needs_root, proc_status, read_all,
@@ -64,6 +66,21 @@ class Process1(UpgradeCase):
                          ["greeted"] * 2)
         daemon.signal(signal.SIGTERM)
         self.assertEqual(daemon.wait(), 0)
+
+    @unittest.skipUnless(os.path.exists("/proc/sys/vm/memfd_noexec"),
+                         "the kernel has no vm.memfd_noexec (Linux 6.3)")
+    def test_memory_files_are_not_executed(self):
+        """Where an administrator has said so: the kernel adds a seal then."""
+        for value in "012":
+            daemon = UpgradeCase.start(
+                self, wrapper=(*AS_INIT[:-2],
+                               f"echo {value} >/proc/sys/vm/memfd_noexec; "
+                               'exec "$@"', "sh"))
+            (daemon.pid,) = children(daemon.process.pid)
+            self.upgrade(daemon)
+            self.assertEqual(greet(self.port), b"hi client\n")
+            daemon.signal(signal.SIGTERM)
+            self.assertEqual(daemon.wait(), 0)
 
     def test_orphans_are_reaped(self):
         """Those that end before, during and after it."""

@@ -7,13 +7,12 @@
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#include "master/system/seals.h"
 
 /* Then the name with its NUL, and the bytes. */
 struct head {
@@ -70,7 +69,7 @@ int
 kept_seal(void)
 {
 	if (kept.error == 0)
-		return fcntl(kept.fd, F_ADD_SEALS, SEALS);
+		return seals_put(kept.fd);
 	errno = kept.error;
 	return -1;
 }
@@ -83,7 +82,7 @@ kept_read(int fd)
 
 	if (fstat(fd, &st) == -1)
 		return -1;
-	if (st.st_size > 0 && fcntl(fd, F_GET_SEALS) != SEALS) {
+	if (st.st_size > 0 && !seals_are_on(fd)) {
 		errno = EPROTO;
 		return -1;
 	}

@@ -8,7 +8,6 @@
 #include <linux/filter.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +17,8 @@
 #include "master/config/conf.h"
 #include "master/config/resources.h"
 #include "master/generations/filter.h"
+#include "master/system/seals.h"
 #include "shared/plan.h"
-
-#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 /* A head with the longest content_type and its NUL, rounded up. */
 #define HEAD_MAX 256
@@ -155,15 +153,6 @@ memfd_make(void)
 	    "forkgreet-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 }
 
-static int
-seal(int fd)
-{
-	if (fcntl(fd, F_ADD_SEALS, SEALS) == -1)
-		return -1;
-	errno = EPERM; /* they went through, but are not there */
-	return fcntl(fd, F_GET_SEALS) == SEALS ? 0 : -1;
-}
-
 int
 snapshot_seal(const struct plan *plan)
 {
@@ -171,7 +160,7 @@ snapshot_seal(const struct plan *plan)
 
 	if (fd == -1)
 		return -1;
-	if (put(fd, plan, plan->size, 0) == 0 && seal(fd) == 0)
+	if (put(fd, plan, plan->size, 0) == 0 && seals_put(fd) == 0)
 		return fd;
 	close(fd);
 	return -1;
@@ -249,7 +238,7 @@ snapshot_finish(struct snapshot_draft *draft, struct snapshot *snapshot)
 {
 	const struct plan *plan;
 
-	if (seal(draft->fd) == -1)
+	if (seals_put(draft->fd) == -1)
 		return "memfd_create of the plan";
 	plan = mmap(
 	    NULL, draft->plan->size, PROT_READ, MAP_SHARED, draft->fd, 0);

@@ -7,14 +7,13 @@
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "master/system/seals.h"
 #include "master/system/siphash.h"
 
-#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 /* "fgstate" and the number of this format, which does not change with the
  * tables. */
 #define MAGIC UINT64_C(0x6667737461746501)
@@ -193,7 +192,7 @@ pack_seal(struct pack *pack)
 	fd = memfd_create("forkgreet-state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd == -1)
 		return -1;
-	if (write_state(fd, pack) == 0 && fcntl(fd, F_ADD_SEALS, SEALS) == 0)
+	if (write_state(fd, pack) == 0 && seals_put(fd) == 0)
 		return fd;
 	close(fd);
 	return -1;
@@ -301,7 +300,7 @@ unpack_open(struct unpack *unpack, int fd)
 	void *map;
 
 	*unpack = (struct unpack) { 0 };
-	if (fcntl(fd, F_GET_SEALS) != SEALS)
+	if (!seals_are_on(fd))
 		return "not sealed";
 	if (fstat(fd, &st) == -1 || st.st_size == 0)
 		return "empty";
