@@ -186,7 +186,8 @@ class Syslog(StderrCase):
         self.assertEqual(int(total["log_dropped"]), dropped)
         clients = sum(text.startswith("client ")
                       for text in server.texts())
-        self.assertEqual(clients + dropped, int(row["ended_greeted"]))
+        # A line that is no client's may be among those dropped.
+        self.assertIn(clients + dropped - int(row["ended_greeted"]), range(3))
 
     def test_server_restarted(self):
         """Lines flow again soon after; those meanwhile are counted."""

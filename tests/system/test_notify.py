@@ -9,7 +9,7 @@ import struct
 import time
 
 from harness import (HOST, PATIENCE, StartCase, cpu_seconds, if_also_user,
-                     needs_root, proc_status, wait_for)
+                     needs_root, not_under_valgrind, proc_status, wait_for)
 
 SERVING = b"READY=1\nSTATUS=serving 1 listener"
 
@@ -297,6 +297,7 @@ class Upgrade(NotifyCase):
     def start(self, *arguments, **more):
         return super().start(*arguments, program=self.program, **more)
 
+    @not_under_valgrind("it has no execveat(2) of a descriptor")
     def test_good(self):
         daemon = self.start()
         self.expect(SERVING)
@@ -319,6 +320,7 @@ class Upgrade(NotifyCase):
                     b"upgrade: " + self.program.encode() +
                     b": No such file or directory")
 
+    @not_under_valgrind("it has no execveat(2) of a descriptor")
     def test_watchdog(self):
         """It is told on, as often."""
         self.manager.variable["WATCHDOG_USEC"] = "200000"
