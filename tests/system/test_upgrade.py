@@ -671,6 +671,15 @@ class Between(UpgradeCase):
                 [line["result"] for line in daemon.lines("reload")], ["ok"])
         self.assertEqual(daemon.lines("upgrade")[-1]["result"], "ok")
 
+    def test_a_program_that_comes_meanwhile(self):
+        """The one that was tried is executed; the next upgrade finds it."""
+        daemon = self.start()
+        with self.stopped_trial(daemon):
+            self.replace("forkgreetd", source=DAEMON)
+        wait_for(lambda: daemon.lines("upgrade")[-1]["result"] == "ok")
+        self.upgrade(daemon)
+        self.assertEqual(os.readlink(f"/proc/{daemon.pid}/exe"), self.path)
+
     def test_what_comes_when_it_begins(self):
         """A reload that is asked for while the new program starts."""
         daemon = self.start(self.listener('greeting = "0\\n";'))

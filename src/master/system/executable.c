@@ -21,8 +21,22 @@
 /* Descriptors that are on their way to their places stay out of the way. */
 #define OUT_OF_THE_WAY 16
 #define NAME_ROOM 32
+/* The kernel adds this when another file has the name: proc(5), /proc/pid/exe. */
+#define DELETED " (deleted)"
 
 static char self[PATH_MAX];
+
+/* Where our own program is, or was. */
+static void
+find_self(char path[PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+	size_t length = n > 0 ? (size_t)n : 0, tail = sizeof(DELETED) - 1;
+
+	if (length > tail && memcmp(path + length - tail, DELETED, tail) == 0)
+		length -= tail;
+	path[length] = '\0';
+}
 
 const char *
 executable_self(void)
@@ -34,11 +48,10 @@ int
 executable_open(const char *name, const char **path, const char **why)
 {
 	static char beside[PATH_MAX + NAME_ROOM];
-	ssize_t n = readlink("/proc/self/exe", beside, PATH_MAX);
 	char *slash;
 
+	find_self(beside);
 	*path = beside;
-	beside[n > 0 ? n : 0] = '\0';
 	if (self[0] == '\0')
 		snprintf(self, sizeof(self), "%.*s", PATH_MAX - 1, beside);
 	slash = strrchr(beside, '/');
