@@ -21,8 +21,6 @@ static const struct pack_field row_fields[] = {
 	PACK_FIELD(counters_row, quiet),
 	PACK_FIELD(counters_row, quiet_greeted),
 	PACK_FIELD(counters_row, accepted),
-	PACK_FIELD(counters_row, refused),
-	PACK_FIELD(counters_row, ended),
 };
 static const struct pack_table row_table = PACK_TABLE("counters", row_fields);
 static const struct pack_table gone_table =
@@ -44,10 +42,9 @@ static const struct pack_field sum_fields[] = {
 	    sizeof(uint64_t) },
 	{ "cpu_us", offsetof(struct carried_sums, counters.cpu_us),
 	    sizeof(uint64_t) },
-	{ "durations", offsetof(struct carried_sums, counters.durations),
-	    sizeof(struct durations) },
-	{ "accept_errors", offsetof(struct carried_sums, counters.accept_errors),
-	    sizeof(((struct counters *)0)->accept_errors) },
+	{ "duration_us",
+	    offsetof(struct carried_sums, counters.durations.total_us),
+	    sizeof(uint64_t) },
 	{ "accept_failures",
 	    offsetof(struct carried_sums, counters.accept_failures),
 	    sizeof(uint64_t) },
@@ -97,6 +94,7 @@ pack_counters(struct pack *pack, const struct service *service)
 	pack_row(pack, &gone_table, &counters->gone);
 	pack_table(pack, &sum_table);
 	pack_row(pack, &sum_table, &sums);
+	carry_pack_numbers(pack, counters);
 }
 
 static void
@@ -164,6 +162,7 @@ carry_unpack_counters(const struct unpack *unpack, struct service *service)
 	sums.counters.n_rows = counters->n_rows;
 	sums.counters.gone = counters->gone;
 	*counters = sums.counters;
+	carry_unpack_numbers(unpack, counters);
 	service->clients.last_id = sums.last_id;
 	service->generation->spawners->generation = sums.generation;
 	service->refusals.suppressed = sums.suppressed;
