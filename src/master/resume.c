@@ -50,6 +50,7 @@ struct carried_daemon {
 	bool wants_reload;
 	int64_t ready_at;
 	int64_t started_at;
+	uint64_t log_dropped;
 	struct manager manager; /* the service manager's socket, but for fd */
 	struct reload_result reload;
 };
@@ -65,6 +66,7 @@ static const struct pack_field daemon_fields[] = {
 	PACK_FIELD(carried_daemon, wants_reload),
 	PACK_FIELD(carried_daemon, ready_at),
 	PACK_FIELD(carried_daemon, started_at),
+	PACK_FIELD(carried_daemon, log_dropped),
 	PACK_FIELD(carried_daemon, manager),
 	PACK_FIELD(carried_daemon, reload),
 };
@@ -107,6 +109,7 @@ pack_daemon(struct pack *pack, const struct server *server)
 		.wants_reload = server->reload.wanted,
 		.ready_at = server->overview.ready_at,
 		.started_at = server->overview.started_at,
+		.log_dropped = log_dropped(),
 		.manager = *notify_manager(),
 		.reload = server->reload.last,
 	};
@@ -337,6 +340,7 @@ resume_end(struct server *server, const struct report *report)
 	peers_unpack(&state, &server->control);
 	server->overview.ready_at = daemon->ready_at;
 	server->overview.started_at = daemon->started_at;
+	log_dropped_before(daemon->log_dropped);
 	/* A signal may have come since, too. */
 	if (daemon->wants_reload)
 		server->reload.wanted = true;

@@ -345,6 +345,19 @@ class More(UpgradeCase):
         self.upgrade(daemon)
         self.assertFalse(self.status()["log_level_temporary"])
 
+    def test_lines_that_were_lost_are_counted(self):
+        """There is no log server."""
+        daemon = self.background(
+            config=self.configuration().replace("stderr", "syslog"),
+            program=self.path)
+        for _ in range(50):
+            self.assertEqual(greet(self.port), b"hi client\n")
+        dropped = wait_for(lambda: self.status()["log_dropped"] > 50 and
+                           self.status()["log_dropped"])
+        self.assertEqual(self.ctl("upgrade").returncode, 0)
+        self.assertGreater(self.status()["log_dropped"], dropped)
+        self.assertEqual(daemon.stop(), 0)
+
     def test_relative_paths(self):
         """The daemon is in / since it was started."""
         daemon = self.start(wrapper=(
