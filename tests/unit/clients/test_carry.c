@@ -16,6 +16,7 @@
 #include "master/clients/service.h"
 #include "master/generations/generation.h"
 #include "master/generations/spawners.h"
+#include "master/system/clock.h"
 #include "master/system/pack.h"
 
 static struct spawners spawners;
@@ -68,6 +69,7 @@ all_of_them_stay(void **state)
 	counters_accept_failed(counters, 133);
 	durations_note(&counters->durations, 700);
 	durations_note(&counters->durations, 61000000);
+	service.full.said = true;
 	carry_pack_counters(&pack, &service);
 	resume(&pack);
 	assert_int_equal(counters->n_rows, 2);
@@ -80,6 +82,8 @@ all_of_them_stay(void **state)
 	assert_int_equal(counters->durations.count[0], 1);
 	assert_int_equal(counters->durations.count[DURATIONS_BOUNDS], 1);
 	assert_int_equal(counters->durations.total_us, 61000700);
+	assert_true(service.full.said); /* that it is over has yet to be */
+	assert_int_equal(service.full.over_at, CLOCK_NEVER);
 }
 
 /* The state of a program that has more outcomes than we, in another order, and
