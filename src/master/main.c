@@ -301,7 +301,8 @@ rights_end(struct server *server, const struct conf *conf,
 		    conf_text(conf, conf->control_socket), identity,
 		    &server->control_group);
 	server->executable = program_open(LAUNCH_NAME);
-	oom_protect("/proc/self/oom_score_adj");
+	if (!resume_is_on())
+		oom_protect("/proc/self/oom_score_adj");
 	states_prepare(conf, identity);
 	privileges_drop(identity);
 	if (conf->sandbox == CONF_SANDBOX_REQUIRED && !resume_is_on())

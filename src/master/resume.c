@@ -26,6 +26,7 @@
 #include "master/system/daemonize.h"
 #include "master/system/log_event.h"
 #include "master/system/notify.h"
+#include "master/system/oom.h"
 #include "master/system/pack.h"
 #include "master/system/pidfile.h"
 #include "master/system/report.h"
@@ -42,6 +43,8 @@ struct carried_daemon {
 	char version[32]; /* of the program */
 	int control_socket;
 	int pid_file;
+	int oom_file;
+	int oom_childrens;
 	bool as_root;
 	bool has_stderr;
 	bool has_control_group;
@@ -50,6 +53,7 @@ struct carried_daemon {
 	bool wants_reload;
 	int64_t ready_at;
 	int64_t started_at;
+	uint64_t log_dropped;
 	struct manager manager; /* the service manager's socket, but for fd */
 	struct reload_result reload;
 };
@@ -57,6 +61,8 @@ static const struct pack_field daemon_fields[] = {
 	PACK_FIELD(carried_daemon, version),
 	PACK_FIELD(carried_daemon, control_socket),
 	PACK_FIELD(carried_daemon, pid_file),
+	PACK_FIELD(carried_daemon, oom_file),
+	PACK_FIELD(carried_daemon, oom_childrens),
 	PACK_FIELD(carried_daemon, as_root),
 	PACK_FIELD(carried_daemon, has_stderr),
 	PACK_FIELD(carried_daemon, has_control_group),
@@ -65,6 +71,7 @@ static const struct pack_field daemon_fields[] = {
 	PACK_FIELD(carried_daemon, wants_reload),
 	PACK_FIELD(carried_daemon, ready_at),
 	PACK_FIELD(carried_daemon, started_at),
+	PACK_FIELD(carried_daemon, log_dropped),
 	PACK_FIELD(carried_daemon, manager),
 	PACK_FIELD(carried_daemon, reload),
 };
@@ -99,6 +106,8 @@ pack_daemon(struct pack *pack, const struct server *server)
 		.version = PACKAGE_VERSION,
 		.control_socket = server->control.fd,
 		.pid_file = pidfile_descriptor(),
+		.oom_file = oom_descriptor(),
+		.oom_childrens = oom_childrens(),
 		.as_root = server->as_root,
 		.has_stderr = daemonize_has_stderr(),
 		.has_control_group = server->control_group.is_set,
@@ -107,6 +116,7 @@ pack_daemon(struct pack *pack, const struct server *server)
 		.wants_reload = server->reload.wanted,
 		.ready_at = server->overview.ready_at,
 		.started_at = server->overview.started_at,
+		.log_dropped = log_dropped(),
 		.manager = *notify_manager(),
 		.reload = server->reload.last,
 	};
@@ -114,6 +124,7 @@ pack_daemon(struct pack *pack, const struct server *server)
 	pack_row(pack, &daemon_table, &daemon);
 	pack_fd(pack, daemon.control_socket);
 	pack_fd(pack, daemon.pid_file);
+	pack_fd(pack, daemon.oom_file);
 }
 
 static void
@@ -153,7 +164,7 @@ daemon_of(void)
 	static struct carried_daemon daemon;
 
 	daemon = (struct carried_daemon) { .control_socket = -1,
-		.pid_file = -1, .manager = { .fd = -1 } };
+		.pid_file = -1, .oom_file = -1, .manager = { .fd = -1 } };
 	unpack_row(&state, &daemon_table, 0, &daemon);
 	return &daemon;
 }
@@ -277,6 +288,7 @@ resume_process(const char *pid_path)
 		return;
 	pidfile_keep(daemon->pid_file, pid_path);
 	notify_resume(&daemon->manager);
+	oom_resume(daemon->oom_file, daemon->oom_childrens);
 }
 
 void
@@ -337,6 +349,7 @@ resume_end(struct server *server, const struct report *report)
 	peers_unpack(&state, &server->control);
 	server->overview.ready_at = daemon->ready_at;
 	server->overview.started_at = daemon->started_at;
+	log_dropped_before(daemon->log_dropped);
 	/* A signal may have come since, too. */
 	if (daemon->wants_reload)
 		server->reload.wanted = true;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "master/config/conf.h"
+#include "master/resume.h"
 #include "master/server.h"
 #include "master/state_file.h"
 #include "master/system/cause.h"
@@ -43,12 +44,13 @@ states_prepare(const struct conf *conf, const struct identity *identity)
 		close(fd); /* else there is no lock, and a warning */
 }
 
-/* The system's own failure ends the start.  With any other the daemon serves,
- * and each order says that it is not kept. */
+/* The system's own failure ends the start, but not what has begun: an upgrade
+ * brings the words.  With any other the daemon serves, and each order says that it
+ * is not kept. */
 static void
 not_kept(const char *path, const char *step, const char *why)
 {
-	if (cause_of(errno, EXIT_CONFIG) == EXIT_SYSTEM)
+	if (cause_of(errno, EXIT_CONFIG) == EXIT_SYSTEM && !resume_is_on())
 		fatal(EXIT_SYSTEM, "state_file: %s: %s: %s", path, step, why);
 	log_line(LOG_WARNING,
 	    "state_file: %s: %s: %s: what forkgreetctl orders is not kept",
@@ -63,6 +65,10 @@ lock(const char *path)
 
 	if (state_file_lock(path, &holder, &step) != -1)
 		return; /* it ends with the process */
+	if (errno == EAGAIN && resume_is_on()) {
+		not_kept(path, step, "another daemon has it");
+		return;
+	}
 	if (errno == EAGAIN && holder > 0)
 		fatal(EXIT_RUNNING,
 		    "state_file: %s: process %d has it, expected a file of "

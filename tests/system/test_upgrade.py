@@ -2,6 +2,7 @@
 its pid, its sockets and its clients."""
 
 import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -345,6 +346,19 @@ class More(UpgradeCase):
         self.upgrade(daemon)
         self.assertFalse(self.status()["log_level_temporary"])
 
+    def test_lines_that_were_lost_are_counted(self):
+        """There is no log server."""
+        daemon = self.background(
+            config=self.configuration().replace("stderr", "syslog"),
+            program=self.path)
+        for _ in range(50):
+            self.assertEqual(greet(self.port), b"hi client\n")
+        dropped = wait_for(lambda: self.status()["log_dropped"] > 50 and
+                           self.status()["log_dropped"])
+        self.assertEqual(self.ctl("upgrade").returncode, 0)
+        self.assertGreater(self.status()["log_dropped"], dropped)
+        self.assertEqual(daemon.stop(), 0)
+
     def test_relative_paths(self):
         """The daemon is in / since it was started."""
         daemon = self.start(wrapper=(
@@ -679,6 +693,30 @@ class Between(UpgradeCase):
         wait_for(lambda: daemon.lines("upgrade")[-1]["result"] == "ok")
         self.upgrade(daemon)
         self.assertEqual(os.readlink(f"/proc/{daemon.pid}/exe"), self.path)
+
+    def test_a_state_file_that_is_lost(self):
+        """No reason to end, once it serves: what it would say is known."""
+        folder = self.folder()
+        if IS_ROOT:
+            os.chmod(folder, 0o777)
+        state = os.path.join(folder, "state")
+        lock = state + ".lock"
+        daemon = self.daemon(
+            config=self.configuration().replace(
+                'state_file = "";', f'state_file = "{state}";'),
+            as_user=self.as_user, program=self.path)
+        self.assertEqual(self.ctl("drain").returncode, 0)
+        owner = os.stat(lock)
+        with self.stopped_trial(daemon):
+            os.unlink(lock)
+            other = open(lock, "w", encoding="ascii")
+            self.addCleanup(other.close)
+            os.chown(lock, owner.st_uid, owner.st_gid)
+            fcntl.lockf(other, fcntl.LOCK_EX)
+        wait_for(lambda: daemon.lines("upgrade")[-1]["result"] == "ok")
+        self.assertIn("what forkgreetctl orders is not kept",
+                      "\n".join(daemon.log()))
+        self.assertEqual(self.status()["listeners"][0]["state"], "drain")
 
     def test_what_comes_when_it_begins(self):
         """A reload that is asked for while the new program starts."""

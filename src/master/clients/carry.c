@@ -184,6 +184,15 @@ watch(struct service *service, uint32_t slot)
 	return event_add(service->epoll, client->fd, EVENT_CLIENT, slot);
 }
 
+/* Numbers that another program reads: who changes one gives its field another
+ * name. */
+_Static_assert(CLIENT_WAITING == 1 && CLIENT_HANDED == 2 &&
+	CLIENT_YOUNG == 3 && CLIENT_WATCHED == 4 && CLIENT_UNWATCHED == 5 &&
+	CLIENT_CLOSING == 6 && CLIENT_LINGERING == 7,
+    "phase");
+_Static_assert(ENDING_NOT == 0 && ENDING_DEADLINE == 1 &&
+	ENDING_SHUTDOWN == 2, "ending");
+
 static int
 add_client(struct service *service, const struct client *carried,
     const uint32_t *index)
@@ -193,8 +202,11 @@ add_client(struct service *service, const struct client *carried,
 	enum client_phase phase = (enum client_phase)carried->phase;
 	uint64_t last_id = clients->last_id;
 	uint32_t slot = clients_add(clients);
-	struct client *client = &clients->slots[slot];
+	struct client *client;
 
+	if (slot == CLIENT_NONE)
+		return -1;
+	client = &clients->slots[slot];
 	*client = *carried;
 	clients->last_id = last_id;
 	client->source = ADMIT_NO_SOURCE;
@@ -242,7 +254,7 @@ unpack_clients(const struct unpack *unpack, struct service *service)
 		if (!is_sound(&client, index, service->counters.n_rows))
 			failed = "a client";
 		else if (add_client(service, &client, index) == -1)
-			failed = "epoll_ctl";
+			failed = "taking a client";
 	}
 	for (i = 0; i < GROUPS_MAX && failed == NULL; i++)
 		if (index[i] != GROUP_NONE)
@@ -274,5 +286,6 @@ carry_unpack_clients(const struct unpack *unpack, struct service *service)
 
 	if (failed == NULL)
 		unpack_lingering(unpack, &service->linger);
+	service->reap.children_ended = true; /* whom nobody has asked after yet */
 	return failed;
 }

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+struct counters;
 struct pack;
 struct service;
 struct unpack;
@@ -26,6 +27,13 @@ const char *carry_unpack_clients(
 void carry_pack_counters(struct pack *pack, const struct service *service);
 const char *carry_unpack_counters(
     const struct unpack *unpack, struct service *service);
+
+/* Of these, those that are told apart by a name: refusals, outcomes, ranges of
+ * durations, errors of accept(2).  What another program has counted under a name
+ * that we do not know is left out, also of what was accepted. */
+void carry_pack_numbers(struct pack *pack, const struct counters *counters);
+void carry_unpack_numbers(
+    const struct unpack *unpack, struct counters *counters);
 
 /* The levels of buckets, also of sources without clients; read after the first
  * serve_configure(). */

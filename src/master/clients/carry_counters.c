@@ -1,6 +1,7 @@
 /* Carrying counters over an exec. */
 #include "config.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include "master/clients/service.h"
 #include "master/generations/generation.h"
 #include "master/generations/spawners.h"
+#include "master/system/clock.h"
 #include "master/system/pack.h"
 
 /* In their order: clients and listeners have a row's index. */
@@ -21,8 +23,6 @@ static const struct pack_field row_fields[] = {
 	PACK_FIELD(counters_row, quiet),
 	PACK_FIELD(counters_row, quiet_greeted),
 	PACK_FIELD(counters_row, accepted),
-	PACK_FIELD(counters_row, refused),
-	PACK_FIELD(counters_row, ended),
 };
 static const struct pack_table row_table = PACK_TABLE("counters", row_fields);
 static const struct pack_table gone_table =
@@ -34,6 +34,7 @@ struct carried_sums {
 	uint64_t last_id;
 	uint64_t generation;
 	uint64_t suppressed;
+	bool full; /* the log says so, and not yet that it is over */
 };
 static const struct pack_field sum_fields[] = {
 	{ "live", offsetof(struct carried_sums, counters.live),
@@ -44,10 +45,9 @@ static const struct pack_field sum_fields[] = {
 	    sizeof(uint64_t) },
 	{ "cpu_us", offsetof(struct carried_sums, counters.cpu_us),
 	    sizeof(uint64_t) },
-	{ "durations", offsetof(struct carried_sums, counters.durations),
-	    sizeof(struct durations) },
-	{ "accept_errors", offsetof(struct carried_sums, counters.accept_errors),
-	    sizeof(((struct counters *)0)->accept_errors) },
+	{ "duration_us",
+	    offsetof(struct carried_sums, counters.durations.total_us),
+	    sizeof(uint64_t) },
 	{ "accept_failures",
 	    offsetof(struct carried_sums, counters.accept_failures),
 	    sizeof(uint64_t) },
@@ -62,6 +62,7 @@ static const struct pack_field sum_fields[] = {
 	PACK_FIELD(carried_sums, last_id),
 	PACK_FIELD(carried_sums, generation),
 	PACK_FIELD(carried_sums, suppressed),
+	PACK_FIELD(carried_sums, full),
 };
 static const struct pack_table sum_table = PACK_TABLE("sums", sum_fields);
 
@@ -87,6 +88,7 @@ pack_counters(struct pack *pack, const struct service *service)
 		.last_id = service->clients.last_id,
 		.generation = service->generation->spawners->generation,
 		.suppressed = service->refusals.suppressed,
+		.full = service->full.said,
 	};
 	size_t i;
 
@@ -97,6 +99,7 @@ pack_counters(struct pack *pack, const struct service *service)
 	pack_row(pack, &gone_table, &counters->gone);
 	pack_table(pack, &sum_table);
 	pack_row(pack, &sum_table, &sums);
+	carry_pack_numbers(pack, counters);
 }
 
 static void
@@ -164,9 +167,11 @@ carry_unpack_counters(const struct unpack *unpack, struct service *service)
 	sums.counters.n_rows = counters->n_rows;
 	sums.counters.gone = counters->gone;
 	*counters = sums.counters;
+	carry_unpack_numbers(unpack, counters);
 	service->clients.last_id = sums.last_id;
 	service->generation->spawners->generation = sums.generation;
 	service->refusals.suppressed = sums.suppressed;
+	service->full = (struct full) { sums.full, CLOCK_NEVER };
 	unpack_starts(unpack, service->generation->spawners);
 	return NULL;
 }

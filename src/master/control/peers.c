@@ -38,6 +38,11 @@ static const struct pack_field control_fields[] = {
 static const struct pack_table control_table =
     PACK_TABLE("control", control_fields);
 
+/* Numbers that another program reads: who changes one gives its field another
+ * name. */
+_Static_assert(CONTROL_READING == 2 && CONTROL_ASKED == 3 &&
+	CONTROL_WAITING == 4, "state");
+
 static bool
 is_carried(const struct control_peer *peer)
 {

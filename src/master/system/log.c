@@ -91,6 +91,13 @@ log_dropped(void)
 }
 
 void
+log_dropped_before(uint64_t lines)
+{
+	state.dropped += lines;
+	state.dropped_said += lines;
+}
+
+void
 log_on_fatal(void (*notify)(int status))
 {
 	state.on_fatal = notify;

@@ -74,6 +74,9 @@ bool log_wants(int priority);
 /* Lines dropped since the start. */
 uint64_t log_dropped(void);
 
+/* So many had been dropped by the program before us, the same process. */
+void log_dropped_before(uint64_t lines);
+
 /*
  * During start-up only: writes the line at LOG_ERR and ends the process with
  * status.

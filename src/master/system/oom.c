@@ -63,6 +63,29 @@ oom_protect(const char *file)
 	self = -1;
 }
 
+int
+oom_descriptor(void)
+{
+	return self;
+}
+
+int
+oom_childrens(void)
+{
+	return childrens;
+}
+
+void
+oom_resume(int fd, int childrens_score)
+{
+	self = fd;
+	childrens = childrens_score;
+	if (self == -1 || score_get(&own) == 0)
+		return;
+	close(self);
+	self = -1;
+}
+
 void
 oom_expose(bool child)
 {

@@ -15,6 +15,14 @@
  */
 void oom_protect(const char *file);
 
+/* What goes over an exec, after which the file cannot be opened any more: the
+ * descriptor, -1 when master and children have the same value, and theirs. */
+int oom_descriptor(void);
+int oom_childrens(void);
+
+/* Instead of oom_protect(), by the program that comes. */
+void oom_resume(int fd, int childrens_score);
+
 /*
  * Around a fork: true, and the child gets what the start found, at least 0; then
  * false, and the master is protected again.  It may do so by what it was

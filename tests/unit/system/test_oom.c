@@ -63,6 +63,16 @@ teardown(void **state)
 	return unlink(name);
 }
 
+/* As an exec does: what a program has goes, but for what it passes on. */
+static void
+upgrade(void)
+{
+	int passed = oom_descriptor(), childrens = oom_childrens();
+
+	oom_resume(-1, 0);
+	oom_resume(passed, childrens);
+}
+
 /* What a master that starts with that value has, a child of its, and the master
  * once more. */
 static void
@@ -81,7 +91,14 @@ check(const char *found, const char *master, const char *child)
 		if (!file_is(child))
 			_exit(2);
 		oom_expose(false);
-		_exit(file_is(master) ? WELL : 3);
+		if (!file_is(master))
+			_exit(3);
+		upgrade();
+		oom_expose(true);
+		if (!file_is(child))
+			_exit(4);
+		oom_expose(false);
+		_exit(file_is(master) ? WELL : 5);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
