@@ -75,7 +75,8 @@ full_wakeup(const struct service *service)
 void
 full_step(struct service *service, int64_t now)
 {
-	if (!service->full.said)
+	/* After an upgrade it may have been said by the program before. */
+	if (!service->full.said || service->setup->conf == NULL)
 		return;
 	if (!has_room(service)) {
 		service->full.over_at = CLOCK_NEVER;
