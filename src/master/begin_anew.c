@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "master/resume_env.h"
+#include "master/system/executable.h"
 #include "master/system/log.h"
 #include "master/system/pack.h"
 #include "master/system/privileges.h"
@@ -72,6 +73,8 @@ begin(int status)
 	resume_env_set(&anew.env);
 	privileges_pass(true);
 	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	if (fd == -1) /* there is no /proc */
+		fd = open(executable_self(), O_RDONLY | O_CLOEXEC);
 	syscall(SYS_execveat, fd, "", anew.argv, environ, AT_EMPTY_PATH);
 	log_line(LOG_ERR, "upgrade: execveat: %s", strerror(errno));
 }

@@ -26,13 +26,17 @@
 
 static char self[PATH_MAX];
 
-/* Where our own program is, or was. */
+/* Where our own program is, or was; without /proc, where it is installed. */
 static void
 find_self(char path[PATH_MAX])
 {
 	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
 	size_t length = n > 0 ? (size_t)n : 0, tail = sizeof(DELETED) - 1;
 
+	if (n == -1) {
+		snprintf(path, PATH_MAX, "%s/forkgreetd", SBINDIR);
+		return;
+	}
 	if (length > tail && memcmp(path + length - tail, DELETED, tail) == 0)
 		length -= tail;
 	path[length] = '\0';
