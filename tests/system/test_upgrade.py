@@ -143,14 +143,15 @@ class Upgrade(UpgradeCase):
         ends, resets = self.connect(held), self.connect(held)
         for sock in ends, resets:
             self.assertEqual(sock.recv(100), b"hi client\n")
+        pids = list(daemon.clients())
+        self.assertEqual(len(pids), 2)
         slow = self.connect(large, receive_buffer=4096)
         lingers = self.connect(self.port)
         self.assertEqual(read_all(lingers), b"hi client\n")
         wait_for(lambda: daemon.counters()["main"]["lingering"] == 1)
-        pids = set(daemon.clients())
         for _ in range(2):
             self.upgrade(daemon)
-        self.assertLessEqual(pids, {pid for pid in pids if exists(pid)})
+        self.assertEqual([pid for pid in pids if exists(pid)], pids)
         ends.close()
         close_with_reset(resets)
         lingers.close()
