@@ -9,20 +9,21 @@ import json
 import os
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import time
 import urllib.parse
 import urllib.request
 
-from harness import (HOST, IS_ROOT, PATIENCE, USER, become_user,
+from harness import (BUILDDIR, HOST, IS_ROOT, PATIENCE, USER, become_user,
                      die_with_parent, free_port, greet, identity,
                      needs_program, wait_for)
 from monitoring import find, parse, total
 from test_control import OTHER_USER, ControlCase
 from test_documents import read
 
-BUILD = os.environ.get("BUILDDIR", ".")
+BUILD = BUILDDIR  # a copy that other users may execute
 SOURCE = os.environ.get("top_srcdir", ".")
 NOTICE = "/etc/forkgreet/notice.txt"
 QUOTES = "/etc/forkgreet/quotes"
@@ -229,8 +230,9 @@ class Scraped(RecipeCase):
         settings = dict(line.split("=", 1)
                         for line in self.blocks[1].split())
         self.assertEqual(set(settings), {"COMMAND", "INTERVAL", "TIMEOUT"})
-        command = os.path.join(SOURCE, "contrib/feed", os.path.basename(
-            settings["COMMAND"]))
+        command = shutil.copy(os.path.join(
+            SOURCE, "contrib/feed", os.path.basename(settings["COMMAND"])),
+            self.folder())  # the source may be root's only
 
         def before():
             die_with_parent()
