@@ -10,8 +10,9 @@ import socket
 import time
 import unittest
 
-from harness import (BUILDDIR, TIME, Case, USER, descriptors, greet, identity,
-                     not_under_valgrind, parse_line, untimed, wait_for)
+from harness import (BUILDDIR, TIME, UNDER, Case, USER, descriptors, greet,
+                     identity, not_under_valgrind, parse_line, untimed,
+                     wait_for)
 from outputs import (PRIVATE_DEV, PRIVATE_RUN, JournalServer, Server,
                      StderrCase, StreamServer, can_mount)
 
@@ -186,8 +187,9 @@ class Syslog(StderrCase):
         self.assertEqual(int(total["log_dropped"]), dropped)
         clients = sum(text.startswith("client ")
                       for text in server.texts())
-        # A line that is no client's may be among those dropped.
-        self.assertIn(clients + dropped - int(row["ended_greeted"]), range(3))
+        # A spawner that is slow under valgrind has lines, too.
+        self.assertIn(clients + dropped - int(row["ended_greeted"]),
+                      range(3 if UNDER else 1))
 
     def test_server_restarted(self):
         """Lines flow again soon after; those meanwhile are counted."""
