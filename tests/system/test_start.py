@@ -174,6 +174,17 @@ class Addresses(StartCase):
                 group("b", f'"{HOST}"', self.port) + "," +
                 group("c", f'"{HOST}"', ports[1])))
 
+    def test_taken_for_a_moment(self):
+        """As by a child of a daemon that was killed just now."""
+        with socket.socket() as sock:
+            sock.bind((HOST, self.port))
+            sock.listen()
+            end = threading.Timer(0.1, sock.close)
+            end.start()
+            self.start()
+            end.join()
+        self.greets(self.port)
+
     def test_optional_but_in_use(self):
         port = self.occupied()
         self.refused(

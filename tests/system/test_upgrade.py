@@ -910,18 +910,8 @@ class Killed(UpgradeCase):
         return daemon
 
     def start_again(self):
-        """At once; but where a child that had just been forked waits for a
-        processor it has the listening socket still, for some milliseconds."""
-        deadline = time.monotonic() + 5
-        while True:
-            daemon = self.daemon(config=self.config, program=self.path,
-                                 ready=False)
-            try:
-                return daemon.ready()
-            except AssertionError as error:
-                if ("exit status 69" not in str(error) or
-                        time.monotonic() > deadline):
-                    raise
+        """At once."""
+        return self.daemon(config=self.config, program=self.path)
 
     def calls(self):
         """The names of the master's calls in one upgrade."""

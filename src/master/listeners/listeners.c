@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "master/listeners/activation.h"
@@ -20,6 +21,10 @@
 #include "master/system/privileges.h"
 #include "master/system/report.h"
 #include "shared/number.h"
+
+/* For an address that is in use at the start. */
+#define PATIENCE_MS 300
+#define PAUSE_MS 10
 
 /* One that was passed to us is none of these: whose it is adopt() says, from the
  * configuration alone, so that a reload and a restart agree. */
@@ -104,6 +109,24 @@ bind_new(struct listener *listener)
 	return -1;
 }
 
+/* At the start, where no client waits: a daemon that was killed a moment ago may
+ * have left a child that was forked just then, which has the sockets until it gets
+ * a processor.  Together no longer than PATIENCE_MS. */
+static int
+bind_patiently(struct listener *listener)
+{
+	static int left = PATIENCE_MS / PAUSE_MS;
+	const struct timespec pause = { 0, PAUSE_MS * 1000000 };
+
+	while (bind_new(listener) == -1) {
+		if (errno != EADDRINUSE || left == 0)
+			return -1;
+		left--;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 /* "fe80::1%eth0": the interface must exist now. */
 static int
 scope_resolve(struct listener *listener, const struct conf_address *address)
@@ -158,7 +181,9 @@ address_bind(struct listener *listener, const struct conf_address *address,
 {
 	char text[ADDRESS_TEXT_MAX];
 
-	if (scope_resolve(listener, address) == 0 && bind_new(listener) == 0)
+	if (scope_resolve(listener, address) == 0 &&
+	    (running->n > 0 ? bind_new(listener) : bind_patiently(listener)) ==
+		0)
 		return 0;
 	address_format_port(address, text);
 	if (group->optional && is_absent(errno)) {
