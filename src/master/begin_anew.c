@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -31,7 +32,8 @@ static struct {
 	char **argv; /* NULL: nothing is done */
 	struct resume_env env;
 	const struct unpack *state;
-	int signal; /* that came too early; 0 */
+	sigset_t noted; /* signals */
+	bool stops; /* one of them */
 } anew;
 
 static void
@@ -55,6 +57,17 @@ pause_for(int64_t tries)
 	nanosleep(&pause, NULL);
 }
 
+/* They are blocked: they are pending then. */
+static void
+raise_noted(void)
+{
+	int number;
+
+	for (number = 1; number < SIGRTMIN; number++)
+		if (sigismember(&anew.noted, number) == 1)
+			kill(getpid(), number);
+}
+
 /* Returns when the process is to end. */
 static void
 begin(int status)
@@ -67,8 +80,7 @@ begin(int status)
 	log_line(LOG_WARNING, "upgrade: trying again in a moment");
 	log_close();
 	pause_for(anew.env.tries++);
-	if (anew.signal != 0)
-		kill(getpid(), anew.signal); /* blocked: it is pending */
+	raise_noted();
 	inherit();
 	resume_env_set(&anew.env);
 	privileges_pass(true);
@@ -86,6 +98,7 @@ begin_anew_at_fatal(char **argv, const struct resume_env *env,
 	anew.argv = argv;
 	anew.env = *env;
 	anew.state = state;
+	sigemptyset(&anew.noted);
 	log_on_fatal(begin);
 }
 
@@ -99,15 +112,23 @@ begin_anew_no_more(void)
 	log_on_fatal(NULL);
 }
 
+void
+begin_anew_note(int signal)
+{
+	if (anew.argv != NULL)
+		sigaddset(&anew.noted, signal);
+}
+
 bool
 begin_anew_defers(int signal)
 {
 	if (anew.argv == NULL)
 		return false;
-	if (anew.signal != 0) { /* it is serious */
+	if (anew.stops) { /* it is serious */
 		log_on_fatal(NULL);
 		return false;
 	}
-	anew.signal = signal;
+	anew.stops = true;
+	begin_anew_note(signal);
 	return true;
 }

@@ -19,8 +19,12 @@ void begin_anew_at_fatal(char **argv, const struct resume_env *env,
 /* The end of that. */
 void begin_anew_no_more(void);
 
-/* A signal to stop came: true when it is to be obeyed later, once clients are
- * served.  False outside of all this, and for a second one. */
+/* A signal was read that is to be obeyed once clients are served: it comes again
+ * with the next try.  Without effect outside of all this. */
+void begin_anew_note(int signal);
+
+/* The same for one that means to stop: false outside of all this, and for a second
+ * one. */
 bool begin_anew_defers(int signal);
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "master/begin_anew.h"
 #include "master/clients/quiet.h"
 #include "master/clients/reap.h"
 #include "master/clients/serve.h"
@@ -119,9 +120,11 @@ signal_act(struct server *server, const struct signalfd_siginfo *info,
 		child_ended(now);
 		break;
 	case SIGHUP:
+		begin_anew_note(SIGHUP);
 		server->reload.wanted = true;
 		break;
 	case SIGUSR2:
+		begin_anew_note(SIGUSR2);
 		server->upgrade.wanted = true;
 		break;
 	case SIGUSR1:

@@ -29,6 +29,7 @@ begin(struct server *server, int signal, int64_t now)
 		return;
 	}
 	notify_stopping();
+	upgrade_cancel(server);
 	serve_close(&server->service);
 	log_event(LOG_NOTICE, "stop",
 	    LOG_WORD("signal", signal == SIGQUIT ? "QUIT" :
@@ -36,7 +37,6 @@ begin(struct server *server, int signal, int64_t now)
 						   "TERM"),
 	    LOG_NUMBER("clients", server->service.counters.live));
 	reload_cancel(server);
-	upgrade_cancel(server);
 	refresh_cancel(server);
 	control_stop(&server->control, "control: the daemon is stopping", now);
 	server->overview.stopping = true;
