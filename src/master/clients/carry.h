@@ -35,8 +35,8 @@ void carry_pack_numbers(struct pack *pack, const struct counters *counters);
 void carry_unpack_numbers(
     const struct unpack *unpack, struct counters *counters);
 
-/* The levels of buckets, also of sources without clients; read after the first
- * serve_configure(). */
+/* The levels of buckets, also of sources without clients, and whether the log says
+ * that the daemon is full; read after the first serve_configure(). */
 void carry_pack_levels(struct pack *pack, const struct service *service);
 void carry_unpack_levels(
     const struct unpack *unpack, struct service *service, int64_t now);

@@ -1,7 +1,6 @@
 /* Carrying counters over an exec. */
 #include "config.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,7 +11,6 @@
 #include "master/clients/service.h"
 #include "master/generations/generation.h"
 #include "master/generations/spawners.h"
-#include "master/system/clock.h"
 #include "master/system/pack.h"
 
 /* In their order: clients and listeners have a row's index. */
@@ -34,7 +32,6 @@ struct carried_sums {
 	uint64_t last_id;
 	uint64_t generation;
 	uint64_t suppressed;
-	bool full; /* the log says so, and not yet that it is over */
 };
 static const struct pack_field sum_fields[] = {
 	{ "live", offsetof(struct carried_sums, counters.live),
@@ -62,7 +59,6 @@ static const struct pack_field sum_fields[] = {
 	PACK_FIELD(carried_sums, last_id),
 	PACK_FIELD(carried_sums, generation),
 	PACK_FIELD(carried_sums, suppressed),
-	PACK_FIELD(carried_sums, full),
 };
 static const struct pack_table sum_table = PACK_TABLE("sums", sum_fields);
 
@@ -88,7 +84,6 @@ pack_counters(struct pack *pack, const struct service *service)
 		.last_id = service->clients.last_id,
 		.generation = service->generation->spawners->generation,
 		.suppressed = service->refusals.suppressed,
-		.full = service->full.said,
 	};
 	size_t i;
 
@@ -171,7 +166,6 @@ carry_unpack_counters(const struct unpack *unpack, struct service *service)
 	service->clients.last_id = sums.last_id;
 	service->generation->spawners->generation = sums.generation;
 	service->refusals.suppressed = sums.suppressed;
-	service->full = (struct full) { sums.full, CLOCK_NEVER };
 	unpack_starts(unpack, service->generation->spawners);
 	return NULL;
 }

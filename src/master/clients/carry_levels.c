@@ -1,12 +1,14 @@
 /* Carrying the levels of limits over an exec: buckets, and sources. */
 #include "config.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "master/clients/carry.h"
 #include "master/clients/service.h"
+#include "master/system/clock.h"
 #include "master/system/pack.h"
 
 #define ROW_OF_ALL UINT32_MAX
@@ -28,6 +30,10 @@ static const struct pack_field source_fields[] = {
 static const struct pack_table source_table =
     PACK_TABLE("sources", source_fields);
 
+/* Whether the log says that it is full, and not yet that this is over. */
+static const struct pack_field full_fields[] = { PACK_FIELD(full, said) };
+static const struct pack_table full_table = PACK_TABLE("full", full_fields);
+
 void
 carry_pack_levels(struct pack *pack, const struct service *service)
 {
@@ -48,6 +54,8 @@ carry_pack_levels(struct pack *pack, const struct service *service)
 	for (i = 0; i < sources->used; i++)
 		if (sources_find(sources, &sources->rows[i].key) == i)
 			pack_row(pack, &source_table, &sources->rows[i]);
+	pack_table(pack, &full_table);
+	pack_row(pack, &full_table, &service->full);
 }
 
 static void
@@ -97,4 +105,6 @@ carry_unpack_levels(
 		unpack_row(unpack, &source_table, i, &source);
 		unpack_source(&source, &service->admit, now);
 	}
+	service->full = (struct full) { false, CLOCK_NEVER };
+	unpack_row(unpack, &full_table, 0, &service->full);
 }

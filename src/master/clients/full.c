@@ -75,8 +75,7 @@ full_wakeup(const struct service *service)
 void
 full_step(struct service *service, int64_t now)
 {
-	/* After an upgrade it may have been said by the program before. */
-	if (!service->full.said || service->setup->conf == NULL)
+	if (!service->full.said)
 		return;
 	if (!has_room(service)) {
 		service->full.over_at = CLOCK_NEVER;

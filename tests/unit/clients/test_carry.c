@@ -36,6 +36,8 @@ resume(struct pack *pack)
 	service.generation = &generation;
 	assert_null(unpack_open(&unpack, fd));
 	assert_null(carry_unpack_counters(&unpack, &service));
+	assert_false(service.full.said); /* there is no configuration yet */
+	carry_unpack_levels(&unpack, &service, 0);
 	unpack_close(&unpack);
 	close(fd);
 }
@@ -71,6 +73,7 @@ all_of_them_stay(void **state)
 	durations_note(&counters->durations, 61000000);
 	service.full.said = true;
 	carry_pack_counters(&pack, &service);
+	carry_pack_levels(&pack, &service);
 	resume(&pack);
 	assert_int_equal(counters->n_rows, 2);
 	assert_int_equal(counters->rows[1].accepted, 2);
