@@ -188,7 +188,8 @@ pack_seal(struct pack *pack)
 	errno = ENOMEM;
 	if (pack->failed)
 		return -1;
-	qsort(pack->fds, pack->n_fds, sizeof(*pack->fds), by_number);
+	if (pack->n_fds > 0)
+		qsort(pack->fds, pack->n_fds, sizeof(*pack->fds), by_number);
 	fd = memfd_create("forkgreet-state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd == -1)
 		return -1;
