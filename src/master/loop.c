@@ -12,6 +12,7 @@
 
 #include "master/begin_anew.h"
 #include "master/clients/quiet.h"
+#include "master/clients/proxy.h"
 #include "master/clients/reap.h"
 #include "master/clients/serve.h"
 #include "master/first.h"
@@ -165,6 +166,9 @@ dispatch(struct server *server, const struct epoll_event *event, int64_t now)
 		break;
 	case EVENT_CLIENT:
 		reap_child(&server->service, index, now);
+		break;
+	case EVENT_PROXY:
+		proxy_event(&server->service, index, now);
 		break;
 	case EVENT_SPAWNER:
 		spawners_reap(&server->spawners, now);

@@ -77,18 +77,40 @@ addr_from_sockaddr(struct addr *addr, const struct sockaddr_storage *storage)
 	case AF_INET6:
 		memcpy(&in6, storage, sizeof(in6));
 		addr->port = ntohs(in6.sin6_port);
-		if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
-			addr->family = AF_INET;
-			memcpy(addr->bytes, in6.sin6_addr.s6_addr + 12, 4);
-			break;
-		}
 		addr->family = AF_INET6;
-		addr->scope = in6.sin6_scope_id;
 		memcpy(addr->bytes, &in6.sin6_addr, 16);
+		addr_unmap(addr);
+		if (addr->family == AF_INET6)
+			addr->scope = in6.sin6_scope_id;
 		break;
 	default:
 		break;
 	}
+}
+
+void
+addr_unmap(struct addr *addr)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (addr->family != AF_INET6 ||
+	    memcmp(addr->bytes, mapped, sizeof(mapped)) != 0)
+		return;
+	addr->family = AF_INET;
+	memmove(addr->bytes, addr->bytes + sizeof(mapped), 4);
+	memset(addr->bytes + 4, 0, sizeof(addr->bytes) - 4);
+}
+
+bool
+addr_is_sound(const struct addr *addr)
+{
+	static const uint8_t zero[12];
+
+	if (addr->scope != 0)
+		return false;
+	return addr->family == AF_INET6 ||
+	    (addr->family == AF_INET &&
+		memcmp(addr->bytes + 4, zero, sizeof(zero)) == 0);
 }
 
 socklen_t

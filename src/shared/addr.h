@@ -56,6 +56,13 @@ const char *addr_format_port(const struct addr *addr, char *text);
 void addr_from_sockaddr(
     struct addr *addr, const struct sockaddr_storage *storage);
 
+/* An IPv4-mapped IPv6 address becomes the IPv4 address; any other stays. */
+void addr_unmap(struct addr *addr);
+
+/* True when it could be what this program made: an address of IPv4 or IPv6, and
+ * nothing in the places that its family does not use.  No scope. */
+bool addr_is_sound(const struct addr *addr);
+
 /* Fills in storage for bind(2) or connect(2); returns its length. */
 socklen_t addr_to_sockaddr(
     const struct addr *addr, struct sockaddr_storage *storage);

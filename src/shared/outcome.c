@@ -14,6 +14,7 @@ static const char *const names[OUTCOME_COUNT] = {
 	[OUTCOME_SEND_TIMEOUT] = "send_timeout",
 	[OUTCOME_BAD_REQUEST] = "bad_request",
 	[OUTCOME_REQUEST_TIMEOUT] = "request_timeout",
+	[OUTCOME_PROXY_ERROR] = "proxy_error",
 	[OUTCOME_PROBED] = "probed",
 	[OUTCOME_SESSION_TIMEOUT] = "session_timeout",
 	[OUTCOME_CPU_LIMIT] = "cpu_limit",
@@ -39,7 +40,7 @@ enum outcome
 outcome_of_status(int status)
 {
 	if (WIFEXITED(status))
-		return WEXITSTATUS(status) <= OUTCOME_REQUEST_TIMEOUT ?
+		return WEXITSTATUS(status) <= OUTCOME_PROXY_ERROR ?
 		    (enum outcome)WEXITSTATUS(status) :
 		    OUTCOME_CRASHED;
 	switch (WTERMSIG(status)) {

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 /*
- * The first six are exit codes of a client child; the others the master
+ * The first seven are exit codes of a client child; the others the master
  * derives from the wait status.  Exit code 0 is OUTCOME_GREETED.
  */
 enum outcome {
@@ -16,6 +16,7 @@ enum outcome {
 	OUTCOME_SEND_TIMEOUT, /* no progress for timeouts.send */
 	OUTCOME_BAD_REQUEST, /* what it sent is no head of a request; told so */
 	OUTCOME_REQUEST_TIMEOUT, /* the head was not whole in timeouts.request */
+	OUTCOME_PROXY_ERROR, /* no valid PROXY header came in timeouts.proxy */
 	OUTCOME_PROBED, /* the client went with nothing acknowledged, having sent
 			 * nothing, as a port check does */
 	OUTCOME_SESSION_TIMEOUT, /* alive for timeouts.session */

@@ -6,13 +6,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shared/addr.h"
+
 /*
- * Descriptors that a spawner is exec'd with; all others are closed.  0 is free
- * on purpose: recvmsg(2) then puts the client there, where its child, with
- * RLIMIT_NOFILE 1, needs it.
+ * Descriptors that a spawner is exec'd with; all others are closed.  0 and 1 are
+ * free on purpose: recvmsg(2) then puts there what comes with an order, and
+ * RLIMIT_NOFILE, 1 or 2 as the plan says, lets no more come.
  */
 enum {
 	SPAWNER_CLIENT = 0,
+	SPAWNER_PAIR = 1, /* SOCK_SEQPACKET to the master, of the child of a client
+			   * that a proxy is to declare */
 	SPAWNER_SOCKET = 3, /* SOCK_SEQPACKET to the master */
 	SPAWNER_PLAN = 4, /* sealed memfd: struct plan; closed once mapped */
 	SPAWNER_PAGE = 5, /* memfd: the pid page; closed once mapped */
@@ -41,12 +45,15 @@ enum {
 #define PLAN_PAGE_BYTES (PLAN_SLOTS * sizeof(int32_t))
 
 /* "fgplan" and a number that changes with the layout below. */
-#define PLAN_MAGIC UINT64_C(0x6667706c616e0005)
+#define PLAN_MAGIC UINT64_C(0x6667706c616e0006)
 
 enum plan_format {
 	PLAN_PLAIN, /* the greeting, at once */
 	PLAN_HTTP, /* an answer to a request, after its head */
 };
+
+#define PLAN_PROXY_V1 1u
+#define PLAN_PROXY_V2 2u
 
 /* The fields of struct rlimit64, whatever a C library makes of rlim_t. */
 struct plan_limit {
@@ -67,6 +74,9 @@ struct plan_session {
 	uint32_t head_offset; /* PLAN_HTTP: status line and constant fields */
 	uint32_t head_length;
 	uint32_t request_ms; /* PLAN_HTTP: for the whole head of the request */
+	uint32_t proxy_versions; /* of the PROXY protocol: PLAN_PROXY_V1,
+				  * PLAN_PROXY_V2, or both; 0: without it */
+	uint32_t proxy_ms; /* for the whole PROXY header */
 	uint32_t send_ms; /* without progress in sending */
 	uint32_t linger_ms; /* for the client's end of stream; 0: none */
 	uint32_t hold; /* 1: wait for the client to end the stream first */
@@ -89,6 +99,8 @@ struct plan {
 	uint32_t filter_offset; /* struct sock_filter[], 8-byte aligned */
 	uint32_t filter_length; /* instructions, at most BPF_MAXINSNS */
 	uint32_t n_sessions;
+	uint32_t descriptors; /* that come with an order at most: 2 when any
+			       * session has proxy_versions, else 1 */
 	struct plan_session session[]; /* then the filter and the greetings */
 };
 
@@ -109,6 +121,32 @@ struct plan_order {
 	uint32_t slot; /* row of the pid page */
 	uint32_t session; /* index into plan->session, or PLAN_ATTEMPT + n */
 	uint32_t head; /* at most PLAN_HEAD_MAX; 0 in PLAN_PLAIN */
+	uint32_t proxied; /* 1: the client is behind a proxy.  Nothing else comes
+			   * with the order but one end of a pair, on which its
+			   * child says whom the PROXY header declares (struct
+			   * plan_declared), and is told what to do (struct
+			   * plan_go).  session is any of the listener's */
+};
+
+/* What the child of a client behind a proxy tells the master, once. */
+struct plan_declared {
+	uint32_t length; /* of the header, bytes */
+	struct addr client; /* AF_UNSPEC: the header declares nobody, it is the
+			     * proxy's own connection (LOCAL) or UNKNOWN */
+	struct addr server; /* that the client came to; of the same family */
+};
+
+/* The shortest header is v1's "PROXY UNKNOWN" and CR LF; the longest is v2's. */
+#define PLAN_PROXY_HEADER_MIN 15
+#define PLAN_PROXY_HEADER_MAX (16 + 65535)
+
+/*
+ * The master's answer to it, followed by what a struct plan_order has behind it.
+ * An end of stream instead: the child is to exit, whatever its exit code.
+ */
+struct plan_go {
+	uint32_t session; /* index into plan->session */
+	uint32_t head; /* as in struct plan_order */
 };
 
 /* Instead of a session: attempt n of shared/attempt.h, without a client. */

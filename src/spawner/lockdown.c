@@ -19,8 +19,7 @@
 #include "shared/plan.h"
 
 /* Spawner and children write no files, lock no memory and use a few pages of
- * stack.  NOFILE: descriptors that are open already do not count, and there is
- * one at a time to be received, the client. */
+ * stack. */
 static const struct {
 	const char *name;
 	int resource;
@@ -31,7 +30,6 @@ static const struct {
 	{ "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK, 0 },
 	{ "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE, 0 },
 	{ "RLIMIT_STACK", RLIMIT_STACK, 256 << 10 },
-	{ "RLIMIT_NOFILE", RLIMIT_NOFILE, SPAWNER_CLIENT + 1 },
 };
 
 #ifdef WITH_SANITIZERS
@@ -67,15 +65,18 @@ limit_set(int resource, rlim_t value)
 	    limit.rlim_cur == value && limit.rlim_max == value);
 }
 
+/* NOFILE: descriptors that are open already do not count, only those that come
+ * with an order. */
 static const char *
-limits_set(void)
+limits_set(const struct plan *plan)
 {
 	size_t i;
 
 	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
 		if (!limit_set(limits[i].resource, limits[i].value))
 			return limits[i].name;
-	return NULL;
+	return limit_set(RLIMIT_NOFILE, plan->descriptors) ?
+	    NULL : "RLIMIT_NOFILE";
 }
 
 static bool
@@ -158,7 +159,7 @@ landlock_enter(int abi)
 const char *
 lockdown(const struct plan *plan)
 {
-	const char *failed = limits_set();
+	const char *failed = limits_set(plan);
 	int abi = landlock_abi();
 
 	if (failed != NULL || plan->sandbox == PLAN_SANDBOX_OFF)
@@ -173,7 +174,7 @@ lockdown(const struct plan *plan)
 		return "landlock_restrict_self";
 	failed = proof_of_landlock(abi);
 	if (failed == NULL)
-		failed = proof_of_limits();
+		failed = proof_of_limits(plan->descriptors);
 	if (failed != NULL)
 		return failed;
 	if (!no_signal_is_blocked())

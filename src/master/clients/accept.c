@@ -11,6 +11,7 @@
 #include "master/clients/full.h"
 #include "master/clients/gate.h"
 #include "master/clients/hand_over.h"
+#include "master/clients/proxy.h"
 #include "master/clients/service.h"
 #include "master/config/conf.h"
 #include "master/generations/generation.h"
@@ -45,12 +46,23 @@ accept_queues(const struct service *service, const struct listener *listener,
 	    group_of(service, listener)->limits.when_full == CONF_FULL_QUEUE;
 }
 
+/* The limits that the listener's next client would exceed, or NULL: as many may
+ * be clients, or may wait for their PROXY headers. */
+static const struct conf_limits *
+reached(const struct service *service, const struct listener *listener)
+{
+	const struct conf_listener *group = group_of(service, listener);
+	const struct conf_limits *full = gate_full(service, listener);
+
+	return full == NULL && proxy_is_full(service, group) ? &group->limits
+							     : full;
+}
+
 /* True when a client of this listener would be let in or refused. */
 static bool
 is_wanted(const struct service *service, const struct listener *listener)
 {
-	return !accept_queues(
-	    service, listener, gate_full(service, listener));
+	return !accept_queues(service, listener, reached(service, listener));
 }
 
 static void
@@ -182,6 +194,8 @@ accept_from(struct service *service, uint32_t index, int64_t now)
 		full = gate_full(service, listener);
 		if (full != NULL)
 			full_note(service, listener, full);
+		else
+			full = reached(service, listener);
 		if (accept_queues(service, listener, full) ||
 		    !is_open(service)) {
 			watch_mute(&service->watch, index);

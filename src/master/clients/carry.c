@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "master/clients/close.h"
+#include "master/clients/proxy.h"
 #include "master/clients/service.h"
 #include "master/generations/generation.h"
 #include "master/generations/spawners.h"
@@ -32,6 +33,12 @@ static const struct pack_field client_fields[] = {
 	PACK_FIELD(client, quiet),
 	PACK_FIELD(client, asks),
 	PACK_FIELD(client, told),
+	PACK_FIELD(client, proxied),
+	PACK_FIELD(client, why),
+	PACK_FIELD(client, unnamed),
+	PACK_FIELD(client, pair),
+	PACK_FIELD(client, header),
+	PACK_FIELD(client, proxy),
 	PACK_FIELD(client, who),
 	PACK_FIELD(client, greeting_length),
 	PACK_FIELD(client, send_ms),
@@ -105,6 +112,8 @@ pack_clients(struct pack *pack, const struct clients *clients)
 		pack_row(pack, &client_table, client);
 		pack_fd(pack, client->fd);
 		pack_fd(pack, client->pidfd);
+		if (client->phase >= CLIENT_YOUNG)
+			pack_fd(pack, client->pair);
 	}
 }
 
@@ -175,6 +184,9 @@ watch(struct service *service, uint32_t slot)
 {
 	struct client *client = &service->clients.slots[slot];
 
+	if (client->pair != -1 &&
+	    event_add(service->epoll, client->pair, EVENT_PROXY, slot) == -1)
+		return -1;
 	if (client->pidfd != -1)
 		return event_add(
 		    service->epoll, client->pidfd, EVENT_CLIENT, slot);
@@ -192,6 +204,22 @@ _Static_assert(CLIENT_WAITING == 1 && CLIENT_HANDED == 2 &&
     "phase");
 _Static_assert(ENDING_NOT == 0 && ENDING_DEADLINE == 1 &&
 	ENDING_SHUTDOWN == 2, "ending");
+_Static_assert(PROXIED_NOT == 0 && PROXIED_AWAITED == 1 &&
+	PROXIED_KNOWN == 2 && PROXIED_AGAIN == 3 && PROXIED_REFUSED == 4 &&
+	PROXIED_LIED == 5, "proxied");
+
+/* The child works from a plan of the last program, which has its own serial: a
+ * header that it reads now is its last work. */
+static void
+restore_proxied(struct service *service, struct client *client)
+{
+	client->plan = 0;
+	client->pair_child = -1;
+	if (client->phase < CLIENT_YOUNG)
+		client->pair = -1;
+	if (client->proxied == PROXIED_AWAITED)
+		service->awaited++;
+}
 
 static int
 add_client(struct service *service, const struct client *carried,
@@ -211,6 +239,7 @@ add_client(struct service *service, const struct client *carried,
 	clients->last_id = last_id;
 	client->source = ADMIT_NO_SOURCE;
 	client->next = client->prev = CLIENT_NONE;
+	restore_proxied(service, client);
 	client->phase = CLIENT_FREE;
 	if (phase >= CLIENT_YOUNG && phase < CLIENT_CLOSING) {
 		client->group = index[client->group];
@@ -227,7 +256,7 @@ is_sound(const struct client *client, const uint32_t *index, size_t n_rows)
 {
 	if (client->phase <= CLIENT_FREE || client->phase >= CLIENT_PHASES ||
 	    client->phase == CLIENT_HANDED || client->row >= n_rows ||
-	    client->fd < 0)
+	    client->fd < 0 || client->proxied > PROXIED_LIED)
 		return false;
 	return client->phase < CLIENT_YOUNG ||
 	    client->phase >= CLIENT_CLOSING ||
@@ -246,7 +275,7 @@ unpack_clients(const struct unpack *unpack, struct service *service)
 	struct client client;
 
 	for (i = 0; i < n && failed == NULL; i++) {
-		client = (struct client) { .fd = -1, .pidfd = -1 };
+		client = (struct client) { .fd = -1, .pidfd = -1, .pair = -1 };
 		unpack_row(unpack, &client_table, i, &client);
 		if (client.phase == CLIENT_HANDED)
 			continue; /* this is a trial */

@@ -53,6 +53,7 @@ clients_add(struct clients *clients)
 	client = &clients->slots[slot];
 	memset(client, 0, sizeof(*client));
 	client->fd = client->pidfd = -1;
+	client->pair = client->pair_child = -1;
 	client->source = ADMIT_NO_SOURCE;
 	client->id = ++clients->last_id;
 	client->next = client->prev = CLIENT_NONE;

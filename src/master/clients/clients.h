@@ -56,6 +56,13 @@ struct client {
 	bool quiet; /* of log.quiet */
 	bool asks; /* its child answers a request */
 	uint8_t told; /* enum outcome of its child, once that has ended well */
+	uint8_t proxied; /* enum client_proxied, proxy.h */
+	uint8_t why; /* PROXIED_REFUSED: enum refusal */
+	bool unnamed; /* PROXIED_KNOWN, but its header declares nobody: no
+		       * limits, and no rules, are about it */
+	int pair; /* PROXIED_AWAITED: our end of the pair with its child ... */
+	int pair_child; /* ... and the child's, until it is cloned; -1: none */
+	uint32_t header; /* bytes of its PROXY header */
 	uint32_t session; /* of the running plan, until a spawner has it */
 	uint32_t source; /* of struct admit; ADMIT_NO_SOURCE: not counted */
 	uint64_t who; /* its source, admit_source() */
@@ -68,6 +75,7 @@ struct client {
 	bool own_text; /* it is told its rule's greeting, that of the session */
 	uint64_t id;
 	uint64_t generation; /* of the spawner that it was handed to last */
+	uint64_t plan; /* of that, the serial of struct snapshot */
 	int64_t accepted; /* clock_now() */
 	int64_t expires; /* clock_now() when timeouts.session is over */
 	int64_t until; /* of the state: seconds since 1970; 0: not known */
@@ -75,6 +83,7 @@ struct client {
 			   * that has one */
 	struct addr peer;
 	struct addr local; /* the address that it came to */
+	struct addr proxy; /* that declared peer and local; AF_UNSPEC: none */
 	uint32_t next, prev; /* of its list; next also of the free list */
 	uint32_t heap; /* its place in the heap, in a phase with a deadline */
 	int64_t cpu_us; /* of its child, when that has ended */

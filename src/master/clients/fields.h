@@ -10,6 +10,7 @@
 struct fields {
 	char source[ADDR_TEXT_MAX];
 	char destination[ADDR_TEXT_MAX];
+	char proxy[ADDR_TEXT_MAX];
 };
 
 /* For log_event(): who came to which listener. */
@@ -21,6 +22,11 @@ struct fields {
 	    LOG_NUMBER("sport", (client)->peer.port),                         \
 	    LOG_WORD("dst",                                                   \
 		addr_format(&(client)->local, (fields)->destination)),        \
-	    LOG_NUMBER("dport", (client)->local.port)
+	    LOG_NUMBER("dport", (client)->local.port),                        \
+	    LOG_IF((client)->proxy.family != AF_UNSPEC,                       \
+		LOG_WORD("psrc",                                              \
+		    addr_format(&(client)->proxy, (fields)->proxy))),         \
+	    LOG_IF((client)->proxy.family != AF_UNSPEC,                       \
+		LOG_NUMBER("psport", (client)->proxy.port))
 
 #endif

@@ -45,15 +45,15 @@ finish_bytes(const struct client *client, uint64_t *bytes)
 	return true;
 }
 
-/* True when the client has never sent a byte; its end of stream counts one in
- * TCP_INFO. */
+/* True when the client has never sent a byte, apart from what a proxy has before
+ * it; its end of stream counts one in TCP_INFO. */
 static bool
 is_silent(const struct client *client, const struct tcp_info *info)
 {
 	uint64_t said = client->closing.bytes;
 
 	drain(client->fd, &said);
-	return said == 0 && info->tcpi_bytes_received <= 1;
+	return said == 0 && info->tcpi_bytes_received <= 1 + client->header;
 }
 
 /* A client that went without a word, and acknowledged nothing, is a port

@@ -4,9 +4,11 @@
 #include "master/clients/gate.h"
 
 #include "master/clients/admit.h"
+#include "master/clients/proxy.h"
 #include "master/clients/refuse.h"
 #include "master/clients/service.h"
 #include "master/config/conf.h"
+#include "master/config/greetings.h"
 
 static void
 restore(struct service *service, struct client *client, int64_t now)
@@ -16,6 +18,9 @@ restore(struct service *service, struct client *client, int64_t now)
 	client->source = ADMIT_NO_SOURCE;
 	if (group == -1)
 		return; /* its listener has gone: nobody competes with it */
+	client->session = greetings_index((uint32_t)group, STATE_READY);
+	if (client->proxied == PROXIED_AWAITED || client->unnamed)
+		return; /* it is nobody's yet */
 	if (client_lingers(client))
 		return; /* it holds no place */
 	client->source =
@@ -69,14 +74,43 @@ gate_decide(struct service *service, struct client *client,
 	return verdict.allowed;
 }
 
+/* Its peer is a proxy, or should be: who the client is will be seen. */
+static bool
+decide_unseen(struct service *service, struct client *client, uint32_t group,
+    const struct conf_limits *full, enum refusal *why)
+{
+	client->who = admit_source(&service->admit, group, &client->peer);
+	client->session = greetings_index(group, STATE_READY);
+	if (!proxy_admit(service, client)) {
+		*why = REFUSAL_DENIED;
+		return false;
+	}
+	*why = REFUSAL_BUSY;
+	if (full == NULL)
+		return true;
+	client->limit = (uint32_t)full->max_clients;
+	client->retry_after = 1;
+	return false;
+}
+
+static bool
+decide(struct service *service, struct client *client,
+    const struct conf_limits *full, enum refusal *why, int64_t now)
+{
+	uint32_t group = (uint32_t)service->counters.rows[client->row].session;
+
+	return conf_is_proxied(&service->setup->conf->listener[group])
+	    ? decide_unseen(service, client, group, full, why)
+	    : gate_decide(service, client, full, why, now);
+}
+
 bool
 gate_pass(struct service *service, uint32_t slot, const struct conf_limits *full,
     int64_t now)
 {
 	enum refusal why;
 
-	if (gate_decide(service, &service->clients.slots[slot], full, &why,
-		now))
+	if (decide(service, &service->clients.slots[slot], full, &why, now))
 		return true;
 	refuse(service, slot, why, now);
 	return false;

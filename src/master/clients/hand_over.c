@@ -6,9 +6,11 @@
 #include <errno.h>
 
 #include "master/clients/answer.h"
+#include "master/clients/proxy.h"
 #include "master/clients/reap.h"
 #include "master/clients/refuse.h"
 #include "master/clients/service.h"
+#include "master/config/conf.h"
 #include "master/generations/generation.h"
 #include "master/generations/spawners.h"
 #include "master/system/clock.h"
@@ -16,12 +18,10 @@
 /* How soon to look whether a spawner has cloned a child. */
 #define LOOK (2 * CLOCK_MS)
 
-/* What the spawner's child is to do, for the time after it. */
-static void
-note_session(struct service *service, uint32_t slot,
+void
+hand_over_note(struct service *service, struct client *client,
     const struct answer *answer)
 {
-	struct client *client = &service->clients.slots[slot];
 	const struct plan_session *session =
 	    &service->setup->snapshot.plan->session[answer->session];
 
@@ -30,7 +30,27 @@ note_session(struct service *service, uint32_t slot,
 	client->linger_ms = session->linger_ms;
 	client->cpu_s = (uint32_t)session->cpu.soft;
 	client->asks = session->format == PLAN_HTTP;
+}
+
+/* Its child is to find out who it is first. */
+static bool
+proxied_order(struct service *service, uint32_t slot, struct order *order,
+    int64_t now)
+{
+	if (proxy_order(service, slot, order))
+		return true;
+	backoff_fail(&service->forking, "socketpair", errno, now);
+	return false;
+}
+
+static void
+note(struct service *service, uint32_t slot, const struct answer *answer)
+{
+	struct client *client = &service->clients.slots[slot];
+
+	hand_over_note(service, client, answer);
 	client->generation = spawners_serving(service->generation->spawners);
+	client->plan = service->setup->snapshot.serial;
 }
 
 bool
@@ -43,7 +63,10 @@ hand_over(struct service *service, uint32_t slot, int64_t now)
 
 	if (!spawners_can_take(spawners) || backoff_waits(&service->forking))
 		return false;
-	answer_greeting(&answer, service, client);
+	if (client->proxied == PROXIED_AWAITED)
+		answer = (struct answer) { .session = client->session };
+	else
+		answer_greeting(&answer, service, client);
 	order = (struct order) {
 		.slot = slot,
 		.session = answer.session,
@@ -52,6 +75,9 @@ hand_over(struct service *service, uint32_t slot, int64_t now)
 		.length = answer.length,
 		.head = answer.head,
 	};
+	if (client->proxied == PROXIED_AWAITED &&
+	    !proxied_order(service, slot, &order, now))
+		return false;
 	if (spawners_hand_over(spawners, &order, now) == -1) {
 		/* EPIPE, ECONNRESET: it is dead, and about to be reaped. */
 		if (errno != EPIPE && errno != ECONNRESET)
@@ -60,7 +86,7 @@ hand_over(struct service *service, uint32_t slot, int64_t now)
 		return false;
 	}
 	clients_move(&service->clients, slot, CLIENT_HANDED);
-	note_session(service, slot, &answer);
+	note(service, slot, &answer);
 	service->handed_at = clock_earlier(service->handed_at, now + LOOK);
 	return true;
 }
@@ -84,6 +110,7 @@ take_child(struct service *service, const struct handed *handed)
 	backoff_succeed(&service->forking, "clone");
 	client->pid = handed->pid;
 	client->group = handed->group;
+	proxy_cloned(client);
 	clients_hint(&service->clients, handed->slot);
 	clients_move(&service->clients, handed->slot, CLIENT_YOUNG);
 	if (service->ending != 0) /* the others have theirs */
@@ -107,13 +134,17 @@ settle(struct service *service, int64_t now)
 }
 
 /* True when the client cannot get a child any more: its time is over, or its
- * listener and so its greeting were removed when its spawner died. */
+ * listener and so its greeting were removed when its spawner died, or that does
+ * not read headers any more. */
 static bool
 is_too_late(
     const struct service *service, const struct client *client, int64_t now)
 {
-	return now >= client->expires ||
-	    service->counters.rows[client->row].session == -1;
+	int group = service->counters.rows[client->row].session;
+
+	return now >= client->expires || group == -1 ||
+	    (client->proxied == PROXIED_AWAITED &&
+		!conf_is_proxied(&service->setup->conf->listener[group]));
 }
 
 /* Hands waiting clients over in order of arrival, or refuses them. */

@@ -3,6 +3,7 @@
 
 #include "master/clients/place.h"
 
+#include "master/clients/proxy.h"
 #include "master/clients/service.h"
 
 void
@@ -14,4 +15,5 @@ place_release(struct service *service, struct client *client)
 		admit_release(
 		    &service->admit, (uint32_t)group, client->source);
 	client->source = ADMIT_NO_SOURCE;
+	proxy_release(service, client);
 }

@@ -28,6 +28,7 @@
 #include "master/generations/generation.h"
 #include "master/generations/spawners.h"
 #include "master/clients/finish.h"
+#include "master/clients/proxy.h"
 #include "master/clients/service.h"
 
 /* A miss of wait4(pid) costs 0.4 us: this many in a pass do not matter. */
@@ -64,7 +65,7 @@ outcome_of(const struct client *client, int status)
 	if ((outcome == OUTCOME_BAD_REQUEST ||
 		outcome == OUTCOME_REQUEST_TIMEOUT) && !client->asks)
 		return OUTCOME_CRASHED;
-	return outcome;
+	return proxy_outcome(client, outcome);
 }
 
 /* What a child that answers has sent depends on the request: all that has been
@@ -124,6 +125,8 @@ ended(struct service *service, uint32_t slot, int status, int64_t now)
 	if (outcome == OUTCOME_VIOLATION || outcome == OUTCOME_CRASHED)
 		generation_crashed(
 		    service->generation, client->generation, now);
+	if (proxy_goes_on(service, slot, outcome, now))
+		return;
 	if (is_told(client, outcome)) {
 		client->told = (uint8_t)outcome;
 		close_begin(service, slot, now);
@@ -182,7 +185,8 @@ static bool
 is_to_spare(const struct service *service, int fd)
 {
 	int64_t wanted = service->setup->conf->limits.max_clients -
-	    service_places(service) + RESOURCES_OTHER_FILES;
+	    service_places(service) + RESOURCES_OTHER_FILES +
+	    resources_pairs(service->setup->conf);
 	struct rlimit limit;
 
 	return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&

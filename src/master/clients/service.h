@@ -79,6 +79,7 @@ struct service {
 	int64_t quiet_at; /* clock_now() of the next quiet lines, CLOCK_NEVER */
 	/* By the listener's place in the running configuration. */
 	struct listener_state states[CONF_LISTENERS_MAX];
+	uint32_t awaited; /* clients whose PROXY header is awaited, proxy.h */
 	uint32_t lingering_max; /* clients that may linger at a time, evict.h */
 };
 

@@ -21,7 +21,8 @@
 #define CONF_ADDRESSES_MAX 1024 /* of all listeners */
 #define CONF_RULES_MAX 1024 /* of all listeners */
 #define CONF_LISTENER_RULES_MAX 64 /* of one */
-#define CONF_NETS_MAX 1024 /* of all rules, log.quiet, limits.exempt */
+#define CONF_NETS_MAX 1024 /* of all rules, log.quiet, limits.exempt, and
+			    * proxy_protocol.trusted */
 #define CONF_DENIAL_MAX 1024 /* bytes that a denied client is sent */
 #define CONF_TEXT_DEFAULTS (1u << 17) /* texts that are not in the file */
 #define CONF_REFUSAL_MAX 1024 /* a refusal's text, bytes, as written */
@@ -44,6 +45,7 @@ enum conf_when_full { CONF_FULL_QUEUE, CONF_FULL_REFUSE };
 enum conf_line_ending { CONF_ENDING_ASIS, CONF_ENDING_LF, CONF_ENDING_CRLF };
 enum conf_format { CONF_FORMAT_PLAIN, CONF_FORMAT_HTTP, CONF_FORMAT_AGENT };
 enum conf_pick { CONF_PICK_WHOLE, CONF_PICK_RANDOM, CONF_PICK_DAILY };
+enum conf_proxy_version { CONF_PROXY_ANY, CONF_PROXY_V1, CONF_PROXY_V2 };
 enum conf_action { CONF_ALLOW, CONF_DENY };
 enum conf_sandbox { CONF_SANDBOX_REQUIRED, CONF_SANDBOX_OFF };
 
@@ -77,6 +79,7 @@ struct conf_timeouts {
 	int64_t shutdown_ms; /* top level only */
 	int64_t cpu_s; /* RLIMIT_CPU counts whole seconds */
 	int64_t request_ms; /* CONF_FORMAT_HTTP: for the head of a request */
+	int64_t proxy_ms; /* behind a proxy: for the whole PROXY header */
 };
 
 /* What is sent in a state that is not ready. */
@@ -113,6 +116,13 @@ struct conf_net {
 struct conf_nets {
 	uint32_t first;
 	uint32_t n;
+};
+
+/* PROXY headers, of which each client has one, or none has. */
+struct conf_proxy {
+	struct conf_nets trusted; /* whose headers are read; none: no headers */
+	int64_t version; /* enum conf_proxy_version */
+	uint32_t line; /* of trusted */
 };
 
 struct conf_rule {
@@ -155,6 +165,7 @@ struct conf_listener {
 	struct conf_log log; /* clients: own or the top one's */
 	struct conf_limits limits; /* own or the top ones' */
 	struct conf_timeouts timeouts; /* own or the top ones' */
+	struct conf_proxy proxy;
 	struct conf_refusals refusals; /* own or the top ones' */
 	uint32_t refusal_line[REFUSAL_COUNT]; /* of its own; 0: it has none */
 };
@@ -197,6 +208,13 @@ static inline const char *
 conf_text(const struct conf *conf, struct conf_text text)
 {
 	return conf->text + text.offset;
+}
+
+/* Do its clients come through a proxy, which says whom it is for? */
+static inline bool
+conf_is_proxied(const struct conf_listener *listener)
+{
+	return listener->proxy.trusted.n > 0;
 }
 
 /* The file that the listener is in, for messages; path is the

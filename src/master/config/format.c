@@ -64,6 +64,8 @@ format_uses(const struct conf_listener *listener, const char *key)
 {
 	size_t i, length;
 
+	if (strncmp(key, "proxy_protocol.", strlen("proxy_protocol.")) == 0)
+		return conf_is_proxied(listener);
 	if (strcmp(key, "content_type") == 0)
 		return listener->format == CONF_FORMAT_HTTP;
 	if (strcmp(key, "pick") == 0 && listener->greeting_file.length == 0)
@@ -131,29 +133,67 @@ timeout_line(const struct draft *draft, const struct entry *group,
 	return line != 0 ? line : schema_line(draft->conf, name);
 }
 
+/* The session ends before that time-out, which is part of it, could. */
 static void
-check_timeouts(const struct draft *draft, const struct conf_listener *listener,
-    const char *prefix, const struct entry *group)
+check_timeout(const struct draft *draft, const struct conf_listener *listener,
+    const char *prefix, const struct entry *group, const char *part)
 {
 	static const char session[] = "timeouts.session";
-	static const char request[] = "timeouts.request";
-	const struct conf_timeouts *timeouts = &listener->timeouts;
+	int64_t whole_ms = listener->timeouts.session_ms;
+	int64_t part_ms =
+	    schema_number(schema_find(part), SCHEMA_LISTENER, listener);
 	char own[SCHEMA_TEXT_MAX], other[SCHEMA_TEXT_MAX];
 	const char *path;
 	uint32_t line = timeout_line(draft, group, session, &path);
 
-	if (listener->format != CONF_FORMAT_HTTP ||
-	    timeouts->session_ms >= timeouts->request_ms)
+	if (whole_ms >= part_ms)
 		return;
 	if (line == 0)
-		line = timeout_line(draft, group, request, &path);
+		line = timeout_line(draft, group, part, &path);
 	report_warning(draft->report,
 	    "%s:%u: %s%s: %s is shorter than %s, %s, which can never be "
 	    "reached",
 	    path, (unsigned)line, prefix, session,
-	    schema_format(schema_find(session), timeouts->session_ms, own),
-	    request,
-	    schema_format(schema_find(request), timeouts->request_ms, other));
+	    schema_format(schema_find(session), whole_ms, own), part,
+	    schema_format(schema_find(part), part_ms, other));
+}
+
+/* Anybody may say who he is: that is an open door, but some networks are only
+ * what is behind it. */
+static void
+check_trusted(const struct draft *draft, const struct conf_listener *listener,
+    const char *prefix)
+{
+	struct conf_nets trusted = listener->proxy.trusted;
+	const struct conf_net *net = &draft->conf->net[trusted.first];
+	const struct conf_net *end = net + trusted.n;
+
+	for (; net < end; net++)
+		if (net->prefix == 0)
+			report_warning(draft->report,
+			    "%s:%u: %sproxy_protocol.trusted: anybody can "
+			    "connect there and say that he is somebody else; "
+			    "expected the addresses of the proxies",
+			    draft->path, (unsigned)net->line, prefix);
+}
+
+static void
+check_proxy(const struct draft *draft, struct conf_listener *listener,
+    const char *prefix, const struct entry *group)
+{
+	uint32_t line = line_of(draft, group, "proxy_protocol");
+
+	listener->proxy.line =
+	    line_in(draft, group, "proxy_protocol", "trusted");
+	if (line != 0 && listener->proxy.line == 0)
+		value_error(draft, line,
+		    "%sproxy_protocol.trusted: missing, expected the "
+		    "networks of the proxies, whose headers are believed",
+		    prefix);
+	if (!conf_is_proxied(listener))
+		return;
+	check_trusted(draft, listener, prefix);
+	check_timeout(draft, listener, prefix, group, "timeouts.proxy");
 }
 
 static void
@@ -197,7 +237,10 @@ format_check(const struct draft *draft, struct conf_listener *listener,
 		    draft->path, (unsigned)line, prefix);
 	note_lines(draft, listener, group);
 	check_format(draft, listener, prefix, group);
-	check_timeouts(draft, listener, prefix, group);
+	if (listener->format == CONF_FORMAT_HTTP)
+		check_timeout(
+		    draft, listener, prefix, group, "timeouts.request");
+	check_proxy(draft, listener, prefix, group);
 	if (listener->format == CONF_FORMAT_AGENT)
 		check_rules(draft, listener, prefix);
 	if (listener->greeting_file_line == 0) {

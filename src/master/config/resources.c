@@ -29,6 +29,10 @@
 /* The kernel reserves the first ones: RESERVED_PIDS in its kernel/pid.c. */
 #define RESERVED_PIDS 300
 
+/* A proxy has sent the header of most clients with their first segment, so that
+ * few wait for it: this part of all may. */
+#define AWAITED_PART 4
+
 #define SELF_CGROUP "/proc/self/cgroup"
 #define PID_MAX "/proc/sys/kernel/pid_max"
 #define FILE_NAME_MAX 4200 /* PATH_MAX, and what we put around it */
@@ -91,12 +95,31 @@ raise_limit(int resource, int64_t need, bool may)
 	return (int64_t)limit.rlim_max;
 }
 
+int64_t
+resources_awaited(const struct conf *conf)
+{
+	int64_t most = conf->limits.max_clients / AWAITED_PART;
+
+	return most > 0 ? most : 1;
+}
+
+int64_t
+resources_pairs(const struct conf *conf)
+{
+	uint32_t i;
+
+	for (i = 0; i < conf->n_listeners; i++)
+		if (conf_is_proxied(&conf->listener[i]))
+			return 2 * resources_awaited(conf);
+	return 0;
+}
+
 static void
 check_files(const struct budget *budget)
 {
 	int64_t others =
 	    (int64_t)budget->conf->n_addresses * FILES_PER_ADDRESS +
-	    RESOURCES_OTHER_FILES;
+	    RESOURCES_OTHER_FILES + resources_pairs(budget->conf);
 	int64_t clients = budget->conf->limits.max_clients;
 	int64_t need = clients * FILES_PER_CLIENT + others;
 	int64_t limit = raise_limit(RLIMIT_NOFILE,

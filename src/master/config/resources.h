@@ -16,6 +16,14 @@ struct report;
  * spawners', a reload's; those of the refused. */
 #define RESOURCES_OTHER_FILES (64 + LINGER_MAX)
 
+/* How many clients may wait for their PROXY headers: a quarter of
+ * limits.max_clients, one at least. */
+int64_t resources_awaited(const struct conf *conf);
+
+/* Descriptors that those need besides the clients' own; 0 when no listener reads
+ * headers. */
+int64_t resources_pairs(const struct conf *conf);
+
 /*
  * Raises the limit on open files to what the configuration needs, the hard one
  * too where that is permitted (CAP_SYS_RESOURCE), and the soft limit on

@@ -102,6 +102,13 @@ static const struct schema_choice picks[] = {
 	{ NULL, 0 },
 };
 
+static const struct schema_choice proxy_versions[] = {
+	{ "any", CONF_PROXY_ANY },
+	{ "v1", CONF_PROXY_V1 },
+	{ "v2", CONF_PROXY_V2 },
+	{ NULL, 0 },
+};
+
 static const struct schema_choice formats[] = {
 	{ "plain", CONF_FORMAT_PLAIN },
 	{ "http", CONF_FORMAT_HTTP },
@@ -279,6 +286,14 @@ const struct schema_key schema_keys[] = {
 	{ .name = "timeouts.request", .type = SCHEMA_SECONDS,
 	    .offset = BOTH(timeouts.request_ms), .min = 100,
 	    .max = 3600000, .number = 5000, .unit = "seconds" },
+	{ .name = "timeouts.proxy", .type = SCHEMA_SECONDS,
+	    .offset = BOTH(timeouts.proxy_ms), .min = 100,
+	    .max = 3600000, .number = 3000, .unit = "seconds" },
+	{ .name = "proxy_protocol.trusted", .type = SCHEMA_NETS,
+	    .offset = OWN(proxy.trusted), .min = 1, .max = CONF_NETS_MAX },
+	{ .name = "proxy_protocol.version", .type = SCHEMA_CHOICE,
+	    .offset = OWN(proxy.version), .choices = proxy_versions,
+	    .number = CONF_PROXY_ANY },
 	REFUSAL(busy, "busy, try again later\n"),
 	REFUSAL(rate, "busy, try again in %{retry_after} s\n"),
 	REFUSAL(busy_per_source, "too many connections from %{client_ip}\n"),

@@ -288,7 +288,8 @@ store_net(const struct named *named, struct conf_nets *nets,
 	if (conf->n_nets == CONF_NETS_MAX) {
 		report_value(named, element,
 		    "is one too many, expected at most 1024 in all rules, "
-		    "log.quiet and limits.exempt");
+		    "log.quiet, limits.exempt and "
+		    "proxy_protocol.trusted");
 		return;
 	}
 	net = &conf->net[conf->n_nets];

@@ -47,6 +47,34 @@ head_make(char bytes[HEAD_MAX], const struct conf *conf,
 	    statuses[state], conf_text(conf, listener->content_type));
 }
 
+/* Of the PROXY protocol. */
+static uint32_t
+versions_of(const struct conf_listener *listener)
+{
+	if (!conf_is_proxied(listener))
+		return 0;
+	switch ((enum conf_proxy_version)listener->proxy.version) {
+	case CONF_PROXY_V1:
+		return PLAN_PROXY_V1;
+	case CONF_PROXY_V2:
+		return PLAN_PROXY_V2;
+	case CONF_PROXY_ANY:
+		break;
+	}
+	return PLAN_PROXY_V1 | PLAN_PROXY_V2;
+}
+
+static uint32_t
+descriptors_of(const struct conf *conf)
+{
+	uint32_t i;
+
+	for (i = 0; i < conf->n_listeners; i++)
+		if (conf_is_proxied(&conf->listener[i]))
+			return 2;
+	return 1;
+}
+
 static struct plan_session
 session_of(const struct conf_listener *listener,
     const struct greeting *greeting)
@@ -61,6 +89,8 @@ session_of(const struct conf_listener *listener,
 							       : PLAN_PLAIN,
 		.request_ms = (uint32_t)listener->timeouts.request_ms,
 		.greeting_length = (uint32_t)greeting->length,
+		.proxy_versions = versions_of(listener),
+		.proxy_ms = (uint32_t)listener->timeouts.proxy_ms,
 		.send_ms = (uint32_t)listener->timeouts.send_ms,
 		.linger_ms = (uint32_t)listener->timeouts.linger_ms,
 		.hold = (uint32_t)listener->hold,
@@ -127,6 +157,7 @@ lay_out(struct snapshot_draft *draft, const struct sock_filter *filter,
 		.filter_offset = (uint32_t)offset,
 		.filter_length = (uint32_t)filter_length,
 		.n_sessions = n,
+		.descriptors = descriptors_of(draft->conf),
 	};
 	draft->length = offset + filter_length * sizeof(*filter);
 	memcpy((char *)plan + offset, filter, draft->length - offset);
@@ -236,6 +267,7 @@ snapshot_continue(struct snapshot_draft *draft, bool *done)
 const char *
 snapshot_finish(struct snapshot_draft *draft, struct snapshot *snapshot)
 {
+	static uint64_t serial;
 	const struct plan *plan;
 
 	if (seals_put(draft->fd) == -1)
@@ -244,7 +276,7 @@ snapshot_finish(struct snapshot_draft *draft, struct snapshot *snapshot)
 	    NULL, draft->plan->size, PROT_READ, MAP_SHARED, draft->fd, 0);
 	if (plan == MAP_FAILED)
 		return "mmap of the plan";
-	*snapshot = (struct snapshot) { draft->fd, plan };
+	*snapshot = (struct snapshot) { draft->fd, plan, ++serial };
 	draft->fd = -1;
 	return NULL;
 }

@@ -15,9 +15,10 @@ struct plan;
 struct snapshot {
 	int fd; /* sealed memfd, for the spawners; -1: none */
 	const struct plan *plan; /* the same, mapped read-only */
+	uint64_t serial; /* no other of this program has it; 0: none */
 };
 
-#define SNAPSHOT_NONE ((struct snapshot) { -1, NULL })
+#define SNAPSHOT_NONE ((struct snapshot) { -1, NULL, 0 })
 
 /*
  * Makes the plan of conf and its greetings, with a session for each of them.  The caller

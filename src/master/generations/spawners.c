@@ -90,11 +90,13 @@ int
 spawners_order(const struct spawner *spawner, const struct order *order)
 {
 	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
 		struct cmsghdr align;
 	} control = { { 0 } };
+	const int fds[2] = { order->fd, order->pair };
+	size_t length = (order->proxied ? 2 : 1) * sizeof(int);
 	struct plan_order head = { order->slot, order->session,
-		(uint32_t)order->head };
+		(uint32_t)order->head, order->proxied };
 	struct iovec parts[] = {
 		{ &head, sizeof(head) },
 		{ (void *)(uintptr_t)order->bytes, order->length },
@@ -103,14 +105,14 @@ spawners_order(const struct spawner *spawner, const struct order *order)
 		.msg_iov = parts,
 		.msg_iovlen = 2,
 		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
+		.msg_controllen = CMSG_SPACE(length),
 	};
 	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
 
 	rights->cmsg_level = SOL_SOCKET;
 	rights->cmsg_type = SCM_RIGHTS;
-	rights->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(rights), &order->fd, sizeof(int));
+	rights->cmsg_len = CMSG_LEN(length);
+	memcpy(CMSG_DATA(rights), fds, length);
 	if (order->fd == -1)
 		message.msg_controllen = 0;
 	__atomic_store_n(&spawner->page[order->slot], 0, __ATOMIC_RELEASE);

@@ -39,6 +39,8 @@ struct order {
 	const char *bytes; /* what it is sent, as struct plan_order says */
 	size_t length; /* at most PLAN_ORDER_BYTES_MAX */
 	size_t head; /* of that: the end of an answer's head */
+	bool proxied; /* its child is to find out who the client is ... */
+	int pair; /* ... and has this to say so */
 };
 
 enum spawner_state {

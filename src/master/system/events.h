@@ -15,6 +15,7 @@ enum event_kind {
 	EVENT_UPGRADE, /* the trial of a new program has written */
 	EVENT_CONTROL, /* a connection to the control socket */
 	EVENT_CONTROL_PEER, /* the connection with that index */
+	EVENT_PROXY, /* the child in that slot says whom a header declares */
 	EVENT_LINGER, /* the refused client with that index */
 };
 

@@ -112,6 +112,21 @@ call_recv(void *bytes, size_t length, int flags)
 	    flags | MSG_DONTWAIT, 0, 0);
 }
 
+/* The child of a client behind a proxy, to the master; a short send is none. */
+static inline long
+call_declare(const struct plan_declared *declared)
+{
+	return call6(SYS_sendto, SPAWNER_PAIR, (long)declared,
+	    sizeof(*declared), MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0);
+}
+
+/* Waits for its answer. */
+static inline long
+call_await_go(struct plan_go *go, size_t room)
+{
+	return call6(SYS_recvfrom, SPAWNER_PAIR, (long)go, (long)room, 0, 0, 0);
+}
+
 static inline long
 call_shutdown_write(void)
 {

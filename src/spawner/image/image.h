@@ -46,11 +46,12 @@ struct image_part {
  * below it nothing is mapped.  What most clients need is on one page: what comes
  * with an order is short, as a rule, and the stack is not deep.
  */
-#define IMAGE_STACK_BYTES 1792
+#define IMAGE_STACK_BYTES 1776
 struct image_memory {
 	char stack[IMAGE_STACK_BYTES];
 	char piece[IMAGE_PIECE_MAX];
 	char gathered[IMAGE_GATHERED_MAX];
+	struct plan_go go; /* the master's, and what comes with it below */
 	char order[PLAN_ORDER_BYTES_MAX]; /* what comes with it: the spawner
 					   * writes it before the clone and
 					   * clears it afterwards */

@@ -10,6 +10,7 @@
 #include "shared/outcome.h"
 #include "shared/plan.h"
 #include "spawner/image/call.h"
+#include "spawner/image/image.h"
 
 static const struct plan_limit prologue_none = { 0, 0 };
 
@@ -53,5 +54,9 @@ prologue(const struct plan *plan, const struct plan_session *session)
 	if (prologue_limits(session) != 0)
 		call_exit(PROLOGUE_EXIT_FAILED);
 }
+
+/* The same, for those who may call a function before anything else. */
+IMAGE_OWN void prologue_call(
+    const struct plan *plan, const struct plan_session *session);
 
 #endif

@@ -21,20 +21,35 @@
 #define CLONE_FLAGS (CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD)
 
 struct message {
-	int fd; /* -1: none received */
+	int fd, pair; /* -1: none received */
 	int flags; /* of recvmsg(2) */
 	size_t length; /* of what came with the order, in the memory */
 	struct plan_order order;
 };
 
-/* Waits for the next client.  There is room for one descriptor, and the kernel
- * drops any further ones; CMSG_SPACE would round up to two.  Returns 0 when the
- * master has closed its end. */
+/* The descriptors that came, two at most. */
+static void
+take_rights(struct message *message, struct msghdr *header)
+{
+	struct cmsghdr *rights = CMSG_FIRSTHDR(header);
+	const int *fds;
+
+	message->fd = message->pair = -1;
+	if (rights == NULL || rights->cmsg_type != SCM_RIGHTS)
+		return;
+	fds = (const int *)CMSG_DATA(rights);
+	message->fd = fds[0];
+	if (rights->cmsg_len >= CMSG_LEN(2 * sizeof(int)))
+		message->pair = fds[1];
+}
+
+/* Waits for the next client.  There is room for two descriptors, and the kernel
+ * drops any further ones.  Returns 0 when the master has closed its end. */
 static int
 receive(const struct image *image, struct message *message)
 {
 	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
 		struct cmsghdr align;
 	} control;
 	struct iovec parts[] = {
@@ -45,9 +60,8 @@ receive(const struct image *image, struct message *message)
 		.msg_iov = parts,
 		.msg_iovlen = 2,
 		.msg_control = control.bytes,
-		.msg_controllen = CMSG_LEN(sizeof(int)),
+		.msg_controllen = CMSG_LEN(2 * sizeof(int)),
 	};
-	struct cmsghdr *rights;
 	long n;
 
 	do
@@ -57,14 +71,11 @@ receive(const struct image *image, struct message *message)
 		return 0;
 	message->length = (size_t)n - sizeof(message->order);
 	message->flags = header.msg_flags;
-	message->fd = -1;
-	rights = CMSG_FIRSTHDR(&header);
-	if (rights != NULL && rights->cmsg_type == SCM_RIGHTS)
-		message->fd = *(const int *)CMSG_DATA(rights);
+	take_rights(message, &header);
 	return 1;
 }
 
-/* What a child does: session_run() or trial_attempt(). */
+/* What a child does: session_run(), session_proxied() or trial_attempt(). */
 struct task {
 	void (*run)(const struct image *image, const void *what,
 	    size_t length, size_t head);
@@ -72,12 +83,15 @@ struct task {
 };
 
 static struct task
-task_of(const struct image *image, uint32_t session)
+task_of(const struct image *image, const struct plan_order *order)
 {
-	if (session >= PLAN_ATTEMPT)
+	if (order->session >= PLAN_ATTEMPT)
 		return (struct task) { trial_attempt,
-			attempt_get(session - PLAN_ATTEMPT) };
-	return (struct task) { session_run, &image->plan->session[session] };
+			attempt_get(order->session - PLAN_ATTEMPT) };
+	return (struct task) {
+		order->proxied ? session_proxied : session_run,
+		&image->plan->session[order->session],
+	};
 }
 
 #ifdef SMALL_IMAGE
@@ -138,23 +152,11 @@ static void
 spawn(const struct image *image, const struct message *message)
 {
 	int32_t *pid = &image->page[message->order.slot];
-	struct task task = task_of(image, message->order.session);
+	struct task task = task_of(image, &message->order);
 	long result = clone_child(image, pid, task, message);
 
 	if (result < 0)
 		__atomic_store_n(pid, (int32_t)result, __ATOMIC_RELEASE);
-}
-
-/* Do the bytes that came with the order belong to such a session? */
-static bool
-has_sense(const struct message *message, const struct plan_session *session)
-{
-	uint32_t head = message->order.head;
-
-	if (session->format == PLAN_HTTP ? head < PLAN_DATE_LENGTH : head != 0)
-		return false;
-	return head <= message->length && head <= PLAN_HEAD_MAX &&
-	    (head == message->length || session->rendered);
 }
 
 static bool
@@ -167,8 +169,14 @@ makes_sense(const struct plan *plan, const struct message *message)
 	if (session >= PLAN_ATTEMPT)
 		return message->fd == -1 && message->length == 0 &&
 		    attempt_get(session - PLAN_ATTEMPT) != NULL;
-	return message->fd == SPAWNER_CLIENT && session < plan->n_sessions &&
-	    has_sense(message, &plan->session[session]);
+	if (message->fd != SPAWNER_CLIENT || session >= plan->n_sessions)
+		return false;
+	if (message->order.proxied)
+		return message->pair == SPAWNER_PAIR && message->length == 0 &&
+		    plan->session[session].proxy_versions != 0;
+	return message->pair == -1 &&
+	    session_takes(&plan->session[session], message->length,
+		message->order.head);
 }
 
 /* An order that makes no sense is a bug of the master: it is answered, not
@@ -190,5 +198,7 @@ serve(const struct image *image)
 		bytes_clear(image->memory->order, message.length);
 		if (message.fd >= 0)
 			call_close(message.fd);
+		if (message.pair >= 0)
+			call_close(message.pair);
 	}
 }

@@ -101,16 +101,13 @@ run_on(const struct image *image, const struct plan_session *session,
  * memory, not even to the stack, so that no page is copied for them: the only
  * function that is called is at the end (tests/system/test_image.py counts the
  * page faults). */
-void
-session_run(
-    const struct image *image, const void *what, size_t length, size_t head)
+_Noreturn __attribute__((always_inline)) static inline void
+speak(const struct image *image, const struct plan_session *session,
+    struct text order, size_t head)
 {
-	const struct plan_session *session = what;
-	struct text order = { image->memory->order, length };
 	struct text greeting;
 	long sent = 0;
 
-	prologue(image->plan, session);
 	if (session->format == PLAN_PLAIN) {
 		greeting = text_of(image, session, order, head);
 		if (greeting.length > 0)
@@ -119,4 +116,22 @@ session_run(
 			end(OUTCOME_GREETED);
 	}
 	run_on(image, session, order, head, sent);
+}
+
+void
+session_run(
+    const struct image *image, const void *what, size_t length, size_t head)
+{
+	const struct plan_session *session = what;
+	struct text order = { image->memory->order, length };
+
+	prologue(image->plan, session);
+	speak(image, session, order, head);
+}
+
+void
+session_speak(const struct image *image, const struct plan_session *session,
+    struct text order, size_t head)
+{
+	speak(image, session, order, head);
 }

@@ -72,6 +72,19 @@ stream_read(struct stream *stream, size_t max)
 		receive(stream, max, 0) };
 }
 
+struct text
+stream_peek(struct stream *stream)
+{
+	return (struct text) { stream->memory->piece,
+		receive(stream, IMAGE_PIECE_MAX, MSG_PEEK) };
+}
+
+void
+stream_discard(struct stream *stream, size_t n)
+{
+	receive(stream, n, MSG_TRUNC);
+}
+
 /* POLLIN as long as reading makes sense. */
 static short
 input_events(const struct stream *stream)

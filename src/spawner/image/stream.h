@@ -64,6 +64,12 @@ enum outcome stream_send_on(
  */
 struct text stream_read(struct stream *stream, size_t max);
 
+/* The same, but they are read again until stream_discard(). */
+struct text stream_peek(struct stream *stream);
+
+/* Discards so many bytes that stream_peek() has returned. */
+void stream_discard(struct stream *stream, size_t n);
+
 /* Reads until the client's end of stream, an error, or *left is used up. */
 void stream_await_end(struct stream *stream, struct call_time *left);
 

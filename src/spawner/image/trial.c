@@ -14,6 +14,12 @@
 const struct plan_session trial_session = {
 	.cpu = { 10, 10 }, .timer = { 0, 0, 60, 0 } };
 
+__attribute__((noinline)) void
+prologue_call(const struct plan *plan, const struct plan_session *session)
+{
+	prologue(plan, session);
+}
+
 void
 trial_attempt(
     const struct image *image, const void *what, size_t length, size_t head)
@@ -25,7 +31,7 @@ trial_attempt(
 
 	(void)length;
 	(void)head;
-	prologue(image->plan, &trial_session);
+	prologue_call(image->plan, &trial_session);
 	if (call6(attempt->number, argument[0], argument[1], third,
 		argument[3], argument[4], argument[5]) == -EFAULT && reads)
 		call_exit(ATTEMPT_EXIT_FAULT);

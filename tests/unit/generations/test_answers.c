@@ -199,7 +199,7 @@ client_connect(void)
 static struct client
 client_order(uint32_t session)
 {
-	struct plan_order order = { ++slot, session, sizeof(END) - 1 };
+	struct plan_order order = { ++slot, session, sizeof(END) - 1, 0 };
 	const char *text = session == RENDERED ? END OTHER : END;
 	char message[sizeof(order) + sizeof(END OTHER)];
 	struct client client = client_connect();

@@ -26,8 +26,8 @@
 
 static struct spawners spawners;
 static struct generation generation;
-static const struct snapshot running = { -1, NULL };
-static const struct snapshot wanted = { -2, NULL };
+static const struct snapshot running = { -1, NULL, 0 };
+static const struct snapshot wanted = { -2, NULL, 0 };
 static int64_t now;
 
 /* Trials, as trial.c and spawners.c would have them. */

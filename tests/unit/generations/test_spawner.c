@@ -87,7 +87,7 @@ teardown(void **state)
 static int
 client_order(const struct spawner *spawner, uint32_t slot, uint32_t session)
 {
-	struct plan_order order = { slot, session, 0 };
+	struct plan_order order = { slot, session, 0, 0 };
 	int ends[2];
 
 	assert_int_equal(
@@ -208,12 +208,12 @@ static void
 orders_without_sense_are_not_obeyed(void **state)
 {
 	struct spawner spawner = spawner_start(REAL, snapshot.fd);
-	struct plan_order none = { 1, SHORT, 0 }, two = { 2, SHORT, 0 };
-	struct plan_order session = { 3, SESSIONS, 0 };
-	struct plan_order far = { 4, UINT32_MAX, 0 };
-	struct plan_order slot = { PLAN_REFUSED_SLOT, SHORT, 0 };
-	struct plan_order far_slot = { UINT32_MAX, SHORT, 0 };
-	struct plan_order more[2] = { { 5, SHORT, 0 }, { 6, SHORT, 0 } };
+	struct plan_order none = { 1, SHORT, 0, 0 }, two = { 2, SHORT, 0, 0 };
+	struct plan_order session = { 3, SESSIONS, 0, 0 };
+	struct plan_order far = { 4, UINT32_MAX, 0, 0 };
+	struct plan_order slot = { PLAN_REFUSED_SLOT, SHORT, 0, 0 };
+	struct plan_order far_slot = { UINT32_MAX, SHORT, 0, 0 };
+	struct plan_order more[2] = { { 5, SHORT, 0, 0 }, { 6, SHORT, 0, 0 } };
 
 	(void)state;
 	assert_refuses(&spawner, &none, sizeof(none), 1, 0);
@@ -236,7 +236,7 @@ what_comes_with_the_order_is_sent(void **state)
 	static const size_t lengths[] = { 0, 1, 100, PLAN_ORDER_BYTES_MAX };
 	char order[sizeof(struct plan_order) + PLAN_ORDER_BYTES_MAX + 1];
 	char got[sizeof(order)];
-	struct plan_order head = { 0, RENDERED, 0 };
+	struct plan_order head = { 0, RENDERED, 0, 0 };
 	size_t i, n;
 	int ends[2];
 
@@ -268,7 +268,7 @@ static void
 a_short_order_ends_the_spawner(void **state)
 {
 	struct spawner spawner = spawner_start(REAL, snapshot.fd);
-	struct plan_order order = { 1, SHORT, 0 };
+	struct plan_order order = { 1, SHORT, 0, 0 };
 
 	(void)state;
 	assert_refuses(&spawner, &order, sizeof(order) - 1, PLAN_REFUSED_SLOT, 1);
@@ -446,7 +446,7 @@ static void
 the_spawners_socket_is_closed_in_a_child(void **state)
 {
 	struct spawner spawner = spawner_start(HOSTILE, snapshot.fd);
-	struct plan_order order = { 7, SHORT, 0 };
+	struct plan_order order = { 7, SHORT, 0, 0 };
 	char command[64], want[64];
 
 	(void)state;

@@ -1,0 +1,271 @@
+/* Clients behind a proxy: who they are, their own child finds out, and the master
+ * decides. */
+#include "config.h"
+
+#include "master/clients/proxy.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "master/clients/answer.h"
+#include "master/clients/gate.h"
+#include "master/clients/hand_over.h"
+#include "master/clients/refuse.h"
+#include "master/clients/service.h"
+#include "master/config/conf.h"
+#include "master/config/resources.h"
+#include "master/generations/spawners.h"
+#include "master/system/child.h"
+#include "master/system/clock.h"
+#include "master/system/events.h"
+#include "shared/plan.h"
+
+/* ---------------------------------------------------------------- before the header */
+
+bool
+proxy_is_full(
+    const struct service *service, const struct conf_listener *conf)
+{
+	return conf_is_proxied(conf) &&
+	    service->awaited >= resources_awaited(service->setup->conf);
+}
+
+bool
+proxy_admit(struct service *service, struct client *client)
+{
+	int group = service->counters.rows[client->row].session;
+	const struct conf_listener *conf =
+	    &service->setup->conf->listener[group];
+
+	if (admit_net(&service->admit, conf->proxy.trusted, &client->peer) ==
+	    NULL)
+		return false;
+	client->proxied = PROXIED_AWAITED;
+	service->awaited++;
+	return true;
+}
+
+static void
+close_fd(int *fd)
+{
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
+}
+
+/* Ours is not closed by the end of a child that was never cloned: the client keeps
+ * both until it is. */
+static bool
+pair_make(struct service *service, uint32_t slot)
+{
+	struct client *client = &service->clients.slots[slot];
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+		return false;
+	if (event_add(service->epoll, pair[0], EVENT_PROXY, slot) == -1) {
+		close(pair[0]);
+		close(pair[1]);
+		return false;
+	}
+	client->pair = pair[0];
+	client->pair_child = pair[1];
+	return true;
+}
+
+bool
+proxy_order(struct service *service, uint32_t slot, struct order *order)
+{
+	struct client *client = &service->clients.slots[slot];
+
+	if (client->pair == -1 && !pair_make(service, slot))
+		return false;
+	order->proxied = true;
+	order->pair = client->pair_child;
+	return true;
+}
+
+void
+proxy_cloned(struct client *client)
+{
+	close_fd(&client->pair_child);
+}
+
+void
+proxy_release(struct service *service, struct client *client)
+{
+	if (client->proxied == PROXIED_AWAITED) {
+		service->awaited--;
+		client->proxied = PROXIED_NOT;
+	}
+	close_fd(&client->pair);
+	close_fd(&client->pair_child);
+}
+
+/* ----------------------------------------------------------------- the header */
+
+/* A pair that is closed tells the child to exit. */
+static void
+decide(struct service *service, struct client *client,
+    enum client_proxied proxied)
+{
+	proxy_release(service, client);
+	client->proxied = (uint8_t)proxied;
+}
+
+/* What no honest child says, no matter what its client has sent. */
+static bool
+has_sense(const struct plan_declared *declared)
+{
+	const struct addr *client = &declared->client;
+	const struct addr *server = &declared->server;
+
+	return declared->length >= PLAN_PROXY_HEADER_MIN &&
+	    declared->length <= PLAN_PROXY_HEADER_MAX &&
+	    client->family == server->family &&
+	    (client->family == AF_UNSPEC || addr_is_sound(client)) &&
+	    (server->family == AF_UNSPEC || addr_is_sound(server));
+}
+
+/* The proxy's own connection, or one of which it does not say whose: there is
+ * nobody whom limits could be about. */
+static bool
+let_in_unnamed(struct client *client)
+{
+	client->unnamed = client->quiet = true;
+	return true;
+}
+
+/* From now on it is whom its header declares. */
+static bool
+let_in(struct service *service, struct client *client,
+    const struct plan_declared *declared, enum refusal *why, int64_t now)
+{
+	*why = REFUSAL_NO_RESOURCES;
+	if (service->counters.rows[client->row].session == -1)
+		return false; /* its listener has gone */
+	client->header = declared->length;
+	if (declared->client.family == AF_UNSPEC)
+		return let_in_unnamed(client);
+	client->proxy = client->peer;
+	client->peer = declared->client;
+	client->local = declared->server;
+	addr_unmap(&client->peer);
+	addr_unmap(&client->local);
+	return gate_decide(service, client, NULL, why, now);
+}
+
+/* Tells the child what to send.  When that fails the child is gone, and will be
+ * reaped. */
+static void
+go(struct service *service, struct client *client)
+{
+	struct answer answer;
+	struct plan_go head;
+	struct iovec parts[2];
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+
+	answer_greeting(&answer, service, client);
+	hand_over_note(service, client, &answer);
+	head = (struct plan_go) { answer.session, (uint32_t)answer.head };
+	parts[0] = (struct iovec) { &head, sizeof(head) };
+	parts[1] = (struct iovec) { answer.bytes, answer.length };
+	sendmsg(client->pair, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	decide(service, client, PROXIED_KNOWN);
+}
+
+static void
+judge(struct service *service, struct client *client,
+    const struct plan_declared *declared, int64_t now)
+{
+	enum refusal why;
+
+	if (!let_in(service, client, declared, &why, now)) {
+		client->why = (uint8_t)why;
+		decide(service, client, PROXIED_REFUSED);
+	} else if (client->plan == service->setup->snapshot.serial) {
+		go(service, client);
+	} else {
+		decide(service, client, PROXIED_AGAIN);
+	}
+}
+
+/* It has been taken over: its spawner's layout is known to somebody. */
+static void
+convict(struct service *service, struct client *client)
+{
+	decide(service, client, PROXIED_LIED);
+	if (client->pid > 0)
+		child_signal(client->pid, SIGKILL);
+}
+
+void
+proxy_event(struct service *service, uint32_t slot, int64_t now)
+{
+	struct client *client = &service->clients.slots[slot];
+	struct plan_declared declared;
+	ssize_t n;
+
+	if (client->phase == CLIENT_FREE || client->pair == -1)
+		return; /* an event from before in the same turn */
+	n = recv(client->pair, &declared, sizeof(declared),
+	    MSG_DONTWAIT | MSG_TRUNC);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n == (ssize_t)sizeof(declared) && has_sense(&declared))
+		judge(service, client, &declared, now);
+	else if (n <= 0) /* its child has ended, and will be reaped */
+		close_fd(&client->pair);
+	else
+		convict(service, client);
+}
+
+/* --------------------------------------------------------------- its child's end */
+
+enum outcome
+proxy_outcome(const struct client *client, enum outcome outcome)
+{
+	switch ((enum client_proxied)client->proxied) {
+	case PROXIED_LIED:
+		return OUTCOME_CRASHED;
+	case PROXIED_AWAITED: /* nobody has told it what to send */
+		return outcome == OUTCOME_GREETED ||
+			outcome == OUTCOME_SEND_TIMEOUT ||
+			outcome == OUTCOME_BAD_REQUEST ||
+			outcome == OUTCOME_REQUEST_TIMEOUT ?
+		    OUTCOME_CRASHED : outcome;
+	case PROXIED_NOT:
+	case PROXIED_KNOWN:
+		return outcome == OUTCOME_PROXY_ERROR ? OUTCOME_CRASHED :
+							outcome;
+	case PROXIED_AGAIN:
+	case PROXIED_REFUSED:
+		break;
+	}
+	return outcome;
+}
+
+bool
+proxy_goes_on(struct service *service, uint32_t slot, enum outcome outcome,
+    int64_t now)
+{
+	struct client *client = &service->clients.slots[slot];
+
+	if (client->proxied == PROXIED_REFUSED) {
+		service->counters.cpu_us += (uint64_t)client->cpu_us;
+		refuse(service, slot, (enum refusal)client->why, now);
+		return true;
+	}
+	if (client->proxied != PROXIED_AGAIN ||
+	    outcome != OUTCOME_PROXY_ERROR || client->ending != ENDING_NOT)
+		return false;
+	client->proxied = PROXIED_KNOWN;
+	service->counters.cpu_us += (uint64_t)client->cpu_us;
+	clients_move(&service->clients, slot, CLIENT_WAITING);
+	service->handed_at = now;
+	return true;
+}
