@@ -54,7 +54,8 @@ plan_is_whole(const struct plan *plan)
 	const struct plan_session *session = plan->session;
 	uint32_t i;
 
-	if (!is_inside(plan, sizeof(*plan), plan->n_sessions,
+	if (plan->descriptors < 1 || plan->descriptors > 2 ||
+	    !is_inside(plan, sizeof(*plan), plan->n_sessions,
 		sizeof(*session)) ||
 	    !is_inside(plan, plan->filter_offset, plan->filter_length,
 		sizeof(struct sock_filter)))

@@ -95,7 +95,9 @@ hand_over(struct service *service, uint32_t slot, int64_t now)
 static void
 take_back(struct service *service, const struct handed *handed, int64_t now)
 {
-	clients_move(&service->clients, handed->slot, CLIENT_WAITING);
+	/* Not if a spawner that lies has decided it itself. */
+	if (!proxy_goes_on(service, handed->slot, OUTCOME_PROXY_ERROR, now))
+		clients_move(&service->clients, handed->slot, CLIENT_WAITING);
 	if (handed->error == 0)
 		return;
 	service->counters.fork_failures++;
@@ -110,7 +112,7 @@ take_child(struct service *service, const struct handed *handed)
 	backoff_succeed(&service->forking, "clone");
 	client->pid = handed->pid;
 	client->group = handed->group;
-	proxy_cloned(client);
+	proxy_cloned(service, handed->slot);
 	clients_hint(&service->clients, handed->slot);
 	clients_move(&service->clients, handed->slot, CLIENT_YOUNG);
 	if (service->ending != 0) /* the others have theirs */
@@ -143,6 +145,7 @@ is_too_late(
 	int group = service->counters.rows[client->row].session;
 
 	return now >= client->expires || group == -1 ||
+	    client->proxied == PROXIED_LIED ||
 	    (client->proxied == PROXIED_AWAITED &&
 		!conf_is_proxied(&service->setup->conf->listener[group]));
 }

@@ -90,9 +90,13 @@ proxy_order(struct service *service, uint32_t slot, struct order *order)
 }
 
 void
-proxy_cloned(struct client *client)
+proxy_cloned(const struct service *service, uint32_t slot)
 {
+	struct client *client = &service->clients.slots[slot];
+
 	close_fd(&client->pair_child);
+	if (client->proxied == PROXIED_LIED) /* before it was known */
+		child_signal(client->pid, SIGKILL);
 }
 
 void

@@ -44,7 +44,7 @@ bool proxy_order(
     struct service *service, uint32_t slot, struct order *order);
 
 /* The client's child is known, which has its own end of the pair. */
-void proxy_cloned(struct client *client);
+void proxy_cloned(const struct service *service, uint32_t slot);
 
 /* The master's end of a client's pair has something to say: decides about the
  * client. */
@@ -58,7 +58,7 @@ enum outcome proxy_outcome(
     const struct client *client, enum outcome outcome);
 
 /*
- * Its child has ended with that outcome.  True when that is not the client's end:
+ * Its child has ended with that outcome, or there was none.  True when that is not the client's end:
  * it has been refused, or waits for another child.
  */
 bool proxy_goes_on(struct service *service, uint32_t slot,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "master/clients/finish.h"
+#include "master/clients/proxy.h"
 #include "master/clients/service.h"
 #include "master/config/network.h"
 #include "master/control/status.h"
@@ -26,6 +27,15 @@ static const char *const phase_names[CLIENT_PHASES] = {
 	[CLIENT_CLOSING] = "closing",
 	[CLIENT_LINGERING] = "lingering",
 };
+
+/* Of one whose PROXY header is awaited it is not known who it is. */
+static const char *
+phase_of(const struct client *client)
+{
+	return client->proxied == PROXIED_AWAITED &&
+		client->phase > CLIENT_HANDED ?
+	    "undeclared" : phase_names[client->phase];
+}
 
 void
 client_rows_begin(struct client_rows *rows, enum client_rows_form form,
@@ -55,11 +65,15 @@ put_line(FILE *out, const struct service *service, const struct client *client,
 	char source[ADDR_TEXT_MAX];
 	uint64_t bytes;
 
-	fprintf(out, "id=%" PRIu64 " listener=%s src=%s sport=%u phase=%s "
-		     "age_ms=%" PRId64, client->id,
+	fprintf(out, "id=%" PRIu64 " listener=%s src=%s sport=%u", client->id,
 	    service->counters.rows[client->row].name,
-	    addr_format(&client->peer, source), (unsigned)client->peer.port,
-	    phase_names[client->phase], (now - client->accepted) / CLOCK_MS);
+	    addr_format(&client->peer, source), (unsigned)client->peer.port);
+	if (client->proxy.family != AF_UNSPEC)
+		fprintf(out, " psrc=%s psport=%u",
+		    addr_format(&client->proxy, source),
+		    (unsigned)client->proxy.port);
+	fprintf(out, " phase=%s age_ms=%" PRId64, phase_of(client),
+	    (now - client->accepted) / CLOCK_MS);
 	if (finish_bytes(client, &bytes))
 		fprintf(out, " bytes=%" PRIu64, bytes);
 	if (client->pid != 0)
@@ -78,9 +92,14 @@ put_object(FILE *out, const struct service *service,
 	writer_json(out, service->counters.rows[client->row].name);
 	fputs(", \"src\": ", out);
 	writer_json(out, addr_format(&client->peer, source));
-	fprintf(out, ", \"sport\": %u, \"phase\": \"%s\", \"age_ms\": %" PRId64,
-	    (unsigned)client->peer.port, phase_names[client->phase],
-	    (now - client->accepted) / CLOCK_MS);
+	fprintf(out, ", \"sport\": %u", (unsigned)client->peer.port);
+	if (client->proxy.family != AF_UNSPEC) {
+		fputs(", \"psrc\": ", out);
+		writer_json(out, addr_format(&client->proxy, source));
+		fprintf(out, ", \"psport\": %u", (unsigned)client->proxy.port);
+	}
+	fprintf(out, ", \"phase\": \"%s\", \"age_ms\": %" PRId64,
+	    phase_of(client), (now - client->accepted) / CLOCK_MS);
 	if (finish_bytes(client, &bytes))
 		fprintf(out, ", \"bytes\": %" PRIu64, bytes);
 	if (client->pid != 0)
