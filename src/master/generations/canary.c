@@ -5,6 +5,7 @@
 
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <errno.h>
 #include <stdbool.h>
@@ -34,6 +35,21 @@ canary_order(struct spawner *spawner, struct order *order)
 static const char end[] = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n";
 static const char request[] = "GET / HTTP/1.0\r\n\r\n";
 
+/* Both declare nobody. */
+static const char header_1[] = "PROXY UNKNOWN\r\n";
+static const char header_2[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+
+const struct plan_session *
+canary_session(const struct plan *plan)
+{
+	uint32_t i;
+
+	for (i = 0; i < plan->n_sessions; i++)
+		if (plan->session[i].proxy_versions != 0)
+			return &plan->session[i];
+	return &plan->session[0];
+}
+
 /* A part of what the canary gets. */
 struct part {
 	const char *bytes;
@@ -45,7 +61,7 @@ enum { HEAD, END, GREETING, PARTS };
 static void
 parts_of(const struct plan *plan, struct part parts[PARTS])
 {
-	const struct plan_session *session = &plan->session[0];
+	const struct plan_session *session = canary_session(plan);
 	const char *bytes = (const char *)plan;
 	size_t most = PLAN_ORDER_BYTES_MAX - PLAN_HEAD_MAX;
 
@@ -101,12 +117,81 @@ order_make(struct order *order, const struct plan *plan,
 	parts_of(plan, parts);
 	memcpy(bytes, parts[END].bytes, parts[END].length);
 	*order = (struct order) { .bytes = bytes, .length = parts[END].length,
-		.head = parts[END].length };
-	if (!plan->session[0].rendered)
+		.head = parts[END].length, .pair = -1,
+		.session = (uint32_t)(canary_session(plan) - plan->session) };
+	if (!canary_session(plan)->rendered)
 		return;
 	memcpy(bytes + order->length, parts[GREETING].bytes,
 	    parts[GREETING].length);
 	order->length += parts[GREETING].length;
+}
+
+/* The canary's header, none for length 0. */
+static const char *
+header_of(const struct plan_session *session, size_t *length)
+{
+	bool text = (session->proxy_versions & PLAN_PROXY_V1) != 0;
+
+	*length = session->proxy_versions == 0 ? 0 :
+	    text ? sizeof(header_1) - 1 : sizeof(header_2) - 1;
+	return text ? header_1 : header_2;
+}
+
+/* All that it says; a held client goes when it has everything, which may be so at
+ * once. */
+static void
+client_speaks(int fd, const struct plan *plan)
+{
+	const struct plan_session *session = canary_session(plan);
+	size_t length;
+	const char *header = header_of(session, &length);
+
+	if (length > 0)
+		send(fd, header, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (session->format == PLAN_HTTP)
+		send(fd, request, sizeof(request) - 1,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (canary_length(plan) == 0)
+		shutdown(fd, SHUT_WR);
+}
+
+/* The word to go on is there before the child asks for it; what would have come
+ * with the order comes with that.  Returns 0, or -1 with errno. */
+static int
+pair_make(struct spawner *spawner, struct order *order)
+{
+	struct plan_go go = { order->session, (uint32_t)order->head };
+	struct iovec parts[] = {
+		{ &go, sizeof(go) },
+		{ (void *)(uintptr_t)order->bytes, order->length },
+	};
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == -1)
+		return -1;
+	spawner->pair = ends[0];
+	order->proxied = true;
+	order->pair = ends[1];
+	order->length = order->head = 0;
+	return sendmsg(ends[0], &message, MSG_DONTWAIT | MSG_NOSIGNAL) == -1 ?
+	    -1 : 0;
+}
+
+bool
+canary_was_declared(const struct spawner *spawner, const struct plan *plan)
+{
+	struct plan_declared declared;
+	size_t length;
+	ssize_t n;
+
+	if (spawner->pair == -1)
+		return true;
+	header_of(canary_session(plan), &length);
+	n = recv(spawner->pair, &declared, sizeof(declared),
+	    MSG_DONTWAIT | MSG_TRUNC);
+	return n == (ssize_t)sizeof(declared) && declared.length == length &&
+	    declared.client.family == AF_UNSPEC;
 }
 
 /* Connects the canary and hands it over as the first client. */
@@ -115,21 +200,21 @@ client_start(struct spawner *spawner, const struct plan *plan)
 {
 	char bytes[PLAN_ORDER_BYTES_MAX];
 	struct order order;
-	int ends[2], result;
+	int ends[2], result = 0;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == -1)
 		return -1;
+	spawner->canary = ends[0];
 	order_make(&order, plan, bytes);
 	order.fd = ends[1];
-	if (plan->session[0].format == PLAN_HTTP)
-		send(ends[0], request, sizeof(request) - 1,
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
-	/* A held client goes when it has everything, and it has. */
-	if (canary_length(plan) == 0)
-		shutdown(ends[0], SHUT_WR);
-	result = canary_order(spawner, &order);
+	client_speaks(ends[0], plan);
+	if (canary_session(plan)->proxy_versions != 0)
+		result = pair_make(spawner, &order);
+	if (result == 0)
+		result = canary_order(spawner, &order);
 	close(ends[1]);
-	spawner->canary = ends[0];
+	if (order.pair != -1)
+		close(order.pair);
 	return result;
 }
 

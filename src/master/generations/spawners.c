@@ -20,7 +20,7 @@
 #define ERRNO_MAX 4095 /* the kernel's MAX_ERRNO */
 
 static const struct spawner nothing = { .pid = -1, .pidfd = -1, .socket = -1,
-	.group = GROUP_NONE, .page_fd = -1, .canary = -1 };
+	.group = GROUP_NONE, .page_fd = -1, .canary = -1, .pair = -1 };
 
 bool
 spawners_know(const struct spawners *spawners, pid_t pid)
@@ -131,6 +131,7 @@ forget(struct spawners *spawners, struct spawner *spawner)
 	close_fd(&spawner->pidfd);
 	close_fd(&spawner->socket);
 	close_fd(&spawner->canary);
+	close_fd(&spawner->pair);
 	close_fd(&spawner->page_fd);
 	if (spawner->page != NULL)
 		munmap(spawner->page, PLAN_PAGE_BYTES);

@@ -84,6 +84,8 @@ struct spawner {
 	struct in_flight unserved; /* the first that it failed; since 0: none */
 	bool doomed; /* killed: no row of its page counts before it is dead */
 	int canary; /* our end of the trial client's connection, -1: closed */
+	int pair; /* with the canary's child, which reads a PROXY header; -1:
+		   * none */
 	uint32_t canary_read; /* bytes of the greeting that were right */
 	uint32_t attempts; /* of shared/attempt.h that have been started */
 	int64_t deadline; /* of the trial */

@@ -89,7 +89,7 @@ canary_read(const struct trial *trial, struct spawner *spawner)
 		spawner->canary_read += (uint32_t)n;
 	}
 	if (spawner->canary_read == canary_length(trial->plan) &&
-	    (n == 0 || trial->plan->session[0].hold))
+	    (n == 0 || canary_session(trial->plan)->hold))
 		canary_close(spawner);
 	return true;
 }
@@ -283,6 +283,9 @@ canary_judge(struct spawners *spawners, struct trial *trial,
 		return trial_fail(spawners, trial, death_cause(status),
 		    "trial client: not greeted, exit status %d",
 		    WEXITSTATUS(status));
+	if (!canary_was_declared(spawner, trial->plan))
+		return trial_fail(spawners, trial, EXIT_SYSTEM,
+		    "trial client: wrong PROXY header");
 	return attempt_next(spawners, trial, spawner);
 }
 
