@@ -1,5 +1,5 @@
 /* The plan and the orders that a spawner gets: refused, or obeyed within the
- * plan and the pid page, and each client's descriptor closed. */
+ * plan and the pid page, and each client's descriptors closed. */
 #include "config.h"
 
 #include <sys/mman.h>
@@ -53,12 +53,20 @@ int spawner_main(void);
 #define MASTER 7
 #define GREETINGS 32 /* bytes of all greetings in the plan */
 #define FILTER 2 /* instructions */
+#define OTHER (SPAWNER_SOCKET + 3) /* descriptors that are not 0 and 1 */
+#define WITH_PAIRS 250 /* the first byte of an input, or above */
 
 static struct input orders;
 static char *plan_bytes;
 static size_t plan_size;
 static int32_t *page;
-static bool client_open;
+static bool pairs; /* come with orders */
+static struct {
+	struct plan_order order;
+	int fds[2]; /* that came with it; -1: none, or closed again */
+	size_t more; /* bytes that came with it */
+	bool is_cut; /* more bytes or descriptors came than there is room for */
+} given;
 static jmp_buf ended;
 
 /* --------------------------------------------------------------- the system */
@@ -134,42 +142,99 @@ fuzz_send(int fd, const void *bytes, size_t length, int flags)
 	return (ssize_t)length;
 }
 
+/* Is it proxied, and what comes with the client? */
+static void
+pair_add(struct msghdr *header)
+{
+	static const uint32_t proxied[] = { 0, 1, 2, UINT32_MAX };
+	uint8_t how = input_byte(&orders);
+	int fd = given.fds[0];
+
+	given.order.proxied = proxied[how & 3];
+	if (how & 4) /* it is the second, or it comes alone */
+		given.fds[fd != -1] = how & 8 ? OTHER + 1 : SPAWNER_PAIR;
+	if (how & 16 && given.fds[1] != -1) {
+		given.fds[0] = given.fds[1];
+		given.fds[1] = fd;
+	}
+	if (how & 32) /* a third one was */
+		header->msg_flags |= MSG_CTRUNC;
+}
+
+static void
+rights_give(struct msghdr *header)
+{
+	struct cmsghdr *rights = header->msg_control;
+	size_t n = (given.fds[0] != -1) + (size_t)(given.fds[1] != -1);
+
+	MUST(header->msg_controllen == CMSG_LEN(sizeof(given.fds)));
+	header->msg_controllen = 0;
+	if (n == 0)
+		return;
+	header->msg_controllen = CMSG_LEN(n * sizeof(int));
+	*rights = (struct cmsghdr) { .cmsg_len = CMSG_LEN(n * sizeof(int)),
+		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+	memcpy(CMSG_DATA(rights), given.fds, n * sizeof(int));
+}
+
 /* The next order, which may be short, and come without a descriptor. */
 static long
 next_order(struct msghdr *header)
 {
-	struct cmsghdr *rights = header->msg_control;
 	uint8_t head = input_byte(&orders);
 	size_t length = head & 0x80 ? head % 8 : sizeof(struct plan_order);
 	size_t more = head & 0x80 ? 0 : (head & 0x07) * (size_t)750;
-	int fd = head & 0x40 ? SPAWNER_SOCKET + 3 : SPAWNER_CLIENT;
-	struct plan_order order;
 
-	MUST(!client_open); /* of the order before */
+	MUST(given.fds[0] == -1 && given.fds[1] == -1); /* of the one before */
 	if (orders.left == 0)
 		return 0;
-	order.slot = head & 0x20 ? input_long(&orders) :
+	memset(&given.order, 0, sizeof(given.order));
+	given.order.slot = head & 0x20 ? input_long(&orders) :
 				   input_word(&orders);
-	order.session = head & 0x10 ? input_long(&orders) :
+	given.order.session = head & 0x10 ? input_long(&orders) :
 				      input_byte(&orders);
-	order.head = head & 0x01 ? input_byte(&orders) : 0;
+	given.order.head = head & 0x01 ? input_byte(&orders) : 0;
 	if ((head & 0x87) == 0x07) /* nothing but the head */
-		more = order.head;
-	memcpy(header->msg_iov->iov_base, &order, length);
-	header->msg_controllen = 0;
+		more = given.order.head;
+	if ((head & 0x08) == 0)
+		given.fds[0] = head & 0x40 ? OTHER : SPAWNER_CLIENT;
 	header->msg_flags = more > PLAN_ORDER_BYTES_MAX ? MSG_TRUNC : 0;
 	if (more > PLAN_ORDER_BYTES_MAX)
 		more = PLAN_ORDER_BYTES_MAX;
+	given.more = more;
+	if (pairs)
+		pair_add(header);
+	given.is_cut = header->msg_flags != 0;
+	memcpy(header->msg_iov->iov_base, &given.order, length);
 	memset(header->msg_iov[1].iov_base, 'x', more);
-	length += more;
-	if (head & 0x08)
-		return (long)length;
-	header->msg_controllen = CMSG_SPACE(sizeof(int));
-	*rights = (struct cmsghdr) { .cmsg_len = CMSG_LEN(sizeof(int)),
-		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
-	memcpy(CMSG_DATA(rights), &fd, sizeof(int));
-	client_open = true;
-	return (long)length;
+	rights_give(header);
+	return (long)(length + more);
+}
+
+/* An attempt has neither client nor pair; a pair comes for those behind a proxy,
+ * and only for them. */
+static void
+check_obeyed(void)
+{
+	const struct plan_order *order = &given.order;
+
+	MUST(order->slot < PLAN_REFUSED_SLOT && !given.is_cut);
+	if (order->session >= PLAN_ATTEMPT) {
+		MUST(given.fds[0] == -1 && given.fds[1] == -1);
+		MUST(given.more == 0);
+		return;
+	}
+	MUST(given.fds[0] == SPAWNER_CLIENT);
+	MUST(given.fds[1] == (order->proxied ? SPAWNER_PAIR : -1));
+	MUST(!order->proxied || given.more == 0);
+}
+
+static long
+close_given(int fd)
+{
+	MUST(fd != -1 && (fd == given.fds[0] || fd == given.fds[1]));
+	given.fds[fd != given.fds[0]] = -1;
+	return 0;
 }
 
 /* In the master's turn a pid or an error; now and then we are the child. */
@@ -178,7 +243,8 @@ clone_client(int32_t *pid)
 {
 	uint8_t how = input_byte(&orders);
 
-	MUST(pid >= page && pid < page + PLAN_SLOTS);
+	MUST(pid == page + given.order.slot);
+	check_obeyed();
 	if (how == 0)
 		return 0;
 	if (how < 0x20) {
@@ -222,9 +288,7 @@ fuzz_syscall(long number, long a, long b, long c, long d, long e, long f)
 		MUST(a == (long)CLONE_FLAGS);
 		return clone_client((int32_t *)c);
 	case SYS_close:
-		MUST(a == SPAWNER_CLIENT || a == SPAWNER_SOCKET + 3);
-		client_open = false;
-		return 0;
+		return close_given((int)a);
 	default:
 		MUST(number == SYS_exit_group);
 		longjmp(ended, 1);
@@ -267,8 +331,7 @@ session_run(
 	const struct plan *plan = its->plan;
 	const struct plan_session *session = what;
 
-	MUST(client_open);
-	MUST(length <= PLAN_ORDER_BYTES_MAX);
+	MUST(!given.order.proxied && length == given.more);
 	MUST(head <= length && (length == head || session->rendered));
 	MUST(session->format == PLAN_HTTP ? head >= PLAN_DATE_LENGTH :
 					    head == 0);
@@ -280,13 +343,27 @@ session_run(
 	longjmp(ended, 1);
 }
 
+/* The child reads the PROXY header. */
+void
+session_proxied(
+    const struct image *its, const void *what, size_t length, size_t head)
+{
+	const struct plan_session *session = what;
+
+	(void)head;
+	MUST(given.order.proxied && length == 0);
+	MUST(session == &its->plan->session[given.order.session]);
+	MUST(session->proxy_versions != 0);
+	longjmp(ended, 1);
+}
+
 /* The child makes the attempt. */
 void
 trial_attempt(
     const struct image *its, const void *what, size_t length, size_t head)
 {
 	MUST(its->page == page && length == 0 && head == 0);
-	MUST(!client_open && what != NULL);
+	MUST(given.order.session >= PLAN_ATTEMPT && what != NULL);
 	longjmp(ended, 1);
 }
 
@@ -321,6 +398,7 @@ plan_make(size_t sessions)
 		.filter_offset = (uint32_t)filter,
 		.filter_length = FILTER,
 		.n_sessions = (uint32_t)sessions,
+		.descriptors = 2,
 	};
 	for (i = 0; i < sessions; i++)
 		plan->session[i] = (struct plan_session) {
@@ -329,6 +407,7 @@ plan_make(size_t sessions)
 			.head_length = (uint32_t)i,
 			.greeting_offset = (uint32_t)(greetings + i),
 			.greeting_length = (uint32_t)(GREETINGS - sessions),
+			.proxy_versions = (uint32_t)i % 4,
 			.rendered = i % 2,
 		};
 }
@@ -356,12 +435,16 @@ plan_spoil(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
+	uint8_t sessions;
+
 	if (page == NULL)
 		page = malloc(PLAN_PAGE_BYTES);
 	MUST(page != NULL);
 	orders = (struct input) { bytes, length };
-	client_open = false;
-	plan_make(input_byte(&orders) % 5);
+	sessions = input_byte(&orders);
+	pairs = sessions >= WITH_PAIRS;
+	given.fds[0] = given.fds[1] = -1;
+	plan_make(sessions % 5);
 	plan_spoil();
 	if (setjmp(ended) == 0)
 		spawner_main();
