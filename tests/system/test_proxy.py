@@ -200,6 +200,10 @@ class Headers(ProxyCase):
             WHO + " limits = { rate = 0.01; burst = 1; "
             'max_clients_per_source = 1; }; rules = ( { from = "any"; '
             'action = "deny"; } );'))
+        own = self.connect(self.port)  # as HAProxy's check by version 1
+        own.sendall(v1(own.getsockname(), own.getpeername()))
+        self.assertEqual(read_all(own), who(own.getsockname(),
+                                            own.getpeername()))
         checks = (proxying.raw(proxying.LOCAL, 0),
                   proxying.raw(proxying.LOCAL, 0x31, b"dummy"),
                   proxying.raw(proxying.PROXY, 0, b"whatever"),
@@ -211,14 +215,15 @@ class Headers(ProxyCase):
             sock.sendall(header)
             self.assertEqual(read_all(sock),
                              who(sock.getsockname(), (HOST, self.port)))
-        self.assertEqual(self.says(v2()), b"access denied\n")
-        daemon.wait_line("refused", src=CLIENT[0], psrc=HOST)
-        self.ended(daemon, ended_greeted=len(checks), refused_denied=1)
+        for client in CLIENT, (HOST, 5000):
+            self.assertEqual(self.says(v1(client)), b"access denied\n")
+            daemon.wait_line("refused", src=client[0], psrc=HOST)
+        self.ended(daemon, ended_greeted=1 + len(checks), refused_denied=2)
         self.assertEqual(daemon.lines("client"), [])
         status = daemon.stop()
         self.assertEqual(status, 0)
         line, = daemon.lines("quiet")
-        self.assertEqual(line["clients"], str(len(checks)))
+        self.assertEqual(line["clients"], str(1 + len(checks)))
 
     def test_untrusted(self):
         """Its header is not read."""

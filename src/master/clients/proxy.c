@@ -144,6 +144,17 @@ let_in_unnamed(struct client *client)
 	return true;
 }
 
+/* The header of the proxy's own connection may have its addresses, too: HAProxy's
+ * checks by version 1 do.  Nobody else can have that port. */
+static bool
+is_unnamed(const struct client *client, const struct plan_declared *declared)
+{
+	struct addr named = declared->client;
+
+	addr_unmap(&named);
+	return named.family == AF_UNSPEC || addr_equal(&named, &client->peer);
+}
+
 /* From now on it is whom its header declares. */
 static bool
 let_in(struct service *service, struct client *client,
@@ -153,7 +164,7 @@ let_in(struct service *service, struct client *client,
 	if (service->counters.rows[client->row].session == -1)
 		return false; /* its listener has gone */
 	client->header = declared->length;
-	if (declared->client.family == AF_UNSPEC)
+	if (is_unnamed(client, declared))
 		return let_in_unnamed(client);
 	client->proxy = client->peer;
 	client->peer = declared->client;
