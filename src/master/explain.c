@@ -104,7 +104,8 @@ counts_give(struct explanation *explanation, struct counters_row *row,
 
 /* ------------------------------------------------------------------ the client */
 
-/* The address that it comes to is known when the listener has only one. */
+/* The address that it comes to is known when the listener has only one, and no
+ * header says another. */
 static void
 local_note(struct client *client, const struct conf *conf,
     const struct conf_listener *listener)
@@ -112,6 +113,8 @@ local_note(struct client *client, const struct conf *conf,
 	const struct addr *addr = &conf->address[listener->first_address].addr;
 
 	client->local = (struct addr) { .family = AF_UNSPEC };
+	if (conf_is_proxied(listener))
+		return;
 	if (listener->n_addresses == 1 && !addr_is_any(addr))
 		client->local = *addr;
 	client->local.port = (uint16_t)listener->port;

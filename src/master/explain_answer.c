@@ -21,6 +21,7 @@ static const struct {
 } guessed[] = {
 	{ GREET_CLIENT_PORT, "client_port" },
 	{ GREET_SERVER_IP, "server_ip" },
+	{ GREET_SERVER_PORT, "server_port" },
 	{ GREET_ID, "id" },
 };
 
@@ -32,6 +33,8 @@ is_known(const struct client *client, enum greet_what what)
 		return client->peer.port != 0;
 	case GREET_SERVER_IP:
 		return client->local.family != AF_UNSPEC;
+	case GREET_SERVER_PORT:
+		return client->local.port != 0;
 	case GREET_ID:
 		return client->id != 0;
 	default:

@@ -87,11 +87,32 @@ put_client(FILE *out, const struct explanation *explanation)
 
 	put_word(out, "client");
 	fputs(addr_format(source, address), out);
-	if (!is_reached(explanation->service.setup->conf, explanation->conf,
+	if (!conf_is_proxied(explanation->conf) && !is_reached(explanation->service.setup->conf, explanation->conf,
 		source))
 		fprintf(out, ", which cannot come: the listener has no %s "
 		    "address", source->family == AF_INET ? "IPv4" : "IPv6");
 	fputc('\n', out);
+}
+
+/* Who may say that it is this client. */
+static void
+put_proxies(FILE *out, const struct explanation *explanation)
+{
+	const struct conf *conf = explanation->service.setup->conf;
+	struct conf_nets nets = explanation->conf->proxy.trusted;
+	const struct conf_net *net = &conf->net[nets.first];
+	char text[NETWORK_TEXT_MAX];
+	uint32_t i;
+
+	if (nets.n > 0)
+		put_word(out, "proxy");
+	for (i = 0; i < nets.n; i++, net++) {
+		if (i > 0)
+			put_word(out, "");
+		put_place(out, own_file(explanation), net->line);
+		fprintf(out, ": %s, by a PROXY header\n",
+		    network_format(net, text));
+	}
 }
 
 static void
@@ -287,6 +308,7 @@ explain_show(const struct explanation *explanation, FILE *out)
 	    FILE *out, const struct explanation *explanation) = {
 		put_listener,
 		put_client,
+		put_proxies,
 		put_daemon,
 		put_state,
 		put_rule,

@@ -105,6 +105,26 @@ answer    3 bytes
         text = self.explain_file(path, src="10.255.0.1", listener="main")
         self.assertIn("\nanswer    4 bytes\n  ten\\n\n", text)
 
+    def test_proxied(self):
+        """Whoever a header declares: from which proxies, and where to is not
+        known, nor whether the families agree."""
+        text = self.configuration(self.listener(
+            'greeting = "%{client_ip} %{server_ip} %{server_port}\\n"; '
+            "proxy_protocol = { trusted = (\n"
+            '"10.0.0.0/8", "127.0.0.1" ); };'))
+        path = self.file(text)
+        line = text.partition("listeners = (")[0].count("\n") + 2
+        text = self.explain_file(path, src="2001:db8::1", listener="main")
+        self.assertIn(f"""
+client    2001:db8::1
+proxy     {path}:{line}: 10.0.0.0/8, by a PROXY header
+          {path}:{line}: 127.0.0.1, by a PROXY header
+""", text)
+        self.assertIn("""
+          with - for what is not known: server_ip, server_port
+  2001:db8::1 - -\\n
+""", text)
+
     def test_included(self):
         """Each place is named with the file that it is in."""
         where = self.folder()

@@ -202,6 +202,20 @@ static const struct {
 	    "this is a group", "a list of groups" },
 	{ "listeners = ( {\nrules = ( 7 ); } );", 2, "listeners[0].rules",
 	    "7 is a whole number", "a group" },
+	{ "listeners = ( {\nproxy_protocol = { }; } );", 2,
+	    "listeners[0].proxy_protocol.trusted", "missing", "networks" },
+	{ "listeners = ( {\nproxy_protocol = { version = \"v1\"; }; } );", 2,
+	    "listeners[0].proxy_protocol.trusted", "missing", "networks" },
+	{ "listeners = ( { proxy_protocol = {\ntrusted = ( ); }; } );", 2,
+	    "listeners[0].proxy_protocol.trusted", "is empty", "\"any\"" },
+	{ "listeners = ( { proxy_protocol = { trusted = \"::1\";\n"
+	  "version = \"v3\"; }; } );", 2,
+	    "listeners[0].proxy_protocol.version", "\"v3\" is not known",
+	    "\"any\", \"v1\" or \"v2\"" },
+	{ "listeners = ( {\nproxy_protocol = true; } );", 2,
+	    "listeners[0].proxy_protocol", "true is a boolean", "a group" },
+	{ "proxy_protocol = { trusted = \"::1\"; };", 1, "proxy_protocol",
+	    "not allowed here", "in a listener" },
 	{ "rules = ( );", 1, "rules", "not allowed here", "in a listener" },
 };
 
@@ -376,6 +390,19 @@ static const struct {
 	{ "timeouts = { session = 1; };\n"
 	  "listeners = ( { timeouts = { request = 9; }; }, { port = 1; "
 	  "format = \"http\"; timeouts = { session = 5; }; } );", NULL },
+	{ "listeners = ( { proxy_protocol = { trusted = \"192.0.2.1\"; };\n"
+	  "timeouts = { session = 2; }; } );",
+	    ":2: listeners[0].timeouts.session: 2 is shorter than "
+	    "timeouts.proxy, 3, which can never be reached" },
+	{ "timeouts = { session = 2; };\n", NULL },
+	{ "listeners = ( { proxy_protocol = {\ntrusted = \"any\"; }; } );",
+	    ":2: listeners[0].proxy_protocol.trusted: anybody can connect "
+	    "there and say that he is somebody else" },
+	{ "listeners = ( { proxy_protocol = { trusted = ( \"10.0.0.0/8\",\n"
+	  "\"::/0\" ); }; } );",
+	    ":2: listeners[0].proxy_protocol.trusted: anybody can connect" },
+	{ "listeners = ( { proxy_protocol = { version = \"v2\"; trusted = ("
+	  "\"10.0.0.0/8\", \"2001:db8::/32\" ); }; } );", NULL },
 	/* Each listener by itself. */
 	{ "listeners = ( { rules = ( { from = \"any\"; action = \"deny\"; } );"
 	  "}, { port = 5; rules = ( { from = \"any\"; action = \"deny\"; } ); "
