@@ -189,16 +189,18 @@ def calls():
     """Each call of log_event() in the source: its place and its text."""
     with open(os.path.join(SOURCE, "src/master/clients/fields.h"),
               encoding="utf-8") as file:
-        client = re.search(r"#define CLIENT_FIELDS\(.*?\)\s*\\\n(.*?)\n\n",
-                           file.read(), re.S)[1]
+        fields = dict(re.findall(
+            r"#define (\w+_FIELDS\()[^)]*\)\s*\\\n(.*?)\n\n", file.read(),
+            re.S))
     for path in sorted(glob.glob(os.path.join(SOURCE, "src/**/*.c"),
                                  recursive=True)):
         with open(path, encoding="utf-8") as file:
             text = file.read()
         for match in re.finditer(r"\blog_event\(", text):
             end = text.index(");", match.end())
-            yield path, text[match.end():end].replace(
-                "CLIENT_FIELDS(", client + "(")
+            yield path, re.sub(r"\w+_FIELDS\(",
+                               lambda name: fields[name[0]] + "(",
+                               text[match.end():end])
 
 
 class Table(unittest.TestCase):

@@ -306,10 +306,13 @@ class Limits(ProxyCase):
             last.sendall(v2())
             self.assertEqual(greet(other), b"hi client\n")
             self.assertEqual(daemon.counters()["main"]["live"], most)
+            line, = daemon.wait_line("full", undeclared=str(most))
+            self.assertEqual(line["listener"], "main")
             socks[0].sendall(v1())
             self.assertEqual(read_all(socks[0]), who(CLIENT, SERVER))
             self.assertEqual(read_all(last), who(CLIENT, SERVER))
-            self.assertEqual(daemon.lines("full"), [])
+            wait_for(lambda: [line for line in daemon.log()
+                              if line.startswith("full ended ")])
             daemon.stop()
 
     def test_waiting_refused(self):
@@ -323,7 +326,6 @@ class Limits(ProxyCase):
         socks[0].sendall(v1())
         self.assertEqual(read_all(socks[0]), who(CLIENT, SERVER))
         wait_for(lambda: self.says(v2()) == who(CLIENT, SERVER))
-        self.assertEqual(daemon.lines("full"), [])
 
     def test_full(self):
         """max_clients holds for trusted peers too."""

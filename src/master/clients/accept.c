@@ -194,8 +194,8 @@ accept_from(struct service *service, uint32_t index, int64_t now)
 		full = gate_full(service, listener);
 		if (full != NULL)
 			full_note(service, listener, full);
-		else
-			full = reached(service, listener);
+		else if ((full = reached(service, listener)) != NULL)
+			full_note_undeclared(service, listener);
 		if (accept_queues(service, listener, full) ||
 		    !is_open(service)) {
 			watch_mute(&service->watch, index);

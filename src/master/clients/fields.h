@@ -22,10 +22,12 @@ struct fields {
 	    LOG_NUMBER("sport", (client)->peer.port),                         \
 	    LOG_WORD("dst",                                                   \
 		addr_format(&(client)->local, (fields)->destination)),        \
-	    LOG_NUMBER("dport", (client)->local.port),                        \
-	    LOG_IF((client)->proxy.family != AF_UNSPEC,                       \
-		LOG_WORD("psrc",                                              \
-		    addr_format(&(client)->proxy, (fields)->proxy))),         \
+	    LOG_NUMBER("dport", (client)->local.port)
+
+/* The proxy that it came through, if it did; further behind in the line. */
+#define PROXY_FIELDS(client, fields)                                          \
+	LOG_IF((client)->proxy.family != AF_UNSPEC,                           \
+	    LOG_WORD("psrc", addr_format(&(client)->proxy, (fields)->proxy))), \
 	    LOG_IF((client)->proxy.family != AF_UNSPEC,                       \
 		LOG_NUMBER("psport", (client)->proxy.port))
 

@@ -98,6 +98,7 @@ client_log(struct service *service, const struct client *client,
 	    LOG_SIGNED("cpu_us", client->cpu_us),
 	    LOG_IF(client->state != STATE_READY,
 		LOG_WORD("state", state_name((enum state)client->state))),
+	    PROXY_FIELDS(client, &fields),
 	    LOG_IF(bug, LOG_NUMBER("generation", client->generation)));
 }
 

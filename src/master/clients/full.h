@@ -12,6 +12,10 @@ struct service;
 void full_note(struct service *service, const struct listener *listener,
     const struct conf_limits *limits);
 
+/* As many clients as may wait for their PROXY headers: the same. */
+void full_note_undeclared(
+    struct service *service, const struct listener *listener);
+
 /* clock_now() at which full_step() has something to do, or CLOCK_NEVER. */
 int64_t full_wakeup(const struct service *service);
 

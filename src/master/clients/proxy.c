@@ -4,6 +4,7 @@
 
 #include "master/clients/proxy.h"
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -99,6 +100,14 @@ proxy_cloned(const struct service *service, uint32_t slot)
 		child_signal(client->pid, SIGKILL);
 }
 
+/* Explicitly: it stays in the set as long as anybody has a copy. */
+static void
+unwatch(const struct service *service, const struct client *client)
+{
+	if (client->pair != -1)
+		epoll_ctl(service->epoll, EPOLL_CTL_DEL, client->pair, NULL);
+}
+
 void
 proxy_release(struct service *service, struct client *client)
 {
@@ -106,17 +115,20 @@ proxy_release(struct service *service, struct client *client)
 		service->awaited--;
 		client->proxied = PROXIED_NOT;
 	}
+	unwatch(service, client);
 	close_fd(&client->pair);
 	close_fd(&client->pair_child);
 }
 
 /* ----------------------------------------------------------------- the header */
 
-/* A pair that is closed tells the child to exit. */
+/* The child is told to exit: it might wait for ever for a pair that is only
+ * closed, of which an upgrade's trial may have a copy. */
 static void
-decide(struct service *service, struct client *client,
+dismiss(struct service *service, struct client *client,
     enum client_proxied proxied)
 {
+	shutdown(client->pair, SHUT_RDWR);
 	proxy_release(service, client);
 	client->proxied = (uint8_t)proxied;
 }
@@ -190,7 +202,8 @@ go(struct service *service, struct client *client)
 	parts[0] = (struct iovec) { &head, sizeof(head) };
 	parts[1] = (struct iovec) { answer.bytes, answer.length };
 	sendmsg(client->pair, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-	decide(service, client, PROXIED_KNOWN);
+	proxy_release(service, client);
+	client->proxied = PROXIED_KNOWN;
 }
 
 static void
@@ -201,11 +214,11 @@ judge(struct service *service, struct client *client,
 
 	if (!let_in(service, client, declared, &why, now)) {
 		client->why = (uint8_t)why;
-		decide(service, client, PROXIED_REFUSED);
+		dismiss(service, client, PROXIED_REFUSED);
 	} else if (client->plan == service->setup->snapshot.serial) {
 		go(service, client);
 	} else {
-		decide(service, client, PROXIED_AGAIN);
+		dismiss(service, client, PROXIED_AGAIN);
 	}
 }
 
@@ -213,7 +226,7 @@ judge(struct service *service, struct client *client,
 static void
 convict(struct service *service, struct client *client)
 {
-	decide(service, client, PROXIED_LIED);
+	dismiss(service, client, PROXIED_LIED);
 	if (client->pid > 0)
 		child_signal(client->pid, SIGKILL);
 }
@@ -234,7 +247,7 @@ proxy_event(struct service *service, uint32_t slot, int64_t now)
 	if (n == (ssize_t)sizeof(declared) && has_sense(&declared))
 		judge(service, client, &declared, now);
 	else if (n <= 0) /* its child has ended, and will be reaped */
-		close_fd(&client->pair);
+		unwatch(service, client);
 	else
 		convict(service, client);
 }

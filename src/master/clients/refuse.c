@@ -45,7 +45,8 @@ refused_log(struct service *service, const struct client *client,
 	}
 	log_event(LOG_INFO, "refused", CLIENT_FIELDS(service, client, &fields),
 	    LOG_WORD("reason", refusal_name(why)),
-	    LOG_NUMBER("suppressed", log->suppressed));
+	    LOG_NUMBER("suppressed", log->suppressed),
+	    PROXY_FIELDS(client, &fields));
 	log->suppressed = 0;
 }
 

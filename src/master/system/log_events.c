@@ -6,6 +6,7 @@
 #include "master/system/log_record.h"
 
 #define CLIENT "id listener src sport dst dport "
+#define PROXY "[psrc] [psport]"
 
 const struct log_event_row log_events[] = {
 	{ "start", "version pid uid listeners max_clients sandbox landlock_abi "
@@ -13,10 +14,10 @@ const struct log_event_row log_events[] = {
 	{ "listen", "listener address port" },
 	{ "lost", "listener address port error" },
 	{ "client", CLIENT "outcome bytes duration_ms cpu_us [state] "
-			   "[generation]" },
-	{ "refused", CLIENT "reason suppressed" },
+			   PROXY " [generation]" },
+	{ "refused", CLIENT "reason suppressed " PROXY },
 	{ "quiet", "listener clients greeted" },
-	{ "full", "listener clients max_clients" },
+	{ "full", "listener clients max_clients [undeclared]" },
 	{ "full ended", "clients" },
 	{ "state", "listener state [until] [reason]" },
 	{ "state file", "path error kept" },
