@@ -8,7 +8,9 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,6 +24,7 @@
 #include "shared/plan.h"
 
 #define NOBODY 65534
+#define MOST 4 /* descriptors in a message */
 
 /* Opened before root is given up: the build may be where only root gets to. */
 static const char *const programs[PROGRAMS] = { "forkgreet-spawner",
@@ -131,7 +134,7 @@ void
 send_with(int socket, void *bytes, size_t length, const int *fds, size_t n)
 {
 	union {
-		char bytes[CMSG_SPACE(4 * sizeof(int))];
+		char bytes[CMSG_SPACE(MOST * sizeof(int))];
 		struct cmsghdr align;
 	} control = { { 0 } };
 	struct iovec part = { bytes, length };
@@ -167,4 +170,48 @@ assert_child_status(uint32_t slot, int want)
 	assert_true(page[slot] > 0);
 	assert_int_equal(waitpid(page[slot], &status, 0), page[slot]);
 	assert_int_equal(status, want);
+}
+
+const char *
+line_read(int fd)
+{
+	static char line[64];
+	struct pollfd wait = { fd, POLLIN, 0 };
+	size_t n = 0;
+
+	do {
+		assert_int_equal(poll(&wait, 1, PATIENCE_MS), 1);
+		if (read(fd, &line[n], 1) != 1)
+			break;
+	} while (line[n++] != '\n' && n < sizeof(line) - 1);
+	line[n] = '\0';
+	return line;
+}
+
+void
+assert_ended(int fd)
+{
+	assert_string_equal(line_read(fd), "");
+	close(fd);
+}
+
+void
+assert_refuses(const struct spawner *spawner, void *order, size_t length,
+    uint32_t slot, size_t n)
+{
+	int ends[MOST][2];
+	int theirs[MOST] = { 0 };
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		assert_int_equal(socketpair(AF_UNIX,
+				     SOCK_STREAM | SOCK_CLOEXEC, 0, ends[i]),
+		    0);
+		theirs[i] = ends[i][1];
+	}
+	send_with(spawner->socket, order, length, theirs, n);
+	if (slot < PLAN_REFUSED_SLOT)
+		assert_int_equal(page_wait(slot), -EPROTO);
+	for (i = 0; i < n; i++)
+		assert_ended(ends[i][0]);
 }

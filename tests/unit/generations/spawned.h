@@ -41,4 +41,15 @@ int32_t page_wait(uint32_t slot);
 /* The slot's child must end with that wait status. */
 void assert_child_status(uint32_t slot, int want);
 
+/* Up to the newline, or to the end of stream; at most 63 bytes. */
+const char *line_read(int fd);
+
+/* The end of stream is next; closes fd. */
+void assert_ended(int fd);
+
+/* Sends the order with n descriptors, at most 4; it must be refused, and all of
+ * them let go. */
+void assert_refuses(const struct spawner *spawner, void *order, size_t length,
+    uint32_t slot, size_t n);
+
 #endif

@@ -96,30 +96,6 @@ client_order(const struct spawner *spawner, uint32_t slot, uint32_t session)
 	return ends[0];
 }
 
-/* Up to the newline, or to the end of stream; at most 63 bytes. */
-static const char *
-line_read(int fd)
-{
-	static char line[64];
-	struct pollfd wait = { fd, POLLIN, 0 };
-	size_t n = 0;
-
-	do {
-		assert_int_equal(poll(&wait, 1, PATIENCE_MS), 1);
-		if (read(fd, &line[n], 1) != 1)
-			break;
-	} while (line[n++] != '\n' && n < sizeof(line) - 1);
-	line[n] = '\0';
-	return line;
-}
-
-static void
-assert_ended(int fd)
-{
-	assert_string_equal(line_read(fd), "");
-	close(fd);
-}
-
 /* One client, served as it should be. */
 static void
 assert_serves(const struct spawner *spawner, uint32_t slot)
@@ -181,28 +157,6 @@ a_clone_that_fails_is_on_the_page(void **state)
 }
 
 /* ------------------------------------------------------------------- orders */
-
-/* Sends the order with n clients; all of them must be let go. */
-static void
-assert_refuses(const struct spawner *spawner, void *order, size_t length,
-    uint32_t slot, size_t n)
-{
-	int ends[2][2];
-	int theirs[2] = { -1, -1 };
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		assert_int_equal(socketpair(AF_UNIX,
-				     SOCK_STREAM | SOCK_CLOEXEC, 0, ends[i]),
-		    0);
-		theirs[i] = ends[i][1];
-	}
-	send_with(spawner->socket, order, length, theirs, n);
-	if (slot < PLAN_REFUSED_SLOT)
-		assert_int_equal(page_wait(slot), -EPROTO);
-	for (i = 0; i < n; i++)
-		assert_ended(ends[i][0]);
-}
 
 static void
 orders_without_sense_are_not_obeyed(void **state)
