@@ -26,6 +26,7 @@
 #include "shared/widened.h"
 
 #define ARGUMENTS_MAX 4
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define SEND_FLAGS (MSG_NOSIGNAL | MSG_DONTWAIT)
 #define IS(argument, value) { argument, SCMP_CMP_EQ, value, 0 }
 #define AT_MOST(argument, value) { argument, SCMP_CMP_LE, value, 0 }
@@ -42,20 +43,20 @@
  * that only the spawner needs are harmless in a child, which has closed the
  * spawner's socket and has RLIMIT_NPROC 0.
  */
-static const struct rule {
+struct rule {
 	const char *call;
 	const char *reason;
 	unsigned n_arguments;
 	struct scmp_arg_cmp argument[ARGUMENTS_MAX];
-} rules[] = {
+};
+
+static const struct rule rules[] = {
 	{ "recvmsg", "S: the next client", 2,
 	    { IS(0, SPAWNER_SOCKET), IS(2, 0) } },
 	{ "clone", "S: its child, the master's, not a thread", 2,
 	    { IS(0, CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD),
 		IS(1, 0) } },
 	{ "close", "S: the client, once cloned", 1, { IS(0, SPAWNER_CLIENT) } },
-	{ "close", "S, C: the pair, once cloned, or done with", 1,
-	    { IS(0, SPAWNER_PAIR) } },
 	{ "close", "C: the spawner's socket", 1, { IS(0, SPAWNER_SOCKET) } },
 	{ "prctl", "C: die with the master", 2,
 	    { IS(0, PR_SET_PDEATHSIG), IS(1, SIGKILL) } },
@@ -71,13 +72,6 @@ static const struct rule {
 		IS(4, 0) } },
 	{ "sendto", "C: the greeting, the connection held", 3,
 	    { IS(0, SPAWNER_CLIENT), IS(3, SEND_FLAGS), IS(4, 0) } },
-	{ "recvfrom", "C: a PROXY header, and no byte behind it", 3,
-	    { IS(0, SPAWNER_CLIENT), IS(3, MSG_DONTWAIT | MSG_PEEK),
-		IS(4, 0) } },
-	{ "sendto", "C: whom the header declares", 3,
-	    { IS(0, SPAWNER_PAIR), IS(3, SEND_FLAGS), IS(4, 0) } },
-	{ "recvfrom", "C: what the master says to that", 3,
-	    { IS(0, SPAWNER_PAIR), IS(3, 0), IS(4, 0) } },
 	{ "recvfrom", "C: the head of a request", 3,
 	    { IS(0, SPAWNER_CLIENT), IS(3, MSG_DONTWAIT), IS(4, 0) } },
 	{ "recvfrom", "C: the client's words, thrown away", 3,
@@ -93,6 +87,19 @@ static const struct rule {
 	WIDENED_ROWS
 };
 
+/* Where a listener has clients behind a proxy. */
+static const struct rule proxied_rules[] = {
+	{ "close", "S, C: the pair, once cloned, or done with", 1,
+	    { IS(0, SPAWNER_PAIR) } },
+	{ "recvfrom", "C: a PROXY header, and no byte behind it", 3,
+	    { IS(0, SPAWNER_CLIENT), IS(3, MSG_DONTWAIT | MSG_PEEK),
+		IS(4, 0) } },
+	{ "sendto", "C: whom the header declares", 3,
+	    { IS(0, SPAWNER_PAIR), IS(3, SEND_FLAGS), IS(4, 0) } },
+	{ "recvfrom", "C: what the master says to that", 3,
+	    { IS(0, SPAWNER_PAIR), IS(3, 0), IS(4, 0) } },
+};
+
 /* libseccomp returns negative errno values. */
 static bool
 failed(int result)
@@ -102,10 +109,9 @@ failed(int result)
 }
 
 static const char *
-rules_add(scmp_filter_ctx context)
+rules_add(scmp_filter_ctx context, const struct rule *rule, size_t n)
 {
-	const struct rule *rule = rules;
-	const struct rule *end = rules + sizeof(rules) / sizeof(rules[0]);
+	const struct rule *end = rule + n;
 
 	for (; rule < end; rule++)
 		if (failed(seccomp_rule_add_array(context, SCMP_ACT_ALLOW,
@@ -166,7 +172,7 @@ filter_export(
 }
 
 const char *
-filter_compile(struct sock_filter *code, size_t *length)
+filter_compile(struct sock_filter *code, size_t *length, bool proxied)
 {
 	scmp_filter_ctx context = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	const char *step;
@@ -183,7 +189,9 @@ filter_compile(struct sock_filter *code, size_t *length)
 	    failed(seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2)))
 		step = "seccomp_attr_set";
 	else
-		step = rules_add(context);
+		step = rules_add(context, rules, COUNT(rules));
+	if (step == NULL && proxied)
+		step = rules_add(context, proxied_rules, COUNT(proxied_rules));
 	if (step == NULL)
 		step = filter_export(context, code, length);
 	seccomp_release(context);

@@ -2,6 +2,7 @@
 #ifndef MASTER_GENERATIONS_FILTER_H
 #define MASTER_GENERATIONS_FILTER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct sock_filter;
@@ -11,11 +12,12 @@ struct sock_filter;
 
 /*
  * Compiles the filter into code, which has room for FILTER_MAX
- * instructions, and stores their number.  Whatever has no row in the table
- * kills the process.  Returns NULL, or what failed (static text) with errno
+ * instructions, and stores their number.  Whatever has no row in a table
+ * kills the process; proxied: the rows for clients behind a proxy are needed.  Returns NULL, or what failed (static text) with errno
  * set.
  */
-const char *filter_compile(struct sock_filter *code, size_t *length);
+const char *filter_compile(
+    struct sock_filter *code, size_t *length, bool proxied);
 
 /* The name of the system call of that number here, which the caller frees; NULL:
  * libseccomp does not know it. */

@@ -206,7 +206,8 @@ filter_get(struct sock_filter filter[FILTER_MAX], size_t *length,
 	if (conf->sandbox != CONF_SANDBOX_REQUIRED)
 		return NULL;
 	if (earlier == NULL)
-		return filter_compile(filter, length);
+		return filter_compile(
+		    filter, length, descriptors_of(conf) > 1);
 	*length = earlier->filter_length;
 	memcpy(filter, (const char *)earlier + earlier->filter_offset,
 	    *length * sizeof(*filter));

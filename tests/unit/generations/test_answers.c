@@ -114,7 +114,7 @@ plan_make(void)
 	size_t length, texts;
 	struct plan *plan;
 
-	if (filter_compile(filter, &length) != NULL)
+	if (filter_compile(filter, &length, false) != NULL)
 		return -1;
 	header.filter_offset = (uint32_t)(sizeof(header) +
 	    SESSIONS * sizeof(struct plan_session));

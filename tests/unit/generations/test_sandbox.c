@@ -90,7 +90,7 @@ static int
 compile(void **state)
 {
 	(void)state;
-	return filter_compile(code, &length) == NULL ? 0 : -1;
+	return filter_compile(code, &length, true) == NULL ? 0 : -1;
 }
 
 /* ------------------------------------------------------- the program, run here */
