@@ -238,10 +238,13 @@ confs_assign(
 	const char *dot = strchr(key->name, '.');
 	char inner[2048];
 
+	/* What one key needs does no harm to another. */
 	if (dot != NULL)
-		snprintf(inner, sizeof(inner), "%.*s = { %s = %s; };",
-		    (int)(dot - key->name), key->name, dot + 1, value);
-	else /* what one key needs does no harm to another */
+		snprintf(inner, sizeof(inner), "%.*s = { %s%s = %s; };",
+		    (int)(dot - key->name), key->name,
+		    strcmp(key->name, "proxy_protocol.version") == 0 ?
+			"trusted = \"192.0.2.1\"; " : "", dot + 1, value);
+	else
 		snprintf(inner, sizeof(inner), "%s%s = %s;",
 		    strcmp(key->name, "pick") == 0 ?
 			"greeting_file = \"/a\"; " : "", key->name, value);

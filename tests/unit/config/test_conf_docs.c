@@ -70,7 +70,7 @@ test_example_is_default(void **state)
 }
 
 /* Each "#key = value;" of the example, uncommented one at a time, changes
- * nothing: it shows the default.  One shows something else. */
+ * nothing: it shows the default.  Two show something else. */
 static void
 test_example_shows_defaults(void **state)
 {
@@ -84,6 +84,7 @@ test_example_shows_defaults(void **state)
 	for (; (at = strchr(at, '#')) != NULL; at++) {
 		if (!islower((unsigned char)at[1]) ||
 		    strncmp(at, "#greeting_file", 14) == 0 ||
+		    strncmp(at, "#proxy_protocol", 15) == 0 ||
 		    (at[-1] != '\n' && at[-1] != '\t'))
 			continue;
 		*at = ' ';

@@ -220,6 +220,9 @@ put_random_keys(FILE *out, enum schema_scope scope)
 			length = (size_t)(dot - key->name) + 1;
 			fprintf(out, "%.*s = {\n", (int)length - 1, group);
 		}
+		if (strcmp(key->name, "proxy_protocol.version") == 0)
+			fputs("trusted = ( \"192.0.2.1\", \"2001:db8::/32\" );\n",
+			    out); /* it needs that */
 		fprintf(out, "%s = ", name);
 		put_random_number(out, key);
 		fputs(";\n", out);

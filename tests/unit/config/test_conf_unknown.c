@@ -20,7 +20,7 @@ static const char *const later_top[] = {
 	"spawners" };
 static const char *const later_listener[] = {
 	"refusals.penalty", "stale_greeting",
-	"proxy_protocol", "health_sources", "mode", "owner" };
+	"health_sources", "mode", "owner" };
 
 static void
 must_be_unknown(const char *name, enum schema_scope scope)
@@ -65,7 +65,7 @@ test_allowed_listed(void **state)
 	    "valid here: name, address, port, v6only, backlog, optional, "
 	    "greeting, greeting_file, pick, format, content_type, variables, "
 	    "line_ending, health_file, max_age, refresh, hold, rules, when, "
-	    "log, limits, timeouts, refusals",
+	    "log, limits, timeouts, proxy_protocol, refusals",
 	    NULL);
 	confs_must_refuse("listeners = ( { rules = ( { xyzzy = 1; } ); } );",
 	    1, "listeners[0].rules[0].xyzzy",
@@ -173,8 +173,9 @@ test_other_scope(void **state)
 			    "not allowed here", "at the top level", NULL);
 		/* A group of listeners is unknown as a whole. */
 		snprintf(shown, sizeof(shown), "%s", key->name);
-		if (strncmp(shown, "when.", 5) == 0)
-			shown[4] = '\0';
+		if (strncmp(shown, "when.", 5) == 0 ||
+		    strncmp(shown, "proxy_protocol.", 15) == 0)
+			*strchr(shown, '.') = '\0';
 		if (!schema_has(key, SCHEMA_TOP) &&
 		    !schema_has(key, SCHEMA_RULE))
 			confs_must_refuse(confs_assign(key, SCHEMA_TOP, "1"), 1,

@@ -59,6 +59,7 @@ static const struct golden {
 	{ SYS_recvmsg, 1 | 4, { 3, 0, 0 } },
 	{ SYS_clone, 1 | 2, { 0x8000 | 0x100000 | 17, 0 } },
 	{ SYS_close, 1, { 0 } },
+	{ SYS_close, 1, { 1 } },
 	{ SYS_close, 1, { 3 } },
 	{ SYS_prctl, 1 | 2, { 1, 9 } },
 	{ SYS_getppid, 0, { 0 } },
@@ -67,6 +68,9 @@ static const struct golden {
 	{ SYS_setitimer, 1 | 4, { 0, 0, 0 } },
 	{ SYS_sendto, 1 | 8 | 16, { 0, 0, 0, 0x4040, 0 } },
 	{ SYS_sendto, 1 | 8 | 16, { 0, 0, 0, 0xc040, 0 } },
+	{ SYS_sendto, 1 | 8 | 16, { 1, 0, 0, 0x4040, 0 } },
+	{ SYS_recvfrom, 1 | 8 | 16, { 1, 0, 0, 0, 0 } },
+	{ SYS_recvfrom, 1 | 8 | 16, { 0, 0, 0, 0x42, 0 } },
 	{ SYS_recvfrom, 1 | 8 | 16, { 0, 0, 0, 0x40, 0 } },
 	{ SYS_recvfrom, 1 | 8 | 16, { 0, 0, 0, 0x60, 0 } },
 	{ SYS_shutdown, 1 | 2, { 0, 1 } },
@@ -198,7 +202,7 @@ static uint64_t
 random_argument(void)
 {
 	static const uint64_t likely[] = { 0, 1, 2, 3, 4, 6, 7, 9, 17, 0x40,
-		0x60, 0x4040, 0xc040, 0x5411, 0x108011, UINT64_MAX,
+		0x42, 0x60, 0x4040, 0xc040, 0x5411, 0x108011, UINT64_MAX,
 		UINT64_C(1) << 32, (UINT64_C(1) << 32) | 3 };
 
 	if (random() % 4 == 0)

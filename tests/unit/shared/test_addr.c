@@ -266,6 +266,59 @@ test_sockaddr_mapped(void **state)
 	}
 }
 
+/* Port and scope stay, and so does one that is IPv4, or nobody's, already. */
+static void
+test_unmap(void **state)
+{
+	struct addr addr, want;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(mapped); i++) {
+		addr = parsed(mapped[i].from);
+		want = parsed(mapped[i].to);
+		addr.port = want.port = 4444;
+		addr.scope = want.scope = 7;
+		addr_unmap(&addr);
+		assert_true(addr_equal(&addr, &want));
+		addr_unmap(&addr);
+		assert_true(addr_equal(&addr, &want));
+	}
+	addr = parsed("::ffff:1.2.3.4");
+	addr.family = AF_UNSPEC;
+	want = addr;
+	addr_unmap(&addr);
+	assert_true(addr_equal(&addr, &want));
+}
+
+/* No family but two, no scope, and with IPv4 no byte behind its four. */
+static void
+test_is_sound(void **state)
+{
+	struct addr addr;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < COUNT(good); i++) {
+		addr = parsed(good[i].text);
+		addr.port = 65535;
+		assert_true(addr_is_sound(&addr));
+		addr.scope = 1;
+		assert_false(addr_is_sound(&addr));
+	}
+	for (i = 0; i < sizeof(addr.bytes); i++) {
+		addr = parsed("1.2.3.4");
+		addr.bytes[i] ^= 0x80;
+		assert_int_equal(addr_is_sound(&addr), i < 4);
+	}
+	addr = parsed("::");
+	for (i = 0; i <= UINT8_MAX; i++) {
+		addr.family = (uint8_t)i;
+		assert_int_equal(addr_is_sound(&addr),
+		    i == AF_INET || i == AF_INET6);
+	}
+}
+
 static void
 test_sockaddr_round_trip(void **state)
 {
@@ -395,6 +448,8 @@ main(void)
 		cmocka_unit_test(test_format_scope),
 		cmocka_unit_test(test_room),
 		cmocka_unit_test(test_sockaddr_mapped),
+		cmocka_unit_test(test_unmap),
+		cmocka_unit_test(test_is_sound),
 		cmocka_unit_test(test_sockaddr_round_trip),
 		cmocka_unit_test(test_sockaddr_layout),
 		cmocka_unit_test(test_sockaddr_other),

@@ -31,6 +31,7 @@ static const struct {
 	{ OUTCOME_SEND_TIMEOUT, "send_timeout" },
 	{ OUTCOME_BAD_REQUEST, "bad_request" },
 	{ OUTCOME_REQUEST_TIMEOUT, "request_timeout" },
+	{ OUTCOME_PROXY_ERROR, "proxy_error" },
 	{ OUTCOME_PROBED, "probed" },
 	{ OUTCOME_SESSION_TIMEOUT, "session_timeout" },
 	{ OUTCOME_CPU_LIMIT, "cpu_limit" },
@@ -119,7 +120,7 @@ test_exit_codes(void **state)
 	(void)state;
 	for (int code = 0; code <= 255; code++)
 		check_status(W_EXITCODE(code, 0),
-		    code <= OUTCOME_REQUEST_TIMEOUT ? (enum outcome)code
+		    code <= OUTCOME_PROXY_ERROR ? (enum outcome)code
 						 : OUTCOME_CRASHED);
 }
 
@@ -144,7 +145,7 @@ test_children(void **state)
 	(void)state;
 	for (int code = 0; code <= OUTCOME_COUNT; code++)
 		check_status(child_status(code, 0),
-		    code <= OUTCOME_REQUEST_TIMEOUT ? (enum outcome)code
+		    code <= OUTCOME_PROXY_ERROR ? (enum outcome)code
 						 : OUTCOME_CRASHED);
 	for (size_t i = 0; i < COUNT(signals); i++)
 		check_status(

@@ -48,7 +48,8 @@ static union {
 	struct plan plan;
 	char bytes[sizeof(struct plan) + sizeof(struct sock_filter)];
 } all = { .plan = { .magic = PLAN_MAGIC, .sandbox = PLAN_SANDBOX_REQUIRED,
-	      .filter_offset = sizeof(struct plan), .filter_length = 1 } };
+	      .filter_offset = sizeof(struct plan), .filter_length = 1,
+	      .descriptors = 1 } };
 
 static int
 read_folder(void)
