@@ -110,7 +110,8 @@ plan_make(void)
 {
 	struct sock_filter filter[FILTER_MAX];
 	struct plan header = { .magic = PLAN_MAGIC, .master = (int32_t)getpid(),
-		.sandbox = PLAN_SANDBOX_REQUIRED, .n_sessions = SESSIONS };
+		.sandbox = PLAN_SANDBOX_REQUIRED, .n_sessions = SESSIONS,
+		.descriptors = 1 };
 	size_t length, texts;
 	struct plan *plan;
 
