@@ -216,6 +216,7 @@ next_order(struct msghdr *header)
 static void
 check_obeyed(void)
 {
+	const struct plan *plan = (const void *)plan_bytes;
 	const struct plan_order *order = &given.order;
 
 	MUST(order->slot < PLAN_REFUSED_SLOT && !given.is_cut);
@@ -226,7 +227,9 @@ check_obeyed(void)
 	}
 	MUST(given.fds[0] == SPAWNER_CLIENT);
 	MUST(given.fds[1] == (order->proxied ? SPAWNER_PAIR : -1));
-	MUST(!order->proxied || given.more == 0);
+	if (order->proxied)
+		MUST(given.more == 0 &&
+		    plan->session[order->session].proxy_versions != 0);
 }
 
 static long

@@ -183,6 +183,7 @@ static long
 pair_recv(char *bytes, size_t room, int flags)
 {
 	MUST(master.is_told && !master.has_answered && !master.is_closed);
+	MUST(!master.is_unreachable);
 	MUST(flags == 0 && room == sizeof(master.go) + sizeof(master.order));
 	if (input_byte(&client.script) & 0x80)
 		return fail_with(EINTR);
@@ -532,8 +533,11 @@ static void
 check_early_end(int status, bool is_bad, const struct plan_declared *want)
 {
 	MUST(client.n_got == 0 && !client.has_end);
-	if (status == OUTCOME_PROXY_ERROR)
-		MUST(master.is_told || is_bad || client.is_late ||
+	if (status == OUTCOME_PROXY_ERROR && master.is_told)
+		MUST(master.is_unreachable || master.is_silent ||
+		    master.is_short);
+	else if (status == OUTCOME_PROXY_ERROR)
+		MUST(is_bad || client.is_late ||
 		    (client.has_closed && client.length > 0));
 	else if (status == OUTCOME_RESET)
 		MUST(client.has_reset && !master.is_told && !is_bad);

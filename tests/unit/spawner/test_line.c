@@ -373,6 +373,7 @@ only_cr_lf_ends_the_line(void **state)
 {
 	static const struct row rows[] = {
 		{ "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\n", 0 },
+		{ "PROXY TCP4 1.2.3.4 5.6.7.8 1 23\n", 0 },
 		{ "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\n\r\n", 31 },
 		{ "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\r\n", 32 },
 		{ "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\rGET", 32 },
