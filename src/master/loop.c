@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "master/begin_anew.h"
+#include "master/clients/declare.h"
 #include "master/clients/quiet.h"
-#include "master/clients/proxy.h"
 #include "master/clients/reap.h"
 #include "master/clients/serve.h"
 #include "master/first.h"
@@ -168,7 +168,7 @@ dispatch(struct server *server, const struct epoll_event *event, int64_t now)
 		reap_child(&server->service, index, now);
 		break;
 	case EVENT_PROXY:
-		proxy_event(&server->service, index, now);
+		declare_event(&server->service, index, now);
 		break;
 	case EVENT_SPAWNER:
 		spawners_reap(&server->spawners, now);

@@ -197,6 +197,20 @@ answer_greeting(struct answer *answer, const struct service *service,
 }
 
 void
+answer_note(const struct service *service, struct client *client,
+    const struct answer *answer)
+{
+	const struct plan_session *session =
+	    &service->setup->snapshot.plan->session[answer->session];
+
+	client->greeting_length = (uint32_t)answer->total;
+	client->send_ms = session->send_ms;
+	client->linger_ms = session->linger_ms;
+	client->cpu_s = (uint32_t)session->cpu.soft;
+	client->asks = session->format == PLAN_HTTP;
+}
+
+void
 answer_parts(struct answer_part parts[ANSWER_PARTS],
     const struct answer *answer, const struct plan *plan)
 {

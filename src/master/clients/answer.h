@@ -28,6 +28,10 @@ struct answer {
 void answer_greeting(struct answer *answer, const struct service *service,
     const struct client *client);
 
+/* Notes what its child is to do with that, for the time after it. */
+void answer_note(const struct service *service, struct client *client,
+    const struct answer *answer);
+
 /* What a client gets of a greeting, in this order: a head of the plan, and of the
  * answer the head's end; the text, of one or the other. */
 #define ANSWER_PARTS 3

@@ -18,20 +18,6 @@
 /* How soon to look whether a spawner has cloned a child. */
 #define LOOK (2 * CLOCK_MS)
 
-void
-hand_over_note(struct service *service, struct client *client,
-    const struct answer *answer)
-{
-	const struct plan_session *session =
-	    &service->setup->snapshot.plan->session[answer->session];
-
-	client->greeting_length = (uint32_t)answer->total;
-	client->send_ms = session->send_ms;
-	client->linger_ms = session->linger_ms;
-	client->cpu_s = (uint32_t)session->cpu.soft;
-	client->asks = session->format == PLAN_HTTP;
-}
-
 /* Its child is to find out who it is first. */
 static bool
 proxied_order(struct service *service, uint32_t slot, struct order *order,
@@ -48,7 +34,7 @@ note(struct service *service, uint32_t slot, const struct answer *answer)
 {
 	struct client *client = &service->clients.slots[slot];
 
-	hand_over_note(service, client, answer);
+	answer_note(service, client, answer);
 	client->generation = spawners_serving(service->generation->spawners);
 	client->plan = service->setup->snapshot.serial;
 }
@@ -95,9 +81,7 @@ hand_over(struct service *service, uint32_t slot, int64_t now)
 static void
 take_back(struct service *service, const struct handed *handed, int64_t now)
 {
-	/* Not if a spawner that lies has decided it itself. */
-	if (!proxy_goes_on(service, handed->slot, OUTCOME_PROXY_ERROR, now))
-		clients_move(&service->clients, handed->slot, CLIENT_WAITING);
+	clients_move(&service->clients, handed->slot, CLIENT_WAITING);
 	if (handed->error == 0)
 		return;
 	service->counters.fork_failures++;
@@ -137,15 +121,18 @@ settle(struct service *service, int64_t now)
 
 /* True when the client cannot get a child any more: its time is over, or its
  * listener and so its greeting were removed when its spawner died, or that does
- * not read headers any more. */
+ * not read headers any more.  Or a spawner that lies has had the client refused,
+ * and no child for it. */
 static bool
-is_too_late(
-    const struct service *service, const struct client *client, int64_t now)
+is_too_late(const struct service *service, const struct client *client,
+    enum refusal *why, int64_t now)
 {
 	int group = service->counters.rows[client->row].session;
 
+	*why = client->proxied == PROXIED_REFUSED ?
+	    (enum refusal)client->why : REFUSAL_NO_RESOURCES;
 	return now >= client->expires || group == -1 ||
-	    client->proxied == PROXIED_LIED ||
+	    client->proxied >= PROXIED_REFUSED ||
 	    (client->proxied == PROXIED_AWAITED &&
 		!conf_is_proxied(&service->setup->conf->listener[group]));
 }
@@ -156,11 +143,12 @@ serve_waiting(struct service *service, int64_t now)
 {
 	const struct client *clients = service->clients.slots;
 	uint32_t slot = service->clients.list[CLIENT_WAITING].head, next;
+	enum refusal why;
 
 	for (; slot != CLIENT_NONE; slot = next) {
 		next = clients[slot].next;
-		if (is_too_late(service, &clients[slot], now))
-			refuse(service, slot, REFUSAL_NO_RESOURCES, now);
+		if (is_too_late(service, &clients[slot], &why, now))
+			refuse(service, slot, why, now);
 		else
 			hand_over(service, slot, now);
 	}

@@ -5,13 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct answer;
-struct client;
 struct service;
-
-/* Notes what its child is to do, for the time after it. */
-void hand_over_note(struct service *service, struct client *client,
-    const struct answer *answer);
 
 /* Gives the slot's client to the spawner: it is CLIENT_HANDED then.  False, and
  * nothing changed, when the spawner cannot take it now. */

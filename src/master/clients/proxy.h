@@ -1,5 +1,5 @@
-/* Clients behind a proxy: who they are, their own child finds out, and the master
- * decides. */
+/* Clients behind a proxy, of whom it is not known yet who they are: their own
+ * child finds out, and the master decides (declare.h). */
 #ifndef MASTER_CLIENTS_PROXY_H
 #define MASTER_CLIENTS_PROXY_H
 
@@ -22,6 +22,7 @@ enum client_proxied {
 	PROXIED_KNOWN, /* it is whom its header declares, and has been let in */
 	PROXIED_AGAIN, /* likewise, but its child works from another plan, and
 			* is to end: the next one needs no header */
+	/* These get no other child: */
 	PROXIED_REFUSED, /* its child is to end, and it to be refused */
 	PROXIED_LIED, /* its child has said what none says */
 };
@@ -46,10 +47,6 @@ bool proxy_order(
 /* The client's child is known, which has its own end of the pair. */
 void proxy_cloned(const struct service *service, uint32_t slot);
 
-/* The master's end of a client's pair has something to say: decides about the
- * client. */
-void proxy_event(struct service *service, uint32_t slot, int64_t now);
-
 /* The client does not await its header any more, if it did: it has ended. */
 void proxy_release(struct service *service, struct client *client);
 
@@ -57,11 +54,7 @@ void proxy_release(struct service *service, struct client *client);
 enum outcome proxy_outcome(
     const struct client *client, enum outcome outcome);
 
-/*
- * Its child has ended with that outcome, or there was none.  True when that is not the client's end:
- * it has been refused, or waits for another child.
- */
-bool proxy_goes_on(struct service *service, uint32_t slot,
-    enum outcome outcome, int64_t now);
+/* The master's end of its pair says nothing more: no event comes of it. */
+void proxy_unwatch(const struct service *service, const struct client *client);
 
 #endif

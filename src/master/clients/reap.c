@@ -27,6 +27,7 @@
 #include "master/system/events.h"
 #include "master/generations/generation.h"
 #include "master/generations/spawners.h"
+#include "master/clients/declare.h"
 #include "master/clients/finish.h"
 #include "master/clients/proxy.h"
 #include "master/clients/service.h"
@@ -125,7 +126,7 @@ ended(struct service *service, uint32_t slot, int status, int64_t now)
 	if (outcome == OUTCOME_VIOLATION || outcome == OUTCOME_CRASHED)
 		generation_crashed(
 		    service->generation, client->generation, now);
-	if (proxy_goes_on(service, slot, outcome, now))
+	if (declare_goes_on(service, slot, outcome, now))
 		return;
 	if (is_told(client, outcome)) {
 		client->told = (uint8_t)outcome;
