@@ -1,4 +1,4 @@
-"""HAProxy in front of the daemon: started by a test, ended with it."""
+"""HAProxy in front of daemons: started by a test, ended with it."""
 
 import csv
 import os
@@ -12,7 +12,6 @@ from harness import HOST, PATIENCE, die_with_parent, wait_for
 CONFIG = """
 global
 	maxconn 64
-	stats socket {socket} mode 600 level admin
 defaults
 	mode http
 	timeout connect {patience}s
@@ -25,29 +24,31 @@ backend servers
 {options}
 	server one {host}:{port} {server}
 """
+STATISTICS = """
+global
+	stats socket {} mode 600 level admin
+"""
 # Of "show stat", in complaints.
 TOLD = ("status", "weight", "check_status", "check_code", "last_chk",
         "agent_status", "last_agt")
 
 
-class Balancer:
-    """haproxy(1) with one server, whose state it tells:
+class HAProxy:
+    """haproxy(1) with that configuration; it tells the state of its servers:
 
-        balancer = Balancer(port, "agent-check agent-port 4444")
+        balancer = HAProxy(text)
         self.addCleanup(balancer.end)
-        balancer.wait_status("UP")
+        balancer.wait("web1", status="UP")
     """
 
-    def __init__(self, port, server, options="", more=""):
+    def __init__(self, text):
         self._folder = tempfile.TemporaryDirectory(prefix="forkgreet-test-")
         self._socket = os.path.join(self._folder.name, "stats")
-        self._log = os.path.join(self._folder.name, "log")
+        self.log_path = os.path.join(self._folder.name, "log")
         config = os.path.join(self._folder.name, "haproxy.cfg")
         with open(config, "w", encoding="ascii") as file:
-            file.write(CONFIG.format(
-                socket=self._socket, patience=PATIENCE, host=HOST, port=port,
-                server=server, options=options, more=more))
-        with open(self._log, "wb") as log:
+            file.write(STATISTICS.format(self._socket) + text)
+        with open(self.log_path, "wb") as log:
             self._process = subprocess.Popen(
                 ["haproxy", "-db", "-f", config], stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, preexec_fn=die_with_parent)
@@ -59,6 +60,11 @@ class Balancer:
         self._process.wait()
         self._folder.cleanup()
 
+    def log(self):
+        """Its lines so far."""
+        with open(self.log_path, encoding="utf-8") as log:
+            return log.read().splitlines()
+
     def ask(self, command):
         """What it answers on its socket."""
         with socket.socket(socket.AF_UNIX) as sock:
@@ -68,31 +74,59 @@ class Balancer:
             with sock.makefile(encoding="utf-8") as file:
                 return file.read()
 
-    def server(self):
-        """The server's row of "show stat"; None: not yet."""
+    def servers(self, name=None):
+        """The rows of "show stat", of all or of those with that name; none:
+        not yet."""
         if self._process.poll() is not None:
-            with open(self._log, encoding="utf-8") as log:
-                raise AssertionError("haproxy has ended:\n" + log.read())
+            raise AssertionError("haproxy has ended:\n" +
+                                 "\n".join(self.log()))
         try:
-            text = self.ask("show stat servers 4 -1")
+            text = self.ask("show stat -1 4 -1")
         except (ConnectionError, FileNotFoundError):
-            return None
-        rows = csv.DictReader(text.removeprefix("# ").splitlines())
-        return next(iter(rows), None)
+            return []
+        return [row for row in csv.DictReader(
+            text.removeprefix("# ").splitlines())
+                if name in (None, row["svname"])]
 
-    def wait(self, **fields):
-        """Waits until the row has these fields; returns it."""
+    def server(self, name):
+        """The only row with that name; None: not yet."""
+        return next(iter(self.servers(name)), None)
+
+    def wait(self, name, **fields):
+        """Waits until the server's row has these fields; returns it."""
         row = None
 
         def has():
             nonlocal row
-            row = self.server()
+            row = self.server(name)
             return row is not None and all(
                 row[key] == value for key, value in fields.items())
         try:
-            wait_for(has, PATIENCE, f"haproxy: {fields}")
+            wait_for(has, PATIENCE, f"haproxy: {name}: {fields}")
         except AssertionError as error:
             told = {key: value for key, value in (row or {}).items()
                     if key in TOLD}
             raise AssertionError(f"{error}; it says {told}") from None
         return row
+
+
+class Balancer(HAProxy):
+    """With one server:
+
+        balancer = Balancer(port, "agent-check agent-port 4444")
+        self.addCleanup(balancer.end)
+        balancer.wait(status="UP")
+    """
+
+    def __init__(self, port, server, options="", more=""):
+        super().__init__(CONFIG.format(
+            patience=PATIENCE, host=HOST, port=port, server=server,
+            options=options, more=more))
+
+    def server(self, name="one"):
+        """Its row."""
+        return super().server(name)
+
+    def wait(self, name="one", **fields):
+        """Waits until its row has these fields; returns it."""
+        return super().wait(name, **fields)
