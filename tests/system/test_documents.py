@@ -17,7 +17,7 @@ DOCUMENTS = (README, ".github/SECURITY.md", "ChangeLog.md", CONFIG_MANUAL,
              "src/feed/forkgreet-feed.1",
              "src/spawner/forkgreet-spawner.8")
 SECTIONS = ["Supported systems", "Try it", "Install", "Configure", "Recipes",
-            "Operate", "Security in short", "How it works", "Benchmarks", "Test",
+            "Operate", "More than one machine", "Security in short", "How it works", "Benchmarks", "Test",
             "Licence"]
 
 

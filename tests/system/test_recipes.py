@@ -18,8 +18,9 @@ import urllib.request
 
 from harness import (BUILDDIR, HOST, IS_ROOT, PATIENCE, USER, become_user,
                      die_with_parent, free_port, greet, identity,
-                     needs_program, wait_for)
+                     needs_program, run, wait_for)
 from monitoring import find, parse, total
+from readme import blocks, section
 from test_control import OTHER_USER, ControlCase
 from test_documents import read
 
@@ -47,11 +48,9 @@ backend back
 
 def recipes():
     """{heading: its blocks of code}"""
-    text = read("README.md").split("\n## Recipes\n")[1].split("\n## ")[0]
-    parts = re.split(r"^### (.*)$", text, flags=re.MULTILINE)[1:]
-    return {heading: [re.sub("^    ", "", block, flags=re.MULTILINE)
-                      for block in re.findall(r"(?:^    .*\n|^\n(?=    ))+",
-                                              body, re.MULTILINE)]
+    parts = re.split(r"^### (.*)$", section("Recipes"),
+                     flags=re.MULTILINE)[1:]
+    return {heading: blocks(body)
             for heading, body in zip(parts[::2], parts[1::2])}
 
 
@@ -173,6 +172,27 @@ class All(ControlCase):
                 result = self.run_with(self.file(text), "-t", as_user=True)
                 self.assertEqual(
                     (result.returncode, result.stderr), (0, ""))
+
+
+class MoreThanOneMachine(ControlCase):
+    """What tests/scale/run, which takes longer, tries in full."""
+
+    def setUp(self):
+        super().setUp()
+        self.blocks = blocks(section("More than one machine"))
+
+    def test_instance(self):
+        """-t has nothing to say of it."""
+        result = self.run_with(self.file(self.blocks[0]), "-t", as_user=True)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    @needs_program("haproxy")
+    def test_haproxy(self):
+        """Nor has HAProxy of its configuration, both modes in one."""
+        done = run("-c", "-f", self.file("".join(self.blocks[1:3])),
+                   program="haproxy")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("WARNING", done.stderr)
 
 
 class Followed(RecipeCase):
