@@ -98,9 +98,10 @@ bind_source(int fd, unsigned source)
 static int
 say(const struct crowd *crowd, struct visit *visit, int fd)
 {
-	const char *request = crowd->order->request;
+	const struct crowd_order *order = crowd->order;
 
-	if (send(fd, request, strlen(request), MSG_NOSIGNAL) == -1)
+	if (send(fd, order->request, order->request_length, MSG_NOSIGNAL) ==
+	    -1)
 		return errno == EAGAIN || errno == EINTR ? 0 : -1;
 	visit->owes = false;
 	return 0;

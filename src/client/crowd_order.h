@@ -46,6 +46,7 @@ struct crowd_order {
 	bool (*is_right)(const void *how, const char *text, size_t length);
 	const void *how;
 	const char *request; /* what each says first; NULL: nothing */
+	size_t request_length;
 	unsigned at; /* connections at a time, at most */
 	unsigned rate; /* new ones per second; 0: as soon as one has ended */
 	unsigned sources; /* source addresses, see below; 0: do not bind */

@@ -1,6 +1,6 @@
 """What greetings that do more cost: variables, answers to HTTP requests and to
-HAProxy's agent check, each by a fixed greeting of about the same length that
-the same daemon gives to the same clients."""
+HAProxy's agent check, the PROXY protocol's header; each by a fixed greeting of
+about the same length that the same daemon gives to the same clients."""
 
 import statistics
 import sys
@@ -15,9 +15,11 @@ AT = (16, 256)
 THE_SAME = 0.95
 VARIABLES_WANTED = 0.95
 HTTP_WANTED = 0.8
+PROXY_WANTED = 0.55
 GREETING = "hi client\n"  # what a daemon must say to be ready
 FIXED = "hi 127.0.0.10, you are 123456 here, it is 2026-11-25T23:12:38Z\n"
 VARIABLES = "hi %{client_ip}, you are %{id} here, it is %{time}\n"
+TRUSTED = 'proxy_protocol = { trusted = ( "127.0.0.0/8" ); }; '
 REQUEST = (f"GET /healthz HTTP/1.1\r\nHost: {HOST}:8080\r\n"
            "User-Agent: kube-probe/1.31\r\nAccept: */*\r\n"
            "Connection: close\r\n\r\n")
@@ -29,15 +31,19 @@ def setting(text):
 
 
 class Kind:
-    """A listener, what its clients say, and what they should hear."""
+    """A listener, what its clients say, and what they should hear; proxied:
+    behind a header of the PROXY protocol, version 2."""
 
-    def __init__(self, name, listener, pattern, request=None):
-        self.name, self.listener = name, listener
-        self.pattern, self.request = pattern, request
+    def __init__(self, name, listener, pattern, request=None, proxied=False):
+        self.name = name
+        self.listener = (TRUSTED if proxied else "") + listener
+        self.pattern, self.request, self.proxied = pattern, request, proxied
 
     def options(self, port):
         """The load's."""
         more = ["-q", self.request] if self.request else []
+        if self.proxied:
+            more.append("-b")
         return ["-p", str(port), "-m", self.pattern, *more]
 
 
@@ -50,7 +56,10 @@ RENDERED = Kind("plain with three variables",
 HTTP = Kind("http", f'format = "http"; {PLAIN.listener}',
             "HTTP/1.1 200 OK\r\n*Date: *\r\n\r\n" + FIXED, REQUEST)
 AGENT = Kind("agent", 'format = "agent";', "up ready 100%\n")
-KINDS = (PLAIN, AGAIN, RENDERED, AGENT, ASKED, HTTP)
+PROXIED = Kind("plain, PROXY v2", PLAIN.listener, FIXED, proxied=True)
+PROXIED_HTTP = Kind("http, PROXY v2", HTTP.listener, HTTP.pattern, REQUEST,
+                    proxied=True)
+KINDS = (PLAIN, AGAIN, RENDERED, AGENT, ASKED, HTTP, PROXIED, PROXIED_HTTP)
 
 
 class Place:
@@ -135,7 +144,8 @@ def make_pairs(bench):
 
     pairs = [pair(AGAIN, PLAIN), pair(RENDERED, PLAIN, VARIABLES_WANTED),
              pair(AGENT, PLAIN, THE_SAME, (1,)), pair(HTTP, ASKED, HTTP_WANTED),
-             pair(HTTP, PLAIN)]
+             pair(HTTP, PLAIN), pair(PROXIED, PLAIN, PROXY_WANTED),
+             pair(PROXIED, ASKED), pair(PROXIED_HTTP, HTTP, PROXY_WANTED)]
     for name, folder in bench.build_names().items():
         other = make_places(bench, (PLAIN,), name=name, builddir=folder)
         pairs.append(Pair(places[PLAIN], other[PLAIN], THE_SAME, (1,), name))

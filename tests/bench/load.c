@@ -27,11 +27,20 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 
+/*
+ * What HAProxy's send-proxy-v2 says first (proxy-protocol.txt, 2.2): version 2,
+ * PROXY, TCP over IPv4, 12 bytes: 198.51.100.7:40000 to 192.0.2.1:80.
+ */
+static const unsigned char header[] = { '\r', '\n', '\r', '\n', '\0', '\r',
+	'\n', 'Q', 'U', 'I', 'T', '\n', 0x21, 0x11, 0, 12, 198, 51, 100, 7, 192,
+	0, 2, 1, 40000 >> 8, 40000 & 0xff, 0, 80 };
+static bool is_balancer;
+
 static _Noreturn void
 usage(void)
 {
 	fprintf(stderr,
-	    "usage: load -p PORT -n TOTAL|-t SECONDS [-a ADDRESS]\n"
+	    "usage: load -p PORT -n TOTAL|-t SECONDS [-a ADDRESS] [-b]\n"
 	    "            [-c AT_A_TIME] [-e GREETING|-m PATTERN]\n"
 	    "            [-f FIRST_SOURCE] [-q REQUEST] [-r RATE] [-s SOURCES]\n"
 	    "            [-w SECONDS] [-x REFUSAL]\n");
@@ -83,6 +92,9 @@ set_option(struct crowd_order *order, int option, const char *text)
 		if (inet_pton(AF_INET, text, &server_of(order)->sin_addr) != 1)
 			errx(EX_USAGE, "-a %s: not an IPv4 address", text);
 		break;
+	case 'b':
+		is_balancer = true;
+		break;
 	case 'c':
 		order->at = (unsigned)number(option, text, 1, AT_MAX);
 		break;
@@ -132,7 +144,7 @@ parse_options(struct crowd_order *order, int argc, char **argv)
 	int option;
 
 	while (
-	    (option = getopt(argc, argv, "a:c:e:f:m:n:p:q:r:s:t:w:x:")) != -1)
+	    (option = getopt(argc, argv, "a:bc:e:f:m:n:p:q:r:s:t:w:x:")) != -1)
 		set_option(order, option, optarg);
 	if (optind != argc || server_of(order)->sin_port == 0 ||
 	    (order->total == UINT64_MAX && order->run_ns == UINT64_MAX))
@@ -140,6 +152,24 @@ parse_options(struct crowd_order *order, int argc, char **argv)
 	if (order->first + order->sources > SOURCES_MAX + 1)
 		errx(EX_USAGE, "-f %u -s %u: no such sources", order->first,
 		    order->sources);
+}
+
+/* What each connection says first: the header, the request; or neither. */
+static void
+set_request(struct crowd_order *order)
+{
+	static char said[4096];
+	size_t length = is_balancer ? sizeof(header) : 0, more;
+
+	more = order->request != NULL ? strlen(order->request) : 0;
+	if (length + more > sizeof(said))
+		errx(EX_USAGE, "-q: more than %zu bytes",
+		    sizeof(said) - sizeof(header));
+	memcpy(said, header, length);
+	if (more > 0)
+		memcpy(said + length, order->request, more);
+	order->request = length + more > 0 ? said : NULL;
+	order->request_length = length + more;
 }
 
 static double
@@ -222,6 +252,7 @@ main(int argc, char **argv)
 	server_of(&order)->sin_family = AF_INET;
 	server_of(&order)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	parse_options(&order, argc, argv);
+	set_request(&order);
 	if (crowd_raise_files(order.at) == -1)
 		err(EX_OSERR, "RLIMIT_NOFILE for %u at a time", order.at);
 	if (crowd_run(&order, &result) == -1)
