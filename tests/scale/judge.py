@@ -68,9 +68,13 @@ class Verdict:
                 "an error while nobody was killed"
             assert "two" in sent, \
                 "an error on an instance that was not killed"
-        # Each client twice: who was live comes back, and may be queued.
-        most = 2 * len(self.play.gaps) * self.crowd.at
-        assert len(self.crowd.failures) <= most, len(self.crowd.failures)
+        self._few(self.crowd.failures, "errors")
+
+    def _few(self, clients, what):
+        """Each kill may take all clients twice: who was live comes back, and
+        is queued."""
+        assert len(clients) <= 2 * len(self.play.gaps) * self.crowd.at, \
+            f"{len(clients)} {what}: {clients[:9]}"
 
     def _log(self, name, lines):
         """With the PROXY protocol it has each client's own address, and
@@ -91,8 +95,7 @@ class Verdict:
                   for lines in self.lines.values() for line in lines}
         missing = [client for client in map(tuple, self.crowd.greeted)
                    if client not in logged]
-        assert len(missing) <= len(self.play.gaps) * self.crowd.at, \
-            f"not in the log: {missing[:9]}"
+        self._few(missing, "clients who are not in the log")
         for client in missing:
             assert "two" in self.sent_to[client], \
                 f"{client} is not in the log: {self.sent_to[client]}"

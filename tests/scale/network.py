@@ -14,7 +14,7 @@ CLIENTS_NETWORK = CLIENTS + "0/24"
 def why_none():
     """Why there can be no namespace; "" when there can."""
     if os.geteuid() != 0:
-        return "only root is to have a network namespace"
+        return "needs root, for a network namespace"
     for name in "ip", "ss", "unshare":
         if shutil.which(name) is None:
             return f"needs {name}"

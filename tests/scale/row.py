@@ -119,9 +119,7 @@ class Play:
                 self.balancer.wait_not_taking(one.name)
             else:
                 one.ctl(*words[1:])
-        sent = self.balancer.sent(one)
-        self.crowd.wait_more(SOME)
-        assert self.balancer.sent(one) == sent, "it is drained"
+        wait_for(lambda: self._unused(one), PATIENCE, "nobody comes to it")
         one.restart()
         one.ctl("ready")
         self.balancer.let_know(one.name, False)
@@ -139,6 +137,12 @@ class Play:
         two.start()
         self.balancer.wait_taking(two.name)
         self._wait_used(two)
+
+    def _unused(self, instance):
+        """Do all of some clients go elsewhere?"""
+        sent = self.balancer.sent(instance)
+        self.crowd.wait_more(SOME)
+        return self.balancer.sent(instance) == sent
 
     def _wait_used(self, instance):
         """Until it has clients."""

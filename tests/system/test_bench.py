@@ -12,7 +12,8 @@ import tempfile
 import unittest
 import unittest.mock
 
-from harness import BUILDDIR, Case, not_under_valgrind, wait_for
+from harness import (BUILDDIR, Case, needs_program, not_under_valgrind,
+                     wait_for)
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), "bench")
@@ -109,6 +110,21 @@ class Short(Case):
         self.assertIn("connections/s by those of server-textbook, 16 at a time",
                       rows(done.stdout))
         self.assertEqual("no floor: " in done.stdout, not has_floor())
+
+    @needs_program("haproxy")
+    def test_scale(self):
+        done = bench("--sections", "scale", "--rounds", "1", "--seconds",
+                     "0.1", BUILDDIR, seconds=300)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        if "\nNo control group can be made here" in done.stdout:
+            return
+        for kind in "tcp", "tcp, PROXY v2", "http", "http, PROXY v2":
+            for instances in "straight to one", "1", "2", "3":
+                self.assertRegex(
+                    done.stdout, rf"(?m)^\| {kind} \| {instances} \| [\d,]+ "
+                    r"\| (-|\d+\.\d) \| \d+\.\d \|")
+        self.assertIn("| tcp, PROXY v2 | ", done.stdout.split(
+            "| a core of an instance |")[1])
 
     def test_floor_is_two_pages(self):
         if not has_floor():
