@@ -78,6 +78,7 @@ class Crowd:
             crowd.wait_more(100)
         crowd.greeted    # [[address, port]]
         crowd.failures   # [Failure]
+        crowd.slowest    # seconds, of those greeted
 
     tls: what makes the context of each.  heard: the address that all hear,
     when it is not their own.
@@ -92,7 +93,7 @@ class Crowd:
         self._count = context.Value("L", 0)
         self._ending = context.Event()
         self._process = context.Process(target=self._work, daemon=True)
-        self.greeted, self.failures = [], []
+        self.greeted, self.failures, self.slowest = [], [], 0
 
     def __enter__(self):
         self._process.start()
@@ -105,7 +106,7 @@ class Crowd:
             self._process.kill()
             raise AssertionError("the clients did not come to their end")
         with open(self._path, encoding="ascii") as file:
-            self.greeted, failures = json.load(file)
+            self.greeted, failures, self.slowest = json.load(file)
         self.failures = [Failure(*row) for row in failures]
 
     @property
@@ -127,7 +128,7 @@ class Crowd:
         for thread in threads:
             thread.join()
         with open(self._path, "w", encoding="ascii") as file:
-            json.dump([self.greeted, self.failures], file)
+            json.dump([self.greeted, self.failures, self.slowest], file)
 
     def _repeat(self, client):
         while not self._ending.is_set():
@@ -138,8 +139,10 @@ class Crowd:
                 self.failures.append(Failure(
                     begin, time.monotonic(), *client.name, repr(error)))
                 continue
-            self.greeted.append(client.name)
+            took = time.monotonic() - begin
             with self._count.get_lock():
+                self.greeted.append(client.name)
+                self.slowest = max(self.slowest, took)
                 self._count.value += 1
 
 

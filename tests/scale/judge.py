@@ -40,7 +40,8 @@ class Verdict:
         served = {name: sum(line["outcome"] == "greeted" for line in lines)
                   for name, lines in self.lines.items()}
         return (f"{len(self.crowd.greeted)} clients greeted "
-                f"({words(served)}), {len(self.crowd.failures)} had an error; "
+                f"({words(served)}), the slowest in {self.crowd.slowest:.2f} "
+                f"s, {len(self.crowd.failures)} had an error; "
                 f"log: {words(self.outcomes)}; balancer: "
                 f"{words(self.numbers)}")
 

@@ -1,5 +1,5 @@
 """A row: clients all the time, while one instance is drained and restarted, one
-is killed and started again, one is reloaded."""
+is killed and started again, one is reloaded and upgraded."""
 
 import multiprocessing
 import shutil
@@ -18,6 +18,7 @@ from stage import Stage
 AT = 16  # clients at a time
 KILLS = 3
 RELOADS = 20
+UPGRADE_EVERY = 5  # reloads
 SOME = 20  # clients: how many must be greeted before the next thing happens
 AUTHORITY = """\
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
@@ -152,8 +153,10 @@ class Play:
 
     def _reload(self, three):
         """In a process of its own."""
-        for _ in range(RELOADS):
+        for number in range(RELOADS):
             three.ctl("reload")
+            if number % UPGRADE_EVERY == 0:
+                three.ctl("upgrade")
             time.sleep(self.seconds / RELOADS)
 
 
