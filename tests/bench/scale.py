@@ -69,13 +69,14 @@ class Way:
         """One run."""
         before = self.readings()
         run = self.server.measure(
-            bench.load, AT * len(self.used), bench.arguments.seconds, "-p", str(self.port),
-            *options(self.kind, self.direct))
+            bench.load, AT * len(self.used), bench.arguments.seconds,
+            "-p", str(self.port), *options(self.kind, self.direct))
         bench.settle()
         clients = run["greeted"]
-        (run["balancer"], run["instances"], run["master"],
-         run["spawner"]) = [(now - then) / clients for then, now in
-                            zip(before, self.readings())]
+        run.update(
+            (key, (now - then) / clients) for key, then, now in zip(
+                ("balancer", "instances", "master", "spawner"), before,
+                self.readings()))
         # Of one instance, to which only its part came.
         for key in "master", "spawner":
             run[key] *= len(self.used)

@@ -1,5 +1,5 @@
-"""A row: clients all the time, while one instance is drained and restarted, one
-is killed and started again, one is reloaded and upgraded."""
+"""A row: clients all the time, while one instance is drained and restarted,
+one is killed and started again, one is reloaded and upgraded."""
 
 import multiprocessing
 import shutil
