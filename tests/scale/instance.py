@@ -84,9 +84,9 @@ class Instance:
     def ctl(self, *words):
         """forkgreetctl, which must succeed; what it says."""
         done = subprocess.run(
-            [CTL, "-s", self.control, *words], encoding="utf-8", check=False,
+            [CTL, "-s", self.control, "-w", str(PATIENCE), *words],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, timeout=2 * PATIENCE)
+            stderr=subprocess.STDOUT, encoding="utf-8", check=False)
         if done.returncode != 0:
             raise AssertionError(f"{self.name}: {words}: {done.stdout}")
         return done.stdout

@@ -48,13 +48,14 @@ class Limits:
         """See row.Row."""
         return Haproxy.why_not()
 
-    def play(self, _):
-        """All of it; AssertionError when something is not as it should be."""
+    def play(self, _, begin):
+        """See row.Row."""
         with Stage() as stage:
             self.one = stage.add(Instance("one", CONFIGURATION, stage.folder,
                                           HELD))
             self.balancer = stage.front(Haproxy(PORTS, DEFAULTS + "".join(
                 LISTEN.format(port, self.header) for port in PORTS)))
+            begin()
             self._max_clients_per_source()
             self._rate_per_source()
             self._rules()

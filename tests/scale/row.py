@@ -71,11 +71,13 @@ class Row:
         """Of README's listeners."""
         return 8080 if self.in_http else 4444
 
-    def play(self, seconds):
-        """All of it, at least so long; AssertionError when something is not
-        as it should be."""
+    def play(self, seconds, begin):
+        """All of it, at least so long, begin() once all has been started;
+        AssertionError when something is not as it should be."""
         with Stage() as stage:
-            Play(self, stage, seconds).run()
+            play = Play(self, stage, seconds)
+            begin()
+            play.run()
 
 
 class Play:
