@@ -100,8 +100,7 @@ say(const struct crowd *crowd, struct visit *visit, int fd)
 {
 	const struct crowd_order *order = crowd->order;
 
-	if (send(fd, order->request, order->request_length, MSG_NOSIGNAL) ==
-	    -1)
+	if (send(fd, order->request, order->request_length, MSG_NOSIGNAL) == -1)
 		return errno == EAGAIN || errno == EINTR ? 0 : -1;
 	visit->owes = false;
 	return 0;
