@@ -1,8 +1,10 @@
-# Sourced by scripts that check many things: one line of result for each, a sum
-# at the end, whatever the end is, and after it what failed first.
+# Sourced by scripts that check many things: one line of result for each, where
+# the time went and a sum at the end, whatever the end is, and after it what
+# failed first.
 #
 #	tally_begin FOLDER NAME	logs are below FOLDER; NAME: stands before each
 #				name and before the sum, if it is not empty
+#	tally_now WHAT		begins: for the times, and if we end early
 #	step NAME COMMAND...	runs it, its output in FOLDER/NAME.log
 #	pass NAME
 #	skip NAME [REASON]	without one when NAME says it
@@ -20,12 +22,33 @@ tally_begin() { # FOLDER NAME
 	tally_folder=$1
 	tally_name=${2:+$2: }
 	tally_doing=starting
+	tally_since=$(date +%s)
 	tally_complete=false
 	mkdir -p "$tally_folder"
-	rm -f "$tally_folder/first"
+	rm -f "$tally_folder/first" "$tally_folder/times"
 	trap 'tally_exit "$?"' EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
+}
+
+tally_now() { # WHAT: what was done before has taken the time until now
+	tally_second=$(date +%s)
+	echo "$((tally_second - tally_since))	$tally_doing" \
+		>>"$tally_folder/times"
+	tally_doing=$1
+	tally_since=$tally_second
+}
+
+# Seconds for each, the longest first; what took less does not matter.
+tally_times() {
+	tally_now times
+	sort -rn "$tally_folder/times" | awk -F '\t' -v name="$tally_name" '
+		{ all += $1 }
+		$1 >= 5 { shown = shown sprintf("%8d s  ", $1) $2 "\n" }
+		END {
+			if (shown)
+				printf "%s%d seconds in all:\n%s", name, all, shown
+		}'
 }
 
 pass() { # NAME
@@ -54,7 +77,7 @@ tally_first() { # FILE: keeps it, if nothing failed before
 
 # Not in an "if": the shell would not stop at what fails in COMMAND.
 step() { # NAME COMMAND...
-	tally_doing=$1
+	tally_now "$1"
 	shift
 	set +e
 	(
@@ -99,6 +122,7 @@ tally_exit() { # STATUS
 			>"$tally_folder/died.log"
 		fail "ended early, at: $tally_doing" "$tally_folder/died.log"
 	fi
+	tally_times
 	echo "$tally_name$passed passed, $failed failed, $skipped skipped"
 	if [ "$failed" -gt 0 ]; then
 		echo

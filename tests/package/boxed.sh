@@ -11,7 +11,7 @@ why_no_box() {
 
 # What the box printed as a result counts, each for itself; then the box itself.
 boxed() { # NAME KIND ROOT SHARE (which has been staged)
-	tally_doing=$1
+	tally_now "$1"
 	boxed_log=$4/log
 	boxed_status=0
 	sh "$here/box" "$2" "$3" "$4" >"$4/box.log" 2>&1 || boxed_status=$?

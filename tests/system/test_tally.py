@@ -65,7 +65,7 @@ class Tally(unittest.TestCase):
     def test_a3_a_script_that_dies_says_so_and_counts_it(self):
         said = self.run_script("""
             step good true
-            tally_doing="making a box"
+            tally_now "making a box"
             cp /nonexistent/file "$tally_folder"
             step never true
             tally_end""", 1)
@@ -130,6 +130,23 @@ class Tally(unittest.TestCase):
         self.assertEqual(cause("tests/unit/one - died of a signal")[-1],
                          "killed")
         self.assertEqual(cause("tests/unit/none.py 1 - x"), [])
+
+    def test_where_the_time_went(self):
+        """By a clock of the test's own."""
+        said = self.run_script("""
+            now() { echo "$1" >"$tally_folder/now"; }
+            date() { cat "$tally_folder/now"; }
+            now 1000; tally_since=1000
+            step build now 1007; step quick now 1011; step boxes now 1131
+            step more false; tally_now "the last of it"; now 1137
+            tally_end""", 1)
+        end = said.index("package: 3 passed, 1 failed, 0 skipped")
+        self.assertEqual(said[end - 4:end], [
+            "package: 137 seconds in all:", "     120 s  boxes",
+            "       7 s  build", "       6 s  the last of it"])
+        again = self.run_script("step quick true; tally_end", 0)
+        self.assertEqual(again[-2:], ["PASS: package: quick",
+                                      "package: 1 passed, 0 failed, 0 skipped"])
 
     def test_what_a_killed_run_left_is_not_this_ones(self):
         groups = f"{self.folder}/groups/pids"
