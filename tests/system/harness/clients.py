@@ -14,12 +14,38 @@ from .process import HOST, PATIENCE, wait_for
 PORTS = range(10000, 32768)
 
 
+# A process takes them in blocks that are its own while it lives: tests that run
+# at the same time pick theirs too, and a daemon may bind one much later.
+BLOCK = 64
+
+_blocks = []  # the sockets that say so
+_ports = []  # not given out yet
+
+
+def _take_block():
+    """Ports of one more block.  An abstract socket is named after it: as ports
+    do, such names belong to one network namespace and end with the process."""
+    for first in random.sample(PORTS[::BLOCK], len(PORTS[::BLOCK])):
+        block = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            block.bind(f"\0forkgreet-test-ports-{first}")
+        except OSError as error:
+            block.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+            continue
+        _blocks.append(block)
+        ports = range(first, min(first + BLOCK, PORTS.stop))
+        return random.sample(ports, len(ports))
+    raise AssertionError("all ports are taken")
+
+
 def free_port(host=HOST, family=socket.AF_INET):
     """A TCP port that nobody has now, and that was not given out before."""
     while True:
-        port = random.choice(PORTS)
-        if port in _ports_given:
-            continue
+        if not _ports:
+            _ports.extend(_take_block())
+        port = _ports.pop()
         with socket.socket(family, socket.SOCK_STREAM) as sock:
             try:
                 sock.bind((host, port))
@@ -27,11 +53,7 @@ def free_port(host=HOST, family=socket.AF_INET):
                 if error.errno == errno.EADDRINUSE:
                     continue
                 raise
-        _ports_given.add(port)
         return port
-
-
-_ports_given = set()
 
 
 def connect(port, host=HOST, seconds=PATIENCE, receive_buffer=None,
