@@ -21,15 +21,19 @@ _STATES = ("", "ESTAB", "SYN-SENT", "SYN-RECV", "FIN-WAIT-1", "FIN-WAIT-2",
 
 
 def kernel_sockets(port):
-    """What the kernel has with that local port."""
-    found = []
+    """What the kernel has with that local port.  A list that is long and changes
+    while it is read may name a socket twice."""
+    found, inodes = [], set()
     for name in "tcp", "tcp6":
         with open(f"/proc/net/{name}", encoding="ascii") as file:
             for row in (line.split() for line in list(file)[1:]):
-                if int(row[1].rsplit(":", 1)[1], 16) == port:
+                inode = int(row[9])
+                if (int(row[1].rsplit(":", 1)[1], 16) == port and
+                        inode not in inodes):
+                    inodes.update({inode} - {0})  # 0: no process has it
                     found.append(KernelSocket(
                         _STATES[int(row[3], 16)],
-                        int(row[4].split(":")[0], 16), int(row[9])))
+                        int(row[4].split(":")[0], 16), inode))
     return found
 
 
