@@ -238,11 +238,14 @@ a_flood_is_not_read_for_ever(void **state)
 	close(fd);
 }
 
+static int64_t moved; /* when the client took something last */
+
 /* True when the look that is due has ended it. */
 static bool
 look_is_last(uint32_t slot)
 {
 	now = client_of(slot)->deadline;
+	moved = client_of(slot)->closing.moved;
 	reap_step(&service, now);
 	return client_of(slot)->phase == CLIENT_FREE;
 }
@@ -276,8 +279,9 @@ who_takes_nothing_is_given_up(void **state)
 		reap_step(&service, now);
 	}
 	AWAIT(look_is_last(slot));
-	assert_true(now >= begun + CLOCK_SECOND);
-	assert_true(now <= begun + CLOCK_SECOND + 64 * CLOCK_MS);
+	/* Its kernel may have taken a little on the way. */
+	assert_true(now >= moved + CLOCK_SECOND);
+	assert_true(now <= moved + CLOCK_SECOND + 64 * CLOCK_MS);
 	assert_int_equal(ended(OUTCOME_SEND_TIMEOUT), 1);
 	/* What it never took does not stay in the kernel. */
 	while ((n = recv(fd, part, sizeof(part), 0)) > 0)
