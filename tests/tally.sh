@@ -6,6 +6,8 @@
 #				name and before the sum, if it is not empty
 #	tally_now WHAT		begins: for the times, and if we end early
 #	step NAME COMMAND...	runs it, its output in FOLDER/NAME.log
+#	step_begin NAME COMMAND...	the same beside what follows ...
+#	step_end NAME		... until this, which waits for it
 #	pass NAME
 #	skip NAME [REASON]	without one when NAME says it
 #	fail NAME LOG		and shows the end of LOG
@@ -76,22 +78,41 @@ tally_first() { # FILE: keeps it, if nothing failed before
 }
 
 # Not in an "if": the shell would not stop at what fails in COMMAND.
+tally_run() ( # NAME COMMAND...
+	exec >"$tally_folder/$1.log" 2>&1 </dev/null
+	shift
+	trap - EXIT
+	set -e
+	"$@"
+)
+
+tally_result() { # NAME, whose status is tally_status
+	if [ "$tally_status" -eq 0 ]; then
+		pass "$1"
+	else
+		fail "$1" "$tally_folder/$1.log"
+	fi
+}
+
 step() { # NAME COMMAND...
 	tally_now "$1"
-	shift
 	set +e
-	(
-		trap - EXIT
-		set -e
-		"$@"
-	) >"$tally_folder/$tally_doing.log" 2>&1 </dev/null
+	tally_run "$@"
 	tally_status=$?
 	set -e
-	if [ "$tally_status" -eq 0 ]; then
-		pass "$tally_doing"
-	else
-		fail "$tally_doing" "$tally_folder/$tally_doing.log"
-	fi
+	tally_result "$1"
+}
+
+step_begin() { # NAME COMMAND...
+	tally_run "$@" &
+	echo "$!" >"$tally_folder/$1.pid"
+}
+
+step_end() { # NAME
+	tally_now "$1"
+	tally_status=0
+	wait "$(cat "$tally_folder/$1.pid")" || tally_status=$?
+	tally_result "$1"
 }
 
 tally_add() { # NAME LOG FOLDER

@@ -131,6 +131,21 @@ class Tally(unittest.TestCase):
                          "killed")
         self.assertEqual(cause("tests/unit/none.py 1 - x"), [])
 
+    def test_one_beside_others(self):
+        """It counts where it is waited for, and stops at what fails."""
+        said = self.run_script("""
+            slow() { until [ -e "$tally_folder/now" ]; do sleep 0.01; done; }
+            bad() { echo cause; false; echo never; }
+            step_begin slow slow; step_begin bad bad
+            step quick touch "$tally_folder/now"
+            step_end slow; step_end bad; step last true
+            tally_end""", 1)
+        self.assertEqual([line for line in said if line[:5] == "PASS:"], [
+            f"PASS: package: {name}" for name in ("quick", "slow", "last")])
+        self.assertIn("package: 3 passed, 1 failed, 0 skipped", said)
+        self.assertRegex(said[-2], "^FAIL: package: bad, the end of ")
+        self.assertEqual(said[-1], "cause")
+
     def test_where_the_time_went(self):
         """By a clock of the test's own."""
         said = self.run_script("""
