@@ -12,6 +12,7 @@
 #	skip NAME [REASON]	without one when NAME says it
 #	fail NAME LOG		and shows the end of LOG
 #	tally_add NAME LOG FOLDER	another script's sum, which is in LOG
+#	tally_groups		what is killed with us: "-PGID ..."
 #	tally_end		the last command: exits, 1 when something failed
 #
 # FOLDER/first has what failed first: what others show as their cause.
@@ -26,6 +27,7 @@ tally_begin() { # FOLDER NAME
 	tally_doing=starting
 	tally_since=$(date +%s)
 	tally_complete=false
+	tally_groups=
 	mkdir -p "$tally_folder"
 	rm -f "$tally_folder/first" "$tally_folder/times"
 	trap 'tally_exit "$?"' EXIT
@@ -138,6 +140,9 @@ tally_end() {
 tally_exit() { # STATUS
 	trap - EXIT
 	set +e
+	# Split into words on purpose.
+	# shellcheck disable=SC2086
+	[ -z "$tally_groups" ] || kill -- $tally_groups
 	if ! $tally_complete; then
 		echo "status $1; what it said stands above" \
 			>"$tally_folder/died.log"

@@ -43,7 +43,7 @@ boxed_cause() { # LINE
 }
 
 # The boxes are gone and the machine is as it was.  What a run that was killed has
-# left is not this one's.
+# left is not this one's, nor what one has that goes on.
 host_before() { # FOLDER
 	grep -v box /proc/self/mounts >"$1/mounts.before" || :
 	box_cgroups >"$1/cgroups.before"
@@ -59,5 +59,8 @@ host_as_before() { # FOLDER
 
 box_cgroups() {
 	find "${boxed_cgroups:-/sys/fs/cgroup}" -maxdepth 5 \
-		-name 'forkgreet-box-*' | sort
+		-name 'forkgreet-box-*' | sort | while read -r boxed_cgroup; do
+		kill -0 "${boxed_cgroup##*-}" 2>/dev/null ||
+			echo "$boxed_cgroup"
+	done
 }

@@ -9,6 +9,8 @@ import tempfile
 import time
 import unittest
 
+from harness import exists
+
 SOURCE = os.path.abspath(os.environ.get("top_srcdir", "."))
 
 
@@ -146,6 +148,22 @@ class Tally(unittest.TestCase):
         self.assertRegex(said[-2], "^FAIL: package: bad, the end of ")
         self.assertEqual(said[-1], "cause")
 
+    def test_what_it_began_ends_with_it(self):
+        said = self.run_script("""
+            setsid sh -c 'echo $$ >"$0/group"; sleep 1000' \
+                "$tally_folder" >/dev/null 2>&1 &
+            tally_groups=" -$!"
+            until [ -s "$tally_folder/group" ]; do sleep 0.01; done
+            false""", 1)
+        self.assertIn("package: 0 passed, 1 failed, 0 skipped", said)
+        with open(f"{self.folder}/package/group", encoding="ascii") as file:
+            group = int(file.read())
+        self.addCleanup(self.kill, group)
+        deadline = time.monotonic() + 30
+        while exists(group):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+
     def test_where_the_time_went(self):
         """By a clock of the test's own."""
         said = self.run_script("""
@@ -165,19 +183,20 @@ class Tally(unittest.TestCase):
 
     def test_what_a_killed_run_left_is_not_this_ones(self):
         groups = f"{self.folder}/groups/pids"
-        os.makedirs(f"{groups}/forkgreet-box-4242")
+        os.makedirs(f"{groups}/forkgreet-box-9999998")  # no pid
         said = self.run_script(f"""
             . "{SOURCE}/tests/package/boxed.sh"
             boxed_cgroups={self.folder}/groups
             host_before "$tally_folder"
             step host host_as_before "$tally_folder"
-            rmdir {groups}/forkgreet-box-4242
+            rmdir {groups}/forkgreet-box-9999998
+            mkdir {groups}/forkgreet-box-$$
             step host host_as_before "$tally_folder"
-            mkdir {groups}/forkgreet-box-4343
+            mkdir {groups}/forkgreet-box-9999999
             step later host_as_before "$tally_folder"
             tally_end""", 1)
         self.assertIn("package: 2 passed, 1 failed, 0 skipped", said)
-        self.assertIn(f"{groups}/forkgreet-box-4343", said)
+        self.assertIn(f"{groups}/forkgreet-box-9999999", said)
 
     def test_all_well_ends_with_the_sum(self):
         said = self.run_script("step one true; tally_end", 0)
