@@ -321,6 +321,18 @@ class Upgrade(NotifyCase):
                     b": No such file or directory")
 
     @not_under_valgrind("it has no execveat(2) of a descriptor")
+    def test_watchdog_at_once(self):
+        """The last time may have been almost half of the interval ago: the
+        manager must not wait as long again."""
+        self.manager.variable["WATCHDOG_USEC"] = str(1000 * 10 ** 6)
+        daemon = self.start()
+        self.expect(SERVING)
+        daemon.signal(signal.SIGUSR2)
+        said = [self.manager.receive() for _ in range(3)]
+        self.assertIn(b"WATCHDOG=1", said)
+        self.assertIn(SERVING, said)
+
+    @not_under_valgrind("it has no execveat(2) of a descriptor")
     def test_watchdog(self):
         """It is told on, as often."""
         self.manager.variable["WATCHDOG_USEC"] = "200000"

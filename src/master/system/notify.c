@@ -53,7 +53,7 @@ notify_resume(const struct manager *before)
 		manager.fd = socket(
 		    AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	alive_every = manager.alive_every;
-	alive_at = alive_every == 0 ? 0 : CLOCK_NEVER;
+	alive_at = 0; /* at once: it is not known when it was told last */
 }
 
 static bool
