@@ -13,7 +13,7 @@
 int
 drain(int fd, uint64_t *bytes)
 {
-	/* MSG_TRUNC: tcp(7) does not even copy it. */
+	/* MSG_TRUNC: tcp(7) does not even copy it; unix(7) does. */
 	static char dump[READ_BYTES];
 	ssize_t n;
 	int i;
