@@ -1,8 +1,8 @@
 """UNIX sockets: their files, who comes, what becomes of what they are sent."""
 
 import array
-import contextlib
 import errno
+import fcntl
 import grp
 import json
 import os
@@ -13,12 +13,13 @@ import socket
 import stat
 import struct
 import subprocess
-import threading
-import time
+import termios
+import unittest
 
-from harness import (CLIENT, CTL, DAEMON, IS_ROOT, PATIENCE, Case, StartCase,
-                     USER, children, descriptors, if_also_user, is_held,
-                     needs_root, read_all, read_to_end, run, untimed, wait_for)
+from harness import (CLIENT, CTL, IS_ROOT, PATIENCE, StartCase, Strace, USER,
+                     descriptors, if_also_user, is_held,
+                     needs_root, read_all, read_to_end, run, strace_works,
+                     untimed, wait_for)
 
 GREETING = b"hi client\n"
 LARGE = 1 << 20
@@ -308,6 +309,34 @@ class ServeTest(UnixCase):
         self.assertFalse(os.path.exists(self.path))
 
 
+    def test_upgrade_adds_one(self):
+        """The trial of the new program makes it too, and it is not in the way
+        of that program then."""
+        daemon = self.start()
+        second = os.path.join(self.place, "second")
+        daemon.write_config(self.configuration(
+            self.listener() + ", " + self.listener(name="b", path=second)))
+        daemon.signal(signal.SIGUSR2)
+        daemon.wait_line("upgrade", result="ok")
+        self.assertEqual(hear(second), GREETING)
+        self.assertEqual(hear(self.path), GREETING)
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual(os.listdir(self.place), [])
+
+    def test_upgrade_that_fails(self):
+        """What is there goes on, file and all."""
+        daemon = self.start()
+        second = os.path.join(self.place, "second")
+        with bound(second):
+            daemon.write_config(self.configuration(
+                self.listener() + ", " + self.listener(name="b", path=second)))
+            daemon.signal(signal.SIGUSR2)
+            daemon.wait_line("upgrade", result="failed")
+            self.assertEqual(hear(self.path), GREETING)
+            self.assertEqual(daemon.stop(), 0)
+            self.assertEqual(os.listdir(self.place), ["second"])
+
+
 class OutcomeTest(UnixCase):
     """What became of it, as the log says."""
 
@@ -324,6 +353,11 @@ class OutcomeTest(UnixCase):
         """Until its child has handed everything over, and has ended."""
         wait_for(lambda: daemon.counters()["main"]["lingering"] == 1,
                  what="a client that lingers")
+
+    def seen(self, daemon):
+        """Until it has had a turn for what we have done."""
+        for _ in range(2):
+            daemon.counters()
 
     def test_reads_and_closes(self):
         def close(sock, _daemon):
@@ -363,7 +397,7 @@ class OutcomeTest(UnixCase):
         def close(sock, daemon):
             self.delivered(daemon)
             sock.shutdown(socket.SHUT_WR)
-            time.sleep(0.1)
+            self.seen(daemon)
             sock.close()
         self.assertEqual(
             self.end(close=close, more="timeouts = { linger = 30.0; "
@@ -373,7 +407,7 @@ class OutcomeTest(UnixCase):
         def close(sock, daemon):
             self.delivered(daemon)
             sock.shutdown(socket.SHUT_WR)
-            time.sleep(0.1)
+            self.seen(daemon)
             self.assertEqual(read_all(sock), GREETING)
         self.assertEqual(self.end(close=close), ("greeted", "10"))
 
@@ -440,6 +474,19 @@ class OutcomeTest(UnixCase):
             self.end("hold = true; timeouts = { session = 0.3; };", close),
             ("session_timeout", None))
 
+    def test_held_while_it_talks(self):
+        """Its child has read what it said, and no port check says a word; an
+        upgrade forgets nothing of that."""
+        def close(sock, daemon):
+            wait_for(daemon.clients, what="a child")
+            sock.sendall(b"x")
+            wait_for(lambda: not struct.unpack("i", fcntl.ioctl(
+                sock, termios.TIOCOUTQ, bytes(4)))[0], what="the child reads")
+            daemon.signal(signal.SIGUSR2)
+            daemon.wait_line("upgrade", result="ok")
+            sock.close()
+        self.assertEqual(self.end("hold = true;", close), ("reset", "0"))
+
     def test_held_and_closed(self):
         def close(sock, _daemon):
             self.assertEqual(sock.recv(100), GREETING)
@@ -454,6 +501,40 @@ class OutcomeTest(UnixCase):
             sock.sendall(bytes(1 << 20))
             sock.shutdown(socket.SHUT_WR)
             self.assertEqual(read_to_end(sock), (b"access denied\n", False))
+
+
+    @unittest.skipUnless(strace_works(), "strace cannot trace here")
+    def test_the_master_has_one_buffer(self):
+        """What lingering and refused clients say comes there and nowhere
+        else."""
+        denied = os.path.join(self.place, "denied")
+        daemon = self.start(
+            self.listener("timeouts = { linger = 30.0; };") + ", " +
+            self.listener('rules = ( { from = "any"; action = "deny"; } );',
+                          "denied", path=denied))
+        trace = os.path.join(self.folder(), "trace")
+        word = b"said-by-a-client"
+        with Strace(daemon.pid, "trace=read,readv,%network", "signal=none",
+                    "raw=recvfrom,recv", output=trace + ".raw"), dial(
+                        self.path) as sock, dial(denied) as refused:
+            self.delivered(daemon)
+            for client in sock, refused:
+                self.assertTrue(client.recv(100))
+                client.sendall(word)
+                client.shutdown(socket.SHUT_WR)
+            daemon.wait_line("client")
+            self.assertEqual(refused.recv(1), b"")
+            wait_for(lambda: daemon.counters()["denied"]["refused_denied"] == 1
+                     and len(self.receptions(trace + ".raw", word)) >= 2,
+                     what="both words")
+        self.assertEqual(len(set(self.receptions(trace + ".raw", word))), 1)
+
+    def receptions(self, path, word):
+        """(buffer, its length) of the calls that have received so much."""
+        with open(path, encoding="latin-1") as file:
+            return re.findall(
+                r"recv(?:from)?\(0x[0-9a-f]+, (0x[0-9a-f]+), (0x10000), "
+                rf"[^)]*\) = {hex(len(word))}\b", file.read())
 
 
 class DescriptorsTest(UnixCase):
@@ -657,6 +738,16 @@ class FileTest(UnixCase):
                 self.listener() + ", " + self.listener(name="o", path=other)))
         self.assertFalse(os.path.exists(self.path))
 
+    def test_start_that_fails_late_leaves_nothing(self):
+        """After the socket was made: there is no program to serve with."""
+        program = self.copies()
+        os.unlink(os.path.join(os.path.dirname(program), "forkgreet-spawner"))
+        daemon = self.daemon(ready=False, program=program,
+                             as_user=self.as_user)
+        self.assertNotEqual(daemon.wait(), 0)
+        self.assertIn("forkgreet-spawner", "\n".join(daemon.log()))
+        self.assertEqual(os.listdir(self.place), [])
+
     def test_removed_by_somebody_else(self):
         """What is there at the stop is not ours then."""
         daemon = self.start()
@@ -669,11 +760,18 @@ class FileTest(UnixCase):
         daemon = self.start()
         os.unlink(self.path)
         daemon.reload()
-        self.assertIn("its file was removed, and is made again",
+        self.assertIn("its file is gone, and is made again",
                       "\n".join(daemon.log()))
         self.assertEqual(hear(self.path), GREETING)
         self.assertEqual(daemon.stop(), 0)
         self.assertFalse(os.path.exists(self.path))
+
+    def test_reload_replaces_what_a_dead_one_left(self):
+        daemon = self.start()
+        os.unlink(self.path)
+        bound(self.path).close()
+        daemon.reload()
+        self.assertEqual(hear(self.path), GREETING)
 
     def test_reload_does_not_take_it_back(self):
         daemon = self.start()
@@ -780,6 +878,29 @@ class RootTest(UnixCase):
         self.assertEqual(mode_of(self.path), ("0o640", owner, group))
         daemon.stop()
         self.assertFalse(os.path.exists(self.path))
+
+    @unittest.skipUnless(strace_works(), "strace cannot trace here")
+    def test_nobody_comes_before_it_is_his(self):
+        """The mode is there when the file is; then its owner; then it
+        listens."""
+        trace = os.path.join(self.folder(), "trace")
+        daemon = self.daemon(
+            self.listener('socket_mode = "0640"; socket_owner = "daemon"; '
+                          'socket_group = "mail";'), ready=False,
+            wrapper=("strace", "-f", "-o", trace, "-e",
+                     "trace=umask,bind,chmod,fchmodat,fchownat,listen"))
+        wait_for(lambda: os.path.exists(self.path) and
+                 not hear_error(self.path), what="a daemon that listens")
+        daemon.end()
+        with open(trace, encoding="utf-8") as file:
+            calls = [line.split(" ", 1)[1] for line in file]
+        at = next(i for i, call in enumerate(calls)
+                  if call.startswith("bind(") and self.path in call)
+        self.assertTrue(calls[at - 1].startswith("umask(0137)"),
+                        calls[at - 1])
+        after = [call.split("(")[0] for call in calls[at + 1:]
+                 if call.startswith(("chmod(", "fch", "listen("))]
+        self.assertEqual(after[:2], ["fchownat", "listen"], calls)
 
     def test_who_may_connect(self):
         """The mode holds, for users and for groups."""

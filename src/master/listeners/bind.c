@@ -154,7 +154,7 @@ bind_keep(struct listener *listener, const struct listener *running,
 	if (socket_file_is_ours(listener, &gone))
 		return 0;
 	report_warning(report, "%s: %s: %s", where, text, gone ?
-		"its file was removed, and is made again" :
+		"its file is gone, and is made again" :
 		"another program has replaced its file, and has its clients");
 	if (gone)
 		give_up(listener);

@@ -162,7 +162,8 @@ make_room(const struct listener *listener, const char **why)
 	}
 	if (ask(listener, why) == -1)
 		return -1;
-	return unlink(listener->path);
+	/* Another one that starts may have removed it just now. */
+	return unlink(listener->path) == 0 || errno == ENOENT ? 0 : -1;
 }
 
 /* Not what somebody has put in its place meanwhile: it would be given away. */
@@ -350,10 +351,13 @@ socket_file_is_ours(const struct listener *listener, bool *gone)
 	*gone = false;
 	if (listener->inode == 0)
 		return true;
-	if (lstat(listener->path, &st) == 0)
-		return st.st_ino == listener->inode &&
-		    st.st_dev == listener->device;
-	*gone = errno == ENOENT;
+	if (lstat(listener->path, &st) == -1) {
+		*gone = errno == ENOENT;
+		return false;
+	}
+	if (st.st_ino == listener->inode && st.st_dev == listener->device)
+		return true;
+	*gone = S_ISSOCK(st.st_mode) && ask_now(listener) == 0;
 	return false;
 }
 

@@ -31,7 +31,7 @@ bool socket_file_stays(const struct listener *listener);
 bool socket_file_may_be(const char *path);
 
 /* True when the listener's file is there, and is the one that was made for it; it
- * is also when it has none.  *gone: nothing is there. */
+ * is also when it has none.  *gone: nothing is there, or what a dead program left. */
 bool socket_file_is_ours(const struct listener *listener, bool *gone);
 
 /* Gives the file its mode, owner and group.  Returns 0, or -1 with errno. */
