@@ -164,8 +164,9 @@ run_clients(struct verb_result *result, const struct verb_call *call)
 		result->refusal = "clients: expected one listener";
 	else if (rows->from_net &&
 	    !is_source(call->request->source, &rows->net))
-		result->refusal = "clients: --source: expected an address, a "
-				  "network such as 192.0.2.0/24, or uid:NUMBER";
+		result->refusal = "clients: --source: expected an address or "
+				  "a network such as 192.0.2.0/24, or "
+				  "uid:NUMBER";
 	else if (order->n_listeners == 1 &&
 	    !has_row(&call->overview->service->counters, order->listeners[0]))
 		no_listener(result, order->listeners[0]);
