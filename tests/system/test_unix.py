@@ -893,7 +893,7 @@ class RootTest(UnixCase):
                  not hear_error(self.path), what="a daemon that listens")
         daemon.end()
         with open(trace, encoding="utf-8") as file:
-            calls = [line.split(" ", 1)[1] for line in file]
+            calls = [line.split(None, 1)[1] for line in file]
         at = next(i for i, call in enumerate(calls)
                   if call.startswith("bind(") and self.path in call)
         self.assertTrue(calls[at - 1].startswith("umask(0137)"),
