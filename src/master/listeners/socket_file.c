@@ -44,8 +44,6 @@ has_file(const struct listener *listener)
 	return listener->path[0] == '/';
 }
 
-/* ------------------------------------------------------------------- who may come */
-
 /* The file itself and not what another process may have put in its place, by a
  * descriptor that is good for nothing else; -1 with errno. */
 static int
@@ -264,7 +262,7 @@ take_at_start(struct listener *listener, const char **why)
 static int
 settle(struct listener *listener, const char **why)
 {
-	int fd = file_open(listener), result = -1;
+	int fd = file_open(listener), result;
 
 	if (fd == -1)
 		return -1;
@@ -282,11 +280,12 @@ settle(struct listener *listener, const char **why)
 static void
 remove_fresh(void)
 {
-	size_t i;
+	struct listener made;
 
-	if (fresh.pid == getpid())
-		for (i = 0; i < fresh.n; i++)
-			socket_file_remove(&fresh.made[i]);
+	while (fresh.pid == getpid() && fresh.n > 0) {
+		made = fresh.made[--fresh.n];
+		socket_file_remove(&made);
+	}
 }
 
 static void
@@ -299,6 +298,17 @@ remember(const struct listener *listener)
 		fresh.made[fresh.n++] = *listener;
 }
 
+static void
+forget(const struct listener *listener)
+{
+	size_t i = 0;
+
+	while (i < fresh.n && strcmp(fresh.made[i].path, listener->path) != 0)
+		i++;
+	if (i < fresh.n)
+		fresh.made[i] = fresh.made[--fresh.n];
+}
+
 void
 socket_file_commit(void)
 {
@@ -308,17 +318,20 @@ socket_file_commit(void)
 static int
 take(struct listener *listener, const char **why)
 {
+	int saved;
+
 	if (!has_file(listener))
 		return bind_with_mode(listener);
 	if ((becomes != NULL ? take_at_start(listener, why) :
 			       take_place(listener, why)) == -1)
 		return -1;
-	if (settle(listener, why) == -1) {
-		socket_file_remove(listener);
-		return -1;
-	}
 	remember(listener);
-	return 0;
+	if (settle(listener, why) == 0)
+		return 0;
+	saved = errno;
+	socket_file_remove(listener);
+	errno = saved;
+	return -1;
 }
 
 int
@@ -340,8 +353,6 @@ socket_file_bind(struct listener *listener, const char **why)
 	errno = saved;
 	return -1;
 }
-
-/* ------------------------------------------------------------------ afterwards */
 
 bool
 socket_file_is_ours(const struct listener *listener, bool *gone)
@@ -385,6 +396,9 @@ socket_file_remove(const struct listener *listener)
 {
 	bool gone;
 
-	if (listener->inode != 0 && socket_file_is_ours(listener, &gone))
+	if (listener->inode == 0)
+		return;
+	if (socket_file_is_ours(listener, &gone))
 		unlink(listener->path);
+	forget(listener);
 }
