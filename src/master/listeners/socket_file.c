@@ -38,12 +38,6 @@ socket_file_begin(const struct identity *identity)
 	becomes = identity;
 }
 
-static bool
-has_file(const struct listener *listener)
-{
-	return listener->path[0] == '/';
-}
-
 /* The file itself and not what another process may have put in its place, by a
  * descriptor that is good for nothing else; -1 with errno. */
 static int
@@ -82,16 +76,17 @@ socket_file_change(const struct listener *listener)
 
 /* --------------------------------------------------------------------- its place */
 
+_Static_assert(CONF_SOCKET_MAX <= sizeof(((struct sockaddr_un *)0)->sun_path),
+    "the longest fits");
+
 static socklen_t
 address_of(const struct listener *listener, struct sockaddr_un *address)
 {
 	size_t length = strlen(listener->path);
 
 	*address = (struct sockaddr_un) { .sun_family = AF_UNIX };
-	memcpy(address->sun_path, listener->path,
-	    length < sizeof(address->sun_path) ? length :
-						 sizeof(address->sun_path));
-	if (has_file(listener))
+	memcpy(address->sun_path, listener->path, length);
+	if (listener->path[0] == '/')
 		return sizeof(*address);
 	address->sun_path[0] = '\0';
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
@@ -320,7 +315,7 @@ take(struct listener *listener, const char **why)
 {
 	int saved;
 
-	if (!has_file(listener))
+	if (listener->path[0] != '/')
 		return bind_with_mode(listener);
 	if ((becomes != NULL ? take_at_start(listener, why) :
 			       take_place(listener, why)) == -1)
