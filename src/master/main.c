@@ -282,7 +282,8 @@ process_begin(const struct conf *conf, bool foreground)
 	if (resume_is_on()) {
 		daemonize_leave();
 		loop_block_signals();
-		resume_process(conf_text(conf, conf->pid_file));
+		resume_process(conf_text(conf, conf->pid_file),
+		    conf_text(conf, conf->control_socket));
 		return;
 	}
 	notify_init();
