@@ -30,7 +30,7 @@ static const char help[] =
     "           [--crit SECONDS] [-4|-6] [-j] [-p PORT] [-w SECONDS] [TARGET]\n"
     "       forkgreet --load -n TOTAL -c AT_A_TIME [-4|-6] [-j] [-p PORT]\n"
     "           [-w SECONDS] [TARGET]\n"
-    "TARGET: HOST [PORT] | HOST:PORT | unix:PATH\n"
+    "TARGET: HOST [PORT] | HOST:PORT | unix:PATH | unix:@NAME\n"
     "Print the greeting of a server, by default of the one at 127.0.0.1:4444.\n"
     "\n"
     "  -4, -6         use only IPv4, only IPv6\n"
@@ -72,18 +72,20 @@ set_family(struct target *target, int family)
 	return 0;
 }
 
-/* operand is "unix:PATH"; path points into it. */
+/* operand is "unix:PATH" or "unix:@NAME", of 107 bytes each; path points into it. */
 static int
 set_path(struct target *target, const char *operand, const char *path)
 {
 	const size_t max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+	const bool is_name = *path == '@';
 
 	if (target->family != AF_UNSPEC || target->port != 0)
 		return arguments_error(
 		    operand, "", "takes neither -4, -6 nor a port");
-	if (*path == '\0' || strlen(path) > max)
-		return arguments_error(
-		    operand, "", "expected a path of 1 to 107 bytes");
+	if (path[is_name] == '\0' || strlen(path) > max + is_name)
+		return arguments_error(operand, "", is_name ?
+			"expected a name of 1 to 107 bytes" :
+			"expected a path of 1 to 107 bytes");
 	target->path = path;
 	return 0;
 }
@@ -138,7 +140,7 @@ set_host(struct target *target, char *host)
 	return 0;
 }
 
-/* [HOST [PORT] | HOST:PORT | unix:PATH] */
+/* [HOST [PORT] | HOST:PORT | unix:PATH | unix:@NAME] */
 static int
 take_operands(struct target *target, int count, char **operands)
 {

@@ -12,6 +12,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -190,17 +191,23 @@ look_up_name(const struct target *target, int64_t deadline, struct reply *reply)
 	return result;
 }
 
+/* The name of an abstract one ends where the address does: unix(7). */
 static enum status
 resolve_path(const char *path, struct peers *peers)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	size_t length = strnlen(path, sizeof(address.sun_path));
 
 	/* The caller has checked the length. */
-	memcpy(address.sun_path, path,
-	    strnlen(path, sizeof(address.sun_path) - 1));
+	memcpy(address.sun_path, path, length);
 	memset(peers, 0, sizeof(*peers));
-	memcpy(&peers->peer[0].address, &address, sizeof(address));
 	peers->peer[0].length = sizeof(address);
+	if (path[0] == '@') {
+		address.sun_path[0] = '\0';
+		peers->peer[0].length = (socklen_t)(
+		    offsetof(struct sockaddr_un, sun_path) + length);
+	}
+	memcpy(&peers->peer[0].address, &address, sizeof(address));
 	peers->count = 1;
 	return STATUS_OK;
 }

@@ -16,7 +16,8 @@
 
 /* Where the greeting comes from, as given on the command line. */
 struct target {
-	const char *path; /* UNIX socket; NULL: host and port count */
+	const char *path; /* UNIX socket, or "@NAME", an abstract one; NULL: host
+			   * and port count */
 	const char *host; /* name or numeric address, without brackets */
 	uint16_t port;
 	int family; /* AF_INET, AF_INET6, or AF_UNSPEC: either */

@@ -74,7 +74,7 @@ candidate_commit(struct candidate *candidate, struct server *server,
 	    watch_register(&server->service.watch, &candidate->setup.listeners,
 		&candidate->report) == -1)
 		return -1;
-	listeners_set_backlogs(&candidate->setup.listeners);
+	listeners_settle(&candidate->setup.listeners);
 	generation_commit(&server->generation,
 	    server->ready ? SPAWNER_RELOAD :
 		resume_is_on() ? SPAWNER_UPGRADE : SPAWNER_START, now);

@@ -115,9 +115,12 @@ local_note(struct client *client, const struct conf *conf,
 	client->local = (struct addr) { .family = AF_UNSPEC };
 	if (conf_is_proxied(listener))
 		return;
-	if (listener->n_addresses == 1 && !addr_is_any(addr))
+	if (listener->n_addresses == 1 && addr->family != AF_UNIX &&
+	    !addr_is_any(addr))
 		client->local = *addr;
 	client->local.port = (uint16_t)listener->port;
+	if (client->peer.family == AF_UNIX)
+		client->local = (struct addr) { .family = AF_UNSPEC };
 }
 
 /* In the steps of accept.c and refuse.c. */

@@ -52,9 +52,15 @@ take_source(struct explain_query *query, const char *value)
 
 	snprintf(text, sizeof(text), "%s", value);
 	scope = scope_cut(text, value);
-	if (strlen(value) >= sizeof(text) || addr_parse(&addr, text) == -1)
+	if (strlen(value) >= sizeof(text) ||
+	    addr_parse_source(&addr, text) == -1)
 		fatal(EXIT_USAGE, "-E: src \"%s\" is not an address, expected "
-		    "IPv4 or IPv6 such as 192.0.2.7 or 2001:db8::7", value);
+		    "IPv4 or IPv6 such as 192.0.2.7 or 2001:db8::7, or "
+		    "uid:NUMBER for a UNIX socket", value);
+	if (addr.family == AF_UNIX) {
+		query->source = addr;
+		return;
+	}
 	if (addr_is_any(&addr))
 		fatal(EXIT_USAGE, "-E: src \"%s\": nobody comes from there",
 		    value);

@@ -89,8 +89,10 @@ put_client(FILE *out, const struct explanation *explanation)
 	fputs(addr_format(source, address), out);
 	if (!conf_is_proxied(explanation->conf) && !is_reached(explanation->service.setup->conf, explanation->conf,
 		source))
-		fprintf(out, ", which cannot come: the listener has no %s "
-		    "address", source->family == AF_INET ? "IPv4" : "IPv6");
+		fprintf(out, ", which cannot come: the listener has no %s",
+		    source->family == AF_UNIX	 ? "UNIX socket" :
+			source->family == AF_INET ? "IPv4 address" :
+						    "IPv6 address");
 	fputc('\n', out);
 }
 

@@ -20,6 +20,7 @@
 #include "master/explain.h"
 #include "master/explain_query.h"
 #include "master/listeners/activation.h"
+#include "master/listeners/socket_file.h"
 #include "master/config/conf.h"
 #include "master/system/accounts.h"
 #include "master/system/child.h"
@@ -238,6 +239,9 @@ configuration_test(struct candidate *candidate, struct greeting *greetings,
 {
 	struct text_names names;
 
+	if (listeners_check_files(
+		candidate->setup.conf, path, &candidate->report) == -1)
+		configuration_refused(&candidate->report);
 	text_names_find(&names, "/etc/os-release");
 	advice_find(candidate->setup.conf, greetings, &names, path,
 	    &candidate->report);
@@ -278,7 +282,8 @@ process_begin(const struct conf *conf, bool foreground)
 	if (resume_is_on()) {
 		daemonize_leave();
 		loop_block_signals();
-		resume_process(conf_text(conf, conf->pid_file));
+		resume_process(conf_text(conf, conf->pid_file),
+		    conf_text(conf, conf->control_socket));
 		return;
 	}
 	notify_init();
@@ -305,6 +310,7 @@ rights_end(struct server *server, const struct conf *conf,
 		oom_protect("/proc/self/oom_score_adj");
 	states_prepare(conf, identity);
 	privileges_drop(identity);
+	socket_file_begin(NULL);
 	if (conf->sandbox == CONF_SANDBOX_REQUIRED && !resume_is_on())
 		denylist_enter();
 }
@@ -323,6 +329,7 @@ serve(struct server *server, struct candidate *candidate,
 		configuration_refused(&candidate->report);
 	passed_take(candidate, server->path);
 	process_begin(conf, server->foreground);
+	socket_file_begin(identity);
 	candidate_make(candidate, greetings, server);
 	if (!resume_is_trial())
 		log_target_set(conf, server->foreground);

@@ -17,6 +17,7 @@
 #include "master/config/conf.h"
 #include "master/config/kept.h"
 #include "master/config/verdict.h"
+#include "master/control/control_file.h"
 #include "master/control/peers.h"
 #include "master/listeners/carry_listeners.h"
 #include "master/resume_env.h"
@@ -42,6 +43,7 @@ static bool is_on, is_trial;
 struct carried_daemon {
 	char version[32]; /* of the program */
 	int control_socket;
+	uint64_t control_device, control_inode; /* of its file */
 	int pid_file;
 	int oom_file;
 	int oom_childrens;
@@ -60,6 +62,8 @@ struct carried_daemon {
 static const struct pack_field daemon_fields[] = {
 	PACK_FIELD(carried_daemon, version),
 	PACK_FIELD(carried_daemon, control_socket),
+	PACK_FIELD(carried_daemon, control_device),
+	PACK_FIELD(carried_daemon, control_inode),
 	PACK_FIELD(carried_daemon, pid_file),
 	PACK_FIELD(carried_daemon, oom_file),
 	PACK_FIELD(carried_daemon, oom_childrens),
@@ -120,6 +124,7 @@ pack_daemon(struct pack *pack, const struct server *server)
 		.manager = *notify_manager(),
 		.reload = server->reload.last,
 	};
+	control_file_identify(&daemon.control_device, &daemon.control_inode);
 	pack_table(pack, &daemon_table);
 	pack_row(pack, &daemon_table, &daemon);
 	pack_fd(pack, daemon.control_socket);
@@ -280,13 +285,18 @@ resume_server(struct server *server)
 }
 
 void
-resume_process(const char *pid_path)
+resume_process(const char *pid_path, const char *control_path)
 {
 	const struct carried_daemon *daemon = daemon_of();
 
 	if (is_trial)
 		return;
 	pidfile_keep(daemon->pid_file, pid_path);
+	if (daemon->control_socket != -1)
+		control_file_keep(control_path,
+		    &(struct control_group) { daemon->has_control_group,
+			daemon->control_group },
+		    daemon->control_device, daemon->control_inode);
 	notify_resume(&daemon->manager);
 	oom_resume(daemon->oom_file, daemon->oom_childrens);
 }

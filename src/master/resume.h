@@ -37,9 +37,10 @@ bool resume_is_trial(void);
 /* The state's part of server, set before loop_run(). */
 void resume_server(struct server *server);
 
-/* What others would notice: the PID file, which is pid_path, is ours, and so is
- * the service manager's socket.  Not for a trial. */
-void resume_process(const char *pid_path);
+/* What others would notice: the PID file, which is pid_path, is ours, and so are
+ * the control socket's, which is control_path, and the service manager's socket.
+ * Not for a trial. */
+void resume_process(const char *pid_path, const char *control_path);
 
 /* Errors for what the new configuration has otherwise than it can be. */
 void resume_verdict(const struct conf *conf, const char *path,

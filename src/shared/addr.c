@@ -1,4 +1,4 @@
-/* Parsing, formatting, comparing and masking numeric addresses. */
+/* Parsing, formatting, comparing and masking addresses. */
 #include "config.h"
 
 #include "shared/addr.h"
@@ -7,6 +7,11 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "shared/number.h"
+
+#define UID_PREFIX "uid:"
+#define UID_MAX (UINT32_MAX - 1) /* (uid_t)-1 is nobody's */
 
 int
 addr_parse(struct addr *addr, const char *text)
@@ -24,12 +29,52 @@ addr_parse(struct addr *addr, const char *text)
 	return -1;
 }
 
+struct addr
+addr_of_peer(uint32_t uid, uint32_t pid)
+{
+	struct addr addr = { .family = AF_UNIX, .scope = pid };
+	uint32_t bytes = htonl(uid);
+
+	memcpy(addr.bytes, &bytes, sizeof(bytes));
+	return addr;
+}
+
+uint32_t
+addr_uid(const struct addr *addr)
+{
+	uint32_t bytes;
+
+	memcpy(&bytes, addr->bytes, sizeof(bytes));
+	return ntohl(bytes);
+}
+
+int
+addr_parse_source(struct addr *addr, const char *text)
+{
+	size_t length = strlen(UID_PREFIX);
+	int64_t uid;
+
+	if (strncmp(text, UID_PREFIX, length) != 0)
+		return addr_parse(addr, text);
+	memset(addr, 0, sizeof(*addr));
+	if (text[length] == '-' ||
+	    number_parse(text + length, 0, UID_MAX, &uid) == -1)
+		return -1;
+	*addr = addr_of_peer((uint32_t)uid, 0);
+	return 0;
+}
+
 const char *
 addr_format(const struct addr *addr, char *text)
 {
 	char name[IF_NAMESIZE];
 	size_t length;
 
+	if (addr->family == AF_UNIX) {
+		snprintf(text, ADDR_TEXT_MAX, UID_PREFIX "%u",
+		    (unsigned)addr_uid(addr));
+		return text;
+	}
 	if (addr->family == AF_UNSPEC ||
 	    inet_ntop(addr->family, addr->bytes, text, INET6_ADDRSTRLEN) ==
 		NULL) {
@@ -178,6 +223,6 @@ addr_is_any(const struct addr *addr)
 {
 	static const uint8_t zero[16];
 
-	return addr->family != AF_UNSPEC &&
+	return (addr->family == AF_INET || addr->family == AF_INET6) &&
 	    memcmp(addr->bytes, zero, sizeof(zero)) == 0;
 }

@@ -1,4 +1,5 @@
-/* Numeric IPv4 and IPv6 addresses with a port, as plain data. */
+/* Where clients come from and go to, as plain data: numeric IPv4 and IPv6
+ * addresses with a port, and who is at the other end of a UNIX socket. */
 #ifndef SHARED_ADDR_H
 #define SHARED_ADDR_H
 
@@ -11,13 +12,14 @@
 
 /*
  * An address.  It has no pointers: it may be compared field by field, copied,
- * and sent between processes.
+ * and sent between processes.  AF_UNIX is no address but a peer: its user stands
+ * for it, as an address does elsewhere.
  */
 struct addr {
-	uint8_t family; /* AF_INET, AF_INET6, or AF_UNSPEC: no address */
-	uint8_t bytes[16]; /* network order; IPv4 uses the first four */
-	uint16_t port; /* host order */
-	uint32_t scope; /* IPv6 interface index, 0: none */
+	uint8_t family; /* AF_INET, AF_INET6, AF_UNIX, or AF_UNSPEC: no address */
+	uint8_t bytes[16]; /* network order; IPv4 and a uid use the first four */
+	uint16_t port; /* host order; AF_UNIX: 0 */
+	uint32_t scope; /* IPv6 interface index, 0: none; AF_UNIX: the pid */
 };
 
 /* Room for the longest text of addr_format(): an IPv6 address, '%', an
@@ -34,11 +36,19 @@ struct addr {
  */
 int addr_parse(struct addr *addr, const char *text);
 
+/* The same, or "uid:NUMBER", 0 to 4294967294 without leading zeros: a client's
+ * source. */
+int addr_parse_source(struct addr *addr, const char *text);
+
+/* The peer with that uid and pid (0: of another namespace); and back. */
+struct addr addr_of_peer(uint32_t uid, uint32_t pid);
+uint32_t addr_uid(const struct addr *addr);
+
 /*
  * Writes the address without its port to text, an IPv6 address in the form of
  * RFC 5952, with "%interface" when it has a scope (the index in digits when the
- * interface no longer exists).  Returns text, which has room for ADDR_TEXT_MAX
- * bytes.
+ * interface no longer exists); AF_UNIX as "uid:NUMBER", AF_UNSPEC as "-".
+ * Returns text, which has room for ADDR_TEXT_MAX bytes.
  */
 const char *addr_format(const struct addr *addr, char *text);
 
@@ -72,8 +82,8 @@ bool addr_equal(const struct addr *a, const struct addr *b);
 
 /*
  * Reduces an address to its network: clears the port, the scope and all bits
- * after the first prefix ones.  prefix is at most 32 for IPv4 and 128 for IPv6;
- * AF_UNSPEC is left as it is.
+ * after the first prefix ones.  prefix is at most 32 for IPv4 and for a uid, and
+ * 128 for IPv6; AF_UNSPEC is left as it is.
  */
 void addr_mask(struct addr *addr, unsigned prefix);
 
@@ -82,7 +92,7 @@ void addr_mask(struct addr *addr, unsigned prefix);
 bool addr_is_in(
     const struct addr *addr, const struct addr *net, unsigned prefix);
 
-/* True for 0.0.0.0 and ::. */
+/* True for 0.0.0.0 and ::, false for a peer. */
 bool addr_is_any(const struct addr *addr);
 
 #endif

@@ -39,6 +39,11 @@ use_addr(const struct addr *addr)
 	MUST(strstr(port, text) != NULL);
 	if (addr->family == AF_UNSPEC)
 		return;
+	MUST(addr_parse_source(&again, text) == 0 || addr->scope != 0);
+	if (addr->family == AF_UNIX) {
+		MUST(addr_equal(addr, &again));
+		return;
+	}
 	addr_is_any(addr);
 	length = addr_to_sockaddr(addr, &storage);
 	MUST(length <= sizeof(storage));
@@ -62,10 +67,14 @@ try_address(const char *text)
 		return;
 	address_format(&address, formatted);
 	address_format_port(&address, port);
-	MUST(strlen(formatted) + 2 <= strlen(port));
+	if (address_is_unix(&address))
+		MUST(strcmp(formatted, text) == 0 && strcmp(port, text) == 0);
+	else
+		MUST(strlen(formatted) + 2 <= strlen(port));
 	MUST(address_parse(formatted, &again) == NULL);
 	MUST(addr_equal(&address.addr, &again.addr));
 	MUST(strcmp(address.scope, again.scope) == 0);
+	MUST(strcmp(address.path, again.path) == 0);
 }
 
 /* Writes a number and reads it again. */
@@ -131,6 +140,7 @@ try_bytes(const uint8_t *bytes, size_t length)
 	memcpy(&address, bytes,
 	    length < sizeof(address) ? length : sizeof(address));
 	address.scope[sizeof(address.scope) - 1] = '\0';
+	address.path[sizeof(address.path) - 1] = '\0';
 	try_address(address_format(&address, text));
 	address_format_port(&address, text);
 }
@@ -144,7 +154,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	if (length > TEXT_MAX)
 		return 0;
 	text = text_of(bytes, length);
-	if (addr_parse(&addr, text) == 0)
+	if (addr_parse_source(&addr, text) == 0)
 		use_addr(&addr);
 	try_address(text);
 	try_number(text);

@@ -26,6 +26,9 @@ struct attack_result {
  *	each N [A ...]	the same with every descriptor number below 1024 before
  *			A; value: how many did not fail with EBADF
  *	put HEX		fills the scratch page, which is all 0 at first
+ *	take		waits for the client to send something, and receives it with
+ *			room for descriptors (SCM_RIGHTS); value: how many came,
+ *			and 100 more when the kernel threw some away
  *	poke A		writes to that address
  *	jump A		calls it
  *	touch		writes to each page of the 1 GB from the scratch page on

@@ -383,7 +383,7 @@ class Wrong(ActivationCase):
         """More are said than there are."""
         self.wrong([self.listening()],
                    'LISTEN_FDS: descriptor 4 ("b"): is not open, expected a '
-                   'listening TCP socket\n', names="a:b", count=2)
+                   'listening TCP or UNIX stream socket\n', names="a:b", count=2)
 
     def test_no_socket(self):
         with open("/dev/null", "rb") as file:
@@ -394,7 +394,7 @@ class Wrong(ActivationCase):
         """All of them are said."""
         datagram = self.socket(socket.AF_INET, socket.SOCK_DGRAM)
         datagram.bind((HOST, 0))
-        unix = self.socket(socket.AF_UNIX)
+        unix = self.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         unix.bind(os.path.join(self.folder(), "s"))
         unix.listen()
         bound = self.socket()
@@ -404,8 +404,8 @@ class Wrong(ActivationCase):
         self.wrong([datagram, self.listening(port=free_port()), unix, bound,
                     client, seqpacket],
                    'descriptor 3 ("datagram"): is a datagram socket, expected '
-                   "a listening TCP socket\n",
-                   'descriptor 5 ("unix"): is a UNIX socket, expected',
+                   "a listening TCP or UNIX stream socket\n",
+                   'descriptor 5 ("unix"): is a socket of another protocol',
                    'descriptor 6 ("bound"): is a socket that does not listen',
                    'descriptor 7 ("client"): is a socket that does not listen',
                    'descriptor 8 ("netlink"): is a socket of another address '

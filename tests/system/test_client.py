@@ -689,6 +689,11 @@ class UsageTest(ClientTest):
                 (["[]"], "host: empty"),
                 (["unix:"], "unix:: expected a path of 1 to 107 bytes"),
                 ([long], long + ": expected a path of 1 to 107 bytes"),
+                (["unix:@"], "unix:@: expected a name of 1 to 107 bytes"),
+                (["unix:@" + "x" * 108], "unix:@" + "x" * 108 +
+                 ": expected a name of 1 to 107 bytes"),
+                (["-p", "1", "unix:@x"],
+                 "unix:@x: takes neither -4, -6 nor a port"),
                 (["unix:/x", "1"],
                  "unix:/x: takes neither -4, -6 nor a port"),
                 (["-p", "1", "unix:/x"],

@@ -8,6 +8,7 @@ import collections
 import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 import platform
 import re
@@ -18,6 +19,7 @@ import signal
 import socket
 import struct
 import subprocess
+import termios
 import threading
 import time
 import unittest
@@ -483,6 +485,105 @@ def return_in_data(test):
     if platform.machine() not in code:
         test.skipTest(f"how {platform.machine()} returns is not known here")
     return [f"put {code[platform.machine()]}"]
+
+
+# ------------------------------------------------------------------ descriptors
+
+class UnixPuppet(Puppet):
+    """A connection over a UNIX socket."""
+
+    def __init__(self, path):  # pylint: disable=super-init-not-called
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect(path)
+        self.greeting = self.line()
+
+    def say(self, command):
+        """Until the child has read it: what comes next is not part of it."""
+        super().say(command)
+        wait_for(lambda: not struct.unpack("i", fcntl.ioctl(
+            self.sock, termios.TIOCOUTQ, bytes(4)))[0], what="a child that "
+                 "reads")
+
+    def give(self, count):
+        """Passes so many copies of one end of a pipe; the other end, which
+        hears when all have gone."""
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        self.sock.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                                    struct.pack(f"{count}i",
+                                                *count * [writer]))])
+        os.close(writer)
+        return reader
+
+
+def has_ended(reader):
+    """Has nobody the other end of the pipe?"""
+    try:
+        return os.read(reader, 1) == b""
+    except BlockingIOError:
+        return False
+
+
+class Descriptors(HostileCase):
+    """A client of a UNIX socket passes descriptors to a child that wants
+    them."""
+
+    def start_unix(self, top=""):
+        """A daemon, and a puppet of it with its pid."""
+        path = os.path.join(self.folder(), "socket")
+        daemon = self.daemon(
+            f'{{ name = "main"; address = "unix:{path}"; hold = true; }}', top,
+            as_user=self.as_user, program=self.program())
+        puppet = UnixPuppet(path)
+        self.addCleanup(puppet.close)
+        self.assertEqual(puppet.greeting, GREETING)
+        pid, = wait_for(daemon.clients, what="a child")
+        return daemon, puppet, pid
+
+    def give(self, puppet, count=3):
+        """give() that is closed with the test."""
+        reader = puppet.give(count)
+        self.addCleanup(os.close, reader)
+        return reader
+
+    def test_without_asking(self):
+        """What the filter allows receives bytes, and descriptors end there."""
+        daemon, puppet, pid = self.start_unix()
+        before = descriptors(daemon.settle().pid)
+        for _ in range(3):
+            reader = self.give(puppet)
+            self.assertEqual(puppet.sock.recv(1), b".")
+            wait_for(lambda reader=reader: has_ended(reader), what="their end")
+            self.assertEqual(list(descriptors(pid)), [0])
+        self.assertEqual(list(descriptors(daemon.pid).values()),
+                         list(before.values()))
+
+    def test_asking(self):
+        """recvmsg(2) on the client is the child's end."""
+        daemon, puppet, _ = self.start_unix()
+        puppet.say("take")
+        reader = self.give(puppet)
+        self.assertIsNone(puppet.answer())
+        self.assertEqual(daemon.wait_line("client")[0]["outcome"],
+                         "violation")
+        wait_for(lambda: has_ended(reader), what="their end")
+
+    def test_asking_without_the_filter(self):
+        """Then there is no number for them: RLIMIT_NOFILE is 1."""
+        _, puppet, pid = self.start_unix('sandbox = "off";')
+        puppet.say("take")
+        reader = self.give(puppet)
+        self.assertEqual(puppet.answer(), (100, 0))
+        wait_for(lambda: has_ended(reader), what="their end")
+        self.assertEqual(list(descriptors(pid)), [0])
+
+
+@if_also_user
+class DescriptorsAsUser(Descriptors):
+    """The same for an ordinary user's daemon."""
+
+    as_user = True
 
 
 # ---------------------------------------------------------------- allowed calls

@@ -504,6 +504,24 @@ class Asked(UpgradeCase):
             "generation": 3, "errors": [], "warnings": []})
         self.assertEqual(daemon.lines("control")[0]["verb"], "upgrade")
 
+    def test_the_control_sockets_file_stays_its_own(self):
+        """A reload leaves it alone while it is there, and makes it again; the
+        stop removes it."""
+        daemon = self.start()
+        for _ in range(2):
+            self.upgrade(daemon)
+        before = os.stat(self.control)
+        daemon.reload()
+        self.assertNotIn("control_socket", "\n".join(daemon.log()))
+        self.assertTrue(os.path.samestat(before, os.stat(self.control)))
+        os.unlink(self.control)
+        daemon.reload()
+        self.assertIn("was removed, made again", "\n".join(daemon.log()))
+        self.status()
+        self.upgrade(daemon)
+        self.assertEqual(daemon.stop(), 0)
+        self.assertFalse(os.path.exists(self.control))
+
     def test_refused(self):
         """By the program, and by the configuration; with all that it says."""
         daemon = self.start()

@@ -121,6 +121,20 @@ accept_note(const struct service *service, struct client *client,
 	client->expires = now + group->timeouts.session_ms * CLOCK_MS;
 }
 
+/* Who connected, as the kernel has it since then: that process may have gone.  One
+ * of another PID namespace has none here, 0. */
+static void
+note_peer(struct client *client)
+{
+	struct ucred who = { .uid = (uid_t)-1 };
+	socklen_t length = sizeof(who);
+
+	getsockopt(client->fd, SOL_SOCKET, SO_PEERCRED, &who, &length);
+	client->peer = addr_of_peer(
+	    who.uid, who.pid > 0 ? (uint32_t)who.pid : 0);
+	client->local = (struct addr) { .family = AF_UNSPEC };
+}
+
 static void
 note_addresses(struct client *client, const struct listener *listener,
     const struct sockaddr_storage *peer)
@@ -128,6 +142,10 @@ note_addresses(struct client *client, const struct listener *listener,
 	struct sockaddr_storage local;
 	socklen_t length = sizeof(local);
 
+	if (listener_is_unix(listener)) {
+		note_peer(client);
+		return;
+	}
 	addr_from_sockaddr(&client->peer, peer);
 	client->local = listener->bound;
 	if (addr_is_any(&listener->bound) &&

@@ -25,10 +25,20 @@ admit_free(struct admit *admit)
 
 /* ---------------------------------------------------------------- configuration */
 
+/* A user is a source of its own. */
 static int64_t
 prefix_of(const struct conf_limits *limits, uint32_t family)
 {
+	if (family == AF_UNIX)
+		return 32;
 	return family == AF_INET ? limits->ipv4_prefix : limits->ipv6_prefix;
+}
+
+/* In admit_listener.keep. */
+static size_t
+kind_of(uint32_t family)
+{
+	return family == AF_INET ? 0 : family == AF_UNIX ? 2 : 1;
 }
 
 struct admit_listener *
@@ -81,6 +91,7 @@ inherit(struct admit_listener *listener, const struct admit_listener *before,
 	old = &before->conf->limits;
 	listener->keep[0] = limits->ipv4_prefix == old->ipv4_prefix;
 	listener->keep[1] = limits->ipv6_prefix == old->ipv6_prefix;
+	listener->keep[2] = 1;
 }
 
 /* Forgets the buckets of sources that have no meaning any more. */
@@ -98,7 +109,7 @@ drop_sources(struct admit *admit)
 		if (listener == NULL || listener->row != key->listener)
 			listener = admit_listener_of_row(admit, key->listener);
 		if (listener == NULL ||
-		    !listener->keep[key->family == AF_INET ? 0 : 1])
+		    !listener->keep[kind_of(key->family)])
 			sources_drop(sources, row);
 	}
 }

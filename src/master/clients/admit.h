@@ -20,7 +20,8 @@ struct admit_listener {
 	struct bucket bucket; /* limits.rate of the listener */
 	struct bucket_rule rule;
 	struct bucket_rule per_source;
-	uint8_t keep[2]; /* buckets of IPv4, IPv6 sources survive a reload */
+	uint8_t keep[3]; /* buckets of IPv4, IPv6 sources and of users survive a
+			  * reload */
 };
 
 /* Start with admit_init(). */

@@ -208,6 +208,7 @@ answer_note(const struct service *service, struct client *client,
 	client->linger_ms = session->linger_ms;
 	client->cpu_s = (uint32_t)session->cpu.soft;
 	client->asks = session->format == PLAN_HTTP;
+	client->holds = session->hold != 0;
 }
 
 void

@@ -32,6 +32,7 @@ static const struct pack_field client_fields[] = {
 	PACK_FIELD(client, weight),
 	PACK_FIELD(client, quiet),
 	PACK_FIELD(client, asks),
+	PACK_FIELD(client, holds),
 	PACK_FIELD(client, told),
 	PACK_FIELD(client, proxied),
 	PACK_FIELD(client, why),

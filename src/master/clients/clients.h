@@ -55,6 +55,7 @@ struct client {
 	int8_t weight; /* likewise, and until: struct listener_state */
 	bool quiet; /* of log.quiet */
 	bool asks; /* its child answers a request */
+	bool holds; /* its child waits for its end of stream */
 	uint8_t told; /* enum outcome of its child, once that has ended well */
 	uint8_t proxied; /* enum client_proxied, proxy.h */
 	uint8_t why; /* PROXIED_REFUSED: enum refusal */

@@ -4,15 +4,11 @@
 #include "master/clients/close.h"
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
-
-#include <netinet/in.h>
-
-#include <linux/tcp.h>
 
 #include <errno.h>
 #include <stdbool.h>
 
+#include "master/clients/delivery.h"
 #include "master/clients/drain.h"
 #include "master/clients/finish.h"
 #include "master/clients/place.h"
@@ -29,13 +25,9 @@
 #define LOOK_MIN (1 * CLOCK_MS)
 #define LOOK_MAX (64 * CLOCK_MS)
 
-/* TCP_CLOSE of <netinet/tcp.h>, which has a struct tcp_info of its own. */
-#define STATE_CLOSE 7
-
 /* What a look at a connection has shown. */
 struct view {
-	struct tcp_info info;
-	uint64_t unsent; /* bytes of the greeting that are not acknowledged */
+	struct delivery delivery;
 	bool failed;
 	enum outcome outcome; /* when it has failed */
 };
@@ -69,7 +61,7 @@ end(struct service *service, uint32_t slot, enum outcome outcome,
 	unwatch(service, client);
 	if (outcome == OUTCOME_GREETED)
 		outcome = (enum outcome)client->told;
-	finish(service, slot, outcome, &view->info, now);
+	finish(service, slot, outcome, &view->delivery, now);
 }
 
 /* True while it makes sense to read. */
@@ -90,29 +82,18 @@ view_fail(struct view *view, int error)
 	    error == ECONNRESET ? OUTCOME_RESET : OUTCOME_CLIENT_GONE;
 }
 
-/* Bytes of the greeting that are not acknowledged. */
-static uint64_t
-unsent_of(const struct client *client, const struct tcp_info *info)
-{
-	return info->tcpi_bytes_acked < client->greeting_length ?
-	    client->greeting_length - info->tcpi_bytes_acked : 0;
-}
-
 bool
 close_is_done(const struct client *client)
 {
-	struct tcp_info info = { 0 };
-	socklen_t length = sizeof(info);
+	struct delivery delivery = delivery_look(client);
 
-	getsockopt(client->fd, IPPROTO_TCP, TCP_INFO, &info, &length);
-	return unsent_of(client, &info) == 0;
+	return delivery.unsent == 0;
 }
 
 static struct view
 view_of(struct client *client)
 {
 	struct view view = { 0 };
-	socklen_t length = sizeof(view.info);
 	int more = is_heard(client) ?
 	    drain(client->fd, &client->closing.bytes) : 1;
 
@@ -120,10 +101,12 @@ view_of(struct client *client)
 		view_fail(&view, errno);
 	else if (more == 0)
 		client->closing.ended = true;
-	getsockopt(client->fd, IPPROTO_TCP, TCP_INFO, &view.info, &length);
-	view.unsent = unsent_of(client, &view.info);
-	if (!view.failed && view.unsent > 0 &&
-	    view.info.tcpi_state == STATE_CLOSE)
+	view.delivery = delivery_look(client);
+	if (view.failed)
+		return view;
+	if (view.delivery.cut)
+		view_fail(&view, ECONNRESET);
+	else if (view.delivery.unsent > 0 && view.delivery.gone)
 		view_fail(&view, client->closing.ended ? EPIPE : ECONNRESET);
 	return view;
 }
@@ -164,7 +147,7 @@ judge(struct client *client, const struct view *view, int64_t now,
 		*outcome = view->outcome;
 		return true;
 	}
-	if (view->unsent == 0 && closing->step != 0) {
+	if (view->delivery.unsent == 0 && closing->step != 0) {
 		closing->step = 0;
 		closing->until = now + client->linger_ms * CLOCK_MS;
 	}
@@ -174,10 +157,10 @@ judge(struct client *client, const struct view *view, int64_t now,
 		*next = closing->until;
 		return false;
 	}
-	if (view->unsent == 0)
+	if (view->delivery.unsent == 0)
 		return true;
 	*outcome = OUTCOME_SEND_TIMEOUT;
-	*next = next_look(client, view->unsent, now);
+	*next = next_look(client, view->delivery.unsent, now);
 	return *next == CLOCK_NEVER;
 }
 
@@ -218,7 +201,7 @@ close_look(struct service *service, uint32_t slot, int64_t now)
 		end(service, slot, OUTCOME_GREETED, &view, now);
 		return;
 	}
-	wait_for(service, slot, view.unsent, next);
+	wait_for(service, slot, view.delivery.unsent, next);
 }
 
 void
@@ -238,6 +221,6 @@ close_cut(struct service *service, uint32_t slot, int64_t now)
 {
 	struct view view = view_of(&service->clients.slots[slot]);
 
-	end(service, slot, view.unsent == 0 ? OUTCOME_GREETED : OUTCOME_KILLED,
+	end(service, slot, view.delivery.unsent == 0 ? OUTCOME_GREETED : OUTCOME_KILLED,
 	    &view, now);
 }

@@ -13,7 +13,8 @@
 int
 drain(int fd, uint64_t *bytes)
 {
-	/* MSG_TRUNC: tcp(7) does not even copy it. */
+	/* MSG_TRUNC: tcp(7) does not even copy it.  A UNIX socket does, to where
+	 * nobody looks. */
 	static char dump[READ_BYTES];
 	ssize_t n;
 	int i;

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /*
- * Discards what has arrived on the TCP socket fd, 256 KiB at most so that
+ * Discards what has arrived on the socket fd, 256 KiB at most so that
  * others get their turn, and adds the number of bytes to *bytes.  Never blocks.
  * Returns 1 when more may come, 0 at the end of stream, -1 with errno when the
  * connection has failed.

@@ -5,65 +5,50 @@
 
 #include <sys/socket.h>
 
-#include <netinet/in.h>
-
-#include <linux/tcp.h>
-
-#include <string.h>
 #include <unistd.h>
 
 #include "master/system/clock.h"
 #include "master/config/conf.h"
+#include "master/clients/delivery.h"
 #include "master/clients/drain.h"
 #include "master/clients/fields.h"
 #include "master/clients/place.h"
 #include "master/clients/quiet.h"
 #include "master/clients/service.h"
 
-/* What the client acknowledged; the end of stream counts one in TCP_INFO. */
-static uint64_t
-bytes_of(const struct client *client, const struct tcp_info *info)
-{
-	return info->tcpi_bytes_acked > client->greeting_length ?
-	    client->greeting_length :
-	    info->tcpi_bytes_acked;
-}
-
 bool
 finish_bytes(const struct client *client, uint64_t *bytes)
 {
-	struct tcp_info info;
-	socklen_t length = sizeof(info);
+	struct delivery delivery;
 
 	/* How long its greeting is is known once a spawner has it. */
 	if (client->phase == CLIENT_WAITING || client->fd == -1)
 		return false;
-	memset(&info, 0, sizeof(info));
-	if (getsockopt(client->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == -1)
+	delivery = delivery_look(client);
+	if (!delivery.counts && !client_lingers(client))
 		return false;
-	*bytes = bytes_of(client, &info);
-	return true;
+	return delivery_bytes(&delivery, client, OUTCOME_GREETED, bytes);
 }
 
 /* True when the client has never sent a byte, apart from what a proxy has before
- * it; its end of stream counts one in TCP_INFO. */
+ * it. */
 static bool
-is_silent(const struct client *client, const struct tcp_info *info)
+is_silent(const struct client *client, const struct delivery *delivery)
 {
 	uint64_t said = client->closing.bytes;
 
 	drain(client->fd, &said);
-	return said == 0 && info->tcpi_bytes_received <= 1 + client->header;
+	return said == 0 && delivery_was_silent(delivery, client);
 }
 
 /* A client that went without a word, and acknowledged nothing, is a port
  * check. */
 static enum outcome
 refine(const struct client *client, enum outcome outcome, uint64_t bytes,
-    const struct tcp_info *info)
+    const struct delivery *delivery)
 {
 	if ((outcome == OUTCOME_CLIENT_GONE || outcome == OUTCOME_RESET) &&
-	    bytes == 0 && is_silent(client, info))
+	    bytes == 0 && is_silent(client, delivery))
 		return OUTCOME_PROBED;
 	return outcome;
 }
@@ -79,7 +64,7 @@ is_logged(const struct client *client, enum outcome outcome)
 
 static void
 client_log(struct service *service, const struct client *client,
-    enum outcome outcome, uint64_t bytes, int64_t now)
+    enum outcome outcome, bool known, uint64_t bytes, int64_t now)
 {
 	struct fields fields;
 	bool bug = outcome == OUTCOME_VIOLATION || outcome == OUTCOME_CRASHED;
@@ -93,7 +78,7 @@ client_log(struct service *service, const struct client *client,
 	log_event(bug ? LOG_ERR : LOG_INFO, "client",
 	    CLIENT_FIELDS(service, client, &fields),
 	    LOG_WORD("outcome", outcome_name(outcome)),
-	    LOG_NUMBER("bytes", bytes),
+	    LOG_IF(known, LOG_NUMBER("bytes", bytes)),
 	    LOG_SIGNED("duration_ms", (now - client->accepted) / CLOCK_MS),
 	    LOG_SIGNED("cpu_us", client->cpu_us),
 	    LOG_IF(client->state != STATE_READY,
@@ -108,32 +93,33 @@ client_log(struct service *service, const struct client *client,
  * is reset.
  */
 static void
-connection_close(int fd, const struct tcp_info *info, enum outcome outcome)
+connection_close(
+    int fd, const struct delivery *delivery, enum outcome outcome)
 {
 	static const struct linger reset = { 1, 0 };
 
-	if (outcome != OUTCOME_GREETED &&
-	    (info->tcpi_notsent_bytes > 0 || info->tcpi_unacked > 0))
+	if (outcome != OUTCOME_GREETED && delivery->queued > 0)
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	close(fd);
 }
 
 void
 finish(struct service *service, uint32_t slot, enum outcome outcome,
-    const struct tcp_info *info, int64_t now)
+    const struct delivery *delivery, int64_t now)
 {
 	struct client *client = &service->clients.slots[slot];
-	uint64_t bytes = bytes_of(client, info);
+	uint64_t bytes;
+	bool known = delivery_bytes(delivery, client, outcome, &bytes);
 
-	outcome = refine(client, outcome, bytes, info);
-	connection_close(client->fd, info, outcome);
-	service->counters.sent_bytes += bytes;
+	outcome = refine(client, outcome, bytes, delivery);
+	connection_close(client->fd, delivery, outcome);
+	service->counters.sent_bytes += known ? bytes : 0;
 	service->counters.cpu_us += (uint64_t)client->cpu_us;
 	place_release(service, client);
 	if (client_lingers(client))
 		counters_unlinger(&service->counters, client->row);
 	counters_end(&service->counters, client->row, outcome);
 	durations_note(&service->counters.durations, now - client->accepted);
-	client_log(service, client, outcome, bytes, now);
+	client_log(service, client, outcome, known, bytes, now);
 	clients_remove(&service->clients, slot);
 }

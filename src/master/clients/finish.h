@@ -9,12 +9,12 @@
 
 struct client;
 struct service;
-struct tcp_info;
+struct delivery;
 
 /* Ends the client in the slot, which has no child any more, with that outcome;
- * info is of its socket.  Closes the socket and frees the slot. */
+ * delivery is of its socket.  Closes the socket and frees the slot. */
 void finish(struct service *service, uint32_t slot, enum outcome outcome,
-    const struct tcp_info *info, int64_t now);
+    const struct delivery *delivery, int64_t now);
 
 /* How many bytes of its greeting the client has acknowledged until now, as the
  * log will count them; asks the kernel.  False while that is not known. */

@@ -3,16 +3,9 @@
 
 #include "master/clients/reap.h"
 
-#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-
-#include <netinet/in.h>
-
-#include <linux/sockios.h>
-#include <linux/tcp.h>
 
 #include <errno.h>
 #include <signal.h>
@@ -23,6 +16,7 @@
 #include "master/system/child.h"
 #include "master/system/clock.h"
 #include "master/clients/close.h"
+#include "master/clients/delivery.h"
 #include "master/clients/evict.h"
 #include "master/system/events.h"
 #include "master/generations/generation.h"
@@ -69,29 +63,6 @@ outcome_of(const struct client *client, int status)
 	return proxy_outcome(client, outcome);
 }
 
-/* What a child that answers has sent depends on the request: all that has been
- * acknowledged, and what is still queued, but for the end of stream.  The two
- * are asked for one after the other: what is acknowledged meanwhile would be in
- * neither. */
-static void
-note_sent(struct client *client, struct tcp_info *info)
-{
-	socklen_t length;
-	uint64_t acked, sent;
-	int queued;
-
-	do {
-		acked = info->tcpi_bytes_acked;
-		if (ioctl(client->fd, SIOCOUTQ, &queued) == -1)
-			queued = 0;
-		length = sizeof(*info);
-		getsockopt(
-		    client->fd, IPPROTO_TCP, TCP_INFO, info, &length);
-	} while (info->tcpi_bytes_acked != acked);
-	sent = acked + (uint64_t)queued;
-	client->greeting_length = sent > 0 ? (uint32_t)sent - 1 : 0;
-}
-
 /* True when the client has been told something by a child that ended well, and
  * has yet to take it. */
 static bool
@@ -110,15 +81,10 @@ ended(struct service *service, uint32_t slot, int status, int64_t now)
 {
 	struct client *client = &service->clients.slots[slot];
 	enum outcome outcome = outcome_of(client, status);
-	struct tcp_info info = { 0 };
-	socklen_t length = sizeof(info);
+	struct delivery delivery;
 
-	if (client->asks) {
-		getsockopt(
-		    client->fd, IPPROTO_TCP, TCP_INFO, &info, &length);
-		note_sent(client, &info);
-	}
-
+	if (client->asks)
+		delivery_note_answer(client);
 	if (client->pidfd != -1)
 		close(client->pidfd);
 	client->pidfd = -1;
@@ -134,8 +100,8 @@ ended(struct service *service, uint32_t slot, int status, int64_t now)
 		evict_surplus(service, now);
 		return;
 	}
-	getsockopt(client->fd, IPPROTO_TCP, TCP_INFO, &info, &length);
-	finish(service, slot, outcome, &info, now);
+	delivery = delivery_look(client);
+	finish(service, slot, outcome, &delivery, now);
 }
 
 /* Reaps the slot's child if it has ended.  False when it lives. */

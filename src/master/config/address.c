@@ -45,8 +45,23 @@ explain(const char *text)
 	if (is_address_before(text, ':', &addr) && addr.family == AF_INET)
 		return "is not a plain address, expected one without a "
 		       "port; the port has a key of its own";
+	if (text[0] == '/' || text[0] == '@')
+		return "is not an address, expected \"unix:\" before the path "
+		       "or name of a UNIX socket";
 	return "is not a numeric address, expected IPv4 or IPv6 such as "
 	       "127.0.0.1 or ::1; names are not resolved";
+}
+
+static const char *
+parse_unix(const char *path, struct conf_address *address)
+{
+	const char *why = text_check_unix(path, strlen(path));
+
+	if (why != NULL)
+		return why;
+	address->addr.family = AF_UNIX;
+	memcpy(address->path, path, strlen(path));
+	return NULL;
 }
 
 static const char *
@@ -88,6 +103,8 @@ address_parse(const char *text, struct conf_address *address)
 	const char *why;
 
 	memset(address, 0, sizeof(*address));
+	if (strncmp(text, ADDRESS_UNIX, strlen(ADDRESS_UNIX)) == 0)
+		return parse_unix(text + strlen(ADDRESS_UNIX), address);
 	if (length >= sizeof(plain))
 		return explain(text);
 	memcpy(plain, text, length);
@@ -102,6 +119,24 @@ address_parse(const char *text, struct conf_address *address)
 	}
 	return address->addr.family == AF_INET ? check_ipv4(address)
 						: check_ipv6(address);
+}
+
+bool
+address_is_unix(const struct conf_address *address)
+{
+	return address->addr.family == AF_UNIX;
+}
+
+bool
+address_has_file(const struct conf_address *address)
+{
+	return address_is_unix(address) && address->path[0] == '/';
+}
+
+bool
+address_same_path(const struct conf_address *address, const char *path)
+{
+	return address_is_unix(address) && strcmp(address->path, path) == 0;
 }
 
 /* The index of the interface, 0: it is not there. */
@@ -128,6 +163,11 @@ address_format(const struct conf_address *address, char *text)
 {
 	char ip[ADDR_TEXT_MAX];
 
+	if (address_is_unix(address)) {
+		snprintf(text, ADDRESS_TEXT_MAX, ADDRESS_UNIX "%.*s",
+		    CONF_SOCKET_MAX, address->path);
+		return text;
+	}
 	snprintf(text, ADDRESS_TEXT_MAX, "%s%s%.15s",
 	    addr_format(&address->addr, ip),
 	    address->scope[0] != '\0' ? "%" : "", address->scope);
@@ -139,6 +179,8 @@ address_format_port(const struct conf_address *address, char *text)
 {
 	char ip[ADDRESS_TEXT_MAX];
 
+	if (address_is_unix(address))
+		return address_format(address, text);
 	snprintf(text, ADDRESS_TEXT_MAX,
 	    address->addr.family == AF_INET6 ? "[%.64s]:%u" : "%.64s:%u",
 	    address_format(address, ip), (unsigned)address->addr.port);

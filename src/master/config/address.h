@@ -6,25 +6,36 @@
 
 #include "master/config/conf.h"
 
-/* Room for the longest text of address_format() with a port. */
-#define ADDRESS_TEXT_MAX (ADDR_PORT_TEXT_MAX + 1)
+/* What a UNIX socket's begins with. */
+#define ADDRESS_UNIX "unix:"
+
+/* Room for the longest text of address_format() with a port: a UNIX socket's. */
+#define ADDRESS_TEXT_MAX (sizeof(ADDRESS_UNIX) + CONF_SOCKET_MAX)
 
 /*
- * Parses a numeric address with an optional "%scope" (RFC 4007 section 11) into
- * *address; port and line become 0.  Nothing is resolved.  Returns NULL, or a
- * static "is not ..., expected ...".
+ * Parses a numeric address with an optional "%scope" (RFC 4007 section 11), or
+ * "unix:" with an absolute path or "@NAME", into *address; port and line become
+ * 0.  Nothing is resolved.  Returns NULL, or a static "is not ..., expected ...".
  */
 const char *address_parse(const char *text, struct conf_address *address);
+
+/* True for that of a UNIX socket, and for one that has a file. */
+bool address_is_unix(const struct conf_address *address);
+bool address_has_file(const struct conf_address *address);
+
+/* True when the text is that of the same UNIX socket, path or "@NAME". */
+bool address_same_path(const struct conf_address *address, const char *path);
 
 /* True when both scopes are the same interface, by name or by index. */
 bool address_same_scope(
     const struct conf_address *a, const struct conf_address *b);
 
-/* Writes "ADDRESS", or "ADDRESS%SCOPE", to text, which has room for
+/* Writes "ADDRESS", "ADDRESS%SCOPE", or "unix:PATH" to text, which has room for
  * ADDRESS_TEXT_MAX bytes.  Returns text. */
 const char *address_format(const struct conf_address *address, char *text);
 
-/* The same with the port: "ADDRESS:PORT", IPv6 in brackets. */
+/* The same with the port: "ADDRESS:PORT", IPv6 in brackets.  A UNIX socket has
+ * none. */
 const char *address_format_port(const struct conf_address *address, char *text);
 
 #endif

@@ -26,6 +26,7 @@
 #define CONF_DENIAL_MAX 1024 /* bytes that a denied client is sent */
 #define CONF_TEXT_DEFAULTS (1u << 17) /* texts that are not in the file */
 #define CONF_REFUSAL_MAX 1024 /* a refusal's text, bytes, as written */
+#define CONF_SOCKET_MAX 108 /* of "@name" or a path: unix(7) has room for 107 */
 #define CONF_NAME_MAX 64 /* a listener's name, bytes; it is in each log line */
 #define CONF_KEYS_MAX 96 /* rows of the schema */
 #define CONF_CLIENTS_MAX 30000 /* below the default of pid_max, 32768 */
@@ -102,6 +103,8 @@ struct conf_refusals {
 struct conf_address {
 	struct addr addr; /* port filled in; scope always 0 here: see below */
 	char scope[IF_NAMESIZE]; /* "%scope" as written, "" without */
+	char path[CONF_SOCKET_MAX + 1]; /* AF_UNIX: of the socket's file, or
+					 * "@name", an abstract one; else "" */
 	uint32_t line;
 };
 
@@ -160,6 +163,9 @@ struct conf_listener {
 	int64_t v6only; /* bool */
 	int64_t backlog;
 	int64_t optional; /* bool */
+	struct conf_text socket_mode; /* of UNIX sockets' files: octal digits */
+	struct conf_text socket_owner; /* "": the daemon's user ... */
+	struct conf_text socket_group; /* ... and group */
 	int64_t line_ending; /* enum conf_line_ending */
 	int64_t hold; /* bool */
 	struct conf_log log; /* clients: own or the top one's */

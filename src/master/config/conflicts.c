@@ -42,6 +42,8 @@ binding_overlaps(const struct binding *a, const struct binding *b)
 {
 	const struct addr *x = &a->address->addr, *y = &b->address->addr;
 
+	if (x->family == AF_UNIX || y->family == AF_UNIX)
+		return address_same_path(a->address, b->address->path);
 	if (x->port != y->port)
 		return false;
 	if (x->family != y->family)
@@ -65,6 +67,16 @@ name_line(const struct conf *conf, const char *path,
 	return text;
 }
 
+static const char *
+advise(const struct binding *late, const struct binding *early)
+{
+	if (address_is_unix(late->address))
+		return ", choose another path or name";
+	if (late->address->addr.family != early->address->addr.family)
+		return ", set v6only = true";
+	return ", choose another port or address";
+}
+
 static void
 report_overlap(const struct conf *conf, const char *path, struct report *report,
     const struct binding *late, const struct binding *early)
@@ -82,9 +94,24 @@ report_overlap(const struct conf *conf, const char *path, struct report *report,
 	    (unsigned)early->listener->place,
 	    name_line(conf, path, late->listener, early->listener,
 		early->address->line, line),
-	    late->address->addr.family != early->address->addr.family
-		? ", set v6only = true"
-		: ", choose another port or address");
+	    advise(late, early));
+}
+
+/* The daemon's own socket has a path too. */
+static void
+find_control(const struct conf *conf, const char *path, struct report *report,
+    const struct binding *late)
+{
+	const char *control = conf_text(conf, conf->control_socket);
+
+	if (address_has_file(late->address) &&
+	    address_same_path(late->address, control))
+		report_error(report,
+		    "%s:%u: listeners[%u].address: unix:%s is the daemon's "
+		    "control_socket, choose another path",
+		    conf_file(conf, late->listener, path),
+		    (unsigned)late->address->line,
+		    (unsigned)late->listener->place, control);
 }
 
 /* Compares one address with those before it: one report is enough. */
@@ -156,6 +183,7 @@ conflicts_find(const struct conf *conf, const char *path, struct report *report)
 			late.address =
 			    &conf->address[i + late.listener->first_address];
 			find_overlap(conf, path, report, &late);
+			find_control(conf, path, report, &late);
 		}
 		find_name(conf, path, report, late.listener);
 	}

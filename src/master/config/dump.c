@@ -10,6 +10,7 @@
 #include "master/config/address.h"
 #include "master/config/network.h"
 #include "master/config/schema.h"
+#include "master/config/sockets.h"
 #include "shared/escape.h"
 
 /* Bytes of a string in a line: so many; or from so many on, up to a newline. A
@@ -209,7 +210,8 @@ is_left_out(const struct conf *conf, const struct schema_key *key,
 		return true;
 	if (scope == SCHEMA_TOP)
 		return false;
-	if (is_tops(conf, key, base) || !format_uses(listener, key->name))
+	if (is_tops(conf, key, base) || !format_uses(listener, key->name) ||
+	    !sockets_use(conf, listener, key->name))
 		return true;
 	file = listener->greeting_file.length > 0;
 	return (file && strcmp(key->name, "greeting") == 0) ||

@@ -9,6 +9,8 @@
 
 #include "master/config/address.h"
 #include "master/config/format.h"
+#include "master/config/sockets.h"
+#include "master/config/text_check.h"
 #include "master/config/verdict.h"
 #include "master/config/walk.h"
 #include "master/system/report.h"
@@ -44,8 +46,10 @@ complete_listener(
 	uint32_t i;
 
 	for (i = 0; i < listener->n_addresses; i++)
-		conf->address[listener->first_address + i].addr.port =
-		    (uint16_t)listener->port;
+		if (!address_is_unix(
+			&conf->address[listener->first_address + i]))
+			conf->address[listener->first_address + i].addr.port =
+			    (uint16_t)listener->port;
 	if (listener->name.length > 0)
 		return;
 	if (listener->n_addresses > 1) {
@@ -55,6 +59,13 @@ complete_listener(
 		return;
 	}
 	address_format_port(&conf->address[listener->first_address], name);
+	if (strlen(name) > CONF_NAME_MAX ||
+	    text_check_name(name, strlen(name)) != NULL) {
+		value_error(draft, listener->line,
+		    "%sname: missing, and %s is too long for a name or has "
+		    "'='", prefix, name);
+		return;
+	}
 	listener->name = value_add_text(draft, name, strlen(name));
 }
 
@@ -96,6 +107,7 @@ make_listener(const struct draft *draft, const struct entry *group)
 	walk_group(draft, &place, group);
 	if (entries_find(draft->entries, group, "address") == NULL)
 		set_address(draft, listener);
+	sockets_check(draft, listener, prefix, group);
 	format_check(draft, listener, prefix, group);
 	if (draft->report->errors == errors)
 		complete_listener(draft, listener, prefix);

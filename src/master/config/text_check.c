@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "master/config/conf.h"
 #include "shared/greet.h"
 
 #define PLACED_MAX 512 /* the longest message, and numbers */
@@ -18,7 +19,7 @@ static const char no_account[] =
     "'_', '-', '.', a '$' at the end, no '-' at the start";
 
 const char *
-text_check_account(const char *text, size_t length)
+text_check_owner(const char *text, size_t length)
 {
 	size_t plain = strspn(text, LETTERS DIGITS "_-.");
 
@@ -26,6 +27,16 @@ text_check_account(const char *text, size_t length)
 		return no_account;
 	if (plain != length && (plain + 1 != length || text[plain] != '$'))
 		return no_account;
+	return NULL;
+}
+
+const char *
+text_check_account(const char *text, size_t length)
+{
+	const char *why = text_check_owner(text, length);
+
+	if (why != NULL)
+		return why;
 	if (strcmp(text, "root") == 0 || strspn(text, "0") == length)
 		return "is refused, expected any account but root: what "
 		       "started as root gives its rights up";
@@ -106,6 +117,46 @@ text_check_name(const char *text, size_t length)
 	if (!is_word(text, length, "\"'\\="))
 		return "is not a name, expected printable ASCII without "
 		       "spaces, quotes, backslashes and '='";
+	return NULL;
+}
+
+const char *
+text_check_mode(const char *text, size_t length)
+{
+	const char *digits = length == 4 && text[0] == '0' ? text + 1 : text;
+
+	if (strlen(digits) != 3 || strspn(digits, "01234567") != 3)
+		return "is not a mode, expected three octal digits as in "
+		       "\"0660\"";
+	return NULL;
+}
+
+/* Other spellings of one path would be taken for two. */
+static bool
+is_plain_path(const char *text, size_t length)
+{
+	return text[length - 1] != '/' && strstr(text, "//") == NULL &&
+	    strstr(text, "/./") == NULL && strstr(text, "/../") == NULL &&
+	    strcmp(strrchr(text, '/'), "/.") != 0 &&
+	    strcmp(strrchr(text, '/'), "/..") != 0;
+}
+
+const char *
+text_check_unix(const char *text, size_t length)
+{
+	if (length == 0 || (text[0] != '/' && text[0] != '@') || length == 1)
+		return "is not a UNIX socket, expected unix: and an absolute "
+		       "path as in \"unix:/run/forkgreet/main\", or "
+		       "\"unix:@NAME\" for an abstract one";
+	if (length > (text[0] == '@' ? CONF_SOCKET_MAX : CONF_SOCKET_MAX - 1))
+		return "is too long, expected a path or name of at most 107 "
+		       "bytes: the kernel's sockets have room for no more";
+	if (!is_word(text, length, "\"'\\"))
+		return "is not usable, expected printable ASCII without "
+		       "spaces, quotes and backslashes";
+	if (text[0] == '/' && !is_plain_path(text, length))
+		return "is not the plain path of a file, expected one without "
+		       "\"//\", \"/./\", \"/../\" and a \"/\" at the end";
 	return NULL;
 }
 

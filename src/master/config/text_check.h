@@ -18,6 +18,17 @@ const char *text_check_account(const char *text, size_t length);
 /* The same, or nothing. */
 const char *text_check_account_or_none(const char *text, size_t length);
 
+/* The same, or nothing, and also root: an account that a file is given to. */
+const char *text_check_owner(const char *text, size_t length);
+
+/* The mode of a socket's file, "0660": three octal digits, after a 0 or not. */
+const char *text_check_mode(const char *text, size_t length);
+
+/* Where a UNIX socket is: a plain absolute path of 107 bytes at most, or '@' and the
+ * name of an abstract one; printable ASCII without spaces and quotes, as it is in
+ * log lines. */
+const char *text_check_unix(const char *text, size_t length);
+
 /* An absolute path, or an absolute path or nothing. */
 const char *text_check_path(const char *text, size_t length);
 const char *text_check_path_or_none(const char *text, size_t length);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "master/config/address.h"
 #include "master/config/conflicts.h"
 #include "master/config/network.h"
 #include "master/config/schema.h"
@@ -48,6 +49,23 @@ find_covers(const struct conf *conf, const struct conf_rule *rules,
 	return cover;
 }
 
+/* Networks beside a UNIX socket, whose clients have no address. */
+static bool
+is_for_nobody(const struct conf *conf, const struct conf_listener *listener,
+    const struct conf_rule *rule)
+{
+	uint32_t i;
+
+	for (i = 0; i < listener->n_addresses; i++)
+		if (!address_is_unix(
+			&conf->address[listener->first_address + i]))
+			return false;
+	for (i = 0; i < rule->from.n; i++)
+		if (conf->net[rule->from.first + i].addr.family == AF_UNSPEC)
+			return false;
+	return true;
+}
+
 static void
 find_dead_rules(const struct conf *conf, const struct conf_listener *listener,
     const char *path, struct report *report)
@@ -56,6 +74,16 @@ find_dead_rules(const struct conf *conf, const struct conf_listener *listener,
 	const struct conf_rule *rule, *cover;
 
 	for (rule = rules; rule < rules + listener->n_rules; rule++) {
+		if (is_for_nobody(conf, listener, rule)) {
+			report_warning(report,
+			    "%s:%u: listeners[%u].rules[%td].from: can never "
+			    "match: clients of a UNIX socket have no address, "
+			    "only \"any\" is for them",
+			    conf_file(conf, listener, path),
+			    (unsigned)rule->line, (unsigned)listener->place,
+			    rule - rules);
+			continue;
+		}
 		cover = find_covers(conf, rules, rule);
 		if (cover != NULL)
 			report_warning(report,

@@ -58,19 +58,33 @@ is_wanted(const struct client_rows *rows, const struct service *service,
 
 /* ------------------------------------------------------------------------ forms */
 
+/* pid is that of its child. */
+static void
+put_peer(FILE *out, const struct addr *peer)
+{
+	char source[ADDR_TEXT_MAX];
+
+	if (peer->family == AF_UNIX)
+		fprintf(out, " uid=%u peer_pid=%u", (unsigned)addr_uid(peer),
+		    (unsigned)peer->scope);
+	else
+		fprintf(out, " src=%s sport=%u", addr_format(peer, source),
+		    (unsigned)peer->port);
+}
+
 static void
 put_line(FILE *out, const struct service *service, const struct client *client,
     int64_t now)
 {
-	char source[ADDR_TEXT_MAX];
+	char proxy[ADDR_TEXT_MAX];
 	uint64_t bytes;
 
-	fprintf(out, "id=%" PRIu64 " listener=%s src=%s sport=%u", client->id,
-	    service->counters.rows[client->row].name,
-	    addr_format(&client->peer, source), (unsigned)client->peer.port);
+	fprintf(out, "id=%" PRIu64 " listener=%s", client->id,
+	    service->counters.rows[client->row].name);
+	put_peer(out, &client->peer);
 	if (client->proxy.family != AF_UNSPEC)
 		fprintf(out, " psrc=%s psport=%u",
-		    addr_format(&client->proxy, source),
+		    addr_format(&client->proxy, proxy),
 		    (unsigned)client->proxy.port);
 	fprintf(out, " phase=%s age_ms=%" PRId64, phase_of(client),
 	    (now - client->accepted) / CLOCK_MS);
@@ -82,20 +96,33 @@ put_line(FILE *out, const struct service *service, const struct client *client,
 }
 
 static void
+put_json_peer(FILE *out, const struct addr *peer)
+{
+	char source[ADDR_TEXT_MAX];
+
+	if (peer->family == AF_UNIX) {
+		fprintf(out, ", \"uid\": %u, \"peer_pid\": %u",
+		    (unsigned)addr_uid(peer), (unsigned)peer->scope);
+		return;
+	}
+	fputs(", \"src\": ", out);
+	writer_json(out, addr_format(peer, source));
+	fprintf(out, ", \"sport\": %u", (unsigned)peer->port);
+}
+
+static void
 put_object(FILE *out, const struct service *service,
     const struct client *client, int64_t now)
 {
-	char source[ADDR_TEXT_MAX];
+	char proxy[ADDR_TEXT_MAX];
 	uint64_t bytes;
 
 	fprintf(out, "{\"id\": %" PRIu64 ", \"listener\": ", client->id);
 	writer_json(out, service->counters.rows[client->row].name);
-	fputs(", \"src\": ", out);
-	writer_json(out, addr_format(&client->peer, source));
-	fprintf(out, ", \"sport\": %u", (unsigned)client->peer.port);
+	put_json_peer(out, &client->peer);
 	if (client->proxy.family != AF_UNSPEC) {
 		fputs(", \"psrc\": ", out);
-		writer_json(out, addr_format(&client->proxy, source));
+		writer_json(out, addr_format(&client->proxy, proxy));
 		fprintf(out, ", \"psport\": %u", (unsigned)client->proxy.port);
 	}
 	fprintf(out, ", \"phase\": \"%s\", \"age_ms\": %" PRId64,
@@ -118,6 +145,10 @@ put_source(FILE *out, const struct service *service, const struct client *client
 	struct conf_net net = { .addr = client->peer };
 	char text[NETWORK_TEXT_MAX];
 
+	if (client->peer.family == AF_UNIX) {
+		fprintf(out, "source %s\n", addr_format(&client->peer, text));
+		return;
+	}
 	if (row->session != -1) {
 		limits = &service->setup->conf->listener[row->session].limits;
 		prefix = is_ipv4 ? limits->ipv4_prefix : limits->ipv6_prefix;

@@ -213,7 +213,7 @@ control_file_restore(int fd, const char *path)
 	struct stat st;
 	int fresh;
 
-	if (fd == -1 ||
+	if (fd == -1 || ours.directory == -1 ||
 	    fstatat(ours.directory, ours.name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
 	    errno != ENOENT)
 		return fd;
@@ -230,6 +230,41 @@ control_file_restore(int fd, const char *path)
 	return fresh;
 }
 
+static void
+note_name(const char *path, const struct control_group *group)
+{
+	char text[CONTROL_PATH_MAX + 1];
+
+	ours.group = *group;
+	snprintf(text, sizeof(text), "%s", path);
+	snprintf(ours.name, sizeof(ours.name), "%s", basename(text));
+}
+
+void
+control_file_identify(uint64_t *device, uint64_t *inode)
+{
+	bool there = ours.directory != -1;
+
+	*device = there ? ours.file.st_dev : 0;
+	*inode = there ? ours.file.st_ino : 0;
+}
+
+void
+control_file_keep(const char *path, const struct control_group *group,
+    uint64_t device, uint64_t inode)
+{
+	char text[CONTROL_PATH_MAX + 1];
+
+	note_name(path, group);
+	snprintf(text, sizeof(text), "%s", path);
+	ours.directory = open(
+	    dirname(text), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	ours.file.st_dev = (dev_t)device;
+	ours.file.st_ino = (ino_t)inode;
+	if (ours.directory != -1)
+		atexit(release);
+}
+
 int
 control_file_make(const char *path, const struct identity *identity,
     const struct control_group *group)
@@ -240,9 +275,7 @@ control_file_make(const char *path, const struct identity *identity,
 
 	if (*path == '\0')
 		return -1;
-	ours.group = *group;
-	snprintf(text, sizeof(text), "%s", path);
-	snprintf(ours.name, sizeof(ours.name), "%s", basename(text));
+	note_name(path, group);
 	snprintf(text, sizeof(text), "%s", path);
 	fd = make(path, dirname(text), identity, &why);
 	if (fd != -1) {

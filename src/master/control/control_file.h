@@ -2,6 +2,8 @@
 #ifndef MASTER_CONTROL_FILE_H
 #define MASTER_CONTROL_FILE_H
 
+#include <stdint.h>
+
 struct control_group;
 struct identity;
 
@@ -19,6 +21,14 @@ struct identity;
  */
 int control_file_make(const char *path, const struct identity *identity,
     const struct control_group *group);
+
+/* Which file that is, so that it can go over an exec; 0 and 0: there is none. */
+void control_file_identify(uint64_t *device, uint64_t *inode);
+
+/* After an exec, instead of control_file_make(): the file of the socket at path has
+ * those numbers. */
+void control_file_keep(const char *path, const struct control_group *group,
+    uint64_t device, uint64_t inode);
 
 /*
  * Makes the socket at path anew when its file has been removed; fd is the one

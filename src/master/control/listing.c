@@ -18,13 +18,13 @@ put_addresses(FILE *out, const struct service *service, uint32_t group)
 	const struct listener *listener = service->setup->listeners.list;
 	const struct listener *end = listener + service->setup->listeners.n;
 	const char *between = "  address   ";
-	char text[ADDR_PORT_TEXT_MAX];
+	char text[LISTENER_TEXT_MAX];
 
 	for (; listener < end; listener++) {
 		if (listener->group != group)
 			continue;
 		fprintf(out, "%s%s%s", between,
-		    addr_format_port(&listener->bound, text),
+		    listener_text(listener, text),
 		    listener->fd == -1 ? " (skipped)" : "");
 		between = ", ";
 	}
@@ -106,16 +106,18 @@ put_json_addresses(FILE *out, const struct service *service, uint32_t group)
 	const struct listener *listener = service->setup->listeners.list;
 	const struct listener *end = listener + service->setup->listeners.n;
 	const char *between = "";
-	char text[ADDR_TEXT_MAX];
+	char text[LISTENER_TEXT_MAX];
 
 	fputs("\"addresses\": [", out);
 	for (; listener < end; listener++) {
 		if (listener->group != group)
 			continue;
 		fprintf(out, "%s{\"address\": ", between);
-		writer_json(out, addr_format(&listener->bound, text));
-		fprintf(out, ", \"port\": %u, \"listening\": %s}",
-		    (unsigned)listener->bound.port,
+		writer_json(out, listener_address(listener, text));
+		if (!listener_is_unix(listener))
+			fprintf(out, ", \"port\": %u",
+			    (unsigned)listener->bound.port);
+		fprintf(out, ", \"listening\": %s}",
 		    listener->fd != -1 ? "true" : "false");
 		between = ", ";
 	}

@@ -210,10 +210,11 @@ const struct metric metrics_list[] = {
 	    "Clients that may have a process at a time: limits.max_clients.",
 	    EXPOSITION_ONE, NULL, get_max_clients },
 	{ "forkgreet_listen_queue", GAUGE, "listener",
-	    "Connections that wait in the kernel to be accepted.",
+	    "Connections that wait in the kernel to be accepted; of UNIX sockets "
+	    "that is not known.",
 	    EXPOSITION_ONE, metrics_listen_queue, NULL },
 	{ "forkgreet_sent_bytes_total", COUNTER, "",
-	    "Bytes that clients acknowledged.",
+	    "Bytes that clients acknowledged, as far as the log has them.",
 	    EXPOSITION_ONE, NULL, get_sent_bytes },
 	{ "forkgreet_session_duration_seconds", "histogram", "le",
 	    "From accepting a client to closing its connection.",

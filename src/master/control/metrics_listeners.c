@@ -109,14 +109,15 @@ label_of(const struct conf *conf, uint32_t listener)
 }
 
 /* Of a socket that listens the kernel says here how many connections wait to be
- * accepted: Linux 6.12, net/ipv4/tcp.c, tcp_get_info(). */
+ * accepted: Linux 6.12, net/ipv4/tcp.c, tcp_get_info().  Of a UNIX socket it does
+ * not. */
 static uint32_t
 queue_of(const struct listener *listener)
 {
 	struct tcp_info info = { 0 };
 	socklen_t length = sizeof(info);
 
-	if (listener->fd == -1 ||
+	if (listener->fd == -1 || listener_is_unix(listener) ||
 	    getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO, &info, &length) ==
 		-1)
 		return 0;
@@ -128,14 +129,18 @@ metrics_listen_queue(const struct series *series)
 {
 	const struct setup *setup = series->overview->service->setup;
 	uint32_t waiting[CONF_LISTENERS_MAX] = { 0 }, i;
+	bool has_queue[CONF_LISTENERS_MAX] = { false };
 	const struct listener *listener = setup->listeners.list;
 	const struct listener *end = listener + setup->listeners.n;
 
-	for (; listener < end; listener++)
+	for (; listener < end; listener++) {
+		has_queue[listener->group] |= !listener_is_unix(listener);
 		waiting[listener->group] += queue_of(listener);
+	}
 	for (i = 0; i < setup->conf->n_listeners; i++)
-		series_put(series, label_of(setup->conf, i), NO_LABEL,
-		    waiting[i]);
+		if (has_queue[i])
+			series_put(series, label_of(setup->conf, i), NO_LABEL,
+			    waiting[i]);
 }
 
 void

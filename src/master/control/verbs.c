@@ -109,7 +109,7 @@ run_counts(struct verb_result *result, const struct verb_call *call)
 
 	if (call->request->order.n_listeners != 1 ||
 	    call->request->source == NULL ||
-	    addr_parse(&source, call->request->source) == -1) {
+	    addr_parse_source(&source, call->request->source) == -1) {
 		result->refusal =
 		    "control: counts: expected listener=NAME source=ADDRESS";
 		return;
@@ -139,6 +139,16 @@ has_row(const struct counters *counters, const char *name)
 	return false;
 }
 
+/* A network, or a user of a UNIX socket's. */
+static bool
+is_source(const char *text, struct conf_net *net)
+{
+	if (network_parse(text, false, net) == NULL)
+		return true;
+	net->prefix = 32; /* all bits of a uid */
+	return addr_parse_source(&net->addr, text) == 0;
+}
+
 /* A listener that a reload has removed may have clients still. */
 static void
 run_clients(struct verb_result *result, const struct verb_call *call)
@@ -153,9 +163,10 @@ run_clients(struct verb_result *result, const struct verb_call *call)
 	if (order->n_listeners > 1)
 		result->refusal = "clients: expected one listener";
 	else if (rows->from_net &&
-	    network_parse(call->request->source, false, &rows->net) != NULL)
+	    !is_source(call->request->source, &rows->net))
 		result->refusal = "clients: --source: expected an address or "
-				  "a network such as 192.0.2.0/24";
+				  "a network such as 192.0.2.0/24, or "
+				  "uid:NUMBER";
 	else if (order->n_listeners == 1 &&
 	    !has_row(&call->overview->service->counters, order->listeners[0]))
 		no_listener(result, order->listeners[0]);

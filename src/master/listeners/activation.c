@@ -4,9 +4,11 @@
 #include "master/listeners/activation.h"
 
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,18 +118,39 @@ check(int fd)
 		return "is not open";
 	if (family == -1)
 		return "is not a socket";
-	if (family == AF_UNIX)
-		return "is a UNIX socket";
-	if (family != AF_INET && family != AF_INET6)
+	if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
 		return "is a socket of another address family";
 	if (option_of(fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM)
 		return "is a datagram socket";
 	if (option_of(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM ||
-	    option_of(fd, SOL_SOCKET, SO_PROTOCOL) != IPPROTO_TCP)
+	    (family != AF_UNIX &&
+		option_of(fd, SOL_SOCKET, SO_PROTOCOL) != IPPROTO_TCP))
 		return "is a socket of another protocol";
 	if (option_of(fd, SOL_SOCKET, SO_ACCEPTCONN) != 1)
 		return "is a socket that does not listen";
 	return NULL;
+}
+
+/* Its file may be of any name: it is shown, and compared with what the configuration
+ * has, where it is printable ASCII. */
+static void
+note_path(struct passed *passed, const struct sockaddr_un *address,
+    socklen_t length)
+{
+	size_t start = offsetof(struct sockaddr_un, sun_path), i;
+	size_t n = length > start ? length - start : 0;
+
+	if (n > 0 && address->sun_path[0] != '\0')
+		n = strnlen(address->sun_path, n);
+	if (n > CONF_SOCKET_MAX)
+		n = CONF_SOCKET_MAX;
+	for (i = 0; i < n; i++)
+		passed->path[i] = address->sun_path[i] > ' ' &&
+			address->sun_path[i] <= '~' ?
+		    address->sun_path[i] : '?';
+	if (n > 0 && address->sun_path[0] == '\0')
+		passed->path[0] = '@';
+	passed->addr = (struct addr) { .family = AF_UNIX };
 }
 
 /* Fills in the socket's address.  NULL, or what is wrong; errno is 0 when that is
@@ -149,7 +172,10 @@ take(struct passed *passed)
 	    fcntl(passed->fd, F_SETFD, FD_CLOEXEC) == -1 ||
 	    getsockname(passed->fd, (struct sockaddr *)&address, &length) == -1)
 		return strerror(errno);
-	addr_from_sockaddr(&passed->addr, &address);
+	if (address.ss_family == AF_UNIX)
+		note_path(passed, (const struct sockaddr_un *)&address, length);
+	else
+		addr_from_sockaddr(&passed->addr, &address);
 	passed->v6only = option_of(passed->fd, IPPROTO_IPV6, IPV6_V6ONLY) == 1;
 	return NULL;
 }
@@ -178,7 +204,7 @@ activation_adopt(void)
 		bad = cause_of(errno, EXIT_CONFIG);
 		log_line(LOG_ERR,
 		    "LISTEN_FDS: descriptor %d (\"%s\"): %s, expected a "
-		    "listening TCP socket",
+		    "listening TCP or UNIX stream socket",
 		    list[i].fd, list[i].name, problem);
 	}
 	if (bad != 0)

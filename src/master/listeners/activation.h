@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "master/config/conf.h"
 #include "shared/addr.h"
 
 #define ACTIVATION_FIRST 3 /* SD_LISTEN_FDS_START */
@@ -16,11 +17,13 @@
 #define ACTIVATION_NAME_MAX 255 /* systemd.socket(5), FileDescriptorName= */
 #define ACTIVATION_WHY_MAX 160
 
-/* A listening TCP socket. */
+/* A listening TCP or UNIX stream socket. */
 struct passed {
 	int fd;
 	char name[ACTIVATION_NAME_MAX + 1]; /* "unknown" without a name */
 	struct addr addr; /* what it is bound to */
+	char path[CONF_SOCKET_MAX + 1]; /* AF_UNIX: its file or "@name", bytes that
+					 * are not printable as '?' */
 	bool v6only;
 };
 
@@ -48,7 +51,7 @@ unsigned activation_expect(void);
  * Takes the descriptors, makes them CLOEXEC and O_NONBLOCK, and removes the
  * variables.  To be called by the process that was started.  Ends it with
  * EXIT_CONFIG when the variables are wrong or a descriptor is not a listening
- * TCP socket, naming it and its number.
+ * TCP or UNIX stream socket, naming it and its number.
  */
 void activation_adopt(void);
 

@@ -12,7 +12,7 @@
 #include "master/listeners/listener.h"
 #include "master/system/report.h"
 
-#define SHOWN_MAX 4 /* listeners in a message, 150 bytes each at most */
+#define SHOWN_MAX 4 /* listeners in a message, 200 bytes each at most */
 #define EXPECTED_MAX 1024
 
 static bool
@@ -43,27 +43,43 @@ name_of(const struct conf *conf, const struct listener *listener)
 	return conf_text(conf, conf->listener[listener->group].name);
 }
 
+static bool
+is_at(const struct listener *listener, const struct passed *passed)
+{
+	return addr_equal(&listener->addr, &passed->addr) &&
+	    strcmp(listener->path, passed->path) == 0;
+}
+
+/* "ADDRESS:PORT" or "unix:PATH", which text has room for. */
+static const char *
+passed_text(const struct passed *passed, char *text)
+{
+	struct listener listener = { .bound = passed->addr };
+
+	memcpy(listener.bound_path, passed->path, sizeof(passed->path));
+	return listener_text(&listener, text);
+}
+
 /* path is the configuration's, line that of the address in it (0: a
  * default). */
 static void
 warn_difference(const struct listener *listener, const struct passed *passed,
     const char *where, struct report *report)
 {
-	char wanted[ADDR_PORT_TEXT_MAX], got[ADDR_PORT_TEXT_MAX];
+	char wanted[LISTENER_TEXT_MAX], got[LISTENER_TEXT_MAX];
 
-	if (!addr_equal(&listener->addr, &passed->addr))
+	if (!is_at(listener, passed))
 		report_warning(report,
 		    "%s: %s: descriptor %d (\"%s\") was passed for it and "
 		    "has %s, which is used",
-		    where, addr_format_port(&listener->addr, wanted),
-		    passed->fd, passed->name,
-		    addr_format_port(&passed->addr, got));
+		    where, listener_wanted(listener, wanted),
+		    passed->fd, passed->name, passed_text(passed, got));
 	else if (passed->addr.family == AF_INET6 &&
 	    addr_is_any(&passed->addr) && passed->v6only != listener->v6only)
 		report_warning(report,
 		    "%s: %s: descriptor %d (\"%s\") was passed for it and "
 		    "has v6only = %s, which is used",
-		    where, addr_format_port(&listener->addr, wanted),
+		    where, listener_wanted(listener, wanted),
 		    passed->fd, passed->name,
 		    passed->v6only ? "true" : "false");
 }
@@ -73,6 +89,7 @@ give(struct listener *listener, const struct passed *passed)
 {
 	listener->fd = passed->fd;
 	listener->bound = passed->addr;
+	memcpy(listener->bound_path, passed->path, sizeof(passed->path));
 	listener->listening = true;
 }
 
@@ -92,7 +109,7 @@ entry_for(const struct passed *passed, const struct listeners *fresh,
 		    (named &&
 			strcmp(name_of(conf, listener), passed->name) != 0))
 			continue;
-		if (by_name_alone || addr_equal(&listener->addr, &passed->addr))
+		if (by_name_alone || is_at(listener, passed))
 			return listener;
 	}
 	return NULL;
@@ -135,14 +152,14 @@ static void
 format_expected(
     const struct listeners *fresh, const struct conf *conf, char *text)
 {
-	char address[ADDR_PORT_TEXT_MAX];
+	char address[LISTENER_TEXT_MAX];
 	size_t i, used = 0;
 
 	for (i = 0; i < fresh->n && i < SHOWN_MAX; i++)
 		used += (size_t)snprintf(text + used, EXPECTED_MAX - used,
 		    "%s\"%s\" (%s)", i > 0 ? ", " : "",
 		    name_of(conf, &fresh->list[i]),
-		    addr_format_port(&fresh->list[i].addr, address));
+		    listener_wanted(&fresh->list[i], address));
 	if (fresh->n > SHOWN_MAX)
 		snprintf(text + used, EXPECTED_MAX - used, ", ...");
 }
@@ -151,7 +168,7 @@ int
 adopt_report_rest(const struct listeners *fresh, const struct conf *conf,
     struct report *report)
 {
-	char address[ADDR_PORT_TEXT_MAX], expected[EXPECTED_MAX];
+	char address[LISTENER_TEXT_MAX], expected[EXPECTED_MAX];
 	size_t n;
 	const struct passed *passed = activation_list(&n);
 	const struct passed *end = passed + n;
@@ -161,7 +178,7 @@ adopt_report_rest(const struct listeners *fresh, const struct conf *conf,
 	for (; passed < end; passed++) {
 		if (is_used(fresh, passed->fd))
 			continue;
-		addr_format_port(&passed->addr, address);
+		passed_text(passed, address);
 		report_error(report,
 		    "LISTEN_FDS: descriptor %d (\"%s\", %s): no listener has "
 		    "that name or address, expected one of %s",

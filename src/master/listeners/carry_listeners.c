@@ -14,6 +14,13 @@ static const struct pack_field listener_fields[] = {
 	PACK_FIELD(listener, fd),
 	PACK_FIELD(listener, addr),
 	PACK_FIELD(listener, bound),
+	PACK_FIELD(listener, path),
+	PACK_FIELD(listener, bound_path),
+	PACK_FIELD(listener, device),
+	PACK_FIELD(listener, inode),
+	PACK_FIELD(listener, access.mode),
+	PACK_FIELD(listener, access.uid),
+	PACK_FIELD(listener, access.gid),
 	PACK_FIELD(listener, v6only),
 	PACK_FIELD(listener, listening),
 	PACK_FIELD(listener, backlog),
@@ -27,6 +34,7 @@ static const struct pack_field passed_fields[] = {
 	PACK_FIELD(passed, fd),
 	PACK_FIELD(passed, name),
 	PACK_FIELD(passed, addr),
+	PACK_FIELD(passed, path),
 	PACK_FIELD(passed, v6only),
 };
 static const struct pack_table passed_table =

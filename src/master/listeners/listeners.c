@@ -5,26 +5,29 @@
 
 #include <sys/socket.h>
 
-#include <net/if.h>
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "master/listeners/activation.h"
 #include "master/config/address.h"
-#include "master/listeners/adopt.h"
 #include "master/config/conf.h"
+#include "master/listeners/activation.h"
+#include "master/listeners/adopt.h"
+#include "master/listeners/bind.h"
+#include "master/listeners/socket_file.h"
+#include "master/system/log.h"
 #include "master/system/privileges.h"
 #include "master/system/report.h"
-#include "shared/number.h"
 
-/* For an address that is in use at the start. */
-#define PATIENCE_MS 300
-#define PAUSE_MS 10
+static bool
+is_same(const struct listener *a, const struct listener *b)
+{
+	return addr_equal(&a->addr, &b->addr) &&
+	    strcmp(a->path, b->path) == 0 &&
+	    (a->v6only == b->v6only || a->addr.family == AF_UNIX);
+}
 
 /* One that was passed to us is none of these: whose it is adopt() says, from the
  * configuration alone, so that a reload and a restart agree. */
@@ -36,8 +39,7 @@ find_same(const struct listeners *in, const struct listener *like)
 	for (i = 0; i < in->n; i++)
 		if (in->list[i].fd != -1 &&
 		    !activation_owns(in->list[i].fd) &&
-		    in->list[i].v6only == like->v6only &&
-		    addr_equal(&in->list[i].addr, &like->addr))
+		    is_same(&in->list[i], like))
 			return &in->list[i];
 	return NULL;
 }
@@ -60,143 +62,6 @@ listeners_have(const struct listeners *listeners, int fd)
 	return find_fd(listeners, fd) != NULL;
 }
 
-static int
-option_set(int fd, int level, int option, int value)
-{
-	return setsockopt(fd, level, option, &value, sizeof(value));
-}
-
-/* listen(2) takes any port of all addresses for a socket that is not. */
-static bool
-is_bound(int fd, const struct addr *addr)
-{
-	struct sockaddr_storage address;
-	socklen_t length = sizeof(address);
-	struct addr found;
-
-	if (getsockname(fd, (struct sockaddr *)&address, &length) == -1)
-		return false;
-	addr_from_sockaddr(&found, &address);
-	found.scope = addr->scope; /* the kernel has one for fe80::/10 only */
-	errno = EADDRNOTAVAIL;
-	return addr_equal(&found, addr);
-}
-
-/* Opens and binds listener->fd.  Returns 0, or -1 with errno. */
-static int
-bind_new(struct listener *listener)
-{
-	struct sockaddr_storage address;
-	socklen_t length = addr_to_sockaddr(&listener->addr, &address);
-	int fd, saved;
-
-	fd = socket(listener->addr.family,
-	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd == -1)
-		return -1;
-	if (option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1) == 0 &&
-	    (listener->addr.family != AF_INET6 ||
-		option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, listener->v6only) ==
-		    0) &&
-	    bind(fd, (struct sockaddr *)&address, length) == 0 &&
-	    is_bound(fd, &listener->addr)) {
-		listener->fd = fd;
-		return 0;
-	}
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return -1;
-}
-
-/* At the start, where no client waits: a daemon that was killed a moment ago may
- * have left a child that was forked just then, which has the sockets until it gets
- * a processor.  Together no longer than PATIENCE_MS. */
-static int
-bind_patiently(struct listener *listener)
-{
-	static int left = PATIENCE_MS / PAUSE_MS;
-	const struct timespec pause = { 0, PAUSE_MS * 1000000 };
-
-	while (bind_new(listener) == -1) {
-		if (errno != EADDRINUSE || left == 0)
-			return -1;
-		left--;
-		nanosleep(&pause, NULL);
-	}
-	return 0;
-}
-
-/* "fe80::1%eth0": the interface must exist now. */
-static int
-scope_resolve(struct listener *listener, const struct conf_address *address)
-{
-	int64_t index;
-
-	if (address->scope[0] == '\0')
-		return 0;
-	listener->addr.scope = if_nametoindex(address->scope);
-	if (listener->addr.scope == 0 &&
-	    number_parse(address->scope, 1, INT32_MAX, &index) == 0)
-		listener->addr.scope = (uint32_t)index;
-	if (listener->addr.scope != 0)
-		return 0;
-	errno = EADDRNOTAVAIL;
-	return -1;
-}
-
-static bool
-is_absent(int error)
-{
-	return error == EADDRNOTAVAIL || error == EAFNOSUPPORT ||
-	    error == ENODEV;
-}
-
-static const char *
-hint_for(int error, const struct listeners *running)
-{
-	switch (error) {
-	case EACCES:
-		return " (ports below 1024 need CAP_NET_BIND_SERVICE)";
-	case EADDRINUSE:
-		return running->n > 0 ?
-		    " (by another program, or by a listener of this daemon "
-		    "that the new configuration changes: that needs a "
-		    "restart)" :
-		    " (by another program: see 'ss -ltnp')";
-	case EADDRNOTAVAIL:
-		return " (this machine does not have it; 'optional = true' "
-		       "would skip it)";
-	default:
-		return "";
-	}
-}
-
-/* Binds one address that has no socket yet.  Returns 0, or -1 with an error in
- * report. */
-static int
-address_bind(struct listener *listener, const struct conf_address *address,
-    const struct conf_listener *group, const struct listeners *running,
-    const char *file, struct report *report)
-{
-	char text[ADDRESS_TEXT_MAX];
-
-	if (scope_resolve(listener, address) == 0 &&
-	    (running->n > 0 ? bind_new(listener) : bind_patiently(listener)) ==
-		0)
-		return 0;
-	address_format_port(address, text);
-	if (group->optional && is_absent(errno)) {
-		report_warning(report, "%s:%u: bind %s: %s (optional, skipped)",
-		    file, (unsigned)address->line, text, strerror(errno));
-		return 0;
-	}
-	report_failure(report, cause_of(errno, EXIT_ADDRESS),
-	    "%s:%u: bind %s: %s%s", file, (unsigned)address->line, text,
-	    strerror(errno), hint_for(errno, running));
-	return -1;
-}
-
 static void
 take_running(struct listener *listener, const struct listeners *running)
 {
@@ -216,6 +81,10 @@ inherit(struct listener *listener, const struct listeners *running)
 	if (!listener->inherited)
 		return;
 	listener->bound = same->bound;
+	memcpy(listener->bound_path, same->bound_path,
+	    sizeof(same->bound_path));
+	listener->device = same->device;
+	listener->inode = same->inode;
 	listener->listening = same->listening;
 	listener->muted = same->muted;
 }
@@ -246,14 +115,51 @@ entries_make(struct listeners *fresh, const struct listeners *running,
 			.group = (uint32_t)(group - conf->listener),
 			.name = conf_text(conf, group->name),
 		};
-		scope_resolve(listener, &conf->address[fresh->n]);
+		bind_scope(listener, &conf->address[fresh->n]);
 		listener->bound = listener->addr;
+		memcpy(listener->path, conf->address[fresh->n].path,
+		    sizeof(listener->path));
+		memcpy(listener->bound_path, listener->path,
+		    sizeof(listener->path));
 		take_running(listener, running);
 	}
 	adopt(fresh, conf, path, report);
 	for (i = 0; i < fresh->n; i++)
 		inherit(&fresh->list[i], running);
 	return 0;
+}
+
+/* What is wanted of the file of conf->address[i]; where is its place in the
+ * configuration, for messages.  Returns 0, or -1 with an error in report. */
+static int
+file_want(struct listener *listener, const struct conf *conf, size_t i,
+    const char *path, char where[REPORT_LINE_MAX], struct report *report)
+{
+	const struct conf_listener *group = &conf->listener[listener->group];
+
+	snprintf(where, REPORT_LINE_MAX, "%.300s:%u",
+	    conf_file(conf, group, path), (unsigned)conf->address[i].line);
+	return socket_access_find(
+	    &listener->access, conf, group, where, report);
+}
+
+/* The files of those that go on, and what is wanted of the others. */
+static int
+files_check(struct listeners *fresh, const struct listeners *running,
+    const struct conf *conf, const char *path, struct report *report)
+{
+	struct listener *listener = fresh->list;
+	char where[REPORT_LINE_MAX];
+	size_t i;
+	int result = 0;
+
+	for (i = 0; i < fresh->n; i++, listener++)
+		if (address_has_file(&conf->address[i]) &&
+		    (file_want(listener, conf, i, path, where, report) == -1 ||
+			bind_keep(listener, find_same(running, listener),
+			    where, report) == -1))
+			result = -1;
+	return result;
 }
 
 /* Binds what has no socket yet. */
@@ -270,8 +176,9 @@ entries_bind(struct listeners *fresh, const struct listeners *running,
 		listener = &fresh->list[i];
 		group = &conf->listener[listener->group];
 		if (listener->fd == -1 &&
-		    address_bind(listener, &conf->address[i], group, running,
-			conf_file(conf, group, path), report) == -1)
+		    bind_address(listener, &conf->address[i], group,
+			running->n > 0, conf_file(conf, group, path),
+			report) == -1)
 			result = -1;
 	}
 	return result;
@@ -302,7 +209,9 @@ listeners_bind(struct listeners *fresh, const struct listeners *running,
 		return -1;
 	}
 	result = adopt_report_rest(fresh, conf, report);
-	if (entries_bind(fresh, running, conf, path, report) == -1)
+	if (files_check(fresh, running, conf, path, report) == -1)
+		result = -1;
+	else if (entries_bind(fresh, running, conf, path, report) == -1)
 		result = -1;
 	if (privileges_bind(false) == -1) {
 		report_failure(report, cause_of(errno, EXIT_PRIVILEGE),
@@ -339,9 +248,52 @@ listeners_check_passed(
 }
 
 int
+listeners_check_files(
+    const struct conf *conf, const char *path, struct report *report)
+{
+	const struct conf_address *address = conf->address;
+	struct listener listener = { .group = 0 };
+	char where[REPORT_LINE_MAX];
+	size_t i;
+	int result = 0;
+
+	for (i = 0; i < conf->n_addresses; i++, address++) {
+		while (i >= conf->listener[listener.group].first_address +
+			conf->listener[listener.group].n_addresses)
+			listener.group++;
+		if (!address_has_file(address))
+			continue;
+		if (file_want(&listener, conf, i, path, where, report) == -1)
+			result = -1;
+		if (socket_file_may_be(address->path))
+			continue;
+		report_failure(report, EXIT_ADDRESS, "%s: bind unix:%s: "
+		    SOCKET_FILE_OTHER, where, address->path);
+		result = -1;
+	}
+	return result;
+}
+
+/* Another daemon that starts at the same time may have found the place free before
+ * we took it, and have taken it since. */
+static bool
+is_in_its_place(const struct listener *listener, struct report *report)
+{
+	char text[LISTENER_TEXT_MAX];
+	bool gone;
+
+	if (socket_file_is_ours(listener, &gone))
+		return true;
+	report_failure(report, EXIT_ADDRESS, "listen %s: another program has "
+	    "%s it meanwhile", listener_wanted(listener, text),
+	    gone ? "removed" : "replaced");
+	return false;
+}
+
+int
 listeners_listen(struct listeners *listeners, struct report *report)
 {
-	char text[ADDR_PORT_TEXT_MAX];
+	char text[LISTENER_TEXT_MAX];
 	struct listener *listener;
 	size_t i;
 
@@ -349,10 +301,12 @@ listeners_listen(struct listeners *listeners, struct report *report)
 		listener = &listeners->list[i];
 		if (listener->fd == -1 || listener->inherited)
 			continue;
+		if (!is_in_its_place(listener, report))
+			return -1;
 		if (listen(listener->fd, listener->backlog) == -1) {
 			report_failure(report, cause_of(errno, EXIT_ADDRESS),
 			    "listen %s: %s",
-			    addr_format_port(&listener->addr, text),
+			    listener_wanted(listener, text),
 			    strerror(errno));
 			return -1;
 		}
@@ -361,23 +315,57 @@ listeners_listen(struct listeners *listeners, struct report *report)
 	return 0;
 }
 
+/* Whether it may be has been looked at before. */
+static void
+change_file(const struct listener *listener)
+{
+	char text[LISTENER_TEXT_MAX];
+	bool gone;
+
+	if (socket_file_is_ours(listener, &gone) &&
+	    socket_file_change(listener) == -1)
+		log_line(LOG_WARNING, "%s: mode, owner or group: %s",
+		    listener_wanted(listener, text), strerror(errno));
+}
+
 void
-listeners_set_backlogs(const struct listeners *listeners)
+listeners_settle(const struct listeners *listeners)
 {
 	const struct listener *listener = listeners->list;
 
-	for (; listener < listeners->list + listeners->n; listener++)
-		if (listener->fd != -1 && listener->inherited)
-			listen(listener->fd, listener->backlog);
+	for (; listener < listeners->list + listeners->n; listener++) {
+		if (listener->fd == -1 || !listener->inherited)
+			continue;
+		listen(listener->fd, listener->backlog);
+		change_file(listener);
+	}
+	socket_file_commit();
+}
+
+/* Has one of them, with another socket, the file of this one?  Where one was removed
+ * the next may have its number. */
+static bool
+has_file_of(const struct listeners *keep, const struct listener *listener)
+{
+	size_t i;
+
+	for (i = 0; keep != NULL && i < keep->n; i++)
+		if (keep->list[i].inode == listener->inode &&
+		    keep->list[i].device == listener->device &&
+		    strcmp(keep->list[i].path, listener->path) == 0)
+			return true;
+	return false;
 }
 
 /* A child that has been forked and not exec'd yet still has a copy.  Without the
  * shutdown, clients would go on queueing there. */
 static void
-close_own(int fd)
+close_own(const struct listener *listener, const struct listeners *keep)
 {
-	shutdown(fd, SHUT_RD);
-	close(fd);
+	if (!has_file_of(keep, listener))
+		socket_file_remove(listener);
+	shutdown(listener->fd, SHUT_RD);
+	close(listener->fd);
 }
 
 void
@@ -389,7 +377,7 @@ listeners_close(struct listeners *listeners, const struct listeners *keep)
 		if (listeners->list[i].fd != -1 &&
 		    !listeners_have(keep, listeners->list[i].fd) &&
 		    !activation_owns(listeners->list[i].fd))
-			close_own(listeners->list[i].fd);
+			close_own(&listeners->list[i], keep);
 	free(listeners->list);
 	*listeners = (struct listeners) { NULL, 0 };
 }

@@ -31,13 +31,22 @@ int listeners_check_passed(
     const struct conf *conf, const char *path, struct report *report);
 
 /*
+ * Checks what can be checked of UNIX sockets without binding them: owners and
+ * groups, and that nothing else is in their places.  Returns 0, or -1 with errors
+ * in report.
+ */
+int listeners_check_files(
+    const struct conf *conf, const char *path, struct report *report);
+
+/*
  * Starts to listen at the sockets that the running set does not have.  Returns
  * 0, or -1 with the error in report; sockets of the running set are as before.
  */
 int listeners_listen(struct listeners *listeners, struct report *report);
 
-/* Sets the backlogs of the others, once nothing can fail any more. */
-void listeners_set_backlogs(const struct listeners *listeners);
+/* Sets the backlogs of the others, and what has changed of their files, once nothing
+ * can fail any more. */
+void listeners_settle(const struct listeners *listeners);
 
 /* True when one of them has that socket; listeners may be NULL. */
 bool listeners_have(const struct listeners *listeners, int fd);

@@ -55,21 +55,23 @@ watch_remove(const struct watch *watch, const struct listeners *listeners,
 static void
 say(const struct listener *listener)
 {
-	char address[ADDR_TEXT_MAX];
+	char address[LISTENER_TEXT_MAX];
 
 	log_event(LOG_INFO, "listen", LOG_WORD("listener", listener->name),
-	    LOG_WORD("address", addr_format(&listener->bound, address)),
-	    LOG_NUMBER("port", listener->bound.port));
+	    LOG_WORD("address", listener_address(listener, address)),
+	    LOG_IF(!listener_is_unix(listener),
+		LOG_NUMBER("port", listener->bound.port)));
 }
 
 static void
 say_lost(const struct listener *listener, const char *error)
 {
-	char address[ADDR_TEXT_MAX];
+	char address[LISTENER_TEXT_MAX];
 
 	log_event(LOG_ERR, "lost", LOG_WORD("listener", listener->name),
-	    LOG_WORD("address", addr_format(&listener->bound, address)),
-	    LOG_NUMBER("port", listener->bound.port),
+	    LOG_WORD("address", listener_address(listener, address)),
+	    LOG_IF(!listener_is_unix(listener),
+		LOG_NUMBER("port", listener->bound.port)),
 	    LOG_QUOTED("error", error));
 }
 

@@ -80,6 +80,28 @@ group_find(const char *name)
 }
 
 const char *
+accounts_owner(const char *name, uid_t *uid)
+{
+	const struct passwd *entry = user_find(name);
+
+	if (entry == NULL)
+		return not_found("no such user");
+	*uid = entry->pw_uid;
+	return NULL;
+}
+
+const char *
+accounts_owner_group(const char *name, gid_t *gid)
+{
+	const struct group *entry = group_find(name);
+
+	if (entry == NULL)
+		return not_found("no such group");
+	*gid = entry->gr_gid;
+	return NULL;
+}
+
+const char *
 accounts_group(const char *name, gid_t *gid)
 {
 	const struct group *entry = group_find(name);

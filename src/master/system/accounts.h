@@ -23,6 +23,11 @@ const char *accounts_lookup(struct identity *identity, const char *user,
  * accounts_lookup(). */
 const char *accounts_group(const char *name, gid_t *gid);
 
+/* Looks up a user or a group that a file is to be given to: root's will do.  Returns
+ * as accounts_lookup(). */
+const char *accounts_owner(const char *name, uid_t *uid);
+const char *accounts_owner_group(const char *name, gid_t *gid);
+
 /*
  * Are user and group, by name (NULL: no matter which), those of this process?
  * Returns NULL, or the one that is not ("user" or "group").

@@ -39,6 +39,9 @@ address_cause(int error)
 	case EADDRNOTAVAIL:
 	case EAFNOSUPPORT:
 	case ENODEV:
+	case ENOENT: /* of a UNIX socket: its directory */
+	case ENOTDIR:
+	case ELOOP:
 		return EXIT_ADDRESS;
 	default:
 		return EXIT_SYSTEM;

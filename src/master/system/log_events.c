@@ -5,15 +5,16 @@
 
 #include "master/system/log_record.h"
 
-#define CLIENT "id listener src sport dst dport "
+/* Of who came over a UNIX socket uid and pid, else the others. */
+#define CLIENT "id listener [src] [sport] [dst] [dport] [uid] [pid] "
 #define PROXY "[psrc] [psport]"
 
 const struct log_event_row log_events[] = {
 	{ "start", "version pid uid listeners max_clients sandbox landlock_abi "
 		   "spawner_libc" },
-	{ "listen", "listener address port" },
-	{ "lost", "listener address port error" },
-	{ "client", CLIENT "outcome bytes duration_ms cpu_us [state] "
+	{ "listen", "listener address [port]" },
+	{ "lost", "listener address [port] error" },
+	{ "client", CLIENT "outcome [bytes] duration_ms cpu_us [state] "
 			   PROXY " [generation]" },
 	{ "refused", CLIENT "reason suppressed " PROXY },
 	{ "quiet", "listener clients greeted" },

@@ -44,7 +44,22 @@ static const struct {
 	{ "224.0.0.1", "multicast" },
 	{ "255.255.255.255", "broadcast" },
 	{ "ff02::1%eth0", "multicast" },
-	{ "unix:/x", "not a numeric address" },
+	{ "unix:", "not a UNIX socket" },
+	{ "unix:x", "not a UNIX socket" },
+	{ "unix:/", "not a UNIX socket" },
+	{ "unix:@", "not a UNIX socket" },
+	{ "unix:/a b", "printable ASCII" },
+	{ "unix:/\\xe9", "printable ASCII" },
+	{ "unix:/a\\\"", "printable ASCII" },
+	{ "unix:/a/", "plain path" },
+	{ "unix://a", "plain path" },
+	{ "unix:/a/./b", "plain path" },
+	{ "unix:/a/../b", "plain path" },
+	{ "unix:/a/..", "plain path" },
+	{ "unix:/a/.", "plain path" },
+	{ "UNIX:/a", "not a numeric address" },
+	{ "/run/x", "expected \"unix:\" before" },
+	{ "@x", "expected \"unix:\" before" },
 	{ "1:2:3:4:5:6:7:8:9", "not a numeric address" },
 	{ "::1111111111111111111111111111111111111111111111111111111111111111",
 	    "not a numeric address" },
@@ -76,10 +91,18 @@ test_addresses_bad(void **state)
 }
 
 /* What is written, and the name that the listener has by default. */
+#define TEN "0123456789"
+
 static const struct {
 	const char *address;
 	const char *name;
 } addresses_good[] = {
+	{ "unix:/x", "unix:/x" },
+	{ "unix:/run/a:b,c/.d", "unix:/run/a:b,c/.d" },
+	{ "unix:@x", "unix:@x" },
+	{ "unix:@/x//", "unix:@/x//" },
+	{ "unix:/" TEN TEN TEN TEN TEN "12345678",
+	    "unix:/" TEN TEN TEN TEN TEN "12345678" },
 	{ "0.0.0.0", "0.0.0.0:4444" },
 	{ "192.0.2.1", "192.0.2.1:4444" },
 	{ "::", "[::]:4444" },
@@ -89,6 +112,41 @@ static const struct {
 	{ "fe80:1111:2222:3333:4444:5555:6666:7777%0123456789abcde",
 	    "[fe80:1111:2222:3333:4444:5555:6666:7777%0123456789abcde]:4444" },
 };
+
+/* 107 bytes of a path, and of a name after its '@'. */
+static void
+test_longest_paths(void **state)
+{
+	static const char kinds[] = "/@";
+	char path[CONF_SOCKET_MAX + 2], keys[256];
+	const char *kind;
+	struct conf *conf;
+	size_t n;
+
+	(void)state;
+	for (kind = kinds; *kind != '\0'; kind++) {
+		n = *kind == '/' ? 107 : 108;
+		memset(path, 'x', sizeof(path));
+		path[0] = *kind;
+		path[n] = '\0';
+		snprintf(keys, sizeof(keys),
+		    "name = \"n\"; address = \"unix:%s\";", path);
+		conf = confs_must_load(confs_listener(keys));
+		assert_string_equal(conf->address[0].path, path);
+		assert_int_equal(conf->address[0].addr.family, AF_UNIX);
+		assert_int_equal(conf->address[0].addr.port, 0);
+		free(conf);
+		/* Too long for a name. */
+		confs_must_refuse(confs_listener(strchr(keys, ';') + 1), 2,
+		    "listeners[0].name", "missing", NULL);
+		path[n] = 'x';
+		path[n + 1] = '\0';
+		snprintf(keys, sizeof(keys),
+		    "name = \"n\"; address = \"unix:%s\";", path);
+		confs_must_refuse(confs_listener(keys), 2,
+		    "listeners[0].address", "at most 107 bytes", NULL);
+	}
+}
 
 static void
 test_addresses_good(void **state)
@@ -139,6 +197,14 @@ static const struct confs_slip conflicts[] = {
 	{ TWO("", "name = \"b\"; address = ( \"10.0.0.1\",\n\"10.0.0.1\" );"),
 	    3, "listeners[1].address", "10.0.0.1:4444",
 	    "of listeners[1] (line 2)" },
+	{ TWO("address = \"unix:/x\";", "address = \"unix:/x\";"), 2,
+	    "listeners[1].address", "unix:/x cannot be bound beside unix:/x",
+	    "choose another path or name" },
+	{ TWO("address = \"unix:@x\";",
+	      "name = \"b\"; address = ( \"::1\",\n\"unix:@x\" );"), 3,
+	    "listeners[1].address", "unix:@x cannot be bound", "(line 1)" },
+	{ "control_socket = \"/x\"; listeners = ( { address = \"unix:/x\"; } );",
+	    1, "listeners[0].address", "unix:/x is the daemon's", "control" },
 	{ TWO("port = 1;", "name = \"a\";"), 2, "listeners[1].name", "\"a\"",
 	    "name of listeners[0] too (line 1)" },
 	{ TWO("port = 1;", "}, { port = 2; name = \"127.0.0.1:4444\";"), 2,
@@ -146,6 +212,10 @@ static const struct confs_slip conflicts[] = {
 };
 
 static const char *const no_conflicts[] = {
+	TWO("address = \"unix:/x\";", "address = \"unix:/y\";"),
+	TWO("address = \"unix:/x\";", "address = \"unix:@/x\";"),
+	TWO("address = \"unix:/x\";", ""),
+	TWO("address = \"unix:@x\";", "name = \"b\"; address = \"unix:@x1\";"),
 	TWO("", "port = 1;"),
 	TWO("", "address = \"127.0.0.2\";"),
 	TWO("address = \"::\";", "address = \"0.0.0.0\";"),
@@ -170,6 +240,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_addresses_bad),
 		cmocka_unit_test(test_addresses_good),
+		cmocka_unit_test(test_longest_paths),
 		cmocka_unit_test(test_conflicts),
 	};
 

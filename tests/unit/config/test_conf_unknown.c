@@ -63,7 +63,7 @@ test_allowed_listed(void **state)
 	confs_must_refuse("listeners = ( { xyzzy = 1; } );", 1,
 	    "listeners[0].xyzzy",
 	    "valid here: name, address, port, v6only, backlog, optional, "
-	    "greeting, greeting_file, pick, format, content_type, variables, "
+	    "socket_mode, socket_owner, socket_group, greeting, greeting_file, pick, format, content_type, variables, "
 	    "line_ending, health_file, max_age, refresh, hold, rules, when, "
 	    "log, limits, timeouts, proxy_protocol, refusals",
 	    NULL);

@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -223,6 +225,145 @@ v6only_makes_another_socket(void **state)
 	free(both);
 }
 
+/* Listeners at unix:DIRECTORY/NAME, with these keys; b may be NULL. */
+static struct conf *
+unix_conf_of(const char *a, const char *b)
+{
+	static char text[2000];
+	const char *path = confs_path("a");
+
+	snprintf(text, sizeof(text),
+	    "listeners = ( { name = \"a\"; address = \"unix:%s\"; %s }%s%s%s );\n",
+	    path, a, b == NULL ? "" : ", { name = \"b\"; address = \"unix:",
+	    b == NULL ? "" : b, b == NULL ? "" : "\"; }");
+	return confs_must_load(text);
+}
+
+static bool
+exists(const char *name)
+{
+	return access(confs_path(name), F_OK) == 0;
+}
+
+static void
+a_file_stays_with_its_socket(void **state)
+{
+	struct conf *before = unix_conf_of("", confs_path("b"));
+	struct conf *after = unix_conf_of("backlog = 9;", NULL);
+	struct listeners running, fresh;
+	unsigned fds = confs_count_fds();
+	struct stat a, again;
+
+	(void)state;
+	must_bind(&running, &nothing, before);
+	listeners_settle(&running);
+	assert_int_equal(stat(confs_path("a"), &a), 0);
+	assert_int_equal(running.list[0].inode, a.st_ino);
+	must_bind(&fresh, &running, after);
+	assert_int_equal(fresh.list[0].fd, running.list[0].fd);
+	assert_int_equal(fresh.list[0].inode, a.st_ino);
+	assert_string_equal(fresh.list[0].bound_path, confs_path("a"));
+	listeners_settle(&fresh);
+	listeners_close(&running, &fresh);
+	assert_true(exists("a") && !exists("b"));
+	assert_int_equal(stat(confs_path("a"), &again), 0);
+	assert_int_equal(a.st_ino, again.st_ino);
+	listeners_close(&fresh, NULL);
+	assert_false(exists("a"));
+	assert_int_equal(confs_count_fds(), fds);
+	free(before);
+	free(after);
+}
+
+/* Of a candidate that fails no file is left, and what runs keeps its own. */
+static void
+a_candidate_that_fails_leaves_no_file(void **state)
+{
+	struct conf *before = unix_conf_of("", NULL);
+	struct conf *after = unix_conf_of("", confs_path("b"));
+	struct listeners running, fresh;
+	struct report report = { 0 };
+
+	(void)state;
+	must_bind(&running, &nothing, before);
+	listeners_settle(&running);
+	assert_int_equal(
+	    listeners_bind(&fresh, &running, after, "x", &report), 0);
+	assert_true(exists("b"));
+	listeners_close(&fresh, &running);
+	assert_true(exists("a") && !exists("b"));
+	assert_int_equal(
+	    listeners_bind(&fresh, &nothing, after, "x", &report), -1);
+	assert_non_null(strstr(report.lines[0].text,
+	    "/a: another program has it: see 'ss -lxp'"));
+	assert_true(exists("a") && !exists("b"));
+	listeners_close(&running, NULL);
+	free(before);
+	free(after);
+}
+
+/* Made again where the first one's number may come again: closing that one does
+ * not remove it. */
+static void
+a_file_that_was_removed_is_made_again(void **state)
+{
+	struct conf *conf = unix_conf_of("", NULL);
+	struct listeners running, fresh;
+	struct report report = { 0 };
+
+	(void)state;
+	must_bind(&running, &nothing, conf);
+	listeners_settle(&running);
+	assert_int_equal(unlink(confs_path("a")), 0);
+	assert_int_equal(
+	    listeners_bind(&fresh, &running, conf, "x", &report), 0);
+	assert_int_equal(report.warnings, 1);
+	assert_int_not_equal(fresh.list[0].fd, running.list[0].fd);
+	assert_false(fresh.list[0].inherited);
+	assert_int_equal(listeners_listen(&fresh, &report), 0);
+	running.list[0].inode = fresh.list[0].inode;
+	running.list[0].device = fresh.list[0].device;
+	listeners_settle(&fresh);
+	listeners_close(&running, &fresh);
+	assert_true(exists("a"));
+	listeners_close(&fresh, NULL);
+	assert_false(exists("a"));
+	free(conf);
+}
+
+/* Whoever has found the place free before we took it, and takes it since. */
+static void
+who_comes_later_has_it(void **state)
+{
+	struct conf *conf = unix_conf_of("", NULL);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct listeners fresh;
+	struct report report = { 0 };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct stat st;
+
+	(void)state;
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s",
+	    confs_path("a"));
+	assert_int_equal(
+	    listeners_bind(&fresh, &nothing, conf, "x", &report), 0);
+	assert_int_equal(unlink(confs_path("a")), 0);
+	assert_int_equal(
+	    bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	/* On some file systems it has the number of the first one. */
+	assert_int_equal(stat(confs_path("a"), &st), 0);
+	fresh.list[0].inode = st.st_ino + 1;
+	assert_int_equal(listeners_listen(&fresh, &report), -1);
+	assert_int_equal(report.cause, EXIT_ADDRESS);
+	assert_non_null(strstr(report.lines[0].text,
+	    "another program has replaced it meanwhile"));
+	listeners_close(&fresh, NULL);
+	assert_true(exists("a"));
+	close(fd);
+	assert_int_equal(unlink(confs_path("a")), 0);
+	free(conf);
+}
+
 int
 main(void)
 {
@@ -233,6 +374,10 @@ main(void)
 		cmocka_unit_test(an_optional_address_may_be_absent),
 		cmocka_unit_test(an_address_that_is_absent_is_an_error),
 		cmocka_unit_test(v6only_makes_another_socket),
+		cmocka_unit_test(a_file_stays_with_its_socket),
+		cmocka_unit_test(a_candidate_that_fails_leaves_no_file),
+		cmocka_unit_test(a_file_that_was_removed_is_made_again),
+		cmocka_unit_test(who_comes_later_has_it),
 	};
 
 	return cmocka_run_group_tests(tests, confs_setup, confs_teardown);

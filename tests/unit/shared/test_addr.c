@@ -168,8 +168,50 @@ test_format(void **state)
 	}
 	memset(&addr, 0, sizeof(addr));
 	check_format(&addr, "-");
-	addr.family = AF_UNIX;
+	addr.family = AF_NETLINK;
 	check_format(&addr, "-");
+}
+
+/* A user in the place of an address. */
+static void
+test_peer(void **state)
+{
+	static const uint32_t uids[] = { 0, 1, 255, 256, 1000, 65534,
+		0x01020304, UINT32_MAX - 1 };
+	static const char *const bad_uids[] = { "uid:", "uid:-1", "uid:-0",
+		"uid:00", "uid:01", "uid:4294967295", "uid:4294967296",
+		"uid: 1", "uid:1 ", "uid:0x1", "uid:root", "uid", "UID:1",
+		"1000", "" };
+	struct addr addr, again, other;
+	char expected[ADDR_TEXT_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(uids); i++) {
+		addr = addr_of_peer(uids[i], 77);
+		assert_int_equal(addr_uid(&addr), uids[i]);
+		assert_int_equal(addr.scope, 77);
+		assert_false(addr_is_any(&addr));
+		snprintf(expected, sizeof(expected), "uid:%u",
+		    (unsigned)uids[i]);
+		check_format(&addr, expected);
+		assert_int_equal(addr_parse_source(&again, expected), 0);
+		assert_int_equal(addr_parse(&other, expected), -1);
+		/* The process is not part of the source. */
+		addr_mask(&addr, 32);
+		assert_true(addr_equal(&addr, &again));
+		other = addr_of_peer(uids[i] ^ 1, 0);
+		assert_false(addr_is_in(&addr, &other, 32));
+		assert_true(addr_is_in(&addr, &again, 32));
+		/* Whatever the bytes say. */
+		other = addr;
+		other.family = AF_INET;
+		assert_false(addr_is_in(&addr, &other, 0));
+	}
+	for (size_t i = 0; i < COUNT(bad_uids); i++)
+		if (addr_parse_source(&addr, bad_uids[i]) == 0)
+			fail_msg("'%s': parsed", bad_uids[i]);
+	assert_int_equal(addr_parse_source(&addr, "192.0.2.1"), 0);
+	assert_int_equal(addr.family, AF_INET);
 }
 
 static void
@@ -444,6 +486,7 @@ main(void)
 		cmocka_unit_test(test_parse_good),
 		cmocka_unit_test(test_parse_bad),
 		cmocka_unit_test(test_format),
+		cmocka_unit_test(test_peer),
 		cmocka_unit_test(test_format_port),
 		cmocka_unit_test(test_format_scope),
 		cmocka_unit_test(test_room),
