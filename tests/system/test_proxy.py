@@ -225,6 +225,24 @@ class Headers(ProxyCase):
         line, = daemon.lines("quiet")
         self.assertEqual(line["clients"], str(1 + len(checks)))
 
+    def test_unix(self):
+        """A proxy on this machine, over a UNIX socket."""
+        path = os.path.join(self.folder(), "socket")
+        daemon = self.daemon(
+            f'{{ name = "main"; address = "unix:{path}"; socket_mode = "0666"; '
+            + WHO.replace(HOST, "any") + " }")
+        for header, text in ((v2(), who(CLIENT, SERVER)),
+                             (proxying.raw(proxying.LOCAL, 0),
+                              f"uid:{os.getuid()} - - -\n".encode())):
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.settimeout(PATIENCE)
+                sock.connect(path)
+                sock.sendall(header)
+                self.assertEqual(read_all(sock), text)
+        line, = daemon.wait_line("client", src=CLIENT[0])
+        self.assertEqual((line["psrc"], line["outcome"]),
+                         (f"uid:{os.getuid()}", "greeted"))
+
     def test_untrusted(self):
         """Its header is not read."""
         daemon = self.daemon(self.listener(WHO.replace(HOST, "192.0.2.0/24")))

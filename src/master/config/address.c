@@ -128,6 +128,20 @@ address_is_unix(const struct conf_address *address)
 }
 
 bool
+address_are_unix(
+    const struct conf *conf, const struct conf_listener *listener)
+{
+	const struct conf_address *address =
+	    &conf->address[listener->first_address];
+	uint32_t i;
+
+	for (i = 0; i < listener->n_addresses; i++)
+		if (!address_is_unix(&address[i]))
+			return false;
+	return true;
+}
+
+bool
 address_has_file(const struct conf_address *address)
 {
 	return address_is_unix(address) && address->path[0] == '/';

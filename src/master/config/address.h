@@ -23,6 +23,10 @@ const char *address_parse(const char *text, struct conf_address *address);
 bool address_is_unix(const struct conf_address *address);
 bool address_has_file(const struct conf_address *address);
 
+/* True when all addresses of the listener are UNIX sockets. */
+bool address_are_unix(
+    const struct conf *conf, const struct conf_listener *listener);
+
 /* True when the text is that of the same UNIX socket, path or "@NAME". */
 bool address_same_path(const struct conf_address *address, const char *path);
 

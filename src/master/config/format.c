@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "master/config/address.h"
 #include "master/config/entries.h"
+#include "master/config/network.h"
 #include "master/config/value.h"
 #include "master/system/report.h"
 
@@ -158,8 +160,20 @@ check_timeout(const struct draft *draft, const struct conf_listener *listener,
 	    schema_format(schema_find(part), part_ms, other));
 }
 
-/* Anybody may say who he is: that is an open door, but some networks are only
- * what is behind it. */
+/* Over a UNIX socket, where who may connect is a matter of the file. */
+static void
+check_trusted_users(const struct draft *draft,
+    const struct conf_listener *listener, const char *prefix)
+{
+	if (!network_has_any(draft->conf, listener->proxy.trusted))
+		value_error(draft, listener->proxy.line,
+		    "%sproxy_protocol.trusted: clients of a UNIX socket have "
+		    "no address, expected \"any\" (socket_mode says who may "
+		    "connect)",
+		    prefix);
+}
+
+/* Anybody who can connect may say that he is somebody else. */
 static void
 check_trusted(const struct draft *draft, const struct conf_listener *listener,
     const char *prefix)
@@ -192,7 +206,10 @@ check_proxy(const struct draft *draft, struct conf_listener *listener,
 		    prefix);
 	if (!conf_is_proxied(listener))
 		return;
-	check_trusted(draft, listener, prefix);
+	if (address_are_unix(draft->conf, listener))
+		check_trusted_users(draft, listener, prefix);
+	else
+		check_trusted(draft, listener, prefix);
 	check_timeout(draft, listener, prefix, group, "timeouts.proxy");
 }
 

@@ -103,6 +103,17 @@ network_has(const struct conf_net *net, const struct addr *addr)
 }
 
 bool
+network_has_any(const struct conf *conf, struct conf_nets nets)
+{
+	uint32_t i;
+
+	for (i = 0; i < nets.n; i++)
+		if (conf->net[nets.first + i].addr.family == AF_UNSPEC)
+			return true;
+	return false;
+}
+
+bool
 network_covers(const struct conf_net *outer, const struct conf_net *inner)
 {
 	if (inner->addr.family == AF_UNSPEC)

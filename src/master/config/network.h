@@ -25,6 +25,10 @@ const char *network_format(const struct conf_net *net, char *text);
 /* True when the address is in the network; its scope is ignored. */
 bool network_has(const struct conf_net *net, const struct addr *addr);
 
+/* True when "any" is one of these networks, and so all that have no address are
+ * in it. */
+bool network_has_any(const struct conf *conf, struct conf_nets nets);
+
 /* True when every address of inner is in outer. */
 bool network_covers(const struct conf_net *outer, const struct conf_net *inner);
 

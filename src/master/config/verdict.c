@@ -54,16 +54,8 @@ static bool
 is_for_nobody(const struct conf *conf, const struct conf_listener *listener,
     const struct conf_rule *rule)
 {
-	uint32_t i;
-
-	for (i = 0; i < listener->n_addresses; i++)
-		if (!address_is_unix(
-			&conf->address[listener->first_address + i]))
-			return false;
-	for (i = 0; i < rule->from.n; i++)
-		if (conf->net[rule->from.first + i].addr.family == AF_UNSPEC)
-			return false;
-	return true;
+	return address_are_unix(conf, listener) &&
+	    !network_has_any(conf, rule->from);
 }
 
 static void

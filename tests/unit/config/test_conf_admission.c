@@ -212,6 +212,10 @@ static const struct {
 	  "version = \"v3\"; }; } );", 2,
 	    "listeners[0].proxy_protocol.version", "\"v3\" is not known",
 	    "\"any\", \"v1\" or \"v2\"" },
+	{ "listeners = ( { address = \"unix:@x\"; proxy_protocol = {\n"
+	  "trusted = ( \"::/0\", \"0.0.0.0/0\" ); }; } );", 2,
+	    "listeners[0].proxy_protocol.trusted", "have no address",
+	    "expected \"any\"" },
 	{ "listeners = ( {\nproxy_protocol = true; } );", 2,
 	    "listeners[0].proxy_protocol", "true is a boolean", "a group" },
 	{ "proxy_protocol = { trusted = \"::1\"; };", 1, "proxy_protocol",
@@ -400,6 +404,12 @@ static const struct {
 	    "there and say that he is somebody else" },
 	{ "listeners = ( { proxy_protocol = { trusted = ( \"10.0.0.0/8\",\n"
 	  "\"::/0\" ); }; } );",
+	    ":2: listeners[0].proxy_protocol.trusted: anybody can connect" },
+	{ "listeners = ( { address = \"unix:/run/x/y\"; proxy_protocol = {"
+	  "trusted = \"any\"; }; } );", NULL },
+	{ "listeners = ( { name = \"x\"; port = 5; address = ("
+	  "\"unix:/run/x/y\", \"::1\" ); proxy_protocol = {\n"
+	  "trusted = \"any\"; }; } );",
 	    ":2: listeners[0].proxy_protocol.trusted: anybody can connect" },
 	{ "listeners = ( { proxy_protocol = { version = \"v2\"; trusted = ("
 	  "\"10.0.0.0/8\", \"2001:db8::/32\" ); }; } );", NULL },
