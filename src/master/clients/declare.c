@@ -83,7 +83,7 @@ let_in(struct service *service, struct client *client,
 }
 
 /* Tells the child what to send.  When that fails the child is gone, and will be
- * reaped. */
+ * reaped; or memory is short, and another one is to serve. */
 static void
 go(struct service *service, struct client *client)
 {
@@ -97,7 +97,11 @@ go(struct service *service, struct client *client)
 	head = (struct plan_go) { answer.session, (uint32_t)answer.head };
 	parts[0] = (struct iovec) { &head, sizeof(head) };
 	parts[1] = (struct iovec) { answer.bytes, answer.length };
-	sendmsg(client->pair, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sendmsg(client->pair, &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+	    -1) {
+		dismiss(service, client, PROXIED_AGAIN);
+		return;
+	}
 	proxy_release(service, client);
 	client->proxied = PROXIED_KNOWN;
 }

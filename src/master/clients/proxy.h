@@ -20,8 +20,9 @@ enum client_proxied {
 	PROXIED_AWAITED, /* its header has not been judged; it counts as its
 			  * peer, which is the proxy */
 	PROXIED_KNOWN, /* it is whom its header declares, and has been let in */
-	PROXIED_AGAIN, /* likewise, but its child works from another plan, and
-			* is to end: the next one needs no header */
+	PROXIED_AGAIN, /* likewise, but its child works from another plan, or
+			* could not be told, and is to end: the next one needs
+			* no header */
 	/* These get no other child: */
 	PROXIED_REFUSED, /* its child is to end, and it to be refused */
 	PROXIED_LIED, /* its child has said what none says */
