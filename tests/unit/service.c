@@ -418,6 +418,9 @@ dispatch(const struct epoll_event *event)
 	case EVENT_LINGER:
 		linger_event(&service.linger, index, now);
 		break;
+	case EVENT_PROXY:
+		declare_event(&service, index, now);
+		break;
 	default:
 		fail_msg("event of kind %d", (int)event_kind(event));
 	}

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "master/clients/declare.h"
 #include "master/clients/reap.h"
 #include "master/clients/serve.h"
 #include "master/clients/service.h"

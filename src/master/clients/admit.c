@@ -283,6 +283,19 @@ admit_session(
 	return admit->session[rule - admit->conf->rule];
 }
 
+bool
+admit_denial(const struct admit *admit, uint32_t listener,
+    const struct addr *peer, uint32_t *session)
+{
+	const struct conf_rule *rule = admit_rule(admit, listener, peer);
+
+	if (rule == NULL || rule->greeting_line == 0 ||
+	    rule->action != CONF_DENY)
+		return false;
+	*session = admit->session[rule - admit->conf->rule];
+	return true;
+}
+
 static void
 refuse_for(struct admit_verdict *verdict, enum refusal reason, int64_t limit,
     int64_t wait)

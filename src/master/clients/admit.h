@@ -116,6 +116,11 @@ struct admit_verdict admit_decide(struct admit *admit, uint32_t listener,
 uint32_t admit_session(
     const struct admit *admit, uint32_t listener, const struct addr *peer);
 
+/* Is the client denied by a rule that has a text of its own for that?  Then
+ * that is the session's. */
+bool admit_denial(const struct admit *admit, uint32_t listener,
+    const struct addr *peer, uint32_t *session);
+
 /* An allowed client of the listener has ended, in any way. */
 void admit_release(struct admit *admit, uint32_t listener, uint32_t source);
 

@@ -10,15 +10,32 @@
 #include "master/config/conf.h"
 #include "master/config/greetings.h"
 
+/* It is being refused, once its child has ended: what its rule says is another
+ * session now, or none. */
+static void
+restore_refused(
+    const struct service *service, struct client *client, uint32_t group)
+{
+	client->own_text = client->own_text &&
+	    admit_denial(
+		&service->admit, group, &client->peer, &client->session);
+}
+
 static void
 restore(struct service *service, struct client *client, int64_t now)
 {
 	int group = service->counters.rows[client->row].session;
 
 	client->source = ADMIT_NO_SOURCE;
-	if (group == -1)
+	if (group == -1) {
+		client->own_text = false;
 		return; /* its listener has gone: nobody competes with it */
+	}
 	client->session = greetings_index((uint32_t)group, STATE_READY);
+	if (client->proxied == PROXIED_REFUSED) {
+		restore_refused(service, client, (uint32_t)group);
+		return; /* it holds no place */
+	}
 	if (client->proxied == PROXIED_AWAITED || client->unnamed)
 		return; /* it is nobody's yet */
 	if (client_lingers(client))

@@ -1,0 +1,341 @@
+/* Clients behind a proxy: the verdict on what a child says of its client, and
+ * what becomes of that when something else comes between. */
+#include "config.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "master/clients/accept.h"
+#include "master/clients/declare.h"
+#include "master/clients/hand_over.h"
+#include "master/clients/proxy.h"
+#include "master/config/resources.h"
+#include "master/system/clock.h"
+#include "unit/service.h"
+
+#define TRUSTED "proxy_protocol = { trusted = \"127.0.0.0/8\"; }; "
+/* As many as a child is sent when it is let in, or more. */
+#define SENT_MAX 8192
+
+int __real_socketpair(int domain, int type, int protocol, int pair[2]);
+int __wrap_socketpair(int domain, int type, int protocol, int pair[2]);
+ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
+
+/* Errors of these two; 0: they work. */
+static int no_pair, no_word;
+
+int
+__wrap_socketpair(int domain, int type, int protocol, int pair[2])
+{
+	errno = no_pair;
+	return no_pair != 0 ? -1 :
+			      __real_socketpair(domain, type, protocol, pair);
+}
+
+ssize_t
+__wrap_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	errno = no_word;
+	return no_word != 0 ? -1 : __real_sendmsg(fd, message, flags);
+}
+
+static struct client *
+client_of(uint32_t slot)
+{
+	return &service.clients.slots[slot];
+}
+
+/* One whose header is awaited, and whose child is known.  Its end, and that of
+ * its child's pair. */
+static uint32_t
+await_one(size_t listener, int *fd, int *pair)
+{
+	uint32_t slot;
+
+	accept_resume(&service, now);
+	*fd = client_connect(listener, NULL);
+	service_events();
+	accept_step(&service, now);
+	assert_true(spawner.n > 0);
+	slot = spawner.slots[spawner.n - 1];
+	*pair = dup(client_of(slot)->pair_child);
+	assert_true(*pair >= 0);
+	spawner_clone(slot);
+	hand_over_step(&service, now);
+	assert_int_equal(client_of(slot)->phase, CLIENT_YOUNG);
+	assert_int_equal(client_of(slot)->proxied, PROXIED_AWAITED);
+	return slot;
+}
+
+static struct plan_declared
+declared_of(const char *client, const char *server)
+{
+	struct plan_declared declared = { .length = 40 };
+
+	assert_int_equal(addr_parse(&declared.client, client), 0);
+	assert_int_equal(addr_parse(&declared.server, server), 0);
+	declared.client.port = 5000;
+	return declared;
+}
+
+/* The child declares that; the master has heard it on return. */
+static void
+declare(int pair, struct plan_declared declared)
+{
+	assert_int_equal(send(pair, &declared, sizeof(declared), 0),
+	    sizeof(declared));
+	service_await(EVENT_PROXY);
+}
+
+/* What the child is told: its length; 0: to end. */
+static ssize_t
+told(int pair)
+{
+	char bytes[SENT_MAX];
+
+	return recv(pair, bytes, sizeof(bytes), MSG_DONTWAIT);
+}
+
+static void
+end_of(uint32_t slot, int status)
+{
+	child_exit(slot, status);
+	reap_step(&service, now += CLOCK_SECOND);
+}
+
+/* ------------------------------------------------------------------ the verdict */
+
+static void
+who_is_let_in_is_whom_it_declares(void **state)
+{
+	char text[ADDR_TEXT_MAX];
+	uint32_t slot;
+	int fd, pair;
+
+	(void)state;
+	service_begin("", TRUSTED, NULL);
+	slot = await_one(0, &fd, &pair);
+	assert_int_equal(service.awaited, 1);
+	declare(pair, declared_of("::ffff:192.0.2.7", "::ffff:203.0.113.9"));
+	assert_int_equal(client_of(slot)->proxied, PROXIED_KNOWN);
+	assert_int_equal(service.awaited, 0);
+	assert_int_equal(client_of(slot)->header, 40);
+	assert_int_equal(client_of(slot)->pair, -1);
+	assert_string_equal(
+	    addr_format(&client_of(slot)->peer, text), "192.0.2.7");
+	assert_string_equal(
+	    addr_format(&client_of(slot)->local, text), "203.0.113.9");
+	assert_int_equal(client_of(slot)->greeting_length,
+	    sizeof(SERVICE_GREETING) - 1);
+	assert_true(told(pair) > 0);
+	close(fd);
+	close(pair);
+}
+
+/* Its child is told to exit, and that is no end of the client. */
+static void
+who_comes_late_for_the_plan_gets_another_child(void **state)
+{
+	uint32_t slot;
+	int fd, pair, copy;
+
+	(void)state;
+	service_begin("", TRUSTED, NULL);
+	slot = await_one(0, &fd, &pair);
+	copy = dup(client_of(slot)->pair); /* as an upgrade's trial has it */
+	client_of(slot)->plan--;
+	declare(pair, declared_of("192.0.2.7", "203.0.113.9"));
+	assert_int_equal(client_of(slot)->proxied, PROXIED_AGAIN);
+	assert_int_equal(told(pair), 0);
+	end_of(slot, OUTCOME_PROXY_ERROR);
+	assert_int_equal(client_of(slot)->proxied, PROXIED_KNOWN);
+	hand_over_step(&service, now);
+	assert_int_equal(client_of(slot)->phase, CLIENT_HANDED);
+	assert_int_equal(client_of(slot)->pair_child, -1);
+	close(fd);
+	close(pair);
+	close(copy);
+}
+
+/* Memory is short: that is neither the child's fault nor the client's. */
+static void
+who_cannot_be_told_to_go_on_gets_another_child(void **state)
+{
+	uint32_t slot;
+	int fd, pair;
+
+	(void)state;
+	service_begin("", TRUSTED, NULL);
+	slot = await_one(0, &fd, &pair);
+	no_word = ENOBUFS;
+	declare(pair, declared_of("192.0.2.7", "203.0.113.9"));
+	no_word = 0;
+	assert_int_equal(told(pair), 0);
+	assert_int_equal(service.awaited, 0);
+	end_of(slot, OUTCOME_PROXY_ERROR);
+	assert_int_equal(spawner.crashes, 0);
+	assert_int_equal(service_row(0)->ended[OUTCOME_CRASHED], 0);
+	assert_int_equal(service_row(0)->live, 1);
+	hand_over_step(&service, now);
+	assert_int_equal(client_of(slot)->phase, CLIENT_HANDED);
+	close(fd);
+	close(pair);
+}
+
+/* A child that is gone by then has its own end. */
+static void
+who_is_gone_is_not_told(void **state)
+{
+	uint32_t slot;
+	int fd, pair;
+
+	(void)state;
+	service_begin("", TRUSTED, NULL);
+	slot = await_one(0, &fd, &pair);
+	close(fd);
+	assert_true(send(pair, &(struct plan_declared) { 0 }, 0, 0) == 0);
+	close(pair);
+	service_await(EVENT_PROXY);
+	assert_int_equal(service.awaited, 1);
+	end_of(slot, OUTCOME_CLIENT_GONE);
+	assert_int_equal(service.awaited, 0);
+	assert_int_equal(service_row(0)->ended[OUTCOME_PROBED], 1);
+}
+
+/* ------------------------------------------------------------- what comes between */
+
+#define RULES                                                                 \
+	"rules = ( { from = \"192.0.2.7\"; action = \"deny\"; "               \
+	"greeting = \"not you\\n\"; } ); "
+
+/* Refused, and its child has yet to end: a text that changes meanwhile changes
+ * what it is told, but not that it is refused. */
+static void
+who_is_refused_is_told_so_after_a_change(void **state)
+{
+	static char long_text[20000] = "greeting = \"";
+	uint32_t slot;
+	int fd, pair;
+
+	(void)state;
+	memset(long_text + strlen(long_text), 'x', 15000);
+	strcat(long_text, "\"; " TRUSTED RULES);
+	service_begin("", TRUSTED RULES, NULL);
+	slot = await_one(0, &fd, &pair);
+	declare(pair, declared_of("192.0.2.7", "203.0.113.9"));
+	assert_int_equal(client_of(slot)->proxied, PROXIED_REFUSED);
+	service_change("", long_text, NULL);
+	assert_int_equal(client_of(slot)->source, ADMIT_NO_SOURCE);
+	end_of(slot, OUTCOME_PROXY_ERROR);
+	assert_string_equal(client_read(fd), "not you\n");
+	assert_int_equal(service_row(0)->refused[REFUSAL_DENIED], 1);
+	close(fd);
+	close(pair);
+}
+
+/* The rule has gone, or its text. */
+static void
+who_is_refused_by_a_rule_that_goes_is_told_so(void **state)
+{
+	static const char *const fresh[] = {
+		TRUSTED,
+		TRUSTED "rules = ( { from = \"any\"; action = \"allow\"; "
+			"greeting = \"welcome\\n\"; } );",
+		TRUSTED "rules = ( { from = \"any\"; action = \"deny\"; } );",
+	};
+	uint32_t slot;
+	size_t i;
+	int fd, pair;
+
+	(void)state;
+	for (i = 0; i < sizeof(fresh) / sizeof(*fresh); i++) {
+		service_begin("", TRUSTED RULES, NULL);
+		slot = await_one(0, &fd, &pair);
+		declare(pair, declared_of("192.0.2.7", "203.0.113.9"));
+		service_change("", fresh[i], NULL);
+		end_of(slot, OUTCOME_PROXY_ERROR);
+		assert_string_equal(client_read(fd), "access denied\n");
+		close(fd);
+		close(pair);
+		if (i + 1 < sizeof(fresh) / sizeof(*fresh))
+			service_teardown(NULL);
+	}
+}
+
+/* What its session was is another's, or nobody's. */
+static void
+who_is_refused_by_a_listener_that_goes_is_told_so(void **state)
+{
+	uint32_t slot;
+	int fd, pair;
+
+	(void)state;
+	service_begin("", "", TRUSTED RULES);
+	slot = await_one(1, &fd, &pair);
+	declare(pair, declared_of("192.0.2.7", "203.0.113.9"));
+	assert_true(client_of(slot)->own_text);
+	service_change("", "", NULL);
+	end_of(slot, OUTCOME_PROXY_ERROR);
+	assert_string_equal(client_read(fd), "access denied\n");
+	close(fd);
+	close(pair);
+}
+
+/* ------------------------------------------------------------------- descriptors */
+
+static void
+who_gets_no_pair_waits_for_one(void **state)
+{
+	uint32_t slot;
+	int fd;
+
+	(void)state;
+	service_begin("", TRUSTED, NULL);
+	fd = client_connect(0, NULL);
+	no_pair = EMFILE;
+	service_events();
+	accept_step(&service, now);
+	assert_int_equal(spawner.n, 0);
+	assert_true(backoff_waits(&service.forking));
+	slot = service.clients.list[CLIENT_WAITING].head;
+	assert_int_equal(client_of(slot)->pair, -1);
+	no_pair = 0;
+	hand_over_step(&service, now += 10 * CLOCK_SECOND);
+	assert_int_equal(spawner.n, 1);
+	assert_true(fcntl(client_of(slot)->pair, F_GETFD) & FD_CLOEXEC);
+	assert_true(fcntl(client_of(slot)->pair_child, F_GETFD) & FD_CLOEXEC);
+	close(fd);
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, service_teardown)
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(who_is_let_in_is_whom_it_declares),
+		TEST(who_comes_late_for_the_plan_gets_another_child),
+		TEST(who_cannot_be_told_to_go_on_gets_another_child),
+		TEST(who_is_gone_is_not_told),
+		TEST(who_is_refused_is_told_so_after_a_change),
+		TEST(who_is_refused_by_a_rule_that_goes_is_told_so),
+		TEST(who_is_refused_by_a_listener_that_goes_is_told_so),
+		TEST(who_gets_no_pair_waits_for_one),
+	};
+
+	return cmocka_run_group_tests(tests, confs_setup, confs_teardown);
+}
