@@ -97,6 +97,7 @@ decide_unseen(struct service *service, struct client *client, uint32_t group,
     const struct conf_limits *full, enum refusal *why)
 {
 	client->who = admit_source(&service->admit, group, &client->peer);
+	client->quiet = admit_is_quiet(&service->admit, &client->peer);
 	client->session = greetings_index(group, STATE_READY);
 	if (!proxy_admit(service, client)) {
 		*why = REFUSAL_DENIED;

@@ -216,6 +216,30 @@ who_is_gone_is_not_told(void **state)
 	assert_int_equal(service_row(0)->ended[OUTCOME_PROBED], 1);
 }
 
+/* The proxy's port checks, without a header, are as quiet as itself; clients
+ * are not. */
+static void
+a_quiet_proxy_is_quiet(void **state)
+{
+	uint32_t slot;
+	int fd, pair;
+
+	(void)state;
+	service_begin("log = { quiet = ( \"127.0.0.0/8\" ); };", TRUSTED, NULL);
+	slot = await_one(0, &fd, &pair);
+	close(fd);
+	close(pair);
+	end_of(slot, OUTCOME_CLIENT_GONE);
+	assert_int_equal(service_row(0)->ended[OUTCOME_PROBED], 1);
+	assert_int_equal(logged_count("client"), 0);
+	slot = await_one(0, &fd, &pair);
+	declare(pair, declared_of("192.0.2.7", "203.0.113.9"));
+	close(fd);
+	close(pair);
+	end_of(slot, OUTCOME_CLIENT_GONE);
+	assert_int_equal(logged_count("client"), 1);
+}
+
 /* ------------------------------------------------------------- what comes between */
 
 #define RULES                                                                 \
@@ -331,6 +355,7 @@ main(void)
 		TEST(who_comes_late_for_the_plan_gets_another_child),
 		TEST(who_cannot_be_told_to_go_on_gets_another_child),
 		TEST(who_is_gone_is_not_told),
+		TEST(a_quiet_proxy_is_quiet),
 		TEST(who_is_refused_is_told_so_after_a_change),
 		TEST(who_is_refused_by_a_rule_that_goes_is_told_so),
 		TEST(who_is_refused_by_a_listener_that_goes_is_told_so),
