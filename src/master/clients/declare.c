@@ -53,13 +53,15 @@ let_in_unnamed(struct client *client)
 }
 
 /* The header of the proxy's own connection may have its addresses, too: HAProxy's
- * checks by version 1 do.  Nobody else can have that port. */
+ * checks by version 1 do.  Nobody else can have that port.  A header has no
+ * scope. */
 static bool
 is_unnamed(const struct client *client, const struct plan_declared *declared)
 {
 	struct addr named = declared->client;
 
 	addr_unmap(&named);
+	named.scope = client->peer.scope;
 	return named.family == AF_UNSPEC || addr_equal(&named, &client->peer);
 }
 

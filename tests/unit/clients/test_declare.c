@@ -59,6 +59,8 @@ client_of(uint32_t slot)
 	return &service.clients.slots[slot];
 }
 
+#define RULE_ALL "rules = ( { from = \"any\"; action = \"deny\"; } ); "
+
 /* One whose header is awaited, and whose child is known.  Its end, and that of
  * its child's pair. */
 static uint32_t
@@ -216,6 +218,37 @@ who_is_gone_is_not_told(void **state)
 	assert_int_equal(service_row(0)->ended[OUTCOME_PROBED], 1);
 }
 
+/* A header has no scope: the proxy's own connection over a link is its own
+ * still. */
+static void
+a_proxy_of_this_link_is_itself(void **state)
+{
+	struct plan_declared declared;
+	uint32_t slot;
+	int fd, pair;
+
+	(void)state;
+	service_begin("", TRUSTED RULE_ALL, NULL);
+	slot = await_one(0, &fd, &pair);
+	declared = declared_of("fe80::7", "fe80::9");
+	client_of(slot)->peer = declared.client;
+	client_of(slot)->peer.scope = 3;
+	declare(pair, declared);
+	assert_int_equal(client_of(slot)->proxied, PROXIED_KNOWN);
+	assert_true(client_of(slot)->unnamed);
+	assert_int_equal(client_of(slot)->peer.scope, 3);
+	close(fd);
+	close(pair);
+	slot = await_one(0, &fd, &pair);
+	client_of(slot)->peer = declared.client;
+	client_of(slot)->peer.scope = 3;
+	declared.client.port++;
+	declare(pair, declared);
+	assert_int_equal(client_of(slot)->proxied, PROXIED_REFUSED);
+	close(fd);
+	close(pair);
+}
+
 /* The proxy's port checks, without a header, are as quiet as itself; clients
  * are not. */
 static void
@@ -355,6 +388,7 @@ main(void)
 		TEST(who_comes_late_for_the_plan_gets_another_child),
 		TEST(who_cannot_be_told_to_go_on_gets_another_child),
 		TEST(who_is_gone_is_not_told),
+		TEST(a_proxy_of_this_link_is_itself),
 		TEST(a_quiet_proxy_is_quiet),
 		TEST(who_is_refused_is_told_so_after_a_change),
 		TEST(who_is_refused_by_a_rule_that_goes_is_told_so),
