@@ -218,6 +218,204 @@ who_is_gone_is_not_told(void **state)
 	assert_int_equal(service_row(0)->ended[OUTCOME_PROBED], 1);
 }
 
+/* Its own connection by IPv4, in IPv6's notation. */
+static void
+a_mapped_proxy_is_itself(void **state)
+{
+	struct plan_declared declared =
+	    declared_of("::ffff:192.0.2.7", "::ffff:192.0.2.9");
+	uint32_t slot;
+	int fd, pair;
+
+	(void)state;
+	service_begin("", TRUSTED RULE_ALL, NULL);
+	slot = await_one(0, &fd, &pair);
+	client_of(slot)->peer = declared.client;
+	addr_unmap(&client_of(slot)->peer);
+	declare(pair, declared);
+	assert_true(client_of(slot)->unnamed);
+	assert_true(client_of(slot)->quiet);
+	close(fd);
+	close(pair);
+}
+
+static void
+spoil_min(struct plan_declared *declared)
+{
+	declared->length = PLAN_PROXY_HEADER_MIN - 1;
+}
+
+static void
+spoil_max(struct plan_declared *declared)
+{
+	declared->length = PLAN_PROXY_HEADER_MAX + 1;
+}
+
+static void
+spoil_client(struct plan_declared *declared)
+{
+	declared->client.scope = 1;
+}
+
+static void
+spoil_server(struct plan_declared *declared)
+{
+	declared->server.scope = 1;
+}
+
+static void
+spoil_bytes(struct plan_declared *declared)
+{
+	declared->server.bytes[15] = 1;
+}
+
+static void
+spoil_family(struct plan_declared *declared)
+{
+	declared->server.family = AF_INET6;
+}
+
+static void
+spoil_families(struct plan_declared *declared)
+{
+	declared->client.family = declared->server.family = AF_UNIX;
+}
+
+/* It is killed, and its generation is used up, whatever it says of its end. */
+static void
+who_makes_no_sense_has_been_taken_over(void **state)
+{
+	static void (*const spoil[])(struct plan_declared *) = { spoil_min,
+		spoil_max, spoil_client, spoil_server, spoil_bytes,
+		spoil_family, spoil_families };
+	struct plan_declared declared;
+	uint32_t slot;
+	size_t i, n = sizeof(spoil) / sizeof(*spoil);
+	int fd, pair;
+
+	(void)state;
+	service_begin("", TRUSTED, NULL);
+	for (i = 0; i < n; i++) {
+		declared = declared_of("192.0.2.7", "203.0.113.9");
+		spoil[i](&declared);
+		slot = await_one(0, &fd, &pair);
+		declare(pair, declared);
+		assert_int_equal(client_of(slot)->proxied, PROXIED_LIED);
+		assert_int_equal(service.awaited, 0);
+		AWAIT(child_has_died(slot, SIGKILL));
+		reap_step(&service, now += CLOCK_SECOND);
+		assert_int_equal(service_row(0)->ended[OUTCOME_CRASHED], i + 1);
+		assert_int_equal(spawner.crashes, i + 1);
+		close(fd);
+		close(pair);
+	}
+}
+
+/* Messages of another size. */
+static void
+who_says_too_little_or_too_much_has_been_taken_over(void **state)
+{
+	struct plan_declared declared[2] = { { 0 } };
+	static const size_t lengths[] = { 1, sizeof(*declared) - 1,
+		sizeof(*declared) + 1, sizeof(declared) };
+	uint32_t slot;
+	size_t i;
+	int fd, pair;
+
+	(void)state;
+	service_begin("", TRUSTED, NULL);
+	declared[0] = declared_of("192.0.2.7", "203.0.113.9");
+	for (i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+		slot = await_one(0, &fd, &pair);
+		assert_int_equal(
+		    send(pair, declared, lengths[i], 0), lengths[i]);
+		service_await(EVENT_PROXY);
+		assert_int_equal(client_of(slot)->proxied, PROXIED_LIED);
+		close(fd);
+		close(pair);
+	}
+}
+
+/* One that is handed over, and not cloned as far as is known. */
+static uint32_t
+hand_over_one(int *fd, int *pair)
+{
+	uint32_t slot;
+
+	*fd = client_connect(0, NULL);
+	service_events();
+	accept_step(&service, now);
+	assert_true(spawner.n > 0);
+	slot = spawner.slots[spawner.n - 1];
+	*pair = dup(client_of(slot)->pair_child);
+	assert_true(*pair >= 0);
+	return slot;
+}
+
+/* A child may be heard before it is known. */
+static void
+who_is_heard_early_is_judged_all_the_same(void **state)
+{
+	struct plan_declared lie = { 0 };
+	uint32_t slot;
+	int fd, pair;
+
+	(void)state;
+	service_begin("", TRUSTED RULE_ALL, NULL);
+	slot = hand_over_one(&fd, &pair);
+	declare(pair, lie);
+	assert_int_equal(client_of(slot)->proxied, PROXIED_LIED);
+	spawner_clone(slot);
+	hand_over_step(&service, now);
+	AWAIT(child_has_died(slot, SIGKILL));
+	close(fd);
+	close(pair);
+	slot = hand_over_one(&fd, &pair);
+	declare(pair, declared_of("192.0.2.7", "203.0.113.9"));
+	assert_int_equal(client_of(slot)->proxied, PROXIED_REFUSED);
+	spawner_fail(slot, 0); /* its spawner has died: there is no child */
+	hand_over_step(&service, now);
+	assert_int_equal(service_row(0)->refused[REFUSAL_DENIED], 1);
+	assert_string_equal(client_read(fd), "access denied\n");
+	close(fd);
+	close(pair);
+}
+
+static void
+what_an_end_means(void **state)
+{
+	static const enum outcome sent[] = { OUTCOME_GREETED,
+		OUTCOME_SEND_TIMEOUT, OUTCOME_BAD_REQUEST,
+		OUTCOME_REQUEST_TIMEOUT };
+	struct client client = { .proxied = PROXIED_AWAITED };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(sent) / sizeof(*sent); i++) {
+		client.proxied = PROXIED_AWAITED;
+		assert_int_equal(
+		    proxy_outcome(&client, sent[i]), OUTCOME_CRASHED);
+		client.proxied = PROXIED_KNOWN;
+		assert_int_equal(proxy_outcome(&client, sent[i]), sent[i]);
+		client.proxied = PROXIED_LIED;
+		assert_int_equal(
+		    proxy_outcome(&client, sent[i]), OUTCOME_CRASHED);
+	}
+	client.proxied = PROXIED_AWAITED;
+	assert_int_equal(proxy_outcome(&client, OUTCOME_RESET), OUTCOME_RESET);
+	assert_int_equal(
+	    proxy_outcome(&client, OUTCOME_PROXY_ERROR), OUTCOME_PROXY_ERROR);
+	client.proxied = PROXIED_AGAIN;
+	assert_int_equal(
+	    proxy_outcome(&client, OUTCOME_PROXY_ERROR), OUTCOME_PROXY_ERROR);
+	client.proxied = PROXIED_KNOWN;
+	assert_int_equal(
+	    proxy_outcome(&client, OUTCOME_PROXY_ERROR), OUTCOME_CRASHED);
+	client.proxied = PROXIED_NOT;
+	assert_int_equal(
+	    proxy_outcome(&client, OUTCOME_PROXY_ERROR), OUTCOME_CRASHED);
+}
+
 /* A header has no scope: the proxy's own connection over a link is its own
  * still. */
 static void
@@ -352,6 +550,48 @@ who_is_refused_by_a_listener_that_goes_is_told_so(void **state)
 	close(pair);
 }
 
+/* Whose listener has gone declares itself to nobody. */
+static void
+who_declares_itself_too_late_is_refused(void **state)
+{
+	uint32_t slot;
+	int fd, pair;
+
+	(void)state;
+	service_begin("", "", TRUSTED);
+	slot = await_one(1, &fd, &pair);
+	service_change("", "", NULL);
+	declare(pair, declared_of("192.0.2.7", "203.0.113.9"));
+	assert_int_equal(client_of(slot)->proxied, PROXIED_REFUSED);
+	assert_int_equal(client_of(slot)->why, REFUSAL_NO_RESOURCES);
+	end_of(slot, OUTCOME_PROXY_ERROR);
+	assert_string_equal(
+	    client_read(fd), "out of resources, try again later\n");
+	close(fd);
+	close(pair);
+}
+
+/* At a stop it gets no other child. */
+static void
+who_is_being_ended_ends(void **state)
+{
+	uint32_t slot;
+	int fd, pair;
+
+	(void)state;
+	service_begin("", TRUSTED, NULL);
+	slot = await_one(0, &fd, &pair);
+	client_of(slot)->plan--;
+	declare(pair, declared_of("192.0.2.7", "203.0.113.9"));
+	child_deafen(slot);
+	reap_signal(&service, slot, SIGTERM);
+	end_of(slot, OUTCOME_PROXY_ERROR);
+	assert_int_equal(client_of(slot)->phase, CLIENT_FREE);
+	assert_int_equal(service_row(0)->live, 0);
+	close(fd);
+	close(pair);
+}
+
 /* ------------------------------------------------------------------- descriptors */
 
 static void
@@ -388,11 +628,18 @@ main(void)
 		TEST(who_comes_late_for_the_plan_gets_another_child),
 		TEST(who_cannot_be_told_to_go_on_gets_another_child),
 		TEST(who_is_gone_is_not_told),
+		TEST(a_mapped_proxy_is_itself),
+		TEST(who_makes_no_sense_has_been_taken_over),
+		TEST(who_says_too_little_or_too_much_has_been_taken_over),
+		TEST(who_is_heard_early_is_judged_all_the_same),
+		cmocka_unit_test(what_an_end_means),
 		TEST(a_proxy_of_this_link_is_itself),
 		TEST(a_quiet_proxy_is_quiet),
 		TEST(who_is_refused_is_told_so_after_a_change),
 		TEST(who_is_refused_by_a_rule_that_goes_is_told_so),
 		TEST(who_is_refused_by_a_listener_that_goes_is_told_so),
+		TEST(who_declares_itself_too_late_is_refused),
+		TEST(who_is_being_ended_ends),
 		TEST(who_gets_no_pair_waits_for_one),
 	};
 
