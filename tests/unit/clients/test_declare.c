@@ -2,6 +2,7 @@
  * what becomes of that when something else comes between. */
 #include "config.h"
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -59,6 +60,9 @@ client_of(uint32_t slot)
 	return &service.clients.slots[slot];
 }
 
+#define RULES                                                                 \
+	"rules = ( { from = \"192.0.2.7\"; action = \"deny\"; "               \
+	"greeting = \"not you\\n\"; } ); "
 #define RULE_ALL "rules = ( { from = \"any\"; action = \"deny\"; } ); "
 
 /* One whose header is awaited, and whose child is known.  Its end, and that of
@@ -198,10 +202,12 @@ who_cannot_be_told_to_go_on_gets_another_child(void **state)
 	close(pair);
 }
 
-/* A child that is gone by then has its own end. */
+/* A child that is gone by then has its own end; until that is known, or for as
+ * long as one that has been taken over likes, its pair is no event. */
 static void
 who_is_gone_is_not_told(void **state)
 {
+	struct epoll_event event;
 	uint32_t slot;
 	int fd, pair;
 
@@ -209,9 +215,10 @@ who_is_gone_is_not_told(void **state)
 	service_begin("", TRUSTED, NULL);
 	slot = await_one(0, &fd, &pair);
 	close(fd);
-	assert_true(send(pair, &(struct plan_declared) { 0 }, 0, 0) == 0);
+	assert_int_equal(shutdown(pair, SHUT_RDWR), 0);
 	close(pair);
 	service_await(EVENT_PROXY);
+	assert_int_equal(epoll_wait(service.epoll, &event, 1, 0), 0);
 	assert_int_equal(service.awaited, 1);
 	end_of(slot, OUTCOME_CLIENT_GONE);
 	assert_int_equal(service.awaited, 0);
@@ -471,11 +478,51 @@ a_quiet_proxy_is_quiet(void **state)
 	assert_int_equal(logged_count("client"), 1);
 }
 
-/* ------------------------------------------------------------- what comes between */
+/* An event of the slot's last client, in the same turn, is none of this one's. */
+static void
+who_has_said_nothing_is_listened_to_on(void **state)
+{
+	uint32_t slot;
+	int fd, pair;
 
-#define RULES                                                                 \
-	"rules = ( { from = \"192.0.2.7\"; action = \"deny\"; "               \
-	"greeting = \"not you\\n\"; } ); "
+	(void)state;
+	service_begin("", TRUSTED, NULL);
+	slot = await_one(0, &fd, &pair);
+	declare_event(&service, slot, now);
+	assert_int_equal(client_of(slot)->proxied, PROXIED_AWAITED);
+	declare(pair, declared_of("192.0.2.7", "203.0.113.9"));
+	assert_int_equal(client_of(slot)->proxied, PROXIED_KNOWN);
+	declare_event(&service, slot, now);
+	assert_int_equal(client_of(slot)->proxied, PROXIED_KNOWN);
+	close(fd);
+	close(pair);
+}
+
+/* What both children of a client have used is counted. */
+static void
+each_childs_time_is_counted(void **state)
+{
+	uint64_t before;
+	uint32_t slot;
+	int fd, pair;
+
+	(void)state;
+	service_begin("", TRUSTED RULES, NULL);
+	slot = await_one(0, &fd, &pair);
+	client_of(slot)->plan--;
+	declare(pair, declared_of("192.0.2.8", "203.0.113.9"));
+	child_exit(slot, OUTCOME_PROXY_ERROR);
+	before = service.counters.cpu_us;
+	reap_step(&service, now += CLOCK_SECOND);
+	assert_true(client_of(slot)->cpu_us > 0);
+	assert_int_equal(service.counters.cpu_us - before,
+	    (uint64_t)client_of(slot)->cpu_us);
+	assert_true(hand_over_wakeup(&service) <= now);
+	close(fd);
+	close(pair);
+}
+
+/* ------------------------------------------------------------- what comes between */
 
 /* Refused, and its child has yet to end: a text that changes meanwhile changes
  * what it is told, but not that it is refused. */
@@ -635,6 +682,8 @@ main(void)
 		cmocka_unit_test(what_an_end_means),
 		TEST(a_proxy_of_this_link_is_itself),
 		TEST(a_quiet_proxy_is_quiet),
+		TEST(who_has_said_nothing_is_listened_to_on),
+		TEST(each_childs_time_is_counted),
 		TEST(who_is_refused_is_told_so_after_a_change),
 		TEST(who_is_refused_by_a_rule_that_goes_is_told_so),
 		TEST(who_is_refused_by_a_listener_that_goes_is_told_so),
