@@ -498,7 +498,29 @@ who_has_said_nothing_is_listened_to_on(void **state)
 	close(pair);
 }
 
-/* What both children of a client have used is counted. */
+/* One that is to end, but has been taken over, is no reason for another one. */
+static void
+who_crashes_when_told_to_end_has_crashed(void **state)
+{
+	uint32_t slot;
+	int fd, pair;
+
+	(void)state;
+	service_begin("", TRUSTED, NULL);
+	slot = await_one(0, &fd, &pair);
+	client_of(slot)->plan--;
+	declare(pair, declared_of("192.0.2.7", "203.0.113.9"));
+	child_kill(slot, SIGSEGV);
+	reap_step(&service, now += CLOCK_SECOND);
+	assert_int_equal(client_of(slot)->phase, CLIENT_FREE);
+	assert_int_equal(service_row(0)->ended[OUTCOME_CRASHED], 1);
+	assert_int_equal(spawner.crashes, 1);
+	close(fd);
+	close(pair);
+}
+
+/* What both children of a client have used is counted, and what that of a refused
+ * one has. */
 static void
 each_childs_time_is_counted(void **state)
 {
@@ -518,6 +540,15 @@ each_childs_time_is_counted(void **state)
 	assert_int_equal(service.counters.cpu_us - before,
 	    (uint64_t)client_of(slot)->cpu_us);
 	assert_true(hand_over_wakeup(&service) <= now);
+	close(fd);
+	close(pair);
+	hand_over_step(&service, now);
+	slot = await_one(0, &fd, &pair);
+	declare(pair, declared_of("192.0.2.7", "203.0.113.9"));
+	before = service.counters.cpu_us;
+	end_of(slot, OUTCOME_PROXY_ERROR);
+	assert_int_equal(service_row(0)->refused[REFUSAL_DENIED], 1);
+	assert_true(service.counters.cpu_us > before);
 	close(fd);
 	close(pair);
 }
@@ -683,6 +714,7 @@ main(void)
 		TEST(a_proxy_of_this_link_is_itself),
 		TEST(a_quiet_proxy_is_quiet),
 		TEST(who_has_said_nothing_is_listened_to_on),
+		TEST(who_crashes_when_told_to_end_has_crashed),
 		TEST(each_childs_time_is_counted),
 		TEST(who_is_refused_is_told_so_after_a_change),
 		TEST(who_is_refused_by_a_rule_that_goes_is_told_so),
