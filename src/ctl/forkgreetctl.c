@@ -29,7 +29,8 @@ static const char help[] =
     "       forkgreetctl [-j] [-s SOCKET] [-w SECONDS] log-level LEVEL\n"
     "       forkgreetctl [-s SOCKET] [-w SECONDS] metrics\n"
     "       forkgreetctl [-s SOCKET] [-w SECONDS] ready | drain | maintenance\n"
-    "           [--until TIME] [--reason TEXT] [--wait SECONDS] [LISTENER...]\n"
+    "           [--until TIME] [--reason TEXT] [--wait SECONDS\n"
+    "           [--at-least SECONDS]] [LISTENER...]\n"
     "Control the running forkgreetd.\n"
     "\n"
     "  status         what it serves, to how many, what it has counted\n"
@@ -46,6 +47,7 @@ static const char help[] =
     "  --until TIME   for so long: 2026-11-25T22:00:00Z, 22:00 or +2h\n"
     "  --reason TEXT  why, for status and the log\n"
     "  --wait SECONDS return when nobody is being served, at the latest then\n"
+    "  --at-least SECONDS  not before, for those who have not heard of it yet\n"
     "  --listener NAME  only clients of this listener\n"
     "  --source NETWORK only clients from there: 192.0.2.0/24, 2001:db8::1,\n"
     "                   uid:1000\n"
@@ -60,7 +62,7 @@ static const char help[] =
     "configuration is wrong\n";
 
 /* Long options without a letter, behind those of order.h. */
-enum { OPTION_LISTENER = ORDER_WAIT + 1, OPTION_SOURCE };
+enum { OPTION_LISTENER = ORDER_AT_LEAST + 1, OPTION_SOURCE };
 
 /* What the command line asks for. */
 struct options {
@@ -109,6 +111,7 @@ take_option(struct options *options, int option, char **argv)
 	case ORDER_UNTIL:
 	case ORDER_REASON:
 	case ORDER_WAIT:
+	case ORDER_AT_LEAST:
 		return order_take(&options->order, option, optarg);
 	default:
 		return arguments_option_error(argv, option);
@@ -154,7 +157,8 @@ check_options(const struct options *options, const struct verb *verb)
 {
 	if (order_is_given(&options->order))
 		return arguments_error(options->verb, "",
-		    "does not take --until, --reason or --wait");
+		    "does not take --until, --reason, --wait or "
+		    "--at-least");
 	if (options->json && !verb->has_json)
 		return arguments_error(options->verb, "", "does not take -j");
 	return verb->has_filter ? 0 : check_filter(options);
@@ -171,7 +175,8 @@ take_operands(struct options *options, int count, char **operands)
 	options->verb = operands[0];
 	if (order_is_verb(options->verb)) {
 		options->order.listeners = operands + 1;
-		return check_filter(options);
+		return order_check(&options->order) == -1 ?
+		    -1 : check_filter(options);
 	}
 	verb = verb_find(options->verb);
 	if (verb == NULL)
@@ -196,6 +201,7 @@ options_parse(struct options *options, int argc, char **argv)
 		{ "until", required_argument, NULL, ORDER_UNTIL },
 		{ "reason", required_argument, NULL, ORDER_REASON },
 		{ "wait", required_argument, NULL, ORDER_WAIT },
+		{ "at-least", required_argument, NULL, ORDER_AT_LEAST },
 		{ "listener", required_argument, NULL, OPTION_LISTENER },
 		{ "source", required_argument, NULL, OPTION_SOURCE },
 		{ NULL, 0, NULL, 0 },

@@ -34,7 +34,7 @@ bool
 order_is_given(const struct order *order)
 {
 	return order->until != 0 || order->reason != NULL ||
-	    order->wait_ms != 0;
+	    order->wait_ms != 0 || order->at_least_ms != 0;
 }
 
 static int
@@ -62,6 +62,15 @@ order_show(const struct order *order, int64_t deadline)
 	    STDOUT_FILENO, line, strlen(line), "\n", deadline);
 }
 
+static int
+take_seconds(const char *option, const char *value, int64_t *ms)
+{
+	if (number_parse_seconds(value, 1, WAIT_MAX_MS, ms) == -1)
+		return arguments_error(option, value,
+		    "expected seconds from 0.001 to 86400");
+	return 0;
+}
+
 int
 order_take(struct order *order, int option, const char *value)
 {
@@ -74,13 +83,20 @@ order_take(struct order *order, int option, const char *value)
 			    "expected at most 200 bytes");
 		order->reason = value;
 		return 0;
+	case ORDER_AT_LEAST:
+		return take_seconds("--at-least", value, &order->at_least_ms);
 	default:
-		if (number_parse_seconds(
-			value, 1, WAIT_MAX_MS, &order->wait_ms) == -1)
-			return arguments_error("--wait", value,
-			    "expected seconds from 0.001 to 86400");
-		return 0;
+		return take_seconds("--wait", value, &order->wait_ms);
 	}
+}
+
+int
+order_check(const struct order *order)
+{
+	if (order->at_least_ms > order->wait_ms)
+		return arguments_error("--at-least", "", order->wait_ms == 0 ?
+		    "expected --wait with it" : "is longer than --wait");
+	return 0;
 }
 
 /* Adds " NAME=VALUE".  Returns 0, or -1 when it does not fit. */
@@ -162,13 +178,14 @@ order_wait(const struct order *order, const char *path, int64_t deadline)
 {
 	static char request[CONTROL_REQUEST_MAX + 1] = "live";
 	int64_t end = deadline_after(order->wait_ms), live;
+	int64_t least = deadline_after(order->at_least_ms);
 	enum control_status status;
 
 	if (add_listeners(order, request, sizeof(request) - 1) == -1)
 		return CONTROL_USAGE;
 	memcpy(request + strlen(request), "\n", 2);
-	while ((live = ask_live(path, request, deadline, &status)) > 0 &&
-	    deadline_left(end) > 0)
+	while ((live = ask_live(path, request, deadline, &status)) != -1 &&
+	    (live > 0 || deadline_left(least) > 0) && deadline_left(end) > 0)
 		(void)deadline_wait(deadline_after(LOOK_MS), -1, 0);
 	if (live > 0)
 		output_error("%lld still being served", (long long)live);

@@ -16,22 +16,27 @@ boxed() { # NAME KIND ROOT SHARE (which has been staged)
 	boxed_status=0
 	sh "$here/box" "$2" "$3" "$4" >"$4/box.log" 2>&1 || boxed_status=$?
 	[ -e "$boxed_log" ] || cat "$4/box.log" "$4/console" >"$boxed_log"
-	while read -r boxed_line; do
-		case "$boxed_line" in
-		'PASS: '*) pass "${boxed_line#PASS: }" ;;
-		'SKIP: '*) skip "${boxed_line#SKIP: }" ;;
-		'FAIL: '*)
-			boxed_cause "$boxed_line" >"$4/cause"
-			fail "${boxed_line#FAIL: }" "$4/cause"
-			;;
-		esac
-	done <"$boxed_log"
+	boxed_results "$4"
 	if [ "$boxed_status" -eq 0 ] && grep -qx 'box: done' "$boxed_log"; then
 		pass "$1: the box came up and went down"
 	else
 		fail "$1: the box came up and went down (status $boxed_status)" \
 			"$boxed_log"
 	fi
+}
+
+# Each result in that log counts.
+boxed_results() { # FOLDER
+	while read -r boxed_line; do
+		case "$boxed_line" in
+		'PASS: '*) pass "${boxed_line#PASS: }" ;;
+		'SKIP: '*) skip "${boxed_line#SKIP: }" ;;
+		'FAIL: '*)
+			boxed_cause "$boxed_line" >"$1/cause"
+			fail "${boxed_line#FAIL: }" "$1/cause"
+			;;
+		esac
+	done <"$boxed_log"
 }
 
 # What stands before that line, back to the result before it.

@@ -812,13 +812,11 @@ class File(ControlCase):
         os.chown(os.path.dirname(self.path), 0, 0)
         self.warns("Permission denied")
 
+    @needs_root
     def test_no_directory(self):
         """In a place where others than root can write."""
         path = os.path.join(os.path.dirname(self.path), "none", "control")
-        if IS_ROOT and not self.as_user:
-            self.warns("not made where others than root can write", path=path)
-        else:
-            self.warns("No such file or directory", path=path)
+        self.warns("not made where others than root can write", path=path)
         self.assertFalse(os.path.lexists(os.path.dirname(path)))
 
     def test_none(self):
@@ -848,6 +846,34 @@ class FileAsUser(File):
         os.chown(os.path.dirname(self.path), OTHER_USER, OTHER_USER)
         os.chmod(os.path.dirname(self.path), 0o755)
         self.warns("belongs to another user")
+
+    def test_no_directory(self):
+        """It is made where that user can make one: in its own, or where anybody
+        can, as in an empty volume of a pod."""
+        top = os.path.dirname(self.path)
+        self.path = os.path.join(top, "run", "control")
+        for owner, mode in (None, 0o755), (0, 0o777), (0, 0o2777):
+            if owner is not None:
+                os.chown(top, owner, owner)
+                os.chmod(top, mode)
+            daemon = self.start()
+            status = os.stat(os.path.dirname(self.path))
+            self.assertEqual((stat.S_IMODE(status.st_mode) & 0o777,
+                              status.st_uid), (0o755, USER))
+            self.good("status")
+            self.assertEqual(daemon.stop(), 0)
+            os.rmdir(os.path.dirname(self.path))
+
+    def test_no_directory_and_none_is_made(self):
+        """Nothing but a warning comes of it."""
+        top = os.path.dirname(self.path)
+        os.chown(top, 0, 0)
+        os.chmod(top, 0o755)
+        self.warns("Permission denied",
+                   path=os.path.join(top, "run/control")).stop()
+        self.warns("No such file or directory",
+                   path=os.path.join(top, "a/b/control"))
+        self.assertEqual(os.listdir(top), [])
 
 
 @needs_root

@@ -6,10 +6,11 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import threading
 import time
 
-from harness import (IS_ROOT, PATIENCE, Strace, descriptors, free_port, greet, needs_root,
+from harness import (CTL, IS_ROOT, PATIENCE, Strace, descriptors, free_port, greet, needs_root,
                      read_all, strace_works, wait_for)
 from test_control import ControlCase
 from test_notify import Manager
@@ -202,6 +203,10 @@ class Whom(StatesCase):
                           ("drain", "--until"),
                           ("drain", "--reason", "x" * 201),
                           ("drain", "--wait", "-1"),
+                          ("drain", "--at-least", "1"),
+                          ("drain", "--wait", "1", "--at-least", "1.001"),
+                          ("drain", "--wait", "1", "--at-least", "0"),
+                          ("status", "--wait", "1", "--at-least", "1"),
                           ("drain", "a b"), ("drain", "a=b"), ("drain", ""),
                           ("drain", *["n" * 60] * 200),
                           ("status", "--reason", "x"), ("status", "web"),
@@ -568,6 +573,28 @@ class Wait(StatesCase):
         self.good("drain", "--wait", str(PATIENCE), "web")
         closer.join()
         self.assertEqual(self.status()["live"], 1)
+
+    def test_at_least(self):
+        """Nobody is being served, and who comes meanwhile is."""
+        self.start()
+        begin = time.monotonic()
+        with subprocess.Popen([CTL, "-s", self.path, "drain", "--wait",
+                               str(PATIENCE), "--at-least", "0.7"]) as ctl:
+            wait_for(lambda: self.states()["web"] == "drain")
+            self.assertEqual(greet(self.port), b"hi drain \n")
+            self.assertEqual(ctl.wait(2 * PATIENCE), 0)
+        self.assertGreaterEqual(time.monotonic() - begin, 0.7)
+        self.assertEqual(self.status()["live"], 0)
+
+    def test_at_least_is_no_reason_to_leave_somebody(self):
+        """That long, and as long as somebody is being served."""
+        self.start(self.listener("hold = true;", "web") + ", " +
+                   self.listener("", "agent", self.agent))
+        sock = self.connect(self.port, seconds=PATIENCE)
+        self.assertEqual(sock.recv(100), b"hi client\n")
+        result = self.ctl("drain", "--wait", "0.5", "--at-least", "0.1")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("1 still being served", result.stderr)
 
 
 if __name__ == "__main__":

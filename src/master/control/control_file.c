@@ -185,8 +185,10 @@ make(const char *path, const char *directory, const struct identity *identity,
 
 	ours.directory =
 	    open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (ours.directory == -1 && errno == ENOENT && identity != NULL)
-		ours.directory = directory_make(directory, identity, why);
+	if (ours.directory == -1 && errno == ENOENT)
+		ours.directory = identity != NULL ?
+		    directory_make(directory, identity, why) :
+		    directory_make_own(directory);
 	if (ours.directory == -1)
 		return -1;
 	/* A file belongs to the group of who makes it. */

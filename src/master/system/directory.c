@@ -1,4 +1,4 @@
-/* Directories that root makes for the daemon. */
+/* Directories that are made for the daemon, or by it. */
 #include "config.h"
 
 #include "master/system/directory.h"
@@ -61,4 +61,12 @@ directory_make(
 	}
 	close(parent);
 	return made;
+}
+
+int
+directory_make_own(const char *path)
+{
+	if (mkdir(path, 0755) == -1)
+		return -1;
+	return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }

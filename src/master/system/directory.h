@@ -1,4 +1,4 @@
-/* Directories that root makes for the daemon. */
+/* Directories that are made for the daemon, or by it. */
 #ifndef MASTER_DIRECTORY_H
 #define MASTER_DIRECTORY_H
 
@@ -18,5 +18,13 @@ bool directory_is_open(const struct stat *st);
  */
 int directory_make(
     const char *path, const struct identity *identity, const char **why);
+
+/*
+ * The same for a daemon that an ordinary user starts, wherever that user can make
+ * one: what else is there is the user's own choice, as a pod's empty volume is, in
+ * which anybody can write.  Returns a descriptor of it, which may be another one's
+ * that was put in its place: see whose it is; or -1 with errno.
+ */
+int directory_make_own(const char *path);
 
 #endif
