@@ -25,9 +25,9 @@ import time
 import unittest
 
 from harness import (DAEMON, HOST, PATIENCE, PROGRAMS, Case, children,
-                     connect, die_with_parent, exists, free_port,
-                     if_also_user, is_held, limits, needs_root, proc_status,
-                     strace_works, wait_for)
+                     connect, descriptors, die_with_parent, exists,
+                     free_port, if_also_user, is_held, limits, needs_root,
+                     proc_status, strace_works, wait_for)
 from programs import UNTRACED, Build, has_small_image, not_sanitized
 
 BUILD = os.path.abspath(os.environ.get("BUILDDIR", "."))
