@@ -114,14 +114,12 @@ class Play:
         Verdict(self).judge()
 
     def _drain(self, one):
-        """As README says it, with a restart; without its sleep."""
+        """As README says it, with a restart."""
         self.balancer.let_know(one.name, True)
         for words in map(str.split,
                          block("forkgreetctl drain").splitlines()):
-            if words[0] == "sleep":
-                self.balancer.wait_not_taking(one.name)
-            else:
-                one.ctl(*words[1:])
+            one.ctl(*words[1:])
+        self.balancer.wait_not_taking(one.name)
         wait_for(lambda: self._unused(one), PATIENCE, "nobody comes to it")
         one.restart()
         one.ctl("ready")
