@@ -467,6 +467,8 @@ class Changes(ProxyCase):
             self.ctl("upgrade")
         last = self.connect(self.port)  # the quarter is counted on
         last.sendall(v2(("192.0.2.9", 9)))
+        self.ctl("status")
+        self.assertEqual(daemon.counters()["main"]["live"], 3)
         socks[0].sendall(v2())
         self.assertEqual(read_all(socks[0]), who(CLIENT, SERVER))
         self.assertEqual(read_all(last), who(("192.0.2.9", 9), SERVER))
@@ -476,6 +478,7 @@ class Changes(ProxyCase):
         self.assertFalse(self.reads(socks[2]))
         self.ended(daemon, live=0, ended_greeted=2, refused_denied=1,
                    ended_proxy_error=1)
+        self.assertEqual(self.says(v2()), who(CLIENT, SERVER))  # it is free
         self.assert_balanced(daemon)
 
     @staticmethod
