@@ -481,6 +481,28 @@ class Changes(ProxyCase):
         self.assertEqual(self.says(v2()), who(CLIENT, SERVER))  # it is free
         self.assert_balanced(daemon)
 
+    def test_upgrade_keeps_who_they_are(self):
+        """Who came through which proxy, and who is nobody."""
+        daemon = self.daemon(self.listener(
+            f"{TRUSTED} hold = true; limits = {{ max_clients_per_source = 1; "
+            "};"))
+        named, nobody = self.connect(self.port), self.connect(self.port)
+        for sock, header in (named, v2()), (nobody, b"PROXY UNKNOWN\r\n"):
+            sock.sendall(header)
+            self.assertEqual(sock.recv(100), b"hi client\n")
+        self.ctl("upgrade")
+        self.assertIn(b"too many", self.says(v2()))
+        proxys = self.connect(self.port)  # nobody is not the proxy either
+        proxys.sendall(v2((HOST, 9)))
+        self.assertEqual(proxys.recv(100), b"hi client\n")
+        port = str(named.getsockname()[1])
+        for sock in named, nobody, proxys:
+            sock.close()
+        line, = daemon.wait_line("client", src=CLIENT[0])
+        self.assertEqual((line["psrc"], line["psport"]), (HOST, port))
+        self.ended(daemon, live=0, ended_greeted=3)
+        self.assert_balanced(daemon)
+
     @staticmethod
     def reads(sock):
         """All of it; nothing when it is reset."""
