@@ -467,6 +467,8 @@ class Changes(ProxyCase):
             self.ctl("upgrade")
         last = self.connect(self.port)  # the quarter is counted on
         last.sendall(v2(("192.0.2.9", 9)))
+        self.ctl("status")
+        self.assertEqual(daemon.counters()["main"]["live"], 3)
         socks[0].sendall(v2())
         self.assertEqual(read_all(socks[0]), who(CLIENT, SERVER))
         self.assertEqual(read_all(last), who(("192.0.2.9", 9), SERVER))
@@ -476,6 +478,29 @@ class Changes(ProxyCase):
         self.assertFalse(self.reads(socks[2]))
         self.ended(daemon, live=0, ended_greeted=2, refused_denied=1,
                    ended_proxy_error=1)
+        self.assertEqual(self.says(v2()), who(CLIENT, SERVER))  # it is free
+        self.assert_balanced(daemon)
+
+    def test_upgrade_keeps_who_they_are(self):
+        """Who came through which proxy, and who is nobody."""
+        daemon = self.daemon(self.listener(
+            f"{TRUSTED} hold = true; limits = {{ max_clients_per_source = 1; "
+            "};"))
+        named, nobody = self.connect(self.port), self.connect(self.port)
+        for sock, header in (named, v2()), (nobody, b"PROXY UNKNOWN\r\n"):
+            sock.sendall(header)
+            self.assertEqual(sock.recv(100), b"hi client\n")
+        self.ctl("upgrade")
+        self.assertIn(b"too many", self.says(v2()))
+        proxys = self.connect(self.port)  # nobody is not the proxy either
+        proxys.sendall(v2((HOST, 9)))
+        self.assertEqual(proxys.recv(100), b"hi client\n")
+        port = str(named.getsockname()[1])
+        for sock in named, nobody, proxys:
+            sock.close()
+        line, = daemon.wait_line("client", src=CLIENT[0])
+        self.assertEqual((line["psrc"], line["psport"]), (HOST, port))
+        self.ended(daemon, live=0, ended_greeted=3)
         self.assert_balanced(daemon)
 
     @staticmethod

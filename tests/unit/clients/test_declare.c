@@ -696,6 +696,72 @@ who_gets_no_pair_waits_for_one(void **state)
 	close(fd);
 }
 
+/* The lowest descriptor that is free. */
+static int
+lowest_fd(void)
+{
+	int fd = dup(service.epoll);
+
+	assert_true(fd >= 0);
+	close(fd);
+	return fd;
+}
+
+/* Its spawner died before it had a child; and once it has one, the child's part is
+ * the child's alone, and none is left when it has ended. */
+static void
+a_pair_is_made_once(void **state)
+{
+	uint32_t slot;
+	int fd, pair, lowest;
+
+	(void)state;
+	service_begin("", TRUSTED, NULL);
+	slot = hand_over_one(&fd, &pair);
+	lowest = lowest_fd();
+	spawner_fail(slot, 0);
+	hand_over_step(&service, now);
+	hand_over_step(&service, now);
+	assert_int_equal(client_of(slot)->phase, CLIENT_HANDED);
+	assert_int_equal(lowest_fd(), lowest);
+	spawner_clone(slot);
+	hand_over_step(&service, now);
+	assert_int_equal(client_of(slot)->pair_child, -1);
+	assert_true(client_of(slot)->pair != -1);
+	assert_true(lowest_fd() < lowest);
+	end_of(slot, OUTCOME_PROXY_ERROR);
+	assert_int_equal(service.awaited, 0);
+	assert_int_equal(client_of(slot)->pair, -1);
+	close(fd);
+	close(pair);
+}
+
+/* One that cannot be watched is of no use, and not kept. */
+static void
+a_pair_that_cannot_be_watched_is_closed(void **state)
+{
+	int fd, lowest, epoll;
+
+	(void)state;
+	service_begin("", TRUSTED, NULL);
+	spawner.error = EPIPE;
+	fd = client_connect(0, NULL);
+	service_events();
+	no_pair = EMFILE;
+	accept_step(&service, now);
+	no_pair = spawner.error = 0;
+	assert_int_equal(service.clients.list[CLIENT_WAITING].count, 1);
+	lowest = lowest_fd();
+	epoll = service.epoll;
+	service.epoll = -1;
+	hand_over_step(&service, now += 10 * CLOCK_SECOND);
+	service.epoll = epoll;
+	assert_int_equal(spawner.n, 0);
+	assert_true(backoff_waits(&service.forking));
+	assert_int_equal(lowest_fd(), lowest);
+	close(fd);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, service_teardown)
 
 int
@@ -722,6 +788,8 @@ main(void)
 		TEST(who_declares_itself_too_late_is_refused),
 		TEST(who_is_being_ended_ends),
 		TEST(who_gets_no_pair_waits_for_one),
+		TEST(a_pair_is_made_once),
+		TEST(a_pair_that_cannot_be_watched_is_closed),
 	};
 
 	return cmocka_run_group_tests(tests, confs_setup, confs_teardown);
