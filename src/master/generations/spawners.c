@@ -116,10 +116,8 @@ spawners_order(const struct spawner *spawner, const struct order *order)
 	if (order->fd == -1)
 		message.msg_controllen = 0;
 	__atomic_store_n(&spawner->page[order->slot], 0, __ATOMIC_RELEASE);
-	if (sendmsg(spawner->socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
-	    -1)
-		return -1;
-	return 0;
+	return sendmsg(spawner->socket, &message,
+	    MSG_DONTWAIT | MSG_NOSIGNAL) == -1 ? -1 : 0;
 }
 
 /* Closes its descriptors and frees its entry; its group is the caller's. */
