@@ -649,6 +649,55 @@ who_declares_itself_too_late_is_refused(void **state)
 	close(pair);
 }
 
+/* Nothing reads a header for it any more. */
+static void
+who_waits_where_no_header_is_read_is_refused(void **state)
+{
+	int fd;
+
+	(void)state;
+	service_begin("", TRUSTED, NULL);
+	spawner.error = EPIPE;
+	fd = client_connect(0, NULL);
+	service_events();
+	accept_step(&service, now);
+	assert_int_equal(service.clients.list[CLIENT_WAITING].count, 1);
+	spawner.error = 0;
+	service_change("", "", NULL);
+	hand_over_step(&service, now);
+	assert_int_equal(spawner.n, 0);
+	assert_int_equal(service_row(0)->refused[REFUSAL_NO_RESOURCES], 1);
+	assert_int_equal(service.awaited, 0);
+	close(fd);
+}
+
+/* What the proxy says before it is none of the client's bytes. */
+static void
+a_header_is_no_word_of_the_client(void **state)
+{
+	char bytes[50] = "";
+	uint32_t slot;
+	size_t more, n;
+	int fd, pair;
+
+	(void)state;
+	service_begin("", TRUSTED, NULL);
+	for (more = 0; more < 2; more++) {
+		n = 40 + 10 * more;
+		slot = await_one(0, &fd, &pair);
+		assert_int_equal(send(fd, bytes, n, 0), n);
+		AWAIT(recv(client_of(slot)->fd, bytes, n, MSG_DONTWAIT) ==
+		    (ssize_t)n);
+		declare(pair, declared_of("192.0.2.7", "203.0.113.9"));
+		close(fd);
+		close(pair);
+		end_of(slot, OUTCOME_CLIENT_GONE);
+		assert_int_equal(service_row(0)->ended[OUTCOME_PROBED], 1);
+		assert_int_equal(
+		    service_row(0)->ended[OUTCOME_CLIENT_GONE], more);
+	}
+}
+
 /* At a stop it gets no other child. */
 static void
 who_is_being_ended_ends(void **state)
@@ -786,6 +835,8 @@ main(void)
 		TEST(who_is_refused_by_a_rule_that_goes_is_told_so),
 		TEST(who_is_refused_by_a_listener_that_goes_is_told_so),
 		TEST(who_declares_itself_too_late_is_refused),
+		TEST(who_waits_where_no_header_is_read_is_refused),
+		TEST(a_header_is_no_word_of_the_client),
 		TEST(who_is_being_ended_ends),
 		TEST(who_gets_no_pair_waits_for_one),
 		TEST(a_pair_is_made_once),
