@@ -167,7 +167,7 @@ accept_one(struct service *service, const struct listener *listener,
 
 	if (fd == -1)
 		return errno;
-	backoff_succeed(&service->accepting, "accept");
+	backoff_succeed(&service->accepting);
 	slot = clients_add(&service->clients);
 	assert(slot != CLIENT_NONE); /* one more slot than max_clients */
 	client = &service->clients.slots[slot];

@@ -93,7 +93,7 @@ take_child(struct service *service, const struct handed *handed)
 {
 	struct client *client = &service->clients.slots[handed->slot];
 
-	backoff_succeed(&service->forking, "clone");
+	backoff_succeed(&service->forking);
 	client->pid = handed->pid;
 	client->group = handed->group;
 	proxy_cloned(service, handed->slot);

@@ -125,7 +125,14 @@ proxy_outcome(const struct client *client, enum outcome outcome)
 	case PROXIED_KNOWN:
 		return outcome == OUTCOME_PROXY_ERROR ? OUTCOME_CRASHED :
 							outcome;
-	case PROXIED_AGAIN:
+	case PROXIED_AGAIN: /* its end was wanted, but that of the client? */
+		if (outcome == OUTCOME_PROXY_ERROR &&
+		    client->ending == ENDING_SHUTDOWN)
+			return OUTCOME_KILLED;
+		if (outcome == OUTCOME_PROXY_ERROR &&
+		    client->ending == ENDING_DEADLINE)
+			return OUTCOME_SESSION_TIMEOUT;
+		break;
 	case PROXIED_REFUSED:
 		break;
 	}

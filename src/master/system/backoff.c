@@ -18,20 +18,20 @@ backoff_fail(struct backoff *backoff, const char *what, int error, int64_t now)
 	if (backoff->delay > BACKOFF_LONGEST_MS * CLOCK_MS)
 		backoff->delay = BACKOFF_LONGEST_MS * CLOCK_MS;
 	backoff->until = now + backoff->delay;
-	if (backoff->said || now < backoff->log_next)
+	if (backoff->said != NULL || now < backoff->log_next)
 		return;
 	log_line(LOG_WARNING, "%s: %s, paused until it works again", what,
 	    strerror(error));
-	backoff->said = true;
+	backoff->said = what;
 	backoff->log_next = now + BACKOFF_LOG_SECONDS * CLOCK_SECOND;
 }
 
 void
-backoff_succeed(struct backoff *backoff, const char *what)
+backoff_succeed(struct backoff *backoff)
 {
-	if (backoff->said)
-		log_line(LOG_WARNING, "%s: works again", what);
-	backoff->said = false;
+	if (backoff->said != NULL)
+		log_line(LOG_WARNING, "%s: works again", backoff->said);
+	backoff->said = NULL;
 	backoff->until = CLOCK_NEVER;
 	backoff->delay = 0;
 }

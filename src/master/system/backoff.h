@@ -19,18 +19,18 @@ struct backoff {
 	int64_t until; /* clock_now() of the next attempt; CLOCK_NEVER: none */
 	int64_t delay; /* microseconds */
 	int64_t log_next;
-	bool said;
+	const char *said; /* what the log has as paused; NULL: nothing */
 };
 
 #define BACKOFF_NONE ((struct backoff) { .until = CLOCK_NEVER })
 
-/* what has failed with error: no further attempt before backoff->until.  Logs a
- * warning. */
+/* what (static text) has failed with error: no further attempt before
+ * backoff->until.  Logs a warning. */
 void backoff_fail(
     struct backoff *backoff, const char *what, int error, int64_t now);
 
-/* what has succeeded. */
-void backoff_succeed(struct backoff *backoff, const char *what);
+/* An attempt has succeeded.  Logs that what failed works again. */
+void backoff_succeed(struct backoff *backoff);
 
 /*
  * Ends a pause whose time is over.  Call it in each turn before anything that

@@ -63,7 +63,7 @@ tell(const char *text, int64_t now)
 		backoff_fail(&failures, "notify", errno, now);
 		return false;
 	}
-	backoff_succeed(&failures, "notify");
+	backoff_succeed(&failures);
 	return true;
 }
 

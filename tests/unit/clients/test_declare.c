@@ -415,6 +415,14 @@ what_an_end_means(void **state)
 	client.proxied = PROXIED_AGAIN;
 	assert_int_equal(
 	    proxy_outcome(&client, OUTCOME_PROXY_ERROR), OUTCOME_PROXY_ERROR);
+	client.ending = ENDING_SHUTDOWN;
+	assert_int_equal(
+	    proxy_outcome(&client, OUTCOME_PROXY_ERROR), OUTCOME_KILLED);
+	client.ending = ENDING_DEADLINE;
+	assert_int_equal(proxy_outcome(&client, OUTCOME_PROXY_ERROR),
+	    OUTCOME_SESSION_TIMEOUT);
+	assert_int_equal(
+	    proxy_outcome(&client, OUTCOME_VIOLATION), OUTCOME_VIOLATION);
 	client.proxied = PROXIED_KNOWN;
 	assert_int_equal(
 	    proxy_outcome(&client, OUTCOME_PROXY_ERROR), OUTCOME_CRASHED);
@@ -715,6 +723,7 @@ who_is_being_ended_ends(void **state)
 	end_of(slot, OUTCOME_PROXY_ERROR);
 	assert_int_equal(client_of(slot)->phase, CLIENT_FREE);
 	assert_int_equal(service_row(0)->live, 0);
+	assert_int_equal(service_row(0)->ended[OUTCOME_KILLED], 1);
 	close(fd);
 	close(pair);
 }

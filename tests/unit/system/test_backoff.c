@@ -56,8 +56,10 @@ success_starts_anew(void **state)
 
 	(void)state;
 	backoff_fail(&backoff, "test", EMFILE, now);
-	backoff_fail(&backoff, "test", EMFILE, backoff.until);
-	backoff_succeed(&backoff, "test");
+	backoff_fail(&backoff, "other", EMFILE, backoff.until);
+	assert_string_equal(backoff.said, "test"); /* which works again */
+	backoff_succeed(&backoff);
+	assert_null(backoff.said);
 	assert_false(backoff_waits(&backoff));
 	backoff_fail(&backoff, "test", EMFILE, now);
 	assert_int_equal(backoff.until, now + BACKOFF_FIRST_MS * CLOCK_MS);
