@@ -690,16 +690,16 @@ class Injected(FaultCase):
     def test_old_clients(self):
         """Clients that stay are not forgotten when nothing can watch their
         children."""
-        daemon = self.start("timeouts = { session = 0.6; };")
+        daemon = self.start("timeouts = { session = 4; };")
         for fault in ("pidfd_open:error=EMFILE", "pidfd_open:error=ENOMEM",
                       "epoll_ctl:error=ENOSPC"):
             with self.subTest(fault), Strace(
                     daemon.pid, "trace=" + fault.split(":")[0],
                     "inject=" + fault):
+                count = self.ended(daemon, "held", "session_timeout")
                 held = self.hold(2)
                 time.sleep(0.2)
                 self.release(daemon, held[:1])
-                count = self.ended(daemon, "held", "session_timeout")
                 wait_for(lambda: self.ended(
                     daemon, "held", "session_timeout") == count + 1,
                     what="session timeout")
