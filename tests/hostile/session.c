@@ -107,20 +107,19 @@ session_run(
     const struct image *image, const void *what, size_t length, size_t head)
 {
 	const struct plan_session *session = what;
-	struct text order = { image->memory->order, length };
 
 	prologue(image->plan, session);
-	session_speak(image, session, order, head);
+	session_speak(image, session, length, head);
 }
 
 void
 session_speak(const struct image *image, const struct plan_session *session,
-    struct text order, size_t head)
+    size_t length, size_t head)
 {
 	char *command = image->memory->gathered;
 	struct attack_result result;
 
-	(void)order;
+	(void)length;
 	(void)head;
 	greeting_obey(image, session);
 	call_send((const char *)image->plan + session->greeting_offset,

@@ -83,6 +83,5 @@ session_proxied(
 	session = &image->plan->session[go->session];
 	if (!session_takes(session, length, go->head))
 		call_exit(PROLOGUE_EXIT_FAILED);
-	session_speak(image, session,
-	    (struct text) { image->memory->order, length }, go->head);
+	session_speak(image, session, length, go->head);
 }

@@ -81,8 +81,9 @@ answer(struct stream *stream, const struct image *image, struct text order,
 /* What needs memory. */
 _Noreturn __attribute__((noinline)) static void
 run_on(const struct image *image, const struct plan_session *session,
-    struct text order, size_t head, long sent)
+    size_t length, size_t head, long sent)
 {
+	struct text order = { image->memory->order, length };
 	struct stream stream = { .session = session, .memory = image->memory };
 	enum outcome outcome;
 
@@ -103,8 +104,9 @@ run_on(const struct image *image, const struct plan_session *session,
  * page faults). */
 _Noreturn __attribute__((always_inline)) static inline void
 speak(const struct image *image, const struct plan_session *session,
-    struct text order, size_t head)
+    size_t length, size_t head)
 {
+	struct text order = { image->memory->order, length };
 	struct text greeting;
 	long sent = 0;
 
@@ -115,7 +117,7 @@ speak(const struct image *image, const struct plan_session *session,
 		if (sent == (long)greeting.length && !session->hold)
 			end(OUTCOME_GREETED);
 	}
-	run_on(image, session, order, head, sent);
+	run_on(image, session, length, head, sent);
 }
 
 void
@@ -123,15 +125,14 @@ session_run(
     const struct image *image, const void *what, size_t length, size_t head)
 {
 	const struct plan_session *session = what;
-	struct text order = { image->memory->order, length };
 
 	prologue(image->plan, session);
-	speak(image, session, order, head);
+	speak(image, session, length, head);
 }
 
 void
 session_speak(const struct image *image, const struct plan_session *session,
-    struct text order, size_t head)
+    size_t length, size_t head)
 {
-	speak(image, session, order, head);
+	speak(image, session, length, head);
 }

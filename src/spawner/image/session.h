@@ -25,10 +25,10 @@ IMAGE_OWN _Noreturn void session_run(const struct image *image, const void *what
 IMAGE_OWN _Noreturn void session_proxied(const struct image *image,
     const void *what, size_t length, size_t head);
 
-/* The rest of session_run(), after the prologue.  order is what came with the
- * order. */
+/* The rest of session_run(), after the prologue: so many bytes are in
+ * memory->order. */
 IMAGE_OWN _Noreturn void session_speak(const struct image *image,
-    const struct plan_session *session, struct text order, size_t head);
+    const struct plan_session *session, size_t length, size_t head);
 
 /* Do so many bytes, head of them of an answer's head, belong to such a session?
  * They are what came with an order, or with the master's word to go on. */
