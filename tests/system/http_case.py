@@ -1,11 +1,10 @@
 """Tests of listeners that answer HTTP requests."""
 
 import email.utils
-import os
 import socket
 import time
 
-from harness import CTL, HOST, PATIENCE, Case, connect, read_all, run
+from harness import HOST, PATIENCE, ControlCase, connect, read_all
 
 GREETING = b"hi client\n"
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -24,27 +23,12 @@ class Answer:
         self.length = len(data)
 
 
-class HttpCase(Case):
+class HttpCase(ControlCase):
     """A daemon with listeners that answer HTTP requests."""
-
-    def setUp(self):
-        super().setUp()
-        self.control = os.path.join(self.folder(), "control")
-
-    def configuration(self, listeners=None, top=""):
-        """With a control socket."""
-        text = super().configuration(listeners, top)
-        text = text.replace(' control_socket = "";', "")
-        return f'control_socket = "{self.control}";\n{text}'
 
     def listener(self, more="", name="main", port=None):
         """One in that format."""
         return super().listener(f'format = "http"; {more}', name, port)
-
-    def say(self, *words):
-        """forkgreetctl, which must succeed."""
-        result = run("-s", self.control, *words, program=CTL)
-        self.assertEqual((result.returncode, result.stderr), (0, ""))
 
     def dial(self, **keywords):
         """A connection that waits for long, closed with the test."""

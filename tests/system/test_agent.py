@@ -7,8 +7,8 @@ import socket
 import struct
 
 from balancer import Balancer
-from harness import (CTL, HOST, PATIENCE, Case, connect, free_port, greet,
-                     needs_program, read_all, run, wait_for)
+from harness import (HOST, PATIENCE, Case, ControlCase, connect, free_port,
+                     greet, needs_program, read_all, wait_for)
 
 READY = b"up ready 100%\n"
 # Of struct tcp_info, linux/tcp.h.
@@ -16,27 +16,12 @@ SEGS_IN = 140
 DATA_SEGS_IN = 152
 
 
-class AgentCase(Case):
+class AgentCase(ControlCase):
     """A daemon that answers HAProxy's agent checks."""
-
-    def setUp(self):
-        super().setUp()
-        self.control = os.path.join(self.folder(), "control")
-
-    def configuration(self, listeners=None, top=""):
-        """With a control socket."""
-        text = super().configuration(listeners, top)
-        text = text.replace(' control_socket = "";', "")
-        return f'control_socket = "{self.control}";\n{text}'
 
     def listener(self, more="", name="main", port=None):
         """One that answers agent checks."""
         return super().listener(f'format = "agent"; {more}', name, port)
-
-    def say(self, *words):
-        """forkgreetctl, which must succeed."""
-        result = run("-s", self.control, *words, program=CTL)
-        self.assertEqual((result.returncode, result.stderr), (0, ""))
 
     def assert_said(self, daemon, line, state=None):
         """What an agent check gets, and its line in the log."""

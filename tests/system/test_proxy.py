@@ -7,8 +7,8 @@ import socket
 import time
 
 import proxying
-from harness import (CTL, HOST, PATIENCE, Case, close_with_reset, connect,
-                     free_port, greet, read_all, run, wait_for)
+from harness import (HOST, PATIENCE, ControlCase, close_with_reset, connect,
+                     free_port, greet, read_all, wait_for)
 from proxying import CLIENT, CLIENT6, SERVER, SERVER6, summed, v1, v2
 
 TRUSTED = f'proxy_protocol = {{ trusted = ( "{HOST}" ); }};'
@@ -22,27 +22,11 @@ def who(client, server):
     return f"{client[0]} {client[1]} {server[0]} {server[1]}\n".encode()
 
 
-class ProxyCase(Case):
+class ProxyCase(ControlCase):
     """A daemon with listeners behind a proxy, which is the test."""
-
-    def setUp(self):
-        super().setUp()
-        self.control = os.path.join(self.folder(), "control")
-
-    def configuration(self, listeners=None, top=""):
-        """With a control socket."""
-        text = super().configuration(listeners, top)
-        text = text.replace(' control_socket = "";', "")
-        return f'control_socket = "{self.control}";\n{text}'
 
     def listener(self, more=WHO, name="main", port=None):
         return super().listener(more, name, port)
-
-    def ctl(self, *words):
-        """forkgreetctl, which must succeed."""
-        result = run("-s", self.control, *words, program=CTL)
-        self.assertEqual((result.returncode, result.stderr), (0, ""))
-        return result.stdout
 
     def says(self, *parts, port=None):
         """Sends them one after the other; returns what comes back: None for a
@@ -386,15 +370,15 @@ class Limits(ProxyCase):
         held.sendall(v2())
         self.assertEqual(held.recv(100), b"hi client\n")
         wait_for(lambda: daemon.counters()["main"]["live"] == 2)
-        lines = self.ctl("clients").splitlines()
+        lines = self.say("clients").splitlines()
         first, second = sorted(lines, key=lambda line: "psrc" in line)
         self.assertIn(f"src={HOST} ", first)
         self.assertIn(" phase=undeclared ", first)
         self.assertIn(f"src={CLIENT[0]} sport={CLIENT[1]} psrc={HOST} "
                       f"psport={held.getsockname()[1]}", second)
-        self.assertIn(f'"psrc": "{HOST}"', self.ctl("-j", "clients"))
+        self.assertIn(f'"psrc": "{HOST}"', self.say("-j", "clients"))
         self.assertEqual(
-            len(self.ctl("clients", "--source", "192.0.2.0/24")
+            len(self.say("clients", "--source", "192.0.2.0/24")
                 .splitlines()), 1)
         awaited.close()
 
@@ -441,7 +425,7 @@ class Changes(ProxyCase):
         """The state is that of when the client came."""
         daemon = self.daemon(self.listener(f'{TRUSTED} format = "http";'))
         sock = self.awaited(daemon)
-        self.ctl("drain")
+        self.say("drain")
         sock.sendall(v2() + GET)
         self.assertTrue(read_all(sock).startswith(b"HTTP/1.1 200"))
         self.assertTrue(self.says(v2() + GET).startswith(b"HTTP/1.1 503"))
@@ -464,10 +448,10 @@ class Changes(ProxyCase):
             "limits = { max_clients = 12; };")
         socks = [self.awaited(daemon, n + 1) for n in range(3)]
         for _ in range(2):
-            self.ctl("upgrade")
+            self.say("upgrade")
         last = self.connect(self.port)  # the quarter is counted on
         last.sendall(v2(("192.0.2.9", 9)))
-        self.ctl("status")
+        self.say("status")
         self.assertEqual(daemon.counters()["main"]["live"], 3)
         socks[0].sendall(v2())
         self.assertEqual(read_all(socks[0]), who(CLIENT, SERVER))
@@ -490,7 +474,7 @@ class Changes(ProxyCase):
         for sock, header in (named, v2()), (nobody, b"PROXY UNKNOWN\r\n"):
             sock.sendall(header)
             self.assertEqual(sock.recv(100), b"hi client\n")
-        self.ctl("upgrade")
+        self.say("upgrade")
         self.assertIn(b"too many", self.says(v2()))
         proxys = self.connect(self.port)  # nobody is not the proxy either
         proxys.sendall(v2((HOST, 9)))

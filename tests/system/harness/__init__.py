@@ -13,8 +13,8 @@ that is still there dies with the test by PR_SET_PDEATHSIG.
 Each topic is a module of its own; tests import all names from here.
 """
 
-from .case import (Case, StartCase, identity, if_also_user, needs_program,
-                   needs_root, not_under_valgrind)
+from .case import (Case, ControlCase, StartCase, identity, if_also_user,
+                   needs_program, needs_root, not_under_valgrind)
 from .clients import (Load, close_with_reset, connect, free_port, greet,
                       is_held, read_all, read_to_end)
 from .daemon import (TIME, Background, Daemon, instances, parse_line,

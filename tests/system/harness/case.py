@@ -10,7 +10,7 @@ import unittest
 
 from .clients import connect, free_port, greet
 from .daemon import Background, Daemon, untimed
-from .process import BUILDDIR, HOST, IS_ROOT, PATIENCE, UNDER, USER, run
+from .process import BUILDDIR, CTL, HOST, IS_ROOT, PATIENCE, UNDER, USER, run
 
 
 def _unlimited(top):
@@ -98,6 +98,25 @@ class Case(unittest.TestCase):
             parts = sum(value for key, value in row.items()
                         if key.startswith(("refused_", "ended_")))
             self.assertEqual(row["accepted"], parts + row["live"], row)
+
+
+class ControlCase(Case):
+    """The same with a control socket, self.control."""
+
+    def setUp(self):
+        super().setUp()
+        self.control = os.path.join(self.folder(), "control")
+
+    def configuration(self, listeners=None, top=""):
+        text = super().configuration(listeners, top)
+        text = text.replace(' control_socket = "";', "")
+        return f'control_socket = "{self.control}";\n{text}'
+
+    def say(self, *words):
+        """forkgreetctl, which must succeed; what it says."""
+        result = run("-s", self.control, *words, program=CTL)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        return result.stdout
 
 
 class StartCase(Case):
