@@ -33,6 +33,7 @@
 #include "master/system/report.h"
 #include "master/system/signals.h"
 #include "master/upgrade_verdict.h"
+#include "shared/descriptors.h"
 
 /* The reader's time, a trial's, and room. */
 #define TRIAL_MAX (20 * CLOCK_SECOND)
@@ -44,23 +45,15 @@ extern char **environ;
 /* ---------------------------------------------------------------------- the end */
 
 static void
-close_fd(int *fd)
-{
-	if (*fd != -1)
-		close(*fd);
-	*fd = -1;
-}
-
-static void
 finish(struct server *server)
 {
 	struct upgrade *upgrade = &server->upgrade;
 
 	if (upgrade->trial > 0)
 		child_end(upgrade->trial);
-	close_fd(&upgrade->output);
-	close_fd(&upgrade->program);
-	close_fd(&upgrade->kept);
+	descriptor_close(&upgrade->output);
+	descriptor_close(&upgrade->program);
+	descriptor_close(&upgrade->kept);
 	if (upgrade->stage == UPGRADE_SETTLING)
 		server->service.is_open = true;
 	*upgrade = (struct upgrade) { .wanted = upgrade->wanted,

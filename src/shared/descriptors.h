@@ -3,6 +3,7 @@
 #define SHARED_DESCRIPTORS_H
 
 #include <stdbool.h>
+#include <unistd.h>
 
 /* As far as is looked: any that was inherited is far below. */
 #define DESCRIPTORS_END 1024
@@ -13,5 +14,14 @@
  * no effect.
  */
 bool descriptors_closed(unsigned first, unsigned end);
+
+/* Closes *fd, unless it is -1, which it is then. */
+static inline void
+descriptor_close(int *fd)
+{
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
+}
 
 #endif

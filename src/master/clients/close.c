@@ -221,6 +221,7 @@ close_cut(struct service *service, uint32_t slot, int64_t now)
 {
 	struct view view = view_of(&service->clients.slots[slot]);
 
-	end(service, slot, view.delivery.unsent == 0 ? OUTCOME_GREETED : OUTCOME_KILLED,
+	end(service, slot,
+	    view.delivery.unsent == 0 ? OUTCOME_GREETED : OUTCOME_KILLED,
 	    &view, now);
 }

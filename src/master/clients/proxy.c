@@ -15,6 +15,7 @@
 #include "master/generations/spawners.h"
 #include "master/system/child.h"
 #include "master/system/events.h"
+#include "shared/descriptors.h"
 
 bool
 proxy_is_full(
@@ -39,16 +40,8 @@ proxy_admit(struct service *service, struct client *client)
 	return true;
 }
 
-static void
-close_fd(int *fd)
-{
-	if (*fd != -1)
-		close(*fd);
-	*fd = -1;
-}
-
-/* Ours is not closed by the end of a child that was never cloned: the client keeps
- * both until it is. */
+/* Both ends are kept until there is a child that has its own: a spawner may die
+ * before, and the next one gets the same. */
 static bool
 pair_make(struct service *service, uint32_t slot)
 {
@@ -84,7 +77,7 @@ proxy_cloned(const struct service *service, uint32_t slot)
 {
 	struct client *client = &service->clients.slots[slot];
 
-	close_fd(&client->pair_child);
+	descriptor_close(&client->pair_child);
 	if (client->proxied == PROXIED_LIED) /* before it was known */
 		child_signal(client->pid, SIGKILL);
 }
@@ -105,8 +98,8 @@ proxy_release(struct service *service, struct client *client)
 		client->proxied = PROXIED_NOT;
 	}
 	proxy_unwatch(service, client);
-	close_fd(&client->pair);
-	close_fd(&client->pair_child);
+	descriptor_close(&client->pair);
+	descriptor_close(&client->pair_child);
 }
 
 enum outcome

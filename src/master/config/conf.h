@@ -223,6 +223,18 @@ conf_is_proxied(const struct conf_listener *listener)
 	return listener->proxy.trusted.n > 0;
 }
 
+/* Do those of any listener? */
+static inline bool
+conf_has_proxied(const struct conf *conf)
+{
+	uint32_t i;
+
+	for (i = 0; i < conf->n_listeners; i++)
+		if (conf_is_proxied(&conf->listener[i]))
+			return true;
+	return false;
+}
+
 /* The file that the listener is in, for messages; path is the
  * configuration's. */
 static inline const char *

@@ -106,12 +106,7 @@ resources_awaited(const struct conf *conf)
 int64_t
 resources_pairs(const struct conf *conf)
 {
-	uint32_t i;
-
-	for (i = 0; i < conf->n_listeners; i++)
-		if (conf_is_proxied(&conf->listener[i]))
-			return 2 * resources_awaited(conf);
-	return 0;
+	return conf_has_proxied(conf) ? 2 * resources_awaited(conf) : 0;
 }
 
 static void

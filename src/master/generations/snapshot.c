@@ -64,17 +64,6 @@ versions_of(const struct conf_listener *listener)
 	return PLAN_PROXY_V1 | PLAN_PROXY_V2;
 }
 
-static uint32_t
-descriptors_of(const struct conf *conf)
-{
-	uint32_t i;
-
-	for (i = 0; i < conf->n_listeners; i++)
-		if (conf_is_proxied(&conf->listener[i]))
-			return 2;
-	return 1;
-}
-
 static struct plan_session
 session_of(const struct conf_listener *listener,
     const struct greeting *greeting)
@@ -157,7 +146,7 @@ lay_out(struct snapshot_draft *draft, const struct sock_filter *filter,
 		.filter_offset = (uint32_t)offset,
 		.filter_length = (uint32_t)filter_length,
 		.n_sessions = n,
-		.descriptors = descriptors_of(draft->conf),
+		.descriptors = conf_has_proxied(draft->conf) ? 2 : 1,
 	};
 	draft->length = offset + filter_length * sizeof(*filter);
 	memcpy((char *)plan + offset, filter, draft->length - offset);
@@ -207,7 +196,7 @@ filter_get(struct sock_filter filter[FILTER_MAX], size_t *length,
 		return NULL;
 	if (earlier == NULL)
 		return filter_compile(
-		    filter, length, descriptors_of(conf) > 1);
+		    filter, length, conf_has_proxied(conf));
 	*length = earlier->filter_length;
 	memcpy(filter, (const char *)earlier + earlier->filter_offset,
 	    *length * sizeof(*filter));

@@ -16,6 +16,7 @@
 #include "master/system/child.h"
 #include "master/system/clock.h"
 #include "master/system/log_event.h"
+#include "shared/descriptors.h"
 
 #define ERRNO_MAX 4095 /* the kernel's MAX_ERRNO */
 
@@ -44,14 +45,6 @@ spawners_init(struct spawners *spawners, int epoll, int executable)
 }
 
 /* ------------------------------------------------------------------- one spawner */
-
-static void
-close_fd(int *fd)
-{
-	if (*fd != -1)
-		close(*fd);
-	*fd = -1;
-}
 
 int
 spawners_page_make(struct spawner *spawner)
@@ -126,11 +119,11 @@ forget(struct spawners *spawners, struct spawner *spawner)
 {
 	int index = (int)(spawner - spawners->list);
 
-	close_fd(&spawner->pidfd);
-	close_fd(&spawner->socket);
-	close_fd(&spawner->canary);
-	close_fd(&spawner->pair);
-	close_fd(&spawner->page_fd);
+	descriptor_close(&spawner->pidfd);
+	descriptor_close(&spawner->socket);
+	descriptor_close(&spawner->canary);
+	descriptor_close(&spawner->pair);
+	descriptor_close(&spawner->page_fd);
 	if (spawner->page != NULL)
 		munmap(spawner->page, PLAN_PAGE_BYTES);
 	*spawner = nothing;
@@ -181,7 +174,7 @@ retire(struct spawners *spawners, int64_t now)
 	spawner = &spawners->list[spawners->current];
 	spawner->state = SPAWNER_RETIRED;
 	spawner->progress = now;
-	close_fd(&spawner->socket);
+	descriptor_close(&spawner->socket);
 	spawners->current = -1;
 }
 
@@ -266,7 +259,7 @@ doom(struct spawners *spawners, struct spawner *spawner,
     enum spawner_reason reason, int64_t now)
 {
 	child_signal(spawner->pid, SIGKILL);
-	close_fd(&spawner->socket);
+	descriptor_close(&spawner->socket);
 	spawner->doomed = true;
 	spawner->state = SPAWNER_RETIRED;
 	spawner->progress = now;
@@ -336,8 +329,8 @@ died(struct spawners *spawners, struct spawner *spawner, int status)
 	    LOG_NUMBER("in_flight", spawner->n));
 	spawner->pid = -1;
 	spawner->state = SPAWNER_RETIRED;
-	close_fd(&spawner->pidfd);
-	close_fd(&spawner->socket);
+	descriptor_close(&spawner->pidfd);
+	descriptor_close(&spawner->socket);
 	vacate(spawners, spawner, SPAWNER_DIED);
 	if (spawners->standby == index_of(spawners, spawner))
 		spawners->standby = -1;
@@ -395,5 +388,5 @@ void
 spawners_free(struct spawners *spawners)
 {
 	groups_free(&spawners->groups);
-	close_fd(&spawners->executable);
+	descriptor_close(&spawners->executable);
 }
