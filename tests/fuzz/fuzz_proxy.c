@@ -24,6 +24,9 @@ static long fuzz_syscall(
 #include "spawner/image/session.c"
 #include "spawner/image/stream.c"
 
+#define CLIENT_GOT_MAX (2 * PLAN_ORDER_BYTES_MAX)
+#include "client.h"
+
 #define PLAN_HEAD "HTTP/1.1 200 OK\r\n"
 #define DATE "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 #define ORDER_HEAD DATE "Content-Length: 10\r\n\r\n"
@@ -42,18 +45,7 @@ static union {
 } all;
 #define TEXTS (sizeof(all.bytes) - sizeof(PLAN_HEAD BODY))
 
-/* The client, the master, and the kernel in between. */
-static struct {
-	struct input script; /* what comes of each call */
-	const uint8_t *says;
-	size_t length;
-	size_t peeked; /* of that, behind what is gone */
-	size_t gone; /* of that, read or discarded */
-	char got[2 * PLAN_ORDER_BYTES_MAX];
-	size_t n_got;
-	bool has_closed, has_reset, has_end;
-	bool is_late;
-} client;
+/* The master. */
 static struct {
 	struct plan_declared declared;
 	struct plan_go go;
@@ -66,22 +58,6 @@ static struct {
 static jmp_buf ended;
 
 /* --------------------------------------------------------------- the kernel */
-
-static long
-fail_with(int error)
-{
-	errno = error;
-	return -1;
-}
-
-/* Nothing more is coming: the end, a reset, or nothing. */
-static long
-nothing_comes(void)
-{
-	if (client.has_reset)
-		return fail_with(ECONNRESET);
-	return client.has_closed ? 0 : fail_with(EAGAIN);
-}
 
 /* What has been peeked at is there. */
 static long
@@ -96,8 +72,8 @@ discard(size_t length)
 static long
 fuzz_recvfrom(char *bytes, size_t length, int flags)
 {
-	uint8_t how;
-	size_t left = client.length - client.gone, n;
+	size_t n;
+	long comes;
 
 	MUST(length > 0);
 	if (!master.is_told && flags == (MSG_DONTWAIT | MSG_TRUNC))
@@ -105,64 +81,16 @@ fuzz_recvfrom(char *bytes, size_t length, int flags)
 	MUST(master.is_told ? flags == MSG_DONTWAIT ||
 		    flags == (MSG_DONTWAIT | MSG_TRUNC) :
 			      flags == (MSG_DONTWAIT | MSG_PEEK));
-	how = input_byte(&client.script);
-	if (how & 0x80)
-		return fail_with(how & 1 ? EAGAIN : EINTR);
-	n = how & 0x40 ? length : how % 16u + 1;
-	n = n < length ? n : length;
-	n = n < left ? n : left;
-	if (n == 0)
-		return nothing_comes();
+	comes = client_comes(length);
+	if (comes <= 0)
+		return comes == 0 ? client_comes_nothing() : comes;
+	n = (size_t)comes;
 	if (flags & MSG_PEEK)
 		client.peeked = n;
 	memset(bytes, 'x', length); /* all of it must be there */
 	memcpy(bytes, client.says + client.gone, n);
 	client.gone += flags & MSG_PEEK ? 0 : n;
 	return (long)n;
-}
-
-static long
-fuzz_sendto(const char *bytes, size_t length, int flags)
-{
-	uint8_t how = input_byte(&client.script);
-	size_t n = how & 0x40 ? how % 16u + 1 : length;
-
-	MUST(master.has_answered && master.is_closed);
-	MUST(flags == (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE));
-	MUST(length > 0 && !client.has_end);
-	if (how == 0xff)
-		return fail_with(EPIPE);
-	if (how & 0x80)
-		return fail_with(how & 1 ? EAGAIN : EINTR);
-	n = n < length ? n : length;
-	MUST(client.n_got + n <= sizeof(client.got));
-	memcpy(client.got + client.n_got, bytes, n);
-	client.n_got += n;
-	return (long)n;
-}
-
-/* Silence lasts until the time is over. */
-static long
-fuzz_ppoll(struct pollfd *fd, unsigned n, struct call_time *left)
-{
-	uint8_t how = input_byte(&client.script);
-	bool silent = client.gone == client.length && !client.has_closed &&
-	    !client.has_reset;
-
-	MUST(n == 1 && fd->fd == SPAWNER_CLIENT && fd->events != 0);
-	MUST(left->seconds >= 0 && left->nanoseconds >= 0);
-	MUST(left->nanoseconds < 1000000000);
-	MUST(left->seconds <=
-	    (master.has_answered ? LIMIT_MS : PROXY_MS) / 1000);
-	fd->revents = fd->events & (silent ? POLLOUT : POLLIN | POLLOUT);
-	if (fd->revents == 0 || how > 0xf0) {
-		*left = (struct call_time) { 0, 0 };
-		client.is_late = true;
-		return 0;
-	}
-	if (left->nanoseconds > 0)
-		left->nanoseconds--;
-	return 1;
 }
 
 /* --------------------------------------------------------------- the master */
@@ -175,7 +103,7 @@ pair_send(const void *bytes, size_t length, int flags)
 	MUST(length == sizeof(master.declared));
 	memcpy(&master.declared, bytes, length);
 	master.is_told = true;
-	return master.is_unreachable ? fail_with(EPIPE) : (long)length;
+	return master.is_unreachable ? client_fail(EPIPE) : (long)length;
 }
 
 /* The call blocks; now and then it is interrupted. */
@@ -186,7 +114,7 @@ pair_recv(char *bytes, size_t room, int flags)
 	MUST(!master.is_unreachable);
 	MUST(flags == 0 && room == sizeof(master.go) + sizeof(master.order));
 	if (input_byte(&client.script) & 0x80)
-		return fail_with(EINTR);
+		return client_fail(EINTR);
 	master.has_answered = true;
 	if (master.is_silent)
 		return 0;
@@ -205,14 +133,6 @@ fuzz_close(long fd)
 	return 0;
 }
 
-/* What the child does before that succeeds. */
-static bool
-is_prologue(long number)
-{
-	return number == SYS_prctl || number == SYS_getppid ||
-	    number == SYS_prlimit64 || number == SYS_setitimer;
-}
-
 static long
 fuzz_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -220,26 +140,26 @@ fuzz_syscall(long number, long a, long b, long c, long d, long e, long f)
 
 	MUST((e == 0 || number == CALL_PPOLL) && f == 0);
 	if (number == CALL_PPOLL)
-		return fuzz_ppoll((struct pollfd *)a, (unsigned)b,
-		    (struct call_time *)c);
+		return client_waits((struct pollfd *)a, (unsigned)b,
+		    (struct call_time *)c,
+		    master.has_answered ? LIMIT_MS : PROXY_MS);
 	if (number == SYS_exit_group)
 		longjmp(ended, (int)a + 1);
 	if (number == SYS_close)
 		return fuzz_close(a);
-	if (is_prologue(number))
+	if (client_is_prologue(number))
 		return 0;
-	if (number == SYS_shutdown) {
-		MUST(a == SPAWNER_CLIENT && b == SHUT_WR && !client.has_end);
-		client.has_end = true;
-		return 0;
-	}
+	if (number == SYS_shutdown)
+		return client_shutdown(a, b);
 	MUST(is_send || number == SYS_recvfrom);
 	if (a == SPAWNER_PAIR)
 		return is_send ? pair_send((void *)b, (size_t)c, (int)d) :
 				 pair_recv((char *)b, (size_t)c, (int)d);
 	MUST(a == SPAWNER_CLIENT);
-	return is_send ? fuzz_sendto((const char *)b, (size_t)c, (int)d) :
-			 fuzz_recvfrom((char *)b, (size_t)c, (int)d);
+	if (!is_send)
+		return fuzz_recvfrom((char *)b, (size_t)c, (int)d);
+	MUST(master.has_answered && master.is_closed);
+	return client_takes((const char *)b, (size_t)c, (int)d);
 }
 
 /* It is the trial's too, which is not here. */

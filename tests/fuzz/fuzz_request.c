@@ -24,6 +24,9 @@ static long fuzz_syscall(
 #include "spawner/image/session.c"
 #include "spawner/image/stream.c"
 
+#define CLIENT_GOT_MAX 512
+#include "client.h"
+
 #define PLAN_HEAD "HTTP/1.1 200 OK\r\n"
 #define DATE "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 #define ORDER_HEAD DATE "Content-Length: 10\r\n\r\n"
@@ -53,53 +56,20 @@ static struct plan_session session = {
 	.send_ms = 1000,
 };
 
-/* The client, and the kernel in between. */
-static struct {
-	struct input script; /* what comes of each call */
-	const uint8_t *says;
-	size_t length;
-	size_t read; /* of that, by a call that keeps it */
-	size_t gone; /* of that, read or discarded */
-	char got[512];
-	size_t n_got;
-	bool has_closed, has_reset, has_end;
-	bool is_late;
-} client;
 static jmp_buf ended;
 
 /* --------------------------------------------------------------- the kernel */
 
 static long
-fail_with(int error)
-{
-	errno = error;
-	return -1;
-}
-
-/* Nothing more is coming: the end, a reset, or nothing. */
-static long
-nothing_comes(void)
-{
-	if (client.has_reset)
-		return fail_with(ECONNRESET);
-	return client.has_closed ? 0 : fail_with(EAGAIN);
-}
-
-static long
 fuzz_recvfrom(char *bytes, size_t length, int flags)
 {
-	uint8_t how = input_byte(&client.script);
-	size_t left = client.length - client.gone;
-	size_t n = how & 0x40 ? length : how % 16u + 1;
+	long comes = client_comes(length);
+	size_t n = (size_t)comes;
 
 	MUST(length > 0);
 	MUST(flags == MSG_DONTWAIT || flags == (MSG_DONTWAIT | MSG_TRUNC));
-	if (how & 0x80)
-		return fail_with(how & 1 ? EAGAIN : EINTR);
-	n = n < length ? n : length;
-	n = n < left ? n : left;
-	if (n == 0)
-		return nothing_comes();
+	if (comes <= 0)
+		return comes == 0 ? client_comes_nothing() : comes;
 	memset(bytes, 'x', length); /* all of it must be there */
 	if ((flags & MSG_TRUNC) == 0) {
 		MUST(client.read == client.gone);
@@ -112,76 +82,24 @@ fuzz_recvfrom(char *bytes, size_t length, int flags)
 }
 
 static long
-fuzz_sendto(const char *bytes, size_t length, int flags)
-{
-	uint8_t how = input_byte(&client.script);
-	size_t n = how & 0x40 ? how % 16u + 1 : length;
-
-	MUST(flags == (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE));
-	MUST(length > 0 && !client.has_end);
-	if (how == 0xff)
-		return fail_with(EPIPE);
-	if (how & 0x80)
-		return fail_with(how & 1 ? EAGAIN : EINTR);
-	n = n < length ? n : length;
-	MUST(client.n_got + n <= sizeof(client.got));
-	memcpy(client.got + client.n_got, bytes, n);
-	client.n_got += n;
-	return (long)n;
-}
-
-/* Silence lasts until the time is over. */
-static long
-fuzz_ppoll(struct pollfd *fd, unsigned n, struct call_time *left)
-{
-	uint8_t how = input_byte(&client.script);
-	bool silent = client.gone == client.length && !client.has_closed &&
-	    !client.has_reset;
-
-	MUST(n == 1 && fd->fd == SPAWNER_CLIENT && fd->events != 0);
-	MUST(left->seconds >= 0 && left->seconds <= REQUEST_MS / 1000);
-	MUST(left->nanoseconds >= 0 && left->nanoseconds < 1000000000);
-	fd->revents = fd->events & (silent ? POLLOUT : POLLIN | POLLOUT);
-	if (fd->revents == 0 || how > 0xf0) {
-		*left = (struct call_time) { 0, 0 };
-		client.is_late = true;
-		return 0;
-	}
-	if (left->nanoseconds > 0)
-		left->nanoseconds--;
-	return 1;
-}
-
-/* What the child does before that succeeds. */
-static bool
-is_prologue(long number)
-{
-	return number == SYS_prctl || number == SYS_getppid ||
-	    number == SYS_prlimit64 || number == SYS_setitimer;
-}
-
-static long
 fuzz_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	MUST(e == 0 || number == CALL_PPOLL);
 	MUST(f == 0);
 	if (number == CALL_PPOLL)
-		return fuzz_ppoll((struct pollfd *)a, (unsigned)b,
-		    (struct call_time *)c);
+		return client_waits((struct pollfd *)a, (unsigned)b,
+		    (struct call_time *)c, REQUEST_MS);
 	if (number == SYS_exit_group)
 		longjmp(ended, (int)a + 1);
-	if (is_prologue(number) ||
+	if (client_is_prologue(number) ||
 	    (number == SYS_close && a == SPAWNER_SOCKET))
 		return 0;
 	MUST(a == SPAWNER_CLIENT);
-	if (number == SYS_shutdown) {
-		MUST(b == SHUT_WR && !client.has_end);
-		client.has_end = true;
-		return 0;
-	}
+	if (number == SYS_shutdown)
+		return client_shutdown(a, b);
 	MUST(number == SYS_recvfrom || number == SYS_sendto);
 	return number == SYS_sendto ?
-	    fuzz_sendto((const char *)b, (size_t)c, (int)d) :
+	    client_takes((const char *)b, (size_t)c, (int)d) :
 	    fuzz_recvfrom((char *)b, (size_t)c, (int)d);
 }
 
