@@ -20,7 +20,9 @@
 
 #include <cmocka.h>
 
+#include "master/config/conf.h"
 #include "master/generations/launch.h"
+#include "master/generations/snapshot.h"
 #include "shared/plan.h"
 
 #define NOBODY 65534
@@ -83,6 +85,30 @@ spawned_end(void)
 	    (setresuid(0, 0, 0) == -1 || setresgid(0, 0, 0) == -1))
 		return -1;
 	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+int
+spawned_plan(struct snapshot *snapshot, uint32_t listeners, uint32_t rendered,
+    void (*make)(struct conf_listener *listener, uint32_t session))
+{
+	static char text[] = "hi client\n";
+	struct greeting greetings[CONF_LISTENERS_MAX * STATE_COUNT];
+	struct conf *conf = calloc(1, sizeof(*conf));
+	const char *failed;
+	uint32_t i;
+
+	if (conf == NULL)
+		return -1;
+	conf->sandbox = CONF_SANDBOX_REQUIRED;
+	conf->n_listeners = listeners;
+	for (i = 0; i < listeners; i++)
+		make(&conf->listener[i], i * STATE_COUNT);
+	for (i = 0; i < listeners * STATE_COUNT; i++)
+		greetings[i] = (struct greeting) { .bytes = text,
+			.length = sizeof(text) - 1, .n_texts = i == rendered };
+	failed = snapshot_make(snapshot, conf, greetings);
+	free(conf);
+	return failed == NULL ? 0 : -1;
 }
 
 struct spawner

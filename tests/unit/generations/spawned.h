@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct conf_listener;
+struct snapshot;
+
 #define PATIENCE_MS 30000
 
 enum { REAL, HOSTILE, PROGRAMS };
@@ -25,6 +28,15 @@ int spawned_begin(void);
 
 /* The other way round. */
 int spawned_end(void);
+
+/*
+ * The plan of so many listeners that greet with "hi client\n"; that session is
+ * rendered.  make() is told each listener and its first session, and sets what
+ * else there is.  Returns 0 or -1.
+ */
+int spawned_plan(struct snapshot *snapshot, uint32_t listeners,
+    uint32_t rendered,
+    void (*make)(struct conf_listener *listener, uint32_t session));
 
 struct spawner spawner_start(int program, int plan_fd);
 

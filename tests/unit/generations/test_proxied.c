@@ -43,7 +43,7 @@ static struct snapshot snapshot;
 /* ----------------------------------------------------------- what is needed */
 
 static void
-listener_make(struct conf_listener *listener, int session)
+listener_make(struct conf_listener *listener, uint32_t session)
 {
 	listener->timeouts = (struct conf_timeouts) {
 		.session_ms = PATIENCE_MS, .send_ms = PATIENCE_MS,
@@ -56,26 +56,10 @@ listener_make(struct conf_listener *listener, int session)
 static int
 setup(void **state)
 {
-	static char greeting[] = "hi client\n";
-	struct greeting greetings[SESSIONS];
-	struct conf *conf = calloc(1, sizeof(*conf));
-	const char *failed;
-	int i;
-
 	(void)state;
-	if (conf == NULL || spawned_begin() == -1)
-		return -1;
-	conf->sandbox = CONF_SANDBOX_REQUIRED;
-	conf->n_listeners = SESSIONS / STATE_COUNT;
-	for (i = 0; i < SESSIONS; i++) {
-		listener_make(&conf->listener[i / STATE_COUNT], i);
-		greetings[i] = (struct greeting) { .bytes = greeting,
-			.length = sizeof(greeting) - 1,
-			.n_texts = i == RENDERED };
-	}
-	failed = snapshot_make(&snapshot, conf, greetings);
-	free(conf);
-	return failed == NULL ? 0 : -1;
+	return spawned_begin() == -1 ? -1 :
+	    spawned_plan(&snapshot, SESSIONS / STATE_COUNT, RENDERED,
+		listener_make);
 }
 
 static int

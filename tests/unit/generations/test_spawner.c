@@ -41,38 +41,22 @@ static struct snapshot snapshot;
 
 /* ----------------------------------------------------------- what is needed */
 
-static int
-plan_make(void)
+static void
+listener_make(struct conf_listener *listener, uint32_t session)
 {
-	static char greeting[] = "hi client\n";
-	struct greeting greetings[SESSIONS];
-	struct conf *conf = calloc(1, sizeof(*conf));
-	const char *failed;
-	int i;
-
-	if (conf == NULL)
-		return -1;
-	conf->sandbox = CONF_SANDBOX_REQUIRED;
-	conf->n_listeners = SESSIONS / STATE_COUNT;
-	for (i = 0; i < SESSIONS; i++) {
-		conf->listener[i / STATE_COUNT].timeouts = (struct conf_timeouts) {
-			.session_ms = PATIENCE_MS, .send_ms = PATIENCE_MS,
-			.cpu_s = 10 };
-		conf->listener[i / STATE_COUNT].hold = i < SHORT;
-		greetings[i] = (struct greeting) { .bytes = greeting,
-			.length = sizeof(greeting) - 1,
-			.n_texts = i == RENDERED };
-	}
-	failed = snapshot_make(&snapshot, conf, greetings);
-	free(conf);
-	return failed == NULL ? 0 : -1;
+	listener->timeouts = (struct conf_timeouts) {
+		.session_ms = PATIENCE_MS, .send_ms = PATIENCE_MS,
+		.cpu_s = 10 };
+	listener->hold = session < SHORT;
 }
 
 static int
 setup(void **state)
 {
 	(void)state;
-	return spawned_begin() == -1 ? -1 : plan_make();
+	return spawned_begin() == -1 ? -1 :
+	    spawned_plan(&snapshot, SESSIONS / STATE_COUNT, RENDERED,
+		listener_make);
 }
 
 static int
