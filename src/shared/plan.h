@@ -15,8 +15,8 @@
  */
 enum {
 	SPAWNER_CLIENT = 0,
-	SPAWNER_PAIR = 1, /* SOCK_SEQPACKET to the master, of the child of a client
-			   * that a proxy is to declare */
+	SPAWNER_PAIR = 1, /* SOCK_SEQPACKET to the master, for the child of a client
+			   * behind a proxy */
 	SPAWNER_SOCKET = 3, /* SOCK_SEQPACKET to the master */
 	SPAWNER_PLAN = 4, /* sealed memfd: struct plan; closed once mapped */
 	SPAWNER_PAGE = 5, /* memfd: the pid page; closed once mapped */
@@ -128,7 +128,7 @@ struct plan_order {
 			   * plan_go).  session is any of the listener's */
 };
 
-/* What the child of a client behind a proxy tells the master, once. */
+/* What the child of a client behind a proxy tells the master, only once. */
 struct plan_declared {
 	uint32_t length; /* of the header, bytes */
 	struct addr client; /* AF_UNSPEC: the header declares nobody, it is the

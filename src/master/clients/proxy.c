@@ -1,4 +1,4 @@
-/* Clients behind a proxy, of whom it is not known yet who they are. */
+/* Clients behind a proxy that are not declared yet. */
 #include "config.h"
 
 #include "master/clients/proxy.h"

@@ -1,5 +1,5 @@
-/* Clients behind a proxy, of whom it is not known yet who they are: their own
- * child finds out, and the master decides (declare.h). */
+/* Clients behind a proxy that are not declared yet: their own child reads the
+ * header, and the master decides (declare.h). */
 #ifndef MASTER_CLIENTS_PROXY_H
 #define MASTER_CLIENTS_PROXY_H
 

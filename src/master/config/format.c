@@ -173,7 +173,7 @@ check_trusted_users(const struct draft *draft,
 		    prefix);
 }
 
-/* Anybody who can connect may say that he is somebody else. */
+/* Anybody who can connect could claim to be somebody else. */
 static void
 check_trusted(const struct draft *draft, const struct conf_listener *listener,
     const char *prefix)
@@ -186,7 +186,7 @@ check_trusted(const struct draft *draft, const struct conf_listener *listener,
 		if (net->prefix == 0)
 			report_warning(draft->report,
 			    "%s:%u: %sproxy_protocol.trusted: anybody can "
-			    "connect there and say that he is somebody else; "
+			    "connect there and claim to be somebody else; "
 			    "expected the addresses of the proxies",
 			    draft->path, (unsigned)net->line, prefix);
 }

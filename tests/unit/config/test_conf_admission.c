@@ -401,7 +401,7 @@ static const struct {
 	{ "timeouts = { session = 2; };\n", NULL },
 	{ "listeners = ( { proxy_protocol = {\ntrusted = \"any\"; }; } );",
 	    ":2: listeners[0].proxy_protocol.trusted: anybody can connect "
-	    "there and say that he is somebody else" },
+	    "there and claim to be somebody else" },
 	{ "listeners = ( { proxy_protocol = { trusted = ( \"10.0.0.0/8\",\n"
 	  "\"::/0\" ); }; } );",
 	    ":2: listeners[0].proxy_protocol.trusted: anybody can connect" },
