@@ -46,23 +46,24 @@ accept_queues(const struct service *service, const struct listener *listener,
 	    group_of(service, listener)->limits.when_full == CONF_FULL_QUEUE;
 }
 
-/* The limits that the listener's next client would exceed, or NULL: as many may
- * be clients, or may wait for their PROXY headers. */
+/* The listener's limits when no further client may wait for its PROXY header
+ * there, or NULL. */
 static const struct conf_limits *
-reached(const struct service *service, const struct listener *listener)
+undeclared_full(const struct service *service, const struct listener *listener)
 {
 	const struct conf_listener *group = group_of(service, listener);
-	const struct conf_limits *full = gate_full(service, listener);
 
-	return full == NULL && proxy_is_full(service, group) ? &group->limits
-							     : full;
+	return proxy_is_full(service, group) ? &group->limits : NULL;
 }
 
 /* True when a client of this listener would be let in or refused. */
 static bool
 is_wanted(const struct service *service, const struct listener *listener)
 {
-	return !accept_queues(service, listener, reached(service, listener));
+	return !accept_queues(
+		   service, listener, gate_full(service, listener)) &&
+	    !accept_queues(
+		service, listener, undeclared_full(service, listener));
 }
 
 static void
@@ -212,7 +213,7 @@ accept_from(struct service *service, uint32_t index, int64_t now)
 		full = gate_full(service, listener);
 		if (full != NULL)
 			full_note(service, listener, full);
-		else if ((full = reached(service, listener)) != NULL)
+		else if ((full = undeclared_full(service, listener)) != NULL)
 			full_note_undeclared(service, listener);
 		if (accept_queues(service, listener, full) ||
 		    !is_open(service)) {
