@@ -26,4 +26,5 @@ from .process import (BUILDDIR, CLIENT, CTL, DAEMON, HOST, IS_ROOT, PATIENCE,
                       PROGRAMS, SPAWNER_NAME, UNDER, USER, adopt_orphans,
                       become_user, die_with_parent, run, together, wait_for)
 from .strace import Strace, strace_works
+from .summary import Summary
 from .tap import TapResult, main
