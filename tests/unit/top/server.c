@@ -97,6 +97,17 @@ server_write(const char *text)
 	server.path = confs_write("server.conf", text, strlen(text));
 }
 
+void
+server_reader_hangs(void)
+{
+	static int hostile = -1;
+
+	if (hostile == -1)
+		hostile = confs_program("tests/hostile/reader");
+	server.reader = hostile;
+	server_write("# loop\n");
+}
+
 /* What first.c does. */
 static void
 commit(struct candidate *candidate)

@@ -38,6 +38,9 @@ void server_occupy(bool occupied);
 /* The file has this text from now on. */
 void server_write(const char *text);
 
+/* The reader of the next reload does not end by itself: tests/hostile/reader. */
+void server_reader_hangs(void);
+
 /* Steps until what is wanted is on trial, has failed, or waits for its trial. */
 void server_reload(void);
 

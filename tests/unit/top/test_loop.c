@@ -259,6 +259,7 @@ a_reload_that_is_wanted_is_no_time_to_sleep(void **state)
 {
 	(void)state;
 	server_begin("");
+	server_reader_hangs();
 	generation_at = notify_at = CLOCK_NEVER;
 	server.reload.wanted = true;
 	assert_int_equal(turn_sleep(&server, now), 0);

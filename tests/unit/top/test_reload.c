@@ -298,6 +298,7 @@ a_reload_is_given_up_at_the_end(void **state)
 
 	(void)state;
 	server_begin("");
+	server_reader_hangs();
 	conf = server.running.conf;
 	fds = confs_count_fds();
 	server.reload.wanted = true;
@@ -306,6 +307,7 @@ a_reload_is_given_up_at_the_end(void **state)
 	reload_cancel(&server);
 	assert_int_equal(trials.abandoned, 0);
 	nothing_has_changed(conf, 0);
+	server.reader = confs_reader();
 	reload_to(both());
 	server.reload.wanted = true;
 	reload_cancel(&server);
