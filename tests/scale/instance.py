@@ -6,8 +6,9 @@ import re
 import subprocess
 import time
 
-from harness import CTL, PATIENCE, USER, Daemon, identity, wait_for
-from network import INSTANCES, listens
+from harness import (CTL, PATIENCE, USER, Daemon, identity, listens,
+                     wait_for)
+from network import INSTANCES
 from recipe import block, replaced
 
 PROXY = re.compile(r"\n *proxy_protocol = \{[^}]*\};")

@@ -4,8 +4,8 @@ import os
 import shutil
 import tempfile
 
-from harness import PATIENCE, wait_for
-from network import BALANCER, listens, make
+from harness import PATIENCE, listens, wait_for
+from network import BALANCER, make
 
 
 class Stage:
