@@ -1,0 +1,102 @@
+"""Where a trouble happens: a network, a daemon, clients who suffer."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+
+from baseline import Baseline
+from harness import USER, Daemon, identity, make_network
+from probe import Probe
+
+PORT, OTHER = 4444, 4445
+GREETING = b"hi client\n"
+SERVER, SERVER6 = "192.0.2.1", "2001:db8::1"
+ALLOWED = "192.0.2.200"  # nobody's neighbour below
+SLASH_24 = "198.51.100.0/24"
+# RFC 2544's: as many sources as anybody wants.
+SOURCES = "198.18.0.0/15"
+SLASH_48 = "2001:db8:1::/48"
+
+
+def sources(count, first=0):
+    """So many addresses of SOURCES, each in a /24 of its own as long as there
+    are some."""
+    return [f"198.{18 + number % 512 // 256}.{number % 256}."
+            f"{1 + number // 512}"
+            for number in range(first, first + count)]
+
+
+def neighbours(count):
+    """So many of SLASH_24, in turn."""
+    return [f"198.51.100.{1 + number % 254}" for number in range(count)]
+
+
+def lose(*rules):
+    """Packets that the network does not deliver: rules of nft(8) that end in
+    drop.  Replaces those before."""
+    text = ("table inet trouble\ndelete table inet trouble\n"
+            "table inet trouble {\n\tchain input {\n"
+            "\t\ttype filter hook input priority 0;\n" +
+            "".join(f"\t\t{rule}\n" for rule in rules) + "\t}\n}\n")
+    subprocess.run(["nft", "-f", "-"], input=text, text=True, check=True)
+
+
+class Place:
+    """A daemon that is at rest, in this namespace:
+
+        with Place({"main": (PORT, "hold = true;")}, "limits = { ... };") as place:
+            ...
+            place.rest()
+    """
+
+    # As on an Ethernet: loopback's packets of 64 KiB make windows large.
+    MTU = 1500
+
+    def __init__(self, listeners, top="", host=SERVER, memory=Baseline.MEMORY):
+        self._listeners, self._top, self.host = listeners, top, host
+        self._memory = memory
+
+    def __enter__(self):
+        self.folder = tempfile.mkdtemp(prefix="forkgreet-networks-")
+        os.chmod(self.folder, 0o755)
+        os.chown(self.folder, USER, USER)
+        make_network((SERVER, SERVER6, ALLOWED),
+                     (SLASH_24, SOURCES, SLASH_48))
+        subprocess.run(["ip", "link", "set", "lo", "mtu", str(self.MTU)],
+                       check=True)
+        self.daemon = Daemon(self.folder, self._configuration())
+        try:
+            self.daemon.ready().settle()
+            self.baseline = Baseline(self.daemon)
+            self.baseline.MEMORY = self._memory
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.daemon.end()
+        shutil.rmtree(self.folder)
+
+    def _configuration(self):
+        groups = ", ".join(
+            f'{{ name = "{name}"; address = "{self.host}"; port = {port}; '
+            f"{more} }}" for name, (port, more) in self._listeners.items())
+        return (identity() + 'log = { target = "stderr"; };\n' + self._top +
+                f"\nlisteners = ( {groups} );\n")
+
+    def probe(self, port=PORT, **more):
+        """A Probe of an allowed client."""
+        return Probe(port, self.host, source=ALLOWED, **more)
+
+    def counters(self, name="main"):
+        """The listener's."""
+        return self.daemon.counters()[name]
+
+    def rest(self):
+        """All is as it was, and adds up."""
+        wrong = self.baseline.wait(30)
+        assert not wrong, wrong
+        wrong = self.baseline.unbalanced()
+        assert not wrong, wrong
