@@ -111,16 +111,32 @@ view_of(struct client *client)
 	return view;
 }
 
+/* Since when a client has taken nothing that had taken something since the last
+ * look, which may have been long ago: its linger is over.  But whether its kernel
+ * is taking what it was sent only the next looks show, so that half the time is
+ * left for them. */
+static int64_t
+last_moved(
+    const struct client *client, const struct delivery *delivery, int64_t now)
+{
+	int64_t most = client->closing.step, still = delivery->still_us;
+
+	if (most == 0)
+		most = client->send_ms * CLOCK_MS / 2;
+	return now - (still < most ? still : most);
+}
+
 /* When to look again at a client that has not taken everything; CLOCK_NEVER
  * when it has taken nothing for too long. */
 static int64_t
-next_look(struct client *client, uint64_t unsent, int64_t now)
+next_look(
+    struct client *client, const struct delivery *delivery, int64_t now)
 {
 	struct closing *closing = &client->closing;
 
-	if (unsent < closing->unsent) {
-		closing->unsent = unsent;
-		closing->moved = now;
+	if (delivery->unsent < closing->unsent) {
+		closing->unsent = delivery->unsent;
+		closing->moved = last_moved(client, delivery, now);
 	}
 	if (now - closing->moved >= client->send_ms * CLOCK_MS)
 		return CLOCK_NEVER;
@@ -160,7 +176,7 @@ judge(struct client *client, const struct view *view, int64_t now,
 	if (view->delivery.unsent == 0)
 		return true;
 	*outcome = OUTCOME_SEND_TIMEOUT;
-	*next = next_look(client, view->delivery.unsent, now);
+	*next = next_look(client, &view->delivery, now);
 	return *next == CLOCK_NEVER;
 }
 

@@ -42,6 +42,10 @@ look_tcp(const struct client *client)
 	delivery.unsent =
 	    delivery.taken < all ? all - delivery.taken : 0;
 	delivery.queued = info.tcpi_notsent_bytes + info.tcpi_unacked;
+	delivery.still_us = (int64_t)info.tcpi_last_data_sent * 1000 -
+	    (int64_t)info.tcpi_rtt;
+	if (delivery.still_us < 0)
+		delivery.still_us = 0;
 	delivery.received = info.tcpi_bytes_received > 1 + client->header;
 	delivery.gone = info.tcpi_state == STATE_CLOSE;
 	return delivery;

@@ -23,6 +23,8 @@ struct delivery {
 	uint64_t taken; /* TCP: bytes that it has acknowledged */
 	uint64_t queued; /* TCP: bytes that the kernel has yet to deliver, with the
 			  * end of stream, which counts as one; UNIX: as unsent */
+	int64_t still_us; /* TCP: since it was sent something last, which it took
+			   * if it was not lost; UNIX: 0 */
 	bool received; /* TCP: it has sent a byte, apart from what a proxy has
 			* before it */
 	bool gone; /* TCP: there is no connection any more */

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "master/clients/close.h"
@@ -291,6 +292,29 @@ who_takes_nothing_is_given_up(void **state)
 	close(fd);
 }
 
+/* From when it took something last, not from the first look. */
+static void
+who_takes_nothing_has_done_so_for_a_while(void **state)
+{
+	const struct timespec pause = { 0, 300 * 1000000 };
+	uint32_t slot;
+	int fd;
+
+	(void)state;
+	service_begin("",
+	    large_greeting("timeouts = { send = 1.0; linger = 0.2; };"),
+	    NULL);
+	slot = serve_slow_one(&fd);
+	child_is_done(slot);
+	nanosleep(&pause, NULL);
+	now = client_of(slot)->deadline;
+	reap_step(&service, now);
+	assert_int_equal(client_of(slot)->phase, CLIENT_CLOSING);
+	assert_true(client_of(slot)->closing.moved <= now - 50 * CLOCK_MS);
+	assert_true(client_of(slot)->closing.moved >= now - 500 * CLOCK_MS);
+	close(fd);
+}
+
 /* As long as it takes something it has time; then it lingers like all. */
 static void
 who_takes_slowly_gets_everything(void **state)
@@ -456,6 +480,7 @@ main(void)
 		TEST(who_has_ended_is_not_watched),
 		TEST(a_flood_is_not_read_for_ever),
 		TEST(who_takes_nothing_is_given_up),
+		TEST(who_takes_nothing_has_done_so_for_a_while),
 		TEST(who_takes_slowly_gets_everything),
 		TEST(the_session_ends_a_close_too),
 		TEST(a_reset_while_it_takes_is_a_reset),
