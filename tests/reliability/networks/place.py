@@ -48,14 +48,16 @@ class Place:
         with Place({"main": (PORT, "hold = true;")}, "limits = { ... };") as place:
             ...
             place.rest()
+
+
+    mtu: as on an Ethernet; loopback's own packets of 64 KiB make windows and
+    buffers large.  memory: KiB that the master may have more afterwards.
     """
 
-    # As on an Ethernet: loopback's packets of 64 KiB make windows large.
-    MTU = 1500
-
-    def __init__(self, listeners, top="", host=SERVER, memory=Baseline.MEMORY):
+    def __init__(self, listeners, top="", host=SERVER, mtu=1500,
+                 memory=Baseline.MEMORY):
         self._listeners, self._top, self.host = listeners, top, host
-        self._memory = memory
+        self._mtu, self._memory = mtu, memory
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="forkgreet-networks-")
@@ -63,8 +65,9 @@ class Place:
         os.chown(self.folder, USER, USER)
         make_network((SERVER, SERVER6, ALLOWED),
                      (SLASH_24, SOURCES, SLASH_48))
-        subprocess.run(["ip", "link", "set", "lo", "mtu", str(self.MTU)],
+        subprocess.run(["ip", "link", "set", "lo", "mtu", str(self._mtu)],
                        check=True)
+        self.prepare()
         self.daemon = Daemon(self.folder, self._configuration())
         try:
             self.daemon.ready().settle()
@@ -79,10 +82,14 @@ class Place:
         self.daemon.end()
         shutil.rmtree(self.folder)
 
+    def prepare(self):
+        """What the daemon needs in self.folder, before its start; FOLDER in
+        its listeners is that."""
+
     def _configuration(self):
         groups = ", ".join(
             f'{{ name = "{name}"; address = "{self.host}"; port = {port}; '
-            f"{more} }}" for name, (port, more) in self._listeners.items())
+            f'{more.replace("FOLDER", self.folder)} }}' for name, (port, more) in self._listeners.items())
         return (identity() + 'log = { target = "stderr"; };\n' + self._top +
                 f"\nlisteners = ( {groups} );\n")
 

@@ -4,21 +4,24 @@ what it is sent, or does neither; and how long the server puts up with it."""
 import errno
 import select
 import socket
+import struct
 import time
 
 TCP_WINDOW_CLAMP = 10
+LAST_DATA_RECV = 52  # tcpi_last_data_recv of struct tcp_info
 ENDING = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
 
 class Slow:
     """One of them.  begin: when it was connected; ended: when the server had
-    had enough; reset: by a reset; got: what it has read."""
+    had enough; reset: by a reset; got: what it has read; idle: milliseconds
+    from when its own kernel took something last to the end."""
 
     def __init__(self, source, window):
         self.source = source
         self.got, self.said = b"", 0
         self.begin = self.ended = 0.0
-        self.reset = False
+        self.reset, self.idle = False, 0
         family = socket.AF_INET6 if ":" in source else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -32,6 +35,16 @@ class Slow:
     def took(self):
         """Seconds from its connection to its end."""
         return self.ended - self.begin
+
+    def end(self, reset):
+        """The server has had enough."""
+        self.ended = time.monotonic()
+        self.begin = self.begin or self.ended
+        self.idle = struct.unpack_from("=I", self.sock.getsockopt(
+            socket.IPPROTO_TCP, socket.TCP_INFO, 104), LAST_DATA_RECV)[0]
+        self.reset = self.reset or reset
+        self.read(1 << 24)
+        self.sock.close()
 
     def read(self, limit):
         """At most so many bytes."""
@@ -119,10 +132,6 @@ class Crowd:
                 client.reset = True  # the poll says the same
 
     def _end(self, client, events):
-        client.ended = time.monotonic()
-        client.begin = client.begin or client.ended
-        client.reset = client.reset or not events & select.EPOLLRDHUP or bool(
-            events & select.EPOLLERR)
-        client.read(1 << 24)
-        self._by_fd.pop(client.sock.fileno())
-        client.sock.close()
+        del self._by_fd[client.sock.fileno()]
+        client.end(not events & select.EPOLLRDHUP or
+                   bool(events & select.EPOLLERR))

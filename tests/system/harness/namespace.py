@@ -24,15 +24,16 @@ def apart(command):
 
 
 def make_network(addresses, networks):
-    """In the namespace: everybody's addresses, all of them here.  Of a network
-    any address can be bound; of one of IPv6 with IPV6_FREEBIND."""
+    """In the namespace: everybody's addresses, all of them here, also a second
+    time.  Of a network any address can be bound; of one of IPv6 with
+    IPV6_FREEBIND."""
     _ip("link set lo up")
     for address in addresses:
         more = "128 nodad" if ":" in address else "32"
-        _ip(f"addr add {address}/{more} dev lo")
+        _ip(f"addr replace {address}/{more} dev lo")
     for network in networks:
         _ip(f"{'-6' if ':' in network else '-4'} "
-            f"route add local {network} dev lo")
+            f"route replace local {network} dev lo")
 
 
 def _ip(words):
