@@ -81,15 +81,21 @@ may_start(const struct crowd *crowd, uint64_t now)
 
 /* Leaves the port to connect(2), which needs it free for one peer only. */
 static int
-bind_source(int fd, unsigned source)
+bind_source(const struct crowd *crowd, unsigned place, int fd)
 {
+	const struct crowd_order *order = crowd->order;
 	struct sockaddr_in address = { .sin_family = AF_INET };
 	const int on = 1;
 
+	if (order->bind != NULL)
+		return order->bind(fd, crowd->made - 1);
+	if (order->sources == 0)
+		return 0;
 	if (setsockopt(
 		fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) == -1)
 		return -1;
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + source);
+	address.sin_addr.s_addr = htonl(
+	    INADDR_LOOPBACK + order->first - 1 + place % order->sources);
 	return bind(fd, (struct sockaddr *)&address, sizeof(address));
 }
 
@@ -129,8 +135,7 @@ open_socket(struct crowd *crowd, unsigned place)
 	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return -1;
-	if (order->sources > 0 &&
-	    bind_source(fd, order->first - 1 + place % order->sources) == -1)
+	if (bind_source(crowd, place, fd) == -1)
 		goto fail;
 	visit->started = visit_now();
 	if (connect(fd, (const struct sockaddr *)&order->server,

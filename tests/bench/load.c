@@ -23,6 +23,7 @@
 #define TOTAL_MAX INT64_C(1000000000)
 #define RATE_MAX 1000000
 #define RUN_MS_MAX INT64_C(3600000)
+#define NETWORKS_MAX 65536 /* that -o counts */
 #define SOURCES_MAX 254 /* 127.0.0.1 ... 127.0.0.254 */
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -35,6 +36,7 @@ static const unsigned char header[] = { '\r', '\n', '\r', '\n', '\0', '\r',
 	'\n', 'Q', 'U', 'I', 'T', '\n', 0x21, 0x11, 0, 12, 198, 51, 100, 7, 192,
 	0, 2, 1, 40000 >> 8, 40000 & 0xff, 0, 80 };
 static bool is_balancer;
+static struct in6_addr origin; /* of the first connection, with -o */
 
 static _Noreturn void
 usage(void)
@@ -42,7 +44,8 @@ usage(void)
 	fprintf(stderr,
 	    "usage: load -p PORT -n TOTAL|-t SECONDS [-a ADDRESS] [-b]\n"
 	    "            [-c AT_A_TIME] [-e GREETING|-m PATTERN]\n"
-	    "            [-f FIRST_SOURCE] [-q REQUEST] [-r RATE] [-s SOURCES]\n"
+	    "            [-f FIRST_SOURCE | -o IPV6_SOURCE] [-q REQUEST]\n"
+	    "            [-r RATE] [-s SOURCES]\n"
 	    "            [-w SECONDS] [-x REFUSAL]\n");
 	exit(EX_USAGE);
 }
@@ -70,11 +73,52 @@ seconds(int option, const char *text)
 	return (uint64_t)ms * NS_PER_MS;
 }
 
-/* The server, an IPv4 address. */
+/* The server, when it is an IPv4 address; the port is where IPv6 has it. */
 static struct sockaddr_in *
 server_of(struct crowd_order *order)
 {
 	return (struct sockaddr_in *)&order->server;
+}
+
+static void
+set_server(struct crowd_order *order, const char *text)
+{
+	struct sockaddr_in6 *server = (struct sockaddr_in6 *)&order->server;
+
+	if (inet_pton(AF_INET, text, &server_of(order)->sin_addr) == 1)
+		return;
+	if (inet_pton(AF_INET6, text, &server->sin6_addr) != 1)
+		errx(EX_USAGE, "-a %s: not an IP address", text);
+	server->sin6_family = AF_INET6;
+	server->sin6_flowinfo = 0; /* is where IPv4 has the address */
+	order->server_length = sizeof(*server);
+}
+
+/* Each connection comes from the next /64 of origin's /48, one that is nobody's
+ * address but routed to this machine. */
+static int
+bind_network(int fd, uint64_t number)
+{
+	struct sockaddr_in6 address = { .sin6_family = AF_INET6,
+		.sin6_addr = origin };
+	const int on = 1;
+
+	address.sin6_addr.s6_addr[6] = (uint8_t)(number >> 8);
+	address.sin6_addr.s6_addr[7] = (uint8_t)number;
+	if (setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on)) ==
+		-1 ||
+	    setsockopt(
+		fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) == -1)
+		return -1;
+	return bind(fd, (struct sockaddr *)&address, sizeof(address));
+}
+
+static void
+set_origin(struct crowd_order *order, const char *text)
+{
+	if (inet_pton(AF_INET6, text, &origin) != 1)
+		errx(EX_USAGE, "-o %s: not an IPv6 address", text);
+	order->bind = bind_network;
 }
 
 static bool
@@ -89,8 +133,7 @@ set_option(struct crowd_order *order, int option, const char *text)
 {
 	switch (option) {
 	case 'a':
-		if (inet_pton(AF_INET, text, &server_of(order)->sin_addr) != 1)
-			errx(EX_USAGE, "-a %s: not an IPv4 address", text);
+		set_server(order, text);
 		break;
 	case 'b':
 		is_balancer = true;
@@ -110,6 +153,9 @@ set_option(struct crowd_order *order, int option, const char *text)
 		break;
 	case 'n':
 		order->total = number(option, text, 1, TOTAL_MAX);
+		break;
+	case 'o':
+		set_origin(order, text);
 		break;
 	case 'p':
 		server_of(order)->sin_port =
@@ -143,8 +189,8 @@ parse_options(struct crowd_order *order, int argc, char **argv)
 {
 	int option;
 
-	while (
-	    (option = getopt(argc, argv, "a:bc:e:f:m:n:p:q:r:s:t:w:x:")) != -1)
+	while ((option = getopt(
+		    argc, argv, "a:bc:e:f:m:n:o:p:q:r:s:t:w:x:")) != -1)
 		set_option(order, option, optarg);
 	if (optind != argc || server_of(order)->sin_port == 0 ||
 	    (order->total == UINT64_MAX && order->run_ns == UINT64_MAX))
@@ -152,6 +198,8 @@ parse_options(struct crowd_order *order, int argc, char **argv)
 	if (order->first + order->sources > SOURCES_MAX + 1)
 		errx(EX_USAGE, "-f %u -s %u: no such sources", order->first,
 		    order->sources);
+	if (order->bind != NULL && order->total > NETWORKS_MAX)
+		errx(EX_USAGE, "-o: needs -n, at most %d", NETWORKS_MAX);
 }
 
 /* What each connection says first: the header, the request; or neither. */
