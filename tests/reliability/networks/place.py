@@ -12,7 +12,8 @@ from probe import Probe
 PORT, OTHER = 4444, 4445
 GREETING = b"hi client\n"
 SERVER, SERVER6 = "192.0.2.1", "2001:db8::1"
-ALLOWED = "192.0.2.200"  # nobody's neighbour below
+# Who are nobody's neighbours below.
+ALLOWED, ALLOWED6 = "192.0.2.200", "2001:db8::200"
 SLASH_24 = "198.51.100.0/24"
 # RFC 2544's: as many sources as anybody wants.
 SOURCES = "198.18.0.0/15"
@@ -63,7 +64,7 @@ class Place:
         self.folder = tempfile.mkdtemp(prefix="forkgreet-networks-")
         os.chmod(self.folder, 0o755)
         os.chown(self.folder, USER, USER)
-        make_network((SERVER, SERVER6, ALLOWED),
+        make_network((SERVER, SERVER6, ALLOWED, ALLOWED6),
                      (SLASH_24, SOURCES, SLASH_48))
         subprocess.run(["ip", "link", "set", "lo", "mtu", str(self._mtu)],
                        check=True)
@@ -90,12 +91,15 @@ class Place:
         groups = ", ".join(
             f'{{ name = "{name}"; address = "{self.host}"; port = {port}; '
             f'{more.replace("FOLDER", self.folder)} }}' for name, (port, more) in self._listeners.items())
-        return (identity() + 'log = { target = "stderr"; };\n' + self._top +
+        log = "" if "log =" in self._top else 'log = { target = "stderr"; };\n'
+        return (identity() + log + self._top +
                 f"\nlisteners = ( {groups} );\n")
 
     def probe(self, port=PORT, **more):
         """A Probe of an allowed client."""
-        return Probe(port, self.host, source=ALLOWED, **more)
+        if ":" in self.host:
+            return Probe(port, self.host, source=ALLOWED6, **more)
+        return Probe(port, SERVER, source=ALLOWED, **more)
 
     def counters(self, name="main"):
         """The listener's."""
