@@ -3,6 +3,7 @@
 import os
 import subprocess
 
+from harness import die_with_parent
 from judge import served
 from place import ALLOWED6, OTHER, PORT, SERVER6, Place
 
@@ -24,7 +25,8 @@ def load(count, *words):
     done = subprocess.run(
         [LOAD, "-p", str(PORT), "-n", str(count), "-c", str(AT_A_TIME),
          "-x", REFUSED, "-w", "60", *words],
-        stdout=subprocess.PIPE, text=True, check=False)
+        stdout=subprocess.PIPE, text=True, check=False,
+        preexec_fn=die_with_parent)
     found = dict(word.split("=") for word in done.stdout.split()[1:])
     greeted, refused, seconds = (
         int(found["greeted"]), int(found["turned_away"]),

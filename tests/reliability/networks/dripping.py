@@ -6,8 +6,8 @@ import time
 
 from harness import PATIENCE, greet, together
 from judge import all_ended, deadline, lines_of, served
-from place import (GREETING, OTHER, PORT, SERVER, SOURCES, Place, neighbours,
-                   sources)
+from place import (GREETING, OTHER, PORT, SERVER, SERVER6, SOURCES, Place,
+                   neighbours, neighbours6, sources)
 from slow import Crowd
 
 HEAD = b"GET /health HTTP/1.1\r\nHost: forkgreet.example\r\n\r\n"
@@ -16,11 +16,11 @@ TRUSTED = f'proxy_protocol = {{ trusted = ( "{SOURCES}", "{SERVER}" ); }};'
 HTTP = 'format = "http";'
 
 
-def timed(say, answer):
+def timed(host, say, answer):
     """How long an allowed client of the same listener takes, who says all of
     it at once."""
     begin = time.monotonic()
-    got = greet(PORT, SERVER, say, seconds=2 * PATIENCE)
+    got = greet(PORT, host, say, seconds=2 * PATIENCE)
     assert got.startswith(answer), got[:80]
     return time.monotonic() - begin
 
@@ -28,10 +28,10 @@ def timed(say, answer):
 def drip(place, addresses, *allowed):
     """They come all at once, until the server has ended all of them; another
     one comes after them."""
-    crowd = Crowd(SERVER, PORT, addresses, allowed[0])
+    crowd = Crowd(place.host, PORT, addresses, allowed[0])
     with place.probe(OTHER) as probe:
         left, waited = together(lambda: crowd.last(2 * PATIENCE),
-                                lambda: timed(*allowed))
+                                lambda: timed(place.host, *allowed))
     assert not left, f"{len(left)} are still there"
     print(f"an allowed client of the same listener waited {waited:.2f} s")
     return crowd.clients, probe, waited
@@ -57,16 +57,16 @@ def heads(whole):
         place.rest()
 
 
-def heads_of_one(whole):
-    """The same from one /24: it has its own places only, and nobody of another
-    one waits."""
+def heads_of_one(whole, name, host, addresses):
+    """The same from one network: it has its own places only, and nobody of
+    another one waits."""
     most, seconds, places = (512, 5, 64) if whole else (64, 2, 16)
     listeners = {"main": (PORT, HTTP), "other": (OTHER, "")}
     top = (f"limits = {{ max_clients = {most}; ipv4_prefix = 24; "
            f"max_clients_per_source = {places}; }};\n"
            f"timeouts = {{ request = {seconds}; }};")
-    with Place(listeners, top) as place:
-        clients, probe, waited = drip(place, neighbours(most), HEAD,
+    with Place(listeners, top, host=host) as place:
+        clients, probe, waited = drip(place, addresses(most), HEAD,
                                       b"HTTP/1.1 200 ")
         assert waited < seconds, f"it waited {waited:.2f} s"
         row = place.counters()
@@ -74,11 +74,11 @@ def heads_of_one(whole):
                 row["accepted"]) == (most - places, places, most + 1), row
         lines = [line for line in lines_of(place.daemon, clients) if line]
         all_ended(lines, "request_timeout")
-        deadline("heads of one /24", lines, seconds, whole)
+        deadline(f"heads of one {name}", lines, seconds, whole)
         said = collections.Counter(client.got[:12] for client in clients)
         print(f"they were told {dict(said)}")
         assert said[b"HTTP/1.1 408"] == places, said
-        served("request heads of one /24", probe)
+        served(f"request heads of one {name}", probe)
         place.rest()
 
 
@@ -128,5 +128,17 @@ def byte_a_minute(whole):
         place.rest()
 
 
-TROUBLES = {"request heads": heads, "request heads of one /24": heads_of_one,
+def heads_of_24(whole):
+    """IPv4."""
+    heads_of_one(whole, "/24", SERVER, neighbours)
+
+
+def heads_of_64(whole):
+    """IPv6."""
+    heads_of_one(whole, "/64", SERVER6, neighbours6)
+
+
+TROUBLES = {"request heads": heads,
+            "request heads of one /24": heads_of_24,
+            "request heads of one /64": heads_of_64,
             "PROXY headers": headers, "a byte a minute": byte_a_minute}

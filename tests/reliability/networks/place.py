@@ -33,6 +33,11 @@ def neighbours(count):
     return [f"198.51.100.{1 + number % 254}" for number in range(count)]
 
 
+def neighbours6(count):
+    """So many of one /64 of SLASH_48."""
+    return [f"2001:db8:1:7::{1 + number:x}" for number in range(count)]
+
+
 def lose(*rules):
     """Packets that the network does not deliver: rules of nft(8) that end in
     drop.  Replaces those before."""

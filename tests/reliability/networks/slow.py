@@ -8,6 +8,7 @@ import struct
 import time
 
 TCP_WINDOW_CLAMP = 10
+IPV6_FREEBIND = 78
 LAST_DATA_RECV = 52  # tcpi_last_data_recv of struct tcp_info
 ENDING = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
@@ -28,6 +29,8 @@ class Slow:
         if window:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
             self.sock.setsockopt(socket.IPPROTO_TCP, TCP_WINDOW_CLAMP, window)
+        if family == socket.AF_INET6:
+            self.sock.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
         self.sock.bind((source, 0))
         self.port = self.sock.getsockname()[1]
         self.sock.setblocking(False)
