@@ -94,8 +94,8 @@ bind_source(const struct crowd *crowd, unsigned place, int fd)
 	if (setsockopt(
 		fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) == -1)
 		return -1;
-	address.sin_addr.s_addr = htonl(
-	    INADDR_LOOPBACK + order->first - 1 + place % order->sources);
+	address.sin_addr.s_addr =
+	    htonl(INADDR_LOOPBACK + order->first - 1 + place % order->sources);
 	return bind(fd, (struct sockaddr *)&address, sizeof(address));
 }
 

@@ -51,8 +51,8 @@ struct crowd_order {
 	unsigned rate; /* new ones per second; 0: as soon as one has ended */
 	unsigned sources; /* source addresses, see below; 0: do not bind */
 	unsigned first; /* of them: 1 ... 254 */
-	/* Instead of that: binds the socket of the number-th connection, counted
-	 * from 0.  Returns 0, or -1 with errno. */
+	/* Instead of that: binds the socket of the number-th connection,
+	 * counted from 0.  Returns 0, or -1 with errno. */
 	int (*bind)(int fd, uint64_t number);
 	uint64_t total; /* connections; UINT64_MAX: no limit */
 	uint64_t run_ns; /* start none after this; UINT64_MAX: no limit */

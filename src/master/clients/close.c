@@ -112,9 +112,9 @@ view_of(struct client *client)
 }
 
 /* Since when a client has taken nothing that had taken something since the last
- * look, which may have been long ago: its linger is over.  But whether its kernel
- * is taking what it was sent only the next looks show, so that half the time is
- * left for them. */
+ * look, which may have been long ago: its linger is over.  But whether its
+ * kernel is taking what it was sent only the next looks show, so that half the
+ * time is left for them. */
 static int64_t
 last_moved(
     const struct client *client, const struct delivery *delivery, int64_t now)

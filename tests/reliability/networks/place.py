@@ -51,7 +51,7 @@ def lose(*rules):
 class Place:
     """A daemon that is at rest, in this namespace:
 
-        with Place({"main": (PORT, "hold = true;")}, "limits = { ... };") as place:
+        with Place({"main": (PORT, "hold = true;")}, "limits = ...") as place:
             ...
             place.rest()
 
@@ -95,7 +95,8 @@ class Place:
     def _configuration(self):
         groups = ", ".join(
             f'{{ name = "{name}"; address = "{self.host}"; port = {port}; '
-            f'{more.replace("FOLDER", self.folder)} }}' for name, (port, more) in self._listeners.items())
+            f'{more.replace("FOLDER", self.folder)} }}'
+            for name, (port, more) in self._listeners.items())
         log = "" if "log =" in self._top else 'log = { target = "stderr"; };\n'
         return (identity() + log + self._top +
                 f"\nlisteners = ( {groups} );\n")
