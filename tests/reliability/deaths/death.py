@@ -1,0 +1,146 @@
+"""One death: a process is killed while the daemon does something, and what must
+hold after it."""
+
+import time
+import typing
+
+from baseline import Baseline
+from harness import PATIENCE, wait_for
+from killing import Killer
+from world import Wrong
+
+# Of sysexits.h, and 1: a start that is refused says so by one of these.
+REFUSED = (1, 69, 70, 71, 73, 74, 75, 77, 78)
+
+
+class Result(typing.NamedTuple):
+    """What came of it."""
+
+    who: str = ""  # was killed, by its name
+    call: str = ""
+    recovery: float = 0.0  # seconds from the next start to a greeting
+    orphan: float = 0.0  # seconds that one has outlived the master
+    slowest: float = 0.0  # seconds for a greeting meanwhile
+
+
+class Death:
+    """phase: a class; process, count: see Killer; victim(world): the pid that
+    is killed in its place."""
+
+    def __init__(self, world, phase, process=1, count=0, victim=None):
+        self.world = world
+        self.phase = phase(world)
+        self.process, self.count = process, count
+        self.victim = victim
+        self.killer = None
+
+    def play(self):
+        """Its Result; Wrong, AssertionError."""
+        self._prepare()
+        try:
+            with self.world.load() as load:
+                self.world.load_now = load
+                if not self.phase.starts:
+                    wait_for(lambda: load.ends["whole"], what="a greeting")
+                daemon, died = self._kill()
+                recovery, orphan = self._recover(daemon, died)
+            if load.torn:
+                raise Wrong(f"torn: {load.torn}")
+            if died is None:
+                self._account(load)
+            self.phase.check()
+        finally:
+            self.world.let_go()
+        if died is None:
+            self._rest()
+        killed = self.killer.killed()
+        return Result(killed.name if killed else "",
+                      killed.call if killed else "", recovery, orphan,
+                      load.slowest)
+
+    def _prepare(self):
+        world = self.world
+        if self.phase.starts:
+            world.kill()
+            return
+        world.start()
+        wait_for(lambda: self._main()["live"] == 0, what="no clients")
+        self.baseline = Baseline(world.daemon)
+        self.before = self._main()
+        self.held = world.hold()
+
+    def _main(self):
+        return self.world.daemon.counters()["main"]
+
+    def _kill(self):
+        """The daemon, and when it died; None: it lives."""
+        phase, daemon = self.phase, self.world.daemon
+        pids = phase.prepare()
+        daemon = self.world.daemon
+        victim = self.victim(self) if self.victim else None
+        self.killer = Killer(*pids, process=self.process, count=self.count,
+                             victim=victim)
+        with self.killer:
+            phase.begin()
+            phase.wait()
+        died = time.monotonic() if daemon.process.poll() is not None else None
+        if died is not None:
+            self._check_end(daemon.pid, daemon.process.returncode)
+        return daemon, died
+
+    def _check_end(self, pid, status):
+        """Did it end as it had to?"""
+        killed = self.killer.killed()
+        if killed and killed.pid == pid:
+            good = status == -9
+        elif self.phase.starts and killed:
+            good = status in (0, *REFUSED)
+        else:
+            good = (self.phase.ends or self.phase.starts) and status == 0
+        if not good:
+            raise Wrong(f"{killed}: the daemon's status is {status}: "
+                        f"{self.world.daemon.log()[-5:]}")
+
+    def _recover(self, daemon, died):
+        if died is not None:
+            return self.world.recover(died)
+        begun = time.monotonic()
+        whole = self.world.load_now.ends["whole"]
+        wait_for(lambda: self.world.load_now.ends["whole"] > whole + 1,
+                 PATIENCE, "a greeting after it")
+        return time.monotonic() - begun, 0.0
+
+    def _account(self, load):
+        """Every client is counted, as what it was."""
+        if self.phase.starts:
+            return
+        row = wait_for(self._at_rest, PATIENCE, "rest")
+        accepted = row["accepted"] - self.before["accepted"]
+        greeted = row["ended_greeted"] - self.before["ended_greeted"]
+        broken = load.accepted() - load.ends["whole"]
+        killed = self.killer.killed()
+        if (accepted != load.accepted() or greeted != load.ends["whole"] or
+                broken > (1 if killed else 0)):
+            raise Wrong(f"{killed}: {dict(load.ends)}, counted: "
+                        f"accepted {accepted}, greeted {greeted}: {row}")
+
+    def _at_rest(self):
+        row = self._main()
+        return row if row["live"] == 0 else None
+
+    def _rest(self):
+        """All is as it was before."""
+        if self.phase.starts:
+            return
+        self.world.daemon.settle()
+        wrong = self.baseline.wait(PATIENCE)
+        if wrong or self.baseline.unbalanced():
+            raise Wrong(f"{self.killer.killed()}: {wrong} "
+                        f"{self.baseline.unbalanced()}")
+
+
+def calls(world, phase):
+    """All calls of that phase, when nobody is killed."""
+    death = Death(world, phase)
+    death.play()
+    return death.killer.calls()

@@ -1,0 +1,188 @@
+"""What a daemon does while it, or something of it, is killed."""
+
+import contextlib
+import os
+import signal
+import subprocess
+
+from harness import CTL, PATIENCE, children, die_with_parent, wait_for
+from world import STOPPED, Wrong
+
+
+class Phase:
+    """begin() while all is traced, wait() until it is over, check() what came
+    of it, once the daemon serves (again)."""
+
+    name = ""
+    starts = False  # the daemon, that is; else it serves already
+    ends = False
+
+    def __init__(self, world):
+        self.world = world
+
+    def prepare(self):
+        """Before anything is traced; the pids to trace."""
+        return [self.world.daemon.pid]
+
+    def begin(self):
+        """What it does now."""
+
+    def over(self):
+        """Is it?"""
+        return True
+
+    def wait(self):
+        """Until it is over, or the daemon dead."""
+        daemon = self.world.daemon
+        wait_for(lambda: self.over() or daemon.process.poll() is not None,
+                 PATIENCE, f"the end of: {self.name}")
+
+    def check(self):
+        """Raises Wrong."""
+
+    def signal(self, number):
+        """To the daemon, which may be dead."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.world.daemon.pid, number)
+
+
+class Start(Phase):
+    """Of a daemon that stays in the foreground."""
+
+    name = "start"
+    starts = True
+    arguments = ("-f",)
+
+    def prepare(self):
+        daemon = self.world.begin(STOPPED, self.arguments)
+        wait_for(lambda: _is_stopped(daemon.pid), what="a stopped start")
+        return [daemon.pid]
+
+    def begin(self):
+        self.signal(signal.SIGCONT)
+
+    def over(self):
+        return bool(self.world.daemon.lines("start"))
+
+
+class Serve(Phase):
+    """Clients come all the time; some more here."""
+
+    name = "serve"
+
+    def prepare(self):
+        return [self.world.daemon.pid, *self.world.daemon.spawners()]
+
+    def begin(self):
+        self.before = self.world.load_now.ends["whole"]
+
+    def over(self):
+        return self.world.load_now.ends["whole"] > self.before + 3
+
+
+class Reload(Phase):
+    """With another greeting."""
+
+    name = "reload"
+    word, number = "reload", signal.SIGHUP
+
+    def begin(self):
+        self.lines = len(self.world.daemon.lines(self.word))
+        self.world.text += 1
+        self.world.daemon.write_config(self.world.configuration())
+        self.signal(self.number)
+
+    def over(self):
+        return any(line["result"] in ("ok", "failed") for line in
+                   self.world.daemon.lines(self.word)[self.lines:])
+
+    def check(self):
+        """A reload that was refused is made up for."""
+        lines = self.world.daemon.lines(self.word)
+        if lines and lines[-1]["result"] == "failed":
+            self.world.daemon.reload()
+        elif self.world.load().once() != "whole":
+            raise Wrong("no greeting after it")
+
+
+class Upgrade(Reload):
+    """To the same program."""
+
+    name = "upgrade"
+    word, number = "upgrade", signal.SIGUSR2
+
+
+class State(Phase):
+    """An operator's word."""
+
+    name = "state"
+    WORDS = ("drain", "ready")
+
+    def prepare(self):
+        self.before = self.world.state()
+        return super().prepare()
+
+    def begin(self):
+        self.word = self.WORDS[self.before == "drain"]
+        self.ctl = subprocess.Popen(
+            [CTL, "-s", self.world.path("control"), "-w", str(PATIENCE),
+             self.word, "main"], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            preexec_fn=die_with_parent)
+        self.world.others["ctl"] = self.ctl
+
+    def over(self):
+        return self.ctl.poll() is not None
+
+    def check(self):
+        """What was said to be done is, also after a death."""
+        now = self.world.state()
+        done = self.ctl.wait(PATIENCE) == 0
+        if now != self.word and (done or now != self.before):
+            raise Wrong(f"{self.word} after {self.before}, status "
+                        f"{self.ctl.returncode}: the state is {now}")
+
+
+class Stop(Phase):
+    """With a client that goes meanwhile."""
+
+    name = "stop"
+    ends = True
+
+    def begin(self):
+        self.signal(signal.SIGTERM)
+        self.world.let_go()
+
+    def over(self):
+        return False
+
+
+class Background(Start):
+    """The start of a daemon that goes to the background."""
+
+    name = "start in the background"
+    arguments = ()
+
+    def over(self):
+        return False
+
+    def wait(self):
+        """The command has ended, and what it has left serves or has too."""
+        super().wait()
+        world = self.world
+        wait_for(lambda: not world.orphans() or world.load().once() == "whole",
+                 PATIENCE, "a daemon that serves, or none")
+        for pid in world.orphans():
+            with contextlib.suppress(ProcessLookupError):
+                if children(pid):
+                    os.kill(pid, signal.SIGKILL)
+
+
+PHASES = (Start, Background, Serve, Reload, State, Upgrade, Stop)
+
+
+def _is_stopped(pid):
+    with contextlib.suppress(OSError):
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "T"
+    return False
