@@ -83,7 +83,7 @@ class Death:
         with self.killer:
             phase.begin()
             phase.wait()
-        died = time.monotonic() if daemon.process.poll() is not None else None
+        died = time.monotonic() if self.world.is_dead() else None
         if died is not None:
             self._check_end(daemon.pid, daemon.process.returncode)
         return daemon, died

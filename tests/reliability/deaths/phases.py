@@ -16,6 +16,7 @@ class Phase:
     name = ""
     starts = False  # the daemon, that is; else it serves already
     ends = False
+    makes = ("master",)  # kinds of processes whose calls are part of it
 
     def __init__(self, world):
         self.world = world
@@ -32,10 +33,23 @@ class Phase:
         return True
 
     def wait(self):
-        """Until it is over, or the daemon dead."""
-        daemon = self.world.daemon
-        wait_for(lambda: self.over() or daemon.process.poll() is not None,
-                 PATIENCE, f"the end of: {self.name}")
+        """Until it is over, and nothing is on trial, or the daemon is dead."""
+        for condition in self.over, self._settled():
+            wait_for(lambda condition=condition: self.world.is_dead()
+                     or condition(), PATIENCE, f"the end of: {self.name}")
+
+    def _settled(self):
+        """A condition that asks on and on."""
+        daemon, seen = self.world.daemon, []
+
+        def settled():
+            answers = [line["spawner_standby"] for line in
+                       daemon.lines("counters") if "spawner_standby" in line]
+            if not seen:
+                seen.append(len(answers))
+            self.signal(signal.SIGUSR1)
+            return answers[seen[0]:] and answers[-1] == "1"
+        return settled
 
     def check(self):
         """Raises Wrong."""
@@ -52,6 +66,7 @@ class Start(Phase):
     name = "start"
     starts = True
     arguments = ("-f",)
+    makes = ("master", "reader", "spawner", "child")
 
     def prepare(self):
         daemon = self.world.begin(STOPPED, self.arguments)
@@ -69,6 +84,7 @@ class Serve(Phase):
     """Clients come all the time; some more here."""
 
     name = "serve"
+    makes = ("master", "spawner", "child")
 
     def prepare(self):
         return [self.world.daemon.pid, *self.world.daemon.spawners()]
@@ -84,6 +100,7 @@ class Reload(Phase):
     """With another greeting."""
 
     name = "reload"
+    makes = ("master", "reader", "spawner", "child")
     word, number = "reload", signal.SIGHUP
 
     def begin(self):

@@ -85,9 +85,13 @@ listeners = (
 
     def start(self):
         """Starts it; it serves, and nothing is on trial."""
-        if self.daemon is None or self.daemon.process.poll() is not None:
+        if self.is_dead():
             self.begin().ready()
         return self.daemon.settle()
+
+    def is_dead(self):
+        """Is no daemon there?"""
+        return self.daemon is None or self.daemon.process.poll() is not None
 
     def kill(self):
         """The daemon, and what is left of it."""

@@ -1,0 +1,81 @@
+"""Deaths at each call: a row for each phase and each kind of process that is
+killed in it."""
+
+import collections
+
+from death import Death, calls
+from phases import PHASES
+from stage import Row
+
+
+class Calls(Row):
+    """Processes of one phase, killed at their own calls, or another one at the
+    master's."""
+
+    def __init__(self, phase, whom):
+        super().__init__(f"{phase.name}, {whom}")
+        self.phase, self.whom = phase, whom
+
+    def cells(self, stage):
+        """(process, count) of each death."""
+        found = stage.once(self.phase, lambda: calls(stage.world, self.phase))
+        counts = collections.Counter()
+        roles = {number: role(found, number)
+                 for number in {call.process for call in found}}
+        wanted = "master" if self.whom in VICTIMS else self.whom
+        chosen = []
+        for call in found:
+            counts[call.process] += 1
+            if roles[call.process] == wanted and (
+                    call.process == 1 or self.whom not in VICTIMS):
+                chosen.append((call.process, counts[call.process]))
+        return chosen
+
+    def play(self, stage, cell):
+        """One; its Result."""
+        process, count = cell
+        return Death(stage.world, self.phase, process, count,
+                     VICTIMS.get(self.whom)).play()
+
+
+def role(found, number):
+    """What that process is, or becomes."""
+    names = {call.name for call in found if call.process == number}
+    made = {call.call for call in found if call.process == number}
+    if number == 1 or names == {"forkgreetd"}:
+        return "master"  # or one in the background, or an upgrade's trial
+    if "forkgreet-reade" in names:
+        return "reader"
+    return "spawner" if {"recvmsg", "clone"} <= made else "child"
+
+
+def held(death):
+    """The child of a client that is held."""
+    return death.held
+
+
+def spawner(death):
+    """The one that has clients."""
+    return death.world.daemon.spawners()[0]
+
+
+def standby(death):
+    """The one that has none yet."""
+    daemon = death.world.daemon
+    return next(pid for pid in daemon.all_spawners()
+                if pid not in daemon.spawners())
+
+
+# Killed at the master's calls: they have no part in the phase.
+VICTIMS = {"the serving spawner": spawner, "the standby": standby,
+           "a held client's child": held}
+
+
+def rows():
+    """All."""
+    for phase in PHASES:
+        for whom in phase.makes:
+            yield Calls(phase, whom)
+        if not phase.starts:
+            for whom in VICTIMS:
+                yield Calls(phase, whom)
