@@ -35,10 +35,8 @@ def _lines(daemon):
 
 
 def _state(pid):
-    try:
-        return proc_status(pid)["State"][0]
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
+    """One letter; of a process that has gone none."""
+    return proc_status(pid).get("State", "")[:1]
 
 
 class Baseline:

@@ -1,5 +1,5 @@
-/* killer [-v VICTIM] PROCESS COUNT PID...: kills a process of these at one of
- * its system calls, before the call has an effect.
+/* killer [-s] [-v VICTIM] PROCESS COUNT PID...: kills a process of these at one
+ * of its system calls, before the call has an effect; -s: stops it.
  *
  * Processes are counted in the order given, then of their creation; COUNT says
  * which of the calls of that PROCESS.  VICTIM, a pid, is killed in its place.
@@ -23,6 +23,7 @@
 static unsigned process;
 static unsigned long count;
 static pid_t victim;
+static int number = SIGKILL;
 
 /* The process's name, of at most 15 characters. */
 static void
@@ -48,13 +49,13 @@ call_name(const struct __ptrace_syscall_info *info)
 }
 
 static void
-list(pid_t pid, unsigned number, const struct __ptrace_syscall_info *info)
+list(pid_t pid, unsigned which, const struct __ptrace_syscall_info *info)
 {
 	char *call = call_name(info);
 	char name[16];
 
 	process_name(pid, name);
-	printf("%u %s %s\n", number, name, call != NULL ? call : "-");
+	printf("%u %s %s\n", which, name, call != NULL ? call : "-");
 	fflush(stdout);
 	free(call);
 }
@@ -67,7 +68,7 @@ end(pid_t pid, const struct __ptrace_syscall_info *info)
 	char name[16];
 
 	process_name(target, name);
-	if (kill(target, SIGKILL) == -1 && errno != ESRCH)
+	if (kill(target, number) == -1 && errno != ESRCH)
 		err(1, "kill");
 	printf("killed %ld %s %s\n", (long)target, name,
 	    call != NULL ? call : "-");
@@ -77,15 +78,15 @@ end(pid_t pid, const struct __ptrace_syscall_info *info)
 
 static void
 at_call(
-    pid_t pid, unsigned number, const struct __ptrace_syscall_info *info)
+    pid_t pid, unsigned which, const struct __ptrace_syscall_info *info)
 {
 	static unsigned long calls;
 
 	if (info->op != PTRACE_SYSCALL_INFO_ENTRY)
 		return;
 	if (count == 0)
-		list(pid, number, info);
-	else if (number == process && ++calls == count)
+		list(pid, which, info);
+	else if (which == process && ++calls == count)
 		end(pid, info);
 }
 
@@ -94,13 +95,16 @@ main(int argc, char **argv)
 {
 	int option, i;
 
-	while ((option = getopt(argc, argv, "v:")) != -1) {
-		if (option != 'v')
+	while ((option = getopt(argc, argv, "sv:")) != -1) {
+		if (option == 's')
+			number = SIGSTOP;
+		else if (option == 'v')
+			victim = (pid_t)strtol(optarg, NULL, 10);
+		else
 			return 64;
-		victim = (pid_t)strtol(optarg, NULL, 10);
 	}
 	if (argc - optind < 3)
-		errx(64, "killer [-v VICTIM] PROCESS COUNT PID...");
+		errx(64, "killer [-s] [-v VICTIM] PROCESS COUNT PID...");
 	process = (unsigned)strtoul(argv[optind], NULL, 10);
 	count = strtoul(argv[optind + 1], NULL, 10);
 	for (i = optind + 2; i < argc; i++)

@@ -35,13 +35,16 @@ class Killer:
             ...  # the call number 7 of the process kills it, or the victim
         killer.killed() is None  # it has not made so many
 
-    count 0: all calls are listed.  process: whose calls are counted."""
+    count 0: all calls are listed.  process: whose calls are counted.  stops: it
+    is stopped, not killed."""
 
-    def __init__(self, *pids, count=0, process=1, victim=None):
+    def __init__(self, *pids, count=0, process=1, victim=None, stops=False):
         self._output = tempfile.TemporaryFile()
-        instead = () if victim is None else ("-v", str(victim))
+        options = ["-s"] * stops
+        if victim is not None:
+            options += ["-v", str(victim)]
         self._process = subprocess.Popen(
-            [KILLER, *instead, str(process), str(count), *map(str, pids)],
+            [KILLER, *options, str(process), str(count), *map(str, pids)],
             stdin=subprocess.DEVNULL, stdout=self._output,
             stderr=self._output, preexec_fn=die_with_parent)
 

@@ -1,10 +1,13 @@
 """One death: a process is killed while the daemon does something, and what must
 hold after it."""
 
+import contextlib
+import os
+import signal
 import time
 import typing
 
-from baseline import Baseline
+from baseline import Baseline, at_rest
 from harness import PATIENCE, wait_for
 from killing import Killer
 from world import Wrong
@@ -24,14 +27,16 @@ class Result(typing.NamedTuple):
 
 
 class Death:
-    """phase: a class; process, count: see Killer; victim(world): the pid that
-    is killed in its place."""
+    """phase: a class; process, count: see Killer; victim(death): the pid that
+    is killed in its place; stopped: for so many seconds, it is not killed."""
 
-    def __init__(self, world, phase, process=1, count=0, victim=None):
+    def __init__(self, world, phase, process=1, count=0, victim=None,
+                 stopped=0):
         self.world = world
         self.phase = phase(world)
         self.process, self.count = process, count
         self.victim = victim
+        self.stopped = stopped
         self.killer = None
 
     def play(self):
@@ -49,6 +54,8 @@ class Death:
             if died is None:
                 self._account(load)
             self.phase.check()
+            if self.world.others.get("feed"):
+                self.world.check_feed()
         finally:
             self.world.let_go()
         if died is None:
@@ -70,7 +77,7 @@ class Death:
         self.held = world.hold()
 
     def _main(self):
-        return self.world.daemon.counters()["main"]
+        return self.world.row()
 
     def _kill(self):
         """The daemon, and when it died; None: it lives."""
@@ -79,19 +86,30 @@ class Death:
         daemon = self.world.daemon
         victim = self.victim(self) if self.victim else None
         self.killer = Killer(*pids, process=self.process, count=self.count,
-                             victim=victim)
+                             victim=victim, stops=self.stopped > 0)
         with self.killer:
             phase.begin()
+            if self.stopped:
+                self._pause()
             phase.wait()
         died = time.monotonic() if self.world.is_dead() else None
         if died is not None:
             self._check_end(daemon.pid, daemon.process.returncode)
         return daemon, died
 
+    def _pause(self):
+        """Lets it be stopped, and go on."""
+        wait_for(self.killer.ended, what="the call that stops it")
+        if self.killer.killed() is None:
+            raise Wrong("nobody is stopped")
+        time.sleep(self.stopped)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.killer.killed().pid, signal.SIGCONT)
+
     def _check_end(self, pid, status):
         """Did it end as it had to?"""
         killed = self.killer.killed()
-        if killed and killed.pid == pid:
+        if killed and killed.pid == pid and not self.stopped:
             good = status == -9
         elif self.phase.starts and killed:
             good = status in (0, *REFUSED)
@@ -104,6 +122,7 @@ class Death:
     def _recover(self, daemon, died):
         if died is not None:
             return self.world.recover(died)
+        self.world.restore()
         begun = time.monotonic()
         whole = self.world.load_now.ends["whole"]
         wait_for(lambda: self.world.load_now.ends["whole"] > whole + 1,
@@ -116,11 +135,11 @@ class Death:
             return
         row = wait_for(self._at_rest, PATIENCE, "rest")
         accepted = row["accepted"] - self.before["accepted"]
-        greeted = row["ended_greeted"] - self.before["ended_greeted"]
+        greeted = row["ended"]["greeted"] - self.before["ended"]["greeted"]
         broken = load.accepted() - load.ends["whole"]
         killed = self.killer.killed()
         if (accepted != load.accepted() or greeted != load.ends["whole"] or
-                broken > (1 if killed else 0)):
+                broken > (1 if killed and not self.stopped else 0)):
             raise Wrong(f"{killed}: {dict(load.ends)}, counted: "
                         f"accepted {accepted}, greeted {greeted}: {row}")
 
@@ -132,10 +151,22 @@ class Death:
         """All is as it was before."""
         if self.phase.starts:
             return
-        self.world.daemon.settle()
-        wrong = self.baseline.wait(PATIENCE)
-        if wrong or self.baseline.unbalanced():
-            raise Wrong(f"{self.killer.killed()}: {wrong} "
+        daemon, before = self.world.daemon, self.baseline.before
+        self.world.settle()
+        now = None
+
+        def same():
+            nonlocal now
+            now = at_rest(daemon)
+            return (now[1:] == before[1:] and
+                    now.descriptors <= before.descriptors)
+        try:
+            wait_for(same, PATIENCE, "rest")
+        except AssertionError as error:
+            raise Wrong(f"{self.killer.killed()}: {now} after {before}"
+                        ) from error
+        if self.baseline.unbalanced():
+            raise Wrong(f"{self.killer.killed()}: "
                         f"{self.baseline.unbalanced()}")
 
 

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 
-from harness import CTL, PATIENCE, children, die_with_parent, wait_for
+from harness import CTL, PATIENCE, children, die_with_parent, greet, wait_for
 from world import STOPPED, Wrong
 
 
@@ -34,22 +34,9 @@ class Phase:
 
     def wait(self):
         """Until it is over, and nothing is on trial, or the daemon is dead."""
-        for condition in self.over, self._settled():
+        for condition in self.over, self.world.settled():
             wait_for(lambda condition=condition: self.world.is_dead()
                      or condition(), PATIENCE, f"the end of: {self.name}")
-
-    def _settled(self):
-        """A condition that asks on and on."""
-        daemon, seen = self.world.daemon, []
-
-        def settled():
-            answers = [line["spawner_standby"] for line in
-                       daemon.lines("counters") if "spawner_standby" in line]
-            if not seen:
-                seen.append(len(answers))
-            self.signal(signal.SIGUSR1)
-            return answers[seen[0]:] and answers[-1] == "1"
-        return settled
 
     def check(self):
         """Raises Wrong."""
@@ -77,7 +64,7 @@ class Start(Phase):
         self.signal(signal.SIGCONT)
 
     def over(self):
-        return bool(self.world.daemon.lines("start"))
+        return self.world.load_now.ends["whole"] > 0
 
 
 class Serve(Phase):
@@ -96,66 +83,70 @@ class Serve(Phase):
         return self.world.load_now.ends["whole"] > self.before + 3
 
 
-class Reload(Phase):
-    """With another greeting."""
+class Asked(Phase):
+    """What forkgreetctl is told to ask for."""
 
-    name = "reload"
-    makes = ("master", "reader", "spawner", "child")
-    word, number = "reload", signal.SIGHUP
-
-    def begin(self):
-        self.lines = len(self.world.daemon.lines(self.word))
-        self.world.text += 1
-        self.world.daemon.write_config(self.world.configuration())
-        self.signal(self.number)
+    def ask(self, *words):
+        """Starts it; wait() waits for its end."""
+        self.ctl = subprocess.Popen(
+            [CTL, "-s", self.world.path("control"), "-w", str(PATIENCE),
+             *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, preexec_fn=die_with_parent)
+        self.world.others["ctl"] = self.ctl
 
     def over(self):
-        return any(line["result"] in ("ok", "failed") for line in
-                   self.world.daemon.lines(self.word)[self.lines:])
+        return self.ctl.poll() is not None
+
+    def is_done(self):
+        """Was it said to be?"""
+        return self.ctl.wait(PATIENCE) == 0
+
+
+class Reload(Asked):
+    """With another greeting."""
+
+    name = verb = "reload"
+    makes = ("master", "reader", "spawner", "child")
+
+    def begin(self):
+        self.world.text += 1
+        self.world.daemon.write_config(self.world.configuration())
+        self.ask(self.verb)
 
     def check(self):
-        """A reload that was refused is made up for."""
-        lines = self.world.daemon.lines(self.word)
-        if lines and lines[-1]["result"] == "failed":
-            self.world.daemon.reload()
-        elif self.world.load().once() != "whole":
-            raise Wrong("no greeting after it")
+        """The greeting is the new one, or can still become it."""
+        if not self.is_done():
+            result = self.world.ctl("reload")
+            if result.returncode != 0:
+                raise Wrong(f"no reload after it: {result.stderr}")
+        if greet(self.world.port) != self.world.greeting():
+            raise Wrong("the old greeting after it")
 
 
 class Upgrade(Reload):
     """To the same program."""
 
-    name = "upgrade"
-    word, number = "upgrade", signal.SIGUSR2
+    name = verb = "upgrade"
 
 
-class State(Phase):
+class State(Asked):
     """An operator's word."""
 
     name = "state"
     WORDS = ("drain", "ready")
 
     def prepare(self):
-        self.before = self.world.state()
+        self.before = self.world.row()["state"]
         return super().prepare()
 
     def begin(self):
         self.word = self.WORDS[self.before == "drain"]
-        self.ctl = subprocess.Popen(
-            [CTL, "-s", self.world.path("control"), "-w", str(PATIENCE),
-             self.word, "main"], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            preexec_fn=die_with_parent)
-        self.world.others["ctl"] = self.ctl
-
-    def over(self):
-        return self.ctl.poll() is not None
+        self.ask(self.word, "main")
 
     def check(self):
         """What was said to be done is, also after a death."""
-        now = self.world.state()
-        done = self.ctl.wait(PATIENCE) == 0
-        if now != self.word and (done or now != self.before):
+        now = self.world.row()["state"]
+        if now != self.word and (self.is_done() or now != self.before):
             raise Wrong(f"{self.word} after {self.before}, status "
                         f"{self.ctl.returncode}: the state is {now}")
 

@@ -4,8 +4,10 @@ killed in it."""
 import collections
 
 from death import Death, calls
-from phases import PHASES
+from phases import PHASES, Background
+from outputs import can_mount
 from stage import Row
+from stops import stops
 
 
 class Calls(Row):
@@ -15,10 +17,13 @@ class Calls(Row):
     def __init__(self, phase, whom):
         super().__init__(f"{phase.name}, {whom}")
         self.phase, self.whom = phase, whom
+        self.log = "syslog" if whom in FOLLOWERS else "stderr"
 
     def cells(self, stage):
         """(process, count) of each death."""
-        found = stage.once(self.phase, lambda: calls(stage.world, self.phase))
+        found = stage.once(
+            (self.phase, self.log),
+            lambda: calls(stage.world(self.log), self.phase))
         counts = collections.Counter()
         roles = {number: role(found, number)
                  for number in {call.process for call in found}}
@@ -34,8 +39,13 @@ class Calls(Row):
     def play(self, stage, cell):
         """One; its Result."""
         process, count = cell
-        return Death(stage.world, self.phase, process, count,
+        return Death(stage.world(self.log), self.phase, process, count,
                      VICTIMS.get(self.whom)).play()
+
+
+    def why_not(self):
+        return "" if self.log == "stderr" or can_mount() else (
+            "needs a private /dev")
 
 
 def role(found, number):
@@ -66,9 +76,21 @@ def standby(death):
                 if pid not in daemon.spawners())
 
 
+def feed(death):
+    """What writes the health file."""
+    return death.world.others["feed"].pid
+
+
+def syslogd(death):
+    """What reads the log."""
+    return death.world.others["syslogd"].pid
+
+
 # Killed at the master's calls: they have no part in the phase.
-VICTIMS = {"the serving spawner": spawner, "the standby": standby,
+FOLLOWERS = {"the feed": feed, "the log server": syslogd}
+SERVING = {"the serving spawner": spawner, "the standby": standby,
            "a held client's child": held}
+VICTIMS = {**SERVING, **FOLLOWERS}
 
 
 def rows():
@@ -76,6 +98,8 @@ def rows():
     for phase in PHASES:
         for whom in phase.makes:
             yield Calls(phase, whom)
-        if not phase.starts:
-            for whom in VICTIMS:
-                yield Calls(phase, whom)
+        for whom in (() if phase.starts else SERVING):
+            yield Calls(phase, whom)
+        for whom in (() if phase is Background else FOLLOWERS):
+            yield Calls(phase, whom)
+    yield from stops(VICTIMS)

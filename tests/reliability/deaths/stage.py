@@ -8,27 +8,28 @@ import traceback
 from world import World, Wrong
 
 ORPHAN = 1.0  # seconds that nothing may outlive its master by
-LOOSE = 15.0  # the same, on a machine that has other things to do
+SLACK = 15.0  # more, on a machine that has other things to do
 SHOWN = 5  # failures of a row
+WORST = ("recovery", "orphan", "slowest")
 
 
 class Stage:
     """A world, made anew after each failure; seconds: of a sample of each row,
     None for the whole of it."""
 
-    def __init__(self, seed, seconds=None):
+    def __init__(self, seed, seconds=None, part=0, parts=1):
         self.random = random.Random(seed)
-        self.seconds = seconds
-        self.orphan = ORPHAN if seconds is None else LOOSE
-        self._world = None
+        self.seconds, self.part, self.parts = seconds, part, parts
+        # What bounds of time have besides, where they are not judged strictly.
+        self.slack = 0.0 if seconds is None else SLACK
+        self._worlds = {}
         self._known = {}
 
-    @property
-    def world(self):
-        """With all that a daemon can have."""
-        if self._world is None:
-            self._world = World()
-        return self._world
+    def world(self, log="stderr"):
+        """The daemon, and what it works with."""
+        if log not in self._worlds:
+            self._worlds[log] = World(log)
+        return self._worlds[log]
 
     def once(self, key, find):
         """find(), which is called the first time only."""
@@ -37,32 +38,58 @@ class Stage:
         return self._known[key]
 
     def end(self):
-        """Of the world."""
-        if self._world is not None:
-            self._world.end()
-            self._world = None
+        """Of all."""
+        while self._worlds:
+            self._worlds.popitem()[1].end()
 
 
 class Figures:
-    """Of a row."""
+    """Of a row, or a part of one."""
 
     def __init__(self):
-        self.tried = self.killed = 0
+        self.total = self.tried = self.killed = 0
+        self.seconds = 0.0
         self.worst = collections.Counter()
+        self.failures = []
 
     def add(self, result):
         """One more Result."""
         self.tried += 1
         self.killed += bool(result.who)
-        for name in "recovery", "orphan", "slowest":
-            self.worst[name] = max(self.worst[name], getattr(result, name))
+        self._worse({name: getattr(result, name) for name in WORST})
+
+    def fail(self, stage, cell, error):
+        """One failed, after which nothing is as it should be."""
+        self.tried += 1
+        text = (error if isinstance(error, Wrong) else
+                traceback.format_exc(limit=-4))
+        self.failures.append(f"{cell}: {text}")
+        stage.end()
+
+    def is_enough(self, stage, seconds):
+        """For a sample, or to know that it fails."""
+        return len(self.failures) >= SHOWN or (
+            stage.seconds is not None and self.tried and
+            seconds > stage.seconds)
+
+    def join(self, other):
+        """Another part."""
+        self.total = max(self.total, other.total)
+        self.tried += other.tried
+        self.killed += other.killed
+        self.seconds += other.seconds
+        self.failures += other.failures
+        self._worse(other.worst)
+
+    def _worse(self, worst):
+        for name, seconds in worst.items():
+            self.worst[name] = max(self.worst[name], seconds)
 
     def __str__(self):
-        worst = {name: f"{1000 * seconds:.0f} ms"
-                 for name, seconds in self.worst.items()}
-        return (f"{self.killed} deaths; at most {worst['recovery']} to the "
-                f"next greeting, {worst['orphan']} of an orphan's life, "
-                f"{worst['slowest']} for a greeting meanwhile")
+        worst = ", ".join(f"{name} {1000 * seconds:.0f} ms"
+                          for name, seconds in self.worst.items() if seconds)
+        return (f"{self.tried} of {self.total} in {self.seconds:.0f} s, "
+                f"{self.killed} of them met; at most: {worst}")
 
 
 class Row:
@@ -84,30 +111,29 @@ class Row:
         raise NotImplementedError
 
     def run(self, stage):
-        """(text, failures)."""
-        cells = list(self.cells(stage))
-        total = len(cells)
+        """Figures of all, or of a sample."""
+        figures = Figures()
         begun = time.monotonic()
+        cells = []
+        try:
+            cells = list(self.cells(stage))
+        except Exception as error:  # pylint: disable=broad-except
+            figures.fail(stage, "its calls", error)
+        figures.total = len(cells)
         if stage.seconds is not None:
             stage.random.shuffle(cells)
-        figures, failures = Figures(), []
-        for cell in cells:
-            if (stage.seconds is not None and figures.tried and
-                    time.monotonic() - begun > stage.seconds):
+        for cell in cells[stage.part::stage.parts]:
+            if figures.is_enough(stage, time.monotonic() - begun):
                 break
             try:
                 figures.add(self._judged(stage, cell))
-            except (Wrong, AssertionError, OSError) as error:
-                failures.append(f"{cell}: {error or traceback.format_exc()}")
-                stage.end()
-                if len(failures) == SHOWN:
-                    break
-        seconds = time.monotonic() - begun
-        return (f"{figures.tried + len(failures)} of {total} in "
-                f"{seconds:.0f} s, {figures}", failures)
+            except Exception as error:  # pylint: disable=broad-except
+                figures.fail(stage, cell, error)
+        figures.seconds = time.monotonic() - begun
+        return figures
 
     def _judged(self, stage, cell):
         result = self.play(stage, cell)
-        if result.orphan > stage.orphan:
+        if result.orphan > ORPHAN + stage.slack:
             raise Wrong(f"an orphan lived for {result.orphan:.1f} s: {result}")
         return result

@@ -11,10 +11,11 @@ import sys
 import tempfile
 import time
 
-from harness import (BUILDDIR, CTL, DAEMON, HOST, PATIENCE, USER, Daemon,
+from harness import (BUILDDIR, CTL, HOST, PATIENCE, USER, Daemon,
                      adopt_orphans, children, connect, die_with_parent, exists,
                      free_port, greet, run, wait_for)
 from light import Light
+from outputs import PRIVATE_DEV
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FEED = os.path.join(BUILDDIR, "forkgreet-feed")
@@ -31,7 +32,7 @@ class Wrong(Exception):
 class World:
     """Made once for many deaths: what one leaves, the next start finds."""
 
-    def __init__(self, top="", log="stderr", wrapper=()):
+    def __init__(self, log="stderr"):
         adopt_orphans()
         self.folder = tempfile.mkdtemp(prefix="forkgreet-deaths-")
         os.chmod(self.folder, 0o755)
@@ -39,7 +40,7 @@ class World:
         os.mkdir(self.var, 0o755)
         os.chown(self.var, USER, USER)
         self.port, self.held, self.fed = (free_port() for _ in range(3))
-        self.top, self.log, self.wrapper = top, log, wrapper
+        self.log = log
         self.text = 0  # which greeting is configured
         self.daemon = None
         self.others = {}  # processes of ours that are no daemon: {name: Popen}
@@ -47,20 +48,24 @@ class World:
         self._held = []
         with open(self.path("health"), "w", encoding="ascii") as file:
             file.write("up\n")
+        self.restore()
 
     def path(self, name):
         """Of a file of the daemon's."""
         return os.path.join(self.var, name)
 
+    def greeting(self):
+        """This turn's."""
+        return GREETINGS[self.text % 2]
+
     def configuration(self):
-        """With the greeting that is this turn's."""
-        greeting = GREETINGS[self.text % 2].decode().strip()
+        """With that greeting."""
+        greeting = self.greeting().decode().strip()
         return f'''user = "nobody"; group = "nogroup";
 log = {{ target = "{self.log}"; clients = "errors"; }};
 pid_file = "{self.path("pid")}";
 control_socket = "{self.path("control")}";
 state_file = "{self.path("state")}";
-{self.top}
 limits = {{ max_clients_per_source = 0; }};
 listeners = (
     {{ name = "main"; address = "{HOST}"; port = {self.port};
@@ -80,14 +85,49 @@ listeners = (
             os.unlink(os.path.join(self.folder, "log"))
         self.daemon = Daemon(self.folder, self.configuration(),
                              arguments=arguments,
-                             wrapper=(*self.wrapper, *wrapper))
+                             wrapper=(*self._wrapper(), *wrapper))
         return self.daemon
+
+    def _wrapper(self):
+        """Our log server is the system's."""
+        if self.log == "stderr":
+            return ()
+        return ("unshare", "-m", "sh", "-c", PRIVATE_DEV, "sh",
+                self.path("log"))
 
     def start(self):
         """Starts it; it serves, and nothing is on trial."""
         if self.is_dead():
             self.begin().ready()
-        return self.daemon.settle()
+        self.settle()
+
+    def settle(self):
+        """Waits until nothing is on trial; what the log says of spawners may
+        have been lost."""
+        if self.log == "stderr":
+            self.daemon.settle()
+            return
+        wait_for(self._flows, what="the log")
+        wait_for(lambda: self.daemon.counters()[None]["spawner_standby"] == 1,
+                 what="a spawner on standby")
+
+    def _flows(self):
+        """Does a line of the log arrive?"""
+        before = len(self.daemon.lines("counters"))
+        self.daemon.signal(signal.SIGUSR1)
+        try:
+            wait_for(lambda: len(self.daemon.lines("counters")) > before, 0.5)
+        except AssertionError:
+            return False
+        return True
+
+    def restore(self):
+        """What is no daemon lives, again; with a log server also a feed."""
+        if self.log == "stderr":
+            return
+        for name, start in ("syslogd", self.syslogd), ("feed", self.feed):
+            if name not in self.others or self.others[name].poll() is not None:
+                start()
 
     def is_dead(self):
         """Is no daemon there?"""
@@ -156,7 +196,9 @@ listeners = (
         return Light(self.port, GREETINGS)
 
     def hold(self):
-        """A client that stays; its child."""
+        """A client that stays; its child, if the log says who that is."""
+        if self.log != "stderr":
+            return None
         before = self.daemon.clients()
         sock = connect(self.held)
         self._held.append(sock)
@@ -175,13 +217,60 @@ listeners = (
         return run("-s", self.path("control"), "-w", str(PATIENCE), *words,
                    program=CTL)
 
-    def state(self):
-        """Of the listener main, as the control socket says."""
+    def row(self, name="main"):
+        """Of that listener, as the control socket says."""
         result = self.ctl("-j", "status")
         if result.returncode != 0:
             raise Wrong(f"status: {result.stderr}")
         rows = json.loads(result.stdout)["listeners"]
-        return next(row["state"] for row in rows if row["name"] == "main")
+        return next(row for row in rows if row["name"] == name)
+
+    def settled(self):
+        """A condition: nothing is on trial any more.  It asks, but not when
+        /proc says already that there is."""
+        seen = None
+
+        def settled():
+            nonlocal seen
+            if self.log != "stderr":
+                return True  # the answer may be lost
+            if not self._may_be_settled():
+                seen = None
+                return False
+            answers = [line["spawner_standby"] for line in
+                       self.daemon.lines("counters")
+                       if "spawner_standby" in line]
+            if seen is None:
+                with contextlib.suppress(ProcessLookupError):
+                    self.daemon.signal(signal.SIGUSR1)
+                seen = len(answers)
+            if len(answers) == seen:
+                return False
+            seen = None
+            return answers[-1] == "1"
+        return settled
+
+    def _may_be_settled(self):
+        """Two spawners, each of which waits, and the clients that are held."""
+        spawners = self.daemon.all_spawners()
+        return len(spawners) == 2 and len(children(
+            self.daemon.pid)) <= 3 + len(self._held)
+
+    def check_feed(self):
+        """What it writes is whole, and it goes on writing."""
+        with open(self.path("health"), encoding="ascii") as file:
+            if file.read() != "up\n":
+                raise Wrong("the health file is torn")
+        with open(self.path("other"), "w", encoding="ascii") as file:
+            file.write("down\n")
+        os.rename(self.path("other"), self.path("health"))
+
+        def is_up():
+            with open(self.path("health"), encoding="ascii") as file:
+                return file.read() == "up\n"
+        wait_for(is_up, what="a feed's verdict")
+        wait_for(lambda: greet(self.fed).startswith(b"up"),
+                 what="a verdict that is believed")
 
     # ----------------------------------------------------------- after a death
 
@@ -190,6 +279,7 @@ listeners = (
         started may not have ended yet; returns seconds (until a client was
         greeted, of the longest-lived orphan)."""
         begun = time.monotonic()
+        self.restore()
         daemon = self.begin()
         orphans, served = died, None
         while served is None or self.orphans():
@@ -209,7 +299,7 @@ listeners = (
         with open(self.path("pid"), encoding="ascii") as file:
             if file.read() != f"{daemon.pid}\n":
                 raise Wrong("the PID file is not the new one's")
-        self.state()  # the control socket answers
+        self.row()  # the control socket answers
         return served - begun, orphans - died
 
 
