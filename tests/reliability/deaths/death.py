@@ -37,7 +37,8 @@ class Death:
         self.process, self.count = process, count
         self.victim = victim
         self.stopped = stopped
-        self.killer = None
+        self.killer = self.killed = None
+        self.children = 0  # that may have been killed with their clients
 
     def play(self):
         """Its Result; Wrong, AssertionError."""
@@ -47,8 +48,8 @@ class Death:
                 self.world.load_now = load
                 if not self.phase.starts:
                     wait_for(lambda: load.ends["whole"], what="a greeting")
-                daemon, died = self._kill()
-                recovery, orphan = self._recover(daemon, died)
+                died = self._kill()
+                recovery, orphan = self._recover(died)
             if load.torn:
                 raise Wrong(f"torn: {load.torn}")
             if died is None:
@@ -60,7 +61,7 @@ class Death:
             self.world.let_go()
         if died is None:
             self._rest()
-        killed = self.killer.killed()
+        killed = self.killed
         return Result(killed.name if killed else "",
                       killed.call if killed else "", recovery, orphan,
                       load.slowest)
@@ -80,8 +81,8 @@ class Death:
         return self.world.row()
 
     def _kill(self):
-        """The daemon, and when it died; None: it lives."""
-        phase, daemon = self.phase, self.world.daemon
+        """When the daemon died; None: it lives."""
+        phase = self.phase
         pids = phase.prepare()
         daemon = self.world.daemon
         victim = self.victim(self) if self.victim else None
@@ -92,10 +93,11 @@ class Death:
             if self.stopped:
                 self._pause()
             phase.wait()
-        died = time.monotonic() if self.world.is_dead() else None
-        if died is not None:
-            self._check_end(daemon.pid, daemon.process.returncode)
-        return daemon, died
+        self.killed = self.killer.killed()
+        if self.killed and not self.stopped:
+            self.children = 1
+            self.world.wait_dead(self.killed.pid)
+        return self._check_end(daemon)
 
     def _pause(self):
         """Lets it be stopped, and go on."""
@@ -106,20 +108,23 @@ class Death:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.killer.killed().pid, signal.SIGCONT)
 
-    def _check_end(self, pid, status):
-        """Did it end as it had to?"""
-        killed = self.killer.killed()
-        if killed and killed.pid == pid and not self.stopped:
-            good = status == -9
+    def _check_end(self, daemon):
+        """When the daemon ended, which it may have had to; None: it lives."""
+        if daemon.process.poll() is None:
+            return None
+        status, killed = daemon.process.returncode, self.killed
+        if killed and killed.pid == daemon.pid and not self.stopped:
+            good = status == -signal.SIGKILL
         elif self.phase.starts and killed:
             good = status in (0, *REFUSED)
         else:
             good = (self.phase.ends or self.phase.starts) and status == 0
         if not good:
             raise Wrong(f"{killed}: the daemon's status is {status}: "
-                        f"{self.world.daemon.log()[-5:]}")
+                        f"{daemon.log()[-5:]}")
+        return time.monotonic()
 
-    def _recover(self, daemon, died):
+    def _recover(self, died):
         if died is not None:
             return self.world.recover(died)
         self.world.restore()
@@ -137,10 +142,9 @@ class Death:
         accepted = row["accepted"] - self.before["accepted"]
         greeted = row["ended"]["greeted"] - self.before["ended"]["greeted"]
         broken = load.accepted() - load.ends["whole"]
-        killed = self.killer.killed()
         if (accepted != load.accepted() or greeted != load.ends["whole"] or
-                broken > (1 if killed and not self.stopped else 0)):
-            raise Wrong(f"{killed}: {dict(load.ends)}, counted: "
+                broken > self.children):
+            raise Wrong(f"{self.killed}: {dict(load.ends)}, counted: "
                         f"accepted {accepted}, greeted {greeted}: {row}")
 
     def _at_rest(self):
@@ -163,10 +167,10 @@ class Death:
         try:
             wait_for(same, PATIENCE, "rest")
         except AssertionError as error:
-            raise Wrong(f"{self.killer.killed()}: {now} after {before}"
+            raise Wrong(f"{self.killed}: {now} after {before}"
                         ) from error
         if self.baseline.unbalanced():
-            raise Wrong(f"{self.killer.killed()}: "
+            raise Wrong(f"{self.killed}: "
                         f"{self.baseline.unbalanced()}")
 
 

@@ -3,9 +3,12 @@ killed in it."""
 
 import collections
 
+from chaos import Chaos
 from death import Death, calls
+from feeds import Feeds
 from phases import PHASES, Background
 from outputs import can_mount
+from races import Doubles
 from stage import Row
 from stops import stops
 
@@ -102,4 +105,7 @@ def rows():
             yield Calls(phase, whom)
         for whom in (() if phase is Background else FOLLOWERS):
             yield Calls(phase, whom)
+    yield Feeds()
     yield from stops(VICTIMS)
+    yield Chaos()
+    yield Doubles()

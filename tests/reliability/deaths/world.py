@@ -77,6 +77,14 @@ listeners = (
        health_file = "{self.path("health")}"; }} );
 '''
 
+    def write(self):
+        """The configuration, for a start that is not ours; its path."""
+        path = os.path.join(self.folder, "forkgreet.conf")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(self.configuration())
+        os.chmod(path, 0o644)
+        return path
+
     # ------------------------------------------------------------- processes
 
     def begin(self, wrapper=(), arguments=("-f",)):
@@ -163,6 +171,12 @@ listeners = (
             preexec_fn=die_with_parent)
         wait_for(lambda: os.path.exists(self.path("log")), what="syslogd")
         return self.others["syslogd"]
+
+    def wait_dead(self, pid):
+        """What was killed, if it is ours."""
+        for process in self.others.values():
+            if process.pid == pid:
+                process.wait(PATIENCE)
 
     def orphans(self):
         """Living processes of a daemon that is dead: ours now."""
