@@ -8,7 +8,7 @@ import time
 
 from harness import HOST, PATIENCE, connect, read_to_end
 
-INTERVAL = 0.005  # seconds between two clients
+INTERVAL = 0.02  # seconds between two clients
 
 
 class Light:

@@ -30,13 +30,16 @@ class Calls(Row):
         counts = collections.Counter()
         roles = {number: role(found, number)
                  for number in {call.process for call in found}}
-        wanted = "master" if self.whom in VICTIMS else self.whom
-        chosen = []
+        chosen, last = [], None
         for call in found:
             counts[call.process] += 1
-            if roles[call.process] == wanted and (
-                    call.process == 1 or self.whom not in VICTIMS):
-                chosen.append((call.process, counts[call.process]))
+            if self.whom not in VICTIMS:
+                if roles[call.process] == self.whom:
+                    chosen.append((call.process, counts[call.process]))
+            elif call.process == 1:
+                if call.call != last:  # the same again is the same moment
+                    chosen.append((1, counts[1]))
+                last = call.call
         return chosen
 
     def play(self, stage, cell):
