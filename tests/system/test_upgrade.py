@@ -1062,6 +1062,28 @@ class Refused(UpgradeCase):
                 bytes.fromhex("b801000000 bf01000000 4889e6 ba00010000 0f05"
                               "ebea")), "says too much"))
 
+    @UNTRACED
+    @unittest.skipUnless(strace_works(), "needs root and strace")
+    def test_a_program_that_says_no_more(self):
+        """It is waited for, and not asked again and again."""
+        daemon = self.start().settle()
+        before = set(children(daemon.pid))
+        self.replace("forkgreetd", self.beginning(  # close 1 and 2, pause
+            bytes.fromhex("b803000000 bf01000000 0f05 b803000000 bf02000000"
+                          "0f05 b822000000 0f05 ebf7")))
+        os.kill(daemon.pid, signal.SIGUSR2)
+        pid = wait_for(lambda: next(iter(set(children(daemon.pid)) - before),
+                                    None), what="the trial")
+        wait_for(lambda: not {1, 2} & set(descriptors(pid)))
+        trace = os.path.join(self.folder(), "trace")
+        with Strace(daemon.pid, output=trace):
+            time.sleep(1)
+        with open(trace, encoding="ascii", errors="replace") as file:
+            self.assertLess(len(list(file)), 50, "it spins")
+        os.kill(pid, signal.SIGKILL)
+        daemon.wait_line("upgrade", result="failed")
+        self.assertEqual(greet(self.port), b"hi client\n")
+
     @staticmethod
     def other(name):
         """Another program."""
