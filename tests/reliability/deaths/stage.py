@@ -74,7 +74,7 @@ class Figures:
 
     def join(self, other):
         """Another part."""
-        self.total = max(self.total, other.total)
+        self.total += other.total
         self.tried += other.tried
         self.killed += other.killed
         self.seconds += other.seconds
@@ -119,10 +119,11 @@ class Row:
             cells = list(self.cells(stage))
         except Exception as error:  # pylint: disable=broad-except
             figures.fail(stage, "its calls", error)
-        figures.total = len(cells)
         if stage.seconds is not None:
             stage.random.shuffle(cells)
-        for cell in cells[stage.part::stage.parts]:
+        cells = cells[stage.part::stage.parts]
+        figures.total = len(cells)
+        for cell in cells:
             if figures.is_enough(stage, time.monotonic() - begun):
                 break
             try:

@@ -166,7 +166,7 @@ listeners = (
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path("log"))
         self.others["syslogd"] = subprocess.Popen(
-            [sys.executable, "-B", os.path.join(HERE, "syslogd"),
+            [sys.executable, "-B", "-I", "-S", os.path.join(HERE, "syslogd"),
              self.path("log"), os.path.join(self.folder, "log")],
             preexec_fn=die_with_parent)
         wait_for(lambda: os.path.exists(self.path("log")), what="syslogd")
