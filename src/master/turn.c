@@ -22,12 +22,19 @@
 
 #define SLEEP_MAX_MS 60000
 
+/* What is served; NULL: nothing yet. */
+static const struct snapshot *
+running(const struct server *server)
+{
+	return server->ready ? &server->running.snapshot : NULL;
+}
+
 /* The trial of a generation goes on, or another one begins. */
 static void
 generation_turn(struct server *server, int64_t now)
 {
-	switch (generation_step(&server->generation,
-	    server->ready ? &server->running.snapshot : NULL, now)) {
+	switch (generation_step(
+	    &server->generation, running(server), now)) {
 	case GENERATION_QUIET:
 		break;
 	case GENERATION_PASSED:
@@ -169,7 +176,7 @@ quiet_deadline(const struct server *server)
 static int64_t
 generation_deadline(const struct server *server)
 {
-	return generation_wakeup(&server->generation);
+	return generation_wakeup(&server->generation, running(server));
 }
 
 static int64_t

@@ -232,18 +232,25 @@ begin(struct server *server, int64_t now)
 		fail_errno(server, "trial", now);
 }
 
-/* Reads some of what it says; the rest waits for the next turn.  True when it says
- * more than any of ours would. */
+/* Reads some of what it says; the rest waits for the next turn.  The end, which
+ * would be told in each turn, is heard once.  True when it says more than any of
+ * ours would. */
 static bool
 listen_to(struct upgrade *upgrade)
 {
 	size_t room = sizeof(upgrade->said) - 1 - upgrade->n_said;
-	ssize_t n = read(
-	    upgrade->output, upgrade->said + upgrade->n_said, room);
+	ssize_t n;
 
+	if (room == 0)
+		return true;
+	if (upgrade->output == -1)
+		return false;
+	n = read(upgrade->output, upgrade->said + upgrade->n_said, room);
 	if (n > 0)
 		upgrade->n_said += (size_t)n;
-	return room == 0;
+	else if (n == 0)
+		descriptor_close(&upgrade->output);
+	return false;
 }
 
 static void

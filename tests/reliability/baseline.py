@@ -35,6 +35,7 @@ def _lines(daemon):
 
 
 def _state(pid):
+    """One letter; of a process that has gone none."""
     return proc_status(pid).get("State", "")[:1]
 
 

@@ -15,27 +15,17 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
-#include <sys/wait.h>
 
 #include <elf.h>
 #include <err.h>
-#include <errno.h>
 #include <seccomp.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define PROCESSES_MAX 4096
-#define OPTIONS \
-	(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACECLONE | \
-	    PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK)
-#define SYSCALL_STOP (SIGTRAP | 0x80)
-
-static pid_t processes[PROCESSES_MAX];
-static unsigned n_processes;
+#include "trace.h"
 
 static struct fault {
 	unsigned process;
@@ -44,21 +34,6 @@ static struct fault {
 	long result;
 	bool in_call;
 } fault;
-
-/* Which process it is; new ones are added. */
-static unsigned
-process_number(pid_t pid)
-{
-	unsigned i;
-
-	for (i = 0; i < n_processes; i++)
-		if (processes[i] == pid)
-			return i + 1;
-	if (n_processes == PROCESSES_MAX)
-		errx(1, "too many processes");
-	processes[n_processes++] = pid;
-	return n_processes;
-}
 
 /* ------------------------------------------------------------------- registers */
 #if defined(__x86_64__) || defined(__i386__)
@@ -167,84 +142,15 @@ at_exit(pid_t pid)
 }
 
 static void
-at_call(pid_t pid)
+at_call(
+    pid_t pid, unsigned number, const struct __ptrace_syscall_info *info)
 {
-	struct __ptrace_syscall_info info;
-
-	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) == -1) {
-		if (errno != ESRCH)
-			err(1, "PTRACE_GET_SYSCALL_INFO");
+	if (number != fault.process)
 		return;
-	}
-	if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
-		at_entry(pid, (long)info.entry.nr);
-	else if (info.op == PTRACE_SYSCALL_INFO_EXIT)
+	if (info->op == PTRACE_SYSCALL_INFO_ENTRY)
+		at_entry(pid, (long)info->entry.nr);
+	else if (info->op == PTRACE_SYSCALL_INFO_EXIT)
 		at_exit(pid);
-}
-
-/* The signal with which a stopped process goes on. */
-static int
-at_stop(pid_t pid, int status)
-{
-	unsigned number = process_number(pid);
-	unsigned long child;
-
-	if (WSTOPSIG(status) == SYSCALL_STOP) {
-		if (number == fault.process)
-			at_call(pid);
-		return 0;
-	}
-	if (status >> 16 == 0)
-		return WSTOPSIG(status);
-	if (status >> 16 != PTRACE_EVENT_STOP &&
-	    ptrace(PTRACE_GETEVENTMSG, pid, 0, &child) == 0)
-		process_number((pid_t)child);
-	return 0;
-}
-
-/* Until the command ends; returns its exit status. */
-static int
-run(pid_t command)
-{
-	int status, signal;
-	pid_t pid;
-
-	for (;;) {
-		pid = waitpid(-1, &status, __WALL);
-		if (pid == -1)
-			err(1, "waitpid");
-		if (WIFSTOPPED(status)) {
-			signal = at_stop(pid, status);
-			ptrace(PTRACE_SYSCALL, pid, 0, (void *)(long)signal);
-		} else if (pid == command) {
-			return WIFEXITED(status) ? WEXITSTATUS(status)
-						 : 128 + WTERMSIG(status);
-		}
-	}
-}
-
-/* Stops before the exec, so that it is traced from there on. */
-static pid_t
-start(char **argv)
-{
-	pid_t pid = fork();
-
-	switch (pid) {
-	case -1:
-		err(1, "fork");
-	case 0:
-		raise(SIGSTOP);
-		execv(argv[0], argv);
-		err(127, "%s", argv[0]);
-	default:
-		break;
-	}
-	if (waitpid(pid, NULL, WUNTRACED) == -1 ||
-	    ptrace(PTRACE_SEIZE, pid, 0, (void *)OPTIONS) == -1 ||
-	    kill(pid, SIGCONT) == -1)
-		err(1, "tracing %s", argv[0]);
-	process_number(pid);
-	return pid;
 }
 
 int
@@ -258,5 +164,5 @@ main(int argc, char **argv)
 	fault.result = strtol(argv[4], NULL, 10);
 	if (fault.call < 0)
 		errx(64, "%s: no system call", argv[2]);
-	return run(start(argv + 5));
+	return trace_run(trace_start(argv + 5, TRACE_KILL), at_call);
 }

@@ -6,14 +6,12 @@ import os
 import signal
 import socket
 import stat
-import subprocess
 
-from harness import (DAEMON, HOST, IS_ROOT, PATIENCE, StartCase, USER,
-                     adopt_orphans, become_user, children, descriptors,
-                     free_port,
-                     if_also_user, instances, needs_root,
+from harness import (HOST, IS_ROOT, PATIENCE, StartCase, USER, children,
+                     descriptors, free_port, if_also_user, needs_root,
                      not_under_valgrind, wait_for)
 from programs import UNTRACED
+from racing import Race
 
 
 def read(path):
@@ -461,49 +459,23 @@ class UnusableAsUser(Unusable):
     as_user = True
 
 
-class Race(PidFileCase):
+class Races(PidFileCase):
     """Several that start at the same time."""
 
     rounds = 50
 
     def setUp(self):
         super().setUp()
-        adopt_orphans()
-        self.config = self.file(self.configuration(top=self.top()))
-        self.addCleanup(self.kill_all)
-
-    def kill_all(self):
-        for pid in instances(self.config):
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-
-    def race(self, count):
-        """Starts so many; returns their exit statuses."""
-        with open(self.config + ".log", "ab") as log:
-            commands = [subprocess.Popen(
-                [DAEMON, "-c", self.config], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log,
-                preexec_fn=become_user if self.as_user and IS_ROOT else None)
-                for _ in range(count)]
-        return sorted(command.wait(PATIENCE) for command in commands)
-
-    def alive(self, count):
-        """Pids of those that run, once they are so many: a loser's command may
-        return a moment before the loser is gone."""
-        def enough():
-            return len(instances(self.config)) == count
-        wait_for(enough, PATIENCE, f"{count} instances")
-        return instances(self.config)
-
-    def said(self):
-        return "the log says:\n" + "\n".join(
-            read(self.config + ".log").splitlines()[-20:])
+        self.race = Race(self.file(self.configuration(top=self.top())),
+                         self.as_user)
+        self.addCleanup(self.race.end)
 
     def test_one_survives(self):
         """Killed or ended, the next four find the place free."""
         for number in range(self.rounds):
-            self.assertEqual(self.race(4), [0, 75, 75, 75], self.said())
-            (pid,) = self.alive(1)
+            self.assertEqual(self.race.start(4), [0, 75, 75, 75],
+                             self.race.said())
+            (pid,) = self.race.wait_alive(1)
             self.assertEqual(read(self.path), f"{pid}\n")
             self.greets(self.port)
             os.kill(pid, signal.SIGTERM if number % 2 else signal.SIGKILL)
@@ -516,12 +488,12 @@ class Race(PidFileCase):
         for _ in range(self.rounds):
             if last is not None:
                 os.kill(last, signal.SIGTERM)
-            statuses = self.race(3)
+            statuses = self.race.start(3)
             if last is not None:
                 os.waitpid(last, 0)
-            self.assertLessEqual(set(statuses), {0, 75}, self.said())
-            self.assertLessEqual(statuses.count(0), 1, self.said())
-            now = self.alive(statuses.count(0))
+            self.assertLessEqual(set(statuses), {0, 75}, self.race.said())
+            self.assertLessEqual(statuses.count(0), 1, self.race.said())
+            now = self.race.wait_alive(statuses.count(0))
             last = now[0] if now else None
             if last is not None:
                 self.assertEqual(read(self.path), f"{last}\n")
@@ -529,7 +501,7 @@ class Race(PidFileCase):
 
 
 @if_also_user
-class RaceAsUser(Race):
+class RacesAsUser(Races):
     """The same, started by an ordinary user."""
 
     as_user = True

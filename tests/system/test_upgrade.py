@@ -21,6 +21,7 @@ from harness import (CTL, DAEMON, IS_ROOT, PATIENCE, Case, Load, Strace,
                      children, close_with_reset, descriptors, exists,
                      free_port, greet, main, needs_root, proc_status, read_all,
                      run, strace_works, wait_for)
+from killing import Killer, killer_works
 from programs import UNTRACED, Build, is_32_bit
 
 PROGRAMS = ("forkgreetd", "forkgreet-reader", "forkgreet-spawner")
@@ -906,7 +907,7 @@ class Killed(UpgradeCase):
 
     @needs_root
     @UNTRACED
-    @unittest.skipUnless(strace_works(), "needs root and strace")
+    @unittest.skipUnless(killer_works(), "needs root, and to trace")
     def test_at_its_calls(self):
         """Before each kind of call that the upgrade makes, the first and the
         last of it; make check-upgrade does it at each call."""
@@ -938,27 +939,21 @@ class Killed(UpgradeCase):
     def calls(self):
         """The names of the master's calls in one upgrade."""
         daemon = self.begin()
-        trace = os.path.join(self.folder(), "trace")
-        with Strace(daemon.pid, output=trace):
+        with Killer(daemon.pid) as killer:
             self.upgrade(daemon)
         daemon.end()
-        with open(trace, encoding="utf-8", errors="replace") as file:
-            return [line.partition("(")[0] for line in file
-                    if line[0].isalpha() and "(" in line]
+        return [call.call for call in killer.calls() if call.process == 1]
 
     def kill_at(self, when):
         """The upgrade's call number when kills the daemon, before it."""
         daemon = self.begin()
-        strace = Strace(daemon.pid, f"inject=all:signal=KILL:when={when}")
-        try:
-            with strace:
+        with Killer(daemon.pid, count=when):
+            with contextlib.suppress(ProcessLookupError):  # killed already
                 os.kill(daemon.pid, signal.SIGUSR2)
-                wait_for(lambda: daemon.process.poll() is not None or
-                         any(line["result"] == "ok"
-                             for line in daemon.lines("upgrade")),
-                         what="its end")
-        except AssertionError:  # it is killed as soon as it is traced
-            self.assertEqual(daemon.process.wait(PATIENCE), -signal.SIGKILL)
+            wait_for(lambda: daemon.process.poll() is not None or
+                     any(line["result"] == "ok"
+                         for line in daemon.lines("upgrade")),
+                     what="its end")
         daemon.process.kill()
         daemon.process.wait(PATIENCE)
         another = self.start_again()
@@ -1066,6 +1061,28 @@ class Refused(UpgradeCase):
             ("says no end", self.beginning(  # write(1, rsp, 256) for ever
                 bytes.fromhex("b801000000 bf01000000 4889e6 ba00010000 0f05"
                               "ebea")), "says too much"))
+
+    @UNTRACED
+    @unittest.skipUnless(strace_works(), "needs root and strace")
+    def test_a_program_that_says_no_more(self):
+        """It is waited for, and not asked again and again."""
+        daemon = self.start().settle()
+        before = set(children(daemon.pid))
+        self.replace("forkgreetd", self.beginning(  # close 1 and 2, pause
+            bytes.fromhex("b803000000 bf01000000 0f05 b803000000 bf02000000"
+                          "0f05 b822000000 0f05 ebf7")))
+        os.kill(daemon.pid, signal.SIGUSR2)
+        pid = wait_for(lambda: next(iter(set(children(daemon.pid)) - before),
+                                    None), what="the trial")
+        wait_for(lambda: not {1, 2} & set(descriptors(pid)))
+        trace = os.path.join(self.folder(), "trace")
+        with Strace(daemon.pid, output=trace):
+            time.sleep(1)
+        with open(trace, encoding="ascii", errors="replace") as file:
+            self.assertLess(len(list(file)), 50, "it spins")
+        os.kill(pid, signal.SIGKILL)
+        daemon.wait_line("upgrade", result="failed")
+        self.assertEqual(greet(self.port), b"hi client\n")
 
     @staticmethod
     def other(name):

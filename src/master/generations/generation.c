@@ -92,14 +92,16 @@ generation_step(struct generation *generation, const struct snapshot *running,
 }
 
 int64_t
-generation_wakeup(const struct generation *generation)
+generation_wakeup(
+    const struct generation *generation, const struct snapshot *running)
 {
 	const struct spawners *spawners = generation->spawners;
 	int64_t when = clock_earlier(
-	    standby_wakeup(&generation->standby, spawners),
-	    clock_earlier(strays_wakeup(spawners),
-		groups_wakeup(&spawners->groups)));
+	    strays_wakeup(spawners), groups_wakeup(&spawners->groups));
 
+	if (running != NULL)
+		when = clock_earlier(
+		    when, standby_wakeup(&generation->standby, spawners));
 	if (!generation_is_trying(generation))
 		return when;
 	return clock_earlier(

@@ -66,6 +66,7 @@ enum generation_event generation_step(struct generation *generation,
 
 /* clock_now() at which generation_step() has something to do, or
  * CLOCK_NEVER. */
-int64_t generation_wakeup(const struct generation *generation);
+int64_t generation_wakeup(
+    const struct generation *generation, const struct snapshot *running);
 
 #endif

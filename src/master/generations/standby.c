@@ -103,8 +103,6 @@ standby_step(struct standby *standby, struct spawners *spawners,
 int64_t
 standby_wakeup(const struct standby *standby, const struct spawners *spawners)
 {
-	if (spawners->current == -1 && spawners->generation == 0)
-		return CLOCK_NEVER; /* the first one is on trial */
 	if (spawners->next.index != -1)
 		return spawners->list[spawners->next.index].deadline;
 	return is_needed(spawners) ? standby->next_at : CLOCK_NEVER;

@@ -239,6 +239,18 @@ a_candidate_passes(void **state)
 	assert_int_equal(starts, 1); /* nothing runs yet that needs another */
 }
 
+/* After an upgrade, whose generations are counted on. */
+static void
+nothing_is_due_while_the_first_one_is_tried(void **state)
+{
+	(void)state;
+	spawners.generation = 7;
+	assert_int_equal(generation_try(&generation, &wanted, now), 0);
+	assert_int_equal(
+	    generation_step(&generation, NULL, now), GENERATION_QUIET);
+	assert_int_equal(generation_wakeup(&generation, NULL), now + TRIAL);
+}
+
 static void
 a_candidate_fails(void **state)
 {
@@ -282,13 +294,13 @@ static void
 the_next_one_is_tried_before_it_is_needed(void **state)
 {
 	(void)state;
-	assert_int_equal(generation_wakeup(&generation), CLOCK_NEVER);
+	assert_int_equal(generation_wakeup(&generation, NULL), CLOCK_NEVER);
 	serve();
-	assert_true(generation_wakeup(&generation) <= now);
+	assert_true(generation_wakeup(&generation, &running) <= now);
 	assert_int_equal(step(), GENERATION_QUIET);
 	assert_ptr_equal(tried, &running);
 	assert_int_equal(spawners.next.index, 2);
-	assert_int_equal(generation_wakeup(&generation), now + TRIAL);
+	assert_int_equal(generation_wakeup(&generation, &running), now + TRIAL);
 	next_is = TRIAL_PASSED;
 	step();
 	assert_int_equal(spawners.standby, 2);
@@ -296,7 +308,7 @@ the_next_one_is_tried_before_it_is_needed(void **state)
 	now += CLOCK_SECOND;
 	step();
 	assert_int_equal(starts, 1);
-	assert_int_equal(generation_wakeup(&generation), CLOCK_NEVER);
+	assert_int_equal(generation_wakeup(&generation, &running), CLOCK_NEVER);
 }
 
 /* The standby takes its place, and the next one is started, not too soon. */
@@ -311,7 +323,7 @@ a_crash_uses_a_generation_up(void **state)
 	generation_crashed(&generation, 1, now);
 	assert_int_equal(used_up, 1);
 	assert_int_equal(spawners.current, 2);
-	assert_int_equal(generation_wakeup(&generation), begun + INTERVAL);
+	assert_int_equal(generation_wakeup(&generation, &running), begun + INTERVAL);
 	now = begun + INTERVAL - 1;
 	step();
 	assert_int_equal(starts, 0);
@@ -331,7 +343,7 @@ dear_trials_are_further_apart(void **state)
 	serve_with_standby();
 	generation_crashed(&generation, 1, now);
 	assert_int_equal(
-	    generation_wakeup(&generation), begun + 4 * CLOCK_SECOND);
+	    generation_wakeup(&generation, &running), begun + 4 * CLOCK_SECOND);
 	now = begun + 4 * CLOCK_SECOND - 1;
 	step();
 	assert_int_equal(starts, 0);
@@ -350,7 +362,7 @@ no_standby_is_tried_beside_a_candidate(void **state)
 	starts = 0;
 	step();
 	assert_int_equal(starts, 0);
-	assert_int_equal(generation_wakeup(&generation), now + TRIAL);
+	assert_int_equal(generation_wakeup(&generation, &running), now + TRIAL);
 	spawners.current = -1;
 	step();
 	assert_int_equal(starts, 1);
@@ -390,7 +402,7 @@ failures_are_not_hurried(void **state)
 	for (i = 0; i < sizeof(delays) / sizeof(delays[0]); i++) {
 		assert_int_equal(step(), GENERATION_STARVED);
 		assert_int_equal(purges, i + 1);
-		assert_int_equal(generation_wakeup(&generation),
+		assert_int_equal(generation_wakeup(&generation, &running),
 		    now + delays[i] * CLOCK_MS);
 		now += delays[i] * CLOCK_MS - 1;
 		assert_int_equal(step(), GENERATION_QUIET);
@@ -413,7 +425,7 @@ failures_are_not_hurried(void **state)
 	no_spawner = true;
 	assert_int_equal(step(), GENERATION_STARVED);
 	assert_int_equal(
-	    generation_wakeup(&generation), now + 100 * CLOCK_MS);
+	    generation_wakeup(&generation, &running), now + 100 * CLOCK_MS);
 	assert_string_equal(logged_last("spawner failed"),
 	    "spawner failed suppressed=5 error=no spawner");
 }
@@ -442,7 +454,7 @@ one_that_fails_gives_way(void **state)
 	assert_int_equal(starts, 1);
 	assert_int_equal(spawners.current, -1);
 	assert_int_equal(
-	    generation_wakeup(&generation), now + 100 * CLOCK_MS);
+	    generation_wakeup(&generation, &running), now + 100 * CLOCK_MS);
 }
 
 static void
@@ -451,12 +463,12 @@ the_nearest_deadline_counts(void **state)
 	(void)state;
 	serve_with_standby();
 	strays_at = now + 7;
-	assert_int_equal(generation_wakeup(&generation), now + 7);
+	assert_int_equal(generation_wakeup(&generation, &running), now + 7);
 	groups_at = now + 5;
-	assert_int_equal(generation_wakeup(&generation), now + 5);
+	assert_int_equal(generation_wakeup(&generation, &running), now + 5);
 	strays_at = groups_at = CLOCK_NEVER;
 	assert_int_equal(generation_try(&generation, &wanted, now), 0);
-	assert_int_equal(generation_wakeup(&generation), now + TRIAL);
+	assert_int_equal(generation_wakeup(&generation, &running), now + TRIAL);
 }
 
 int
@@ -464,6 +476,8 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_candidate_passes, setup),
+		cmocka_unit_test_setup(
+		    nothing_is_due_while_the_first_one_is_tried, setup),
 		cmocka_unit_test_setup(a_candidate_fails, setup),
 		cmocka_unit_test_setup(a_candidate_cannot_begin, setup),
 		cmocka_unit_test_setup(a_candidate_is_abandoned, setup),

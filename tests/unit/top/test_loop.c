@@ -20,16 +20,19 @@
 
 static int64_t generation_at, notify_at;
 
-int64_t __wrap_generation_wakeup(const struct generation *generation);
+int64_t __wrap_generation_wakeup(
+    const struct generation *generation, const struct snapshot *running);
 enum generation_event __wrap_generation_step(struct generation *generation,
     const struct snapshot *running, int64_t now);
 int64_t __wrap_notify_wakeup(void);
 void __wrap_notify_alive(int64_t now);
 
 int64_t
-__wrap_generation_wakeup(const struct generation *generation)
+__wrap_generation_wakeup(
+    const struct generation *generation, const struct snapshot *running)
 {
 	(void)generation;
+	(void)running;
 	return generation_at;
 }
 

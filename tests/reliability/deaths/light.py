@@ -1,0 +1,75 @@
+"""A light load of clients, of whom each one's end is told apart."""
+
+import collections
+import errno
+import socket
+import threading
+import time
+
+from harness import HOST, PATIENCE, connect, read_to_end
+
+INTERVAL = 0.02  # seconds between two clients
+
+
+class Light:
+    """One client after the other, each for one whole greeting:
+
+        with Light(port, greetings) as load:
+            ...
+        load.ends      how many "whole", "refused" (nobody listens), "reset",
+                       "empty" (closed without a word), "late"
+        load.torn      what they got that is no whole greeting, and no end of
+                       the connection by a reset
+        load.slowest   seconds
+    """
+
+    def __init__(self, port, greetings):
+        self.port = port
+        self.greetings = greetings
+        self.ends = collections.Counter()
+        self.torn = []
+        self.slowest = 0.0
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._ending.set()
+        self._thread.join()
+
+    def accepted(self):
+        """Connections that the daemon has got, if it has lived."""
+        return sum(self.ends.values()) - self.ends["refused"]
+
+    def _run(self):
+        while not self._ending.wait(INTERVAL):
+            begin = time.monotonic()
+            end = self.once()
+            self.ends[end] += 1
+            if end == "whole":
+                self.slowest = max(self.slowest, time.monotonic() - begin)
+
+    def once(self):
+        """How one client's connection ends."""
+        try:
+            with connect(self.port, HOST, PATIENCE) as sock:
+                got, was_reset = read_to_end(sock)
+        except socket.timeout:
+            return "late"
+        except ConnectionError:
+            return "refused"
+        except OSError as error:
+            if error.errno == errno.ENOTCONN:  # reset already at connect(2)
+                return "reset"
+            raise
+        if got in self.greetings:
+            return "whole"
+        if was_reset:
+            return "reset"
+        if got:
+            self.torn.append(got[:40] + b"... %d bytes" % len(got))
+            return "torn"
+        return "empty"
