@@ -208,6 +208,20 @@ judge_phase(const struct board *board, const struct got *got, uint32_t phase,
 	return best;
 }
 
+/*
+ * A client is answered by the state that it came in.  The reason is not kept for
+ * each: none is said when the state has gone before the answer.
+ */
+static bool
+is_down_no_more(const struct got *got)
+{
+	static const char text[] = "ready down #\n";
+
+	return got->target->format == FORMAT_AGENT &&
+	    got->length == sizeof(text) - 1 &&
+	    memcmp(got->text, text, sizeof(text) - 1) == 0;
+}
+
 enum verdict
 judge(const struct board *board, const struct got *got, enum kind *kind)
 {
@@ -216,6 +230,10 @@ judge(const struct board *board, const struct got *got, enum kind *kind)
 	enum kind found = KIND_SILENT;
 
 	*kind = KIND_SILENT;
+	if (got->phase != now && is_down_no_more(got)) {
+		*kind = KIND_DOWN;
+		return VERDICT_WHOLE;
+	}
 	for (uint32_t phase = got->phase; best != VERDICT_WHOLE; phase++) {
 		verdict = judge_phase(board, got, phase, &found);
 		if (verdict < best) {

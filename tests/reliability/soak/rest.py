@@ -36,18 +36,12 @@ def sample(scene):
 
 
 def slope(samples, name):
-    """How much more of it there is after a client: the least squares of all
-    samples, those between two upgrades with a level of their own."""
-    above = below = 0.0
-    for upgrades in {one.upgrades for one in samples}:
-        part = [one for one in samples if one.upgrades == upgrades]
-        x_mean = sum(one.clients for one in part) / len(part)
-        y_mean = sum(getattr(one, name) for one in part) / len(part)
-        for one in part:
-            x = one.clients - x_mean
-            above += x * (getattr(one, name) - y_mean)
-            below += x * x
-    return above / below if below else 0.0
+    """How much more of it there is after a client: the least squares."""
+    x_mean = sum(one.clients for one in samples) / len(samples)
+    y_mean = sum(getattr(one, name) for one in samples) / len(samples)
+    above = sum((one.clients - x_mean) * (getattr(one, name) - y_mean)
+                for one in samples)
+    return above / sum((one.clients - x_mean) ** 2 for one in samples)
 
 
 def rows(status):
@@ -62,6 +56,11 @@ def unbalanced(status):
             + sum(row["ended"].values())]
 
 
+def connections(scene):
+    """Does the master still hold one of the control socket's?"""
+    return len(descriptors(scene.daemon.pid)) > scene.descriptors
+
+
 def wait_rest(scene, seconds=60):
     """Waits until nobody is there any more; the status."""
     def resting():
@@ -70,6 +69,7 @@ def wait_rest(scene, seconds=60):
                 else None)
     status = wait_for(resting, seconds, "rest")
     scene.settle(seconds)
+    wait_for(lambda: not connections(scene), seconds, "the control sockets")
     return status
 
 
@@ -79,9 +79,16 @@ def disagreements(scene, status):
     for target in TARGETS:
         row = rows(status)[target.name]
         tally = scene.swarm.tallies[target.name]
-        found += [f"{target.name}: {what}: {tally} {row}" for what in
-                  _wrong(target, row, tally, scene.asked[target.name])]
+        found += [f"{target.name}: {what}: {+tally}, {_not_zero(row)}"
+                  for what in _wrong(target, row, tally,
+                                     scene.asked[target.name])]
     return found
+
+
+def _not_zero(row):
+    """What has been counted."""
+    parts = {"accepted": row["accepted"], **row["refused"], **row["ended"]}
+    return {name: value for name, value in parts.items() if value}
 
 
 def _wrong(target, row, tally, asked):

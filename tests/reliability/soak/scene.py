@@ -8,7 +8,7 @@ import signal
 
 from board import Board
 from harness import (BUILDDIR, CTL, IS_ROOT, SPAWNER_NAME, USER, Daemon,
-                     children, exists, limits, proc_status, run, wait_for)
+                     children, descriptors, exists, limits, proc_status, run, wait_for)
 from harness.kernel import pgid
 from swarm import Swarm
 from targets import TARGETS, Places, greeting
@@ -44,6 +44,8 @@ class Scene:
                              program=self.program("forkgreetd")).ready()
         listed = os.path.join(folder, "targets")
         self.places.list(listed)
+        self.settle()
+        self.descriptors = len(descriptors(self.daemon.pid))
         self.swarm = Swarm(self.board, AT_A_TIME, seed, listed)
 
     def _own(self, name):
