@@ -241,10 +241,10 @@ def squeeze_processes(scene, _):
             pass  # it was replaced
 
 
-# How often each comes, in proportion.
+# How often each comes, in proportion; upgrades: see run.
 TROUBLES = {
     reload: 10, reload_badly: 4, reload_without_reader: 4, refresh: 10,
-    health: 10, states: 10, all_ready: 8, upgrade: 2, upgrade_badly: 2,
+    health: 10, states: 10, all_ready: 8, upgrade: 0, upgrade_badly: 2,
     look: 4, kill_spawner: 6, stop_spawner: 1, kill_children: 12,
     stop_children: 4, squeeze_files: 3, squeeze_processes: 3,
 }
