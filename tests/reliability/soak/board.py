@@ -3,7 +3,7 @@
 import os
 import struct
 
-from targets import KINDS, STATES, TARGETS
+from targets import KINDS, TARGETS
 
 PHASES, SLOTS = 8192, 16
 HEAD, WORD = struct.Struct("=II"), struct.Struct("=5H")
