@@ -146,6 +146,7 @@ def max_age(world):
         time.sleep(0.02)
     writer.died.set()
     writer.join()
+    world.set_clock(world.step)  # once more
     wait_for(lambda: world.greet("main").startswith(
         "ready down #not written for "), what="down")
     took(writer.written, 2, "max_age")
