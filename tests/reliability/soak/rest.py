@@ -81,7 +81,8 @@ def disagreements(scene, status):
         tally = scene.swarm.tallies[target.name]
         found += [f"{target.name}: {what}: {+tally}, {_not_zero(row)}"
                   for what in _wrong(target, row, tally,
-                                     scene.asked[target.name])]
+                                     scene.asked[target.name],
+                                     scene.squeezed)]
     return found
 
 
@@ -91,7 +92,16 @@ def _not_zero(row):
     return {name: value for name, value in parts.items() if value}
 
 
-def _wrong(target, row, tally, asked):
+def _evicted(target, row, tally):
+    """At most so many HTTP clients were refused, and before they had asked for
+    the answer their descriptor was needed."""
+    if target.format != "http":
+        return 0
+    return sum(row["refused"].values()) - sum(tally[f"whole_{kind}"]
+                                              for kind in REFUSALS)
+
+
+def _wrong(target, row, tally, asked, squeezed):
     """Of one."""
     ended = row["ended"]
     faults = sum(ended[name] for name in FAULTS)
@@ -101,7 +111,8 @@ def _wrong(target, row, tally, asked):
         yield "accepted is not what connected"
     if tally["unmade"] or tally["timeout"] or tally["wrong"]:
         yield "a client was not served, or wrongly"
-    if sum(tally[name] for name in TROUBLES) > faults:
+    lost = faults + (_evicted(target, row, tally) if squeezed else 0)
+    if sum(tally[name] for name in TROUBLES) > lost:
         yield "more clients were lost than children were killed"
     if not ended["greeted"] - loose <= said <= ended["greeted"] + faults:
         yield "greeted is not what was heard"

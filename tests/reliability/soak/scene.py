@@ -17,6 +17,10 @@ INSTALLED = ("forkgreetd", "forkgreet-reader", "forkgreet-spawner")
 NAMES = tuple(target.name for target in TARGETS)
 FOLLOWED = tuple(t for t in TARGETS if "f" in t.flags and t.format != "agent")
 AT_A_TIME = 160
+# Large blocks are the kernel's again once they are freed, so that what a burst
+# took, and holes that it left, do not look as if memory grew (mallopt(3)).
+MALLOC = {"MALLOC_MMAP_THRESHOLD_": "32768", "MALLOC_TRIM_THRESHOLD_": "32768",
+          "MALLOC_TOP_PAD_": "0"}
 
 
 class Scene:
@@ -31,6 +35,7 @@ class Scene:
         self.board = Board(os.path.join(folder, "board"))
         self.daemon = self.swarm = None
         self.upgrades = 0
+        self.squeezed = False
         self.asked = collections.Counter()  # by us, not by the swarm
         self.install()
         for target in FOLLOWED:
@@ -41,7 +46,8 @@ class Scene:
                     '};')
         self.daemon = Daemon(os.path.join(self._own("daemon")),
                              self.places.configuration(1, self.top),
-                             program=self.program("forkgreetd")).ready()
+                             program=self.program("forkgreetd"),
+                             env=MALLOC).ready()
         listed = os.path.join(folder, "targets")
         self.places.list(listed)
         self.settle()

@@ -224,6 +224,7 @@ def stop_children(scene, draw):
 
 def squeeze_files(scene, _):
     """The master can open nothing for a moment."""
+    scene.squeezed = True
     before = scene.soft_files()
     limit(scene.daemon.pid, "nofile", len(descriptors(scene.daemon.pid)))
     scene.swarm.lasts(BRIEFLY)
