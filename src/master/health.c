@@ -89,13 +89,30 @@ wall_age(const struct file_id *file)
 	return age < 0 ? 0 : age / NS_PER_US;
 }
 
+/* Of a version that is new.  One that has a later time than the last came after
+ * the last look at that: the wall clock may have been set since. */
+static int64_t
+first_age(
+    const struct health_age *last, const struct file_id *file, int64_t now)
+{
+	int64_t age = wall_age(file);
+
+	if (last->looked_at != 0 && file->written_ns > last->file.written_ns &&
+	    age > now - last->looked_at)
+		return now - last->looked_at;
+	return age;
+}
+
 /* Since it was written, as clock_now() counts: from when it was first seen so,
  * the wall clock may be set as it likes. */
 static int64_t
 age_of(struct health_age *age, const struct file_id *file, int64_t now)
 {
-	if (!file_id_unchanged(file, &age->file))
-		*age = (struct health_age) { *file, now - wall_age(file) };
+	if (!file_id_unchanged(file, &age->file)) {
+		age->written_at = now - first_age(age, file, now);
+		age->file = *file;
+	}
+	age->looked_at = now;
 	return now - age->written_at;
 }
 

@@ -69,6 +69,7 @@ struct states {
 struct health_age {
 	struct file_id file;
 	int64_t written_at; /* clock_now() */
+	int64_t looked_at; /* at that version, last */
 };
 
 struct health_watch {
