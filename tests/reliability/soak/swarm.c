@@ -11,7 +11,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,8 +23,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "reliability/soak/dial.h"
 #include "reliability/soak/request.h"
 #include "reliability/soak/swarm.h"
+#include "reliability/soak/tally.h"
 #include "reliability/soak/target.h"
 
 #define EVENTS_MAX 64
@@ -44,13 +45,6 @@ struct client {
 	struct request request;
 	struct got got;
 	char *text;
-};
-
-/* What came of a target's clients. */
-struct tally {
-	uint64_t connected, unmade, impolite;
-	uint64_t whole[KINDS]; /* of the polite */
-	uint64_t reset, empty, cut, timeout, wrong;
 };
 
 static struct target targets[TARGETS_MAX];
@@ -163,83 +157,6 @@ count(const struct client *client, bool is_reset)
 
 /* ------------------------------------------------------------- its beginning */
 
-static int
-bind_source(struct client *client)
-{
-	const struct target *target = client->got.target;
-	struct sockaddr_in address = { .sin_family = AF_INET };
-	unsigned source = 1 + (unsigned)(draw() % target->sources);
-	const int on = 1;
-
-	client->got.less |= 1u << KIND_SPECIAL | 1u << KIND_DENIED;
-	if (target->has_rules && source == SOURCE_DENIED) {
-		client->got.more = 1u << KIND_DENIED;
-		client->got.less = (uint16_t)~0u;
-	} else if (target->has_rules && source == SOURCE_SPECIAL) {
-		client->got.more = 1u << KIND_SPECIAL;
-		client->got.less |= 1u << KIND_READY;
-	}
-	address.sin_addr.s_addr = htonl((127u << 24) + source);
-	setsockopt(client->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on,
-	    sizeof(on));
-	return bind(
-	    client->fd, (const struct sockaddr *)&address, sizeof(address));
-}
-
-static void
-set_who(struct client *client)
-{
-	struct sockaddr_storage name;
-	socklen_t length = sizeof(name);
-	char text[INET6_ADDRSTRLEN] = "";
-	unsigned port = 0;
-
-	if (getsockname(client->fd, (struct sockaddr *)&name, &length) == -1)
-		err(EX_OSERR, "getsockname");
-	if (name.ss_family == AF_INET) {
-		struct sockaddr_in *in = (struct sockaddr_in *)&name;
-
-		inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
-		port = ntohs(in->sin_port);
-	} else if (name.ss_family == AF_INET6) {
-		struct sockaddr_in6 *in = (struct sockaddr_in6 *)&name;
-
-		inet_ntop(AF_INET6, &in->sin6_addr, text, sizeof(text));
-		port = ntohs(in->sin6_port);
-	}
-	snprintf(client->got.who, sizeof(client->got.who), " %s %u", text,
-	    port);
-}
-
-/* connect(2) blocks, so that whoever got through has been counted. */
-static int
-open_client(struct client *client)
-{
-	const struct target *target = client->got.target;
-	const struct timeval patience = { .tv_sec = PATIENCE_MS / 1000 };
-	const int small = 1;
-
-	client->fd = socket(
-	    target->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (client->fd == -1)
-		err(EX_OSERR, "socket");
-	setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
-	    sizeof(patience));
-	if (client->manner == MANNER_SLOW)
-		setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &small,
-		    sizeof(small));
-	if ((target->sources > 0 && bind_source(client) == -1) ||
-	    connect(client->fd, (const struct sockaddr *)&target->address,
-		target->length) == -1) {
-		warn("connect %s", target->name);
-		return -1;
-	}
-	if (fcntl(client->fd, F_SETFL, O_NONBLOCK) == -1)
-		err(EX_OSERR, "fcntl");
-	set_who(client);
-	return 0;
-}
-
 static void
 say(struct client *client, size_t from, size_t to)
 {
@@ -270,18 +187,19 @@ start(struct client *client)
 	uint64_t random = draw();
 
 	made++;
-	live++;
 	client->manner = request_manner(&targets[i], (uint32_t)draw());
 	client->got = (struct got) { .target = &targets[i], .index = i,
 		.phase = __atomic_load_n(&board->phase, __ATOMIC_ACQUIRE),
 		.text = client->text };
 	client->begun = now_ns();
 	client->due = 0;
-	if (open_client(client) == -1) {
+	client->fd = dial(&client->got, draw(),
+	    client->manner == MANNER_SLOW, PATIENCE_MS / 1000);
+	if (client->fd == -1) {
 		tally_of(client)->unmade++;
-		drop(client, false);
 		return;
 	}
+	live++;
 	tally_of(client)->connected++;
 	request_make(&client->request, client->manner, random, &client->got);
 	if (client->manner == MANNER_RESET || client->manner == MANNER_LEAVE) {
@@ -382,35 +300,7 @@ sweep(uint64_t now)
 	}
 }
 
-/* ------------------------------------------------------------------- the sum */
-
-static void
-print_tally(const struct tally *tally)
-{
-	printf("\"connected\": %" PRIu64 ", \"unmade\": %" PRIu64
-	       ", \"impolite\": %" PRIu64 ", \"reset\": %" PRIu64
-	       ", \"empty\": %" PRIu64 ", \"cut\": %" PRIu64
-	       ", \"timeout\": %" PRIu64 ", \"wrong\": %" PRIu64,
-	    tally->connected, tally->unmade, tally->impolite, tally->reset,
-	    tally->empty, tally->cut, tally->timeout, tally->wrong);
-	for (unsigned i = 0; i < KINDS; i++)
-		printf(", \"whole_%s\": %" PRIu64, kind_names[i],
-		    tally->whole[i]);
-}
-
-static void
-print_tallies(void)
-{
-	printf("{");
-	for (unsigned i = 0; i < target_count; i++) {
-		printf("%s\"%s\": {", i == 0 ? "" : ", ", targets[i].name);
-		print_tally(&tallies[i]);
-		printf("}");
-	}
-	printf("}\n");
-	if (fflush(stdout) != 0)
-		err(EX_IOERR, "standard output");
-}
+/* ------------------------------------------------------------------ all of it */
 
 static bool
 has_ended(void)
@@ -436,7 +326,7 @@ loop(void)
 		}
 		if (live == 0 && made > told &&
 		    made >= __atomic_load_n(&board->go, __ATOMIC_ACQUIRE)) {
-			print_tallies();
+			tally_print(tallies, targets, target_count);
 			told = made;
 		}
 		n = epoll_wait(poller, events, EVENTS_MAX, TICK_MS);
