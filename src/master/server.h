@@ -64,11 +64,20 @@ struct states {
 };
 
 /* A health file that is followed, health.h. */
+/* How old a version of a file is: the wall clock is asked once, for it may be
+ * set. */
+struct health_age {
+	struct file_id file;
+	int64_t written_at; /* clock_now() */
+	int64_t looked_at; /* at that version, last */
+};
+
 struct health_watch {
 	int64_t next_at; /* clock_now() of the next look; CLOCK_NEVER: none */
 	bool looked; /* file and said are of the last look */
 	bool unfinished; /* it was being written then */
 	bool failed; /* it could not be read then; the cause may be elsewhere */
+	struct health_age age; /* file: also when there is none any more */
 	struct file_id file;
 	struct health said; /* by the file */
 	struct health now; /* what holds: it may be too old */

@@ -508,6 +508,23 @@ class Health(StatesCase):
         self.write(b"up\n")
         self.becomes(b"up ready 100%\n")
 
+    def test_too_old_though_of_the_future(self):
+        """It was written before the clock was set back an hour: who writes it
+        has died all the same.  Its age lasts over reloads."""
+        self.write(b"up\n")
+        os.utime(self.health, (time.time() + 3600, time.time() + 3600))
+        daemon = self.start(
+            config=self.configuration(more="max_age = 1.5; "))
+        self.assertEqual(greet(self.agent), b"up ready 100%\n")
+        wait_for(lambda: greet(self.agent).startswith(
+            b"ready down #not written for "), PATIENCE)
+        for _ in range(3):
+            daemon.reload()
+            self.assertTrue(greet(self.agent).startswith(
+                b"ready down #not written for "))
+        self.write(b"up\n")
+        self.becomes(b"up ready 100%\n")
+
     def test_operator(self):
         """The worse of both; ready takes back the operator's word only, and
         says what the file says."""

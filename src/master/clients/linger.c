@@ -88,10 +88,46 @@ end(struct linger_set *set, uint32_t index)
 	set->free = index;
 }
 
-/* Before its time, so what has come meanwhile is discarded first. */
+/* How much of the answer it gets: none yet, while what it has said may become
+ * "HEAD "; -1: it has gone. */
+static ssize_t
+judge(const struct lingering *lingering)
+{
+	static const char word[] = "HEAD ";
+	char said[sizeof(word) - 1];
+	ssize_t n = recv(
+	    lingering->fd, said, sizeof(said), MSG_PEEK | MSG_DONTWAIT);
+
+	if (n <= 0)
+		return n == -1 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+	if (memcmp(said, word, (size_t)n) != 0)
+		return lingering->owed;
+	return n == sizeof(said) ? (ssize_t)lingering->owed_head : 0;
+}
+
+/* Sends it what it has asked for by now, as judge() says. */
+static ssize_t
+answer(struct linger_set *set, uint32_t index)
+{
+	struct lingering *lingering = &set->slots[index];
+	ssize_t n = judge(lingering);
+
+	if (n <= 0)
+		return n;
+	send(lingering->fd, set->owed[index], (size_t)n,
+	    MSG_DONTWAIT | MSG_NOSIGNAL);
+	shutdown(lingering->fd, SHUT_WR);
+	lingering->owed = 0;
+	return n;
+}
+
+/* Before its time, so what has come meanwhile is discarded first; if that asks
+ * for an answer, it has it. */
 static void
 end_early(struct linger_set *set, uint32_t index)
 {
+	if (set->slots[index].owed != 0)
+		(void)answer(set, index);
 	drain(set->slots[index].fd, &set->slots[index].bytes);
 	end(set, index);
 }
@@ -190,38 +226,17 @@ linger_restore(struct linger_set *set, const struct lingering *lingering,
 		end_early(set, index);
 }
 
-/* How much of the answer it gets: none yet, while what it has said may become
- * "HEAD "; -1: it has gone. */
-static ssize_t
-judge(const struct lingering *lingering)
-{
-	static const char word[] = "HEAD ";
-	char said[sizeof(word) - 1];
-	ssize_t n = recv(
-	    lingering->fd, said, sizeof(said), MSG_PEEK | MSG_DONTWAIT);
-
-	if (n <= 0)
-		return n == -1 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
-	if (memcmp(said, word, (size_t)n) != 0)
-		return lingering->owed;
-	return n == sizeof(said) ? (ssize_t)lingering->owed_head : 0;
-}
-
 /* It has said something. */
 static void
 pay(struct linger_set *set, uint32_t index, int64_t now)
 {
 	struct lingering *lingering = &set->slots[index];
-	ssize_t n = judge(lingering);
+	ssize_t n = answer(set, index);
 
 	if (n == -1)
 		end(set, index);
 	if (n <= 0)
 		return;
-	send(lingering->fd, set->owed[index], (size_t)n,
-	    MSG_DONTWAIT | MSG_NOSIGNAL);
-	shutdown(lingering->fd, SHUT_WR);
-	lingering->owed = 0;
 	unlink_slot(set, index);
 	lingering->until = now + set->time;
 	push(set, index);

@@ -495,6 +495,28 @@ the_silent_give_way_first(void **state)
 	assert_true(is_open(paid));
 }
 
+/* It has asked, but nobody has looked yet. */
+static void
+who_has_asked_is_answered_before_it_goes(void **state)
+{
+	(void)state;
+	owe(0, 0);
+	owe(1, 0);
+	owe(2, 0);
+	owe(3, 0);
+	say(0, "GET ");
+	say(1, "HEAD ");
+	say(2, "GET ");
+	say(3, "HEA");
+	assert_true(linger_give_up(&set));
+	must_have(0, OWED);
+	assert_true(linger_give_up(&set));
+	must_have(1, OWED_HEAD);
+	linger_step(&set, TIME);
+	must_have(2, OWED);
+	must_have(3, "");
+}
+
 /* The next one in its place is owed nothing. */
 static void
 a_debt_ends_with_the_connection(void **state)
@@ -545,6 +567,7 @@ main(void)
 		TEST(an_answered_one_is_not_reset),
 		TEST(an_answered_one_may_say_much),
 		TEST(the_silent_give_way_first),
+		TEST(who_has_asked_is_answered_before_it_goes),
 		TEST(a_debt_ends_with_the_connection),
 		TEST(what_cannot_be_watched_is_owed_nothing),
 	};
