@@ -56,6 +56,8 @@ oom_protect(const char *file)
 		childrens = own > 0 ? own : 0;
 		if (own >= 0 && score_set(OOM_PROTECTED) == 0)
 			own = OOM_PROTECTED;
+		else if (own == 0) /* nobody has said anything */
+			childrens = OOM_EXPOSED;
 		if (own != childrens)
 			return;
 	}

@@ -6,12 +6,14 @@
 
 /* The master's oom_score_adj, where it may have one below 0 (proc(5)). */
 #define OOM_PROTECTED (-900)
+/* What its children have where it may not have that, and has 0. */
+#define OOM_EXPOSED 900
 
 /*
  * Lowers our oom_score_adj, for which CAP_SYS_RESOURCE is needed; without it
- * nothing happens, and nothing is said.  A manager that has lowered it already
- * (OOMScoreAdjust=) is left to.  To be called before privileges are dropped.
- * file is /proc/self/oom_score_adj, but for tests.
+ * children get a higher one, which everybody may, if ours is 0, and nothing is
+ * said.  A manager that has lowered it already (OOMScoreAdjust=) is left to.  To
+ * be called before privileges are dropped.  file is /proc/self/oom_score_adj, but for tests.
  */
 void oom_protect(const char *file);
 

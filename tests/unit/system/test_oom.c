@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -149,6 +150,47 @@ test_c10_nothing_happens_without_the_right(void **state)
 	assert_int_equal(chmod(name, 0600), 0);
 }
 
+/* Without CAP_SYS_RESOURCE, with the real file. */
+static bool
+is_exposed(void)
+{
+	static const char real[] = "/proc/self/oom_score_adj";
+
+	if (getuid() == 0 && setuid(65534) == -1)
+		return false;
+	prctl(PR_SET_DUMPABLE, 1); /* or the file is root's */
+	fd = open(real, O_RDWR);
+	if (!file_is("0"))
+		return true; /* somebody has said something else */
+	oom_protect(real);
+	oom_expose(true);
+	if (!file_is("900"))
+		return false;
+	oom_expose(false);
+	upgrade();
+	oom_expose(true);
+	if (!file_is("900"))
+		return false;
+	oom_expose(false);
+	return file_is("0");
+}
+
+/* Docker gives no CAP_SYS_RESOURCE: the kernel took the master, which is the
+ * largest, for its children's memory. */
+static void
+test_children_go_first_without_the_right(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	if (pid == 0)
+		_exit(is_exposed() ? WELL : 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), WELL);
+}
+
 int
 main(void)
 {
@@ -156,6 +198,7 @@ main(void)
 		cmocka_unit_test(test_c10_only_the_master_is_protected),
 		cmocka_unit_test(test_c10_a_managers_word_is_the_masters),
 		cmocka_unit_test(test_c10_nothing_happens_without_the_right),
+		cmocka_unit_test(test_children_go_first_without_the_right),
 	};
 
 	return cmocka_run_group_tests_name("oom", tests, setup, teardown);
