@@ -2,8 +2,6 @@
 #ifndef MASTER_OOM_H
 #define MASTER_OOM_H
 
-#include <stdbool.h>
-
 /* The master's oom_score_adj, where it may have one below 0 (proc(5)). */
 #define OOM_PROTECTED (-900)
 /* What its children have where it may not have that, and has 0. */
@@ -26,10 +24,10 @@ int oom_childrens(void);
 void oom_resume(int fd, int childrens_score);
 
 /*
- * Around a fork: true, and the child gets what the start found, at least 0; then
- * false, and the master is protected again.  It may do so by what it was
- * allowed once: the kernel remembers the lowest value that a process was given.
+ * In a child that still is what the master is, and that will exec: gives it what
+ * children have.  The master never is without its protection, least of all in a
+ * fork that the kernel finds no memory for.
  */
-void oom_expose(bool child);
+void oom_expose(void);
 
 #endif
