@@ -78,7 +78,11 @@ class _Kills(_Memory):
     def squeeze(self):
         self.rest()
         self.most = self.group.used() + self.LEFT
+        self.killed = self.group.kills()
         self.group.limit(self.most)
+
+    def has_bitten(self):
+        return self.group.kills() > self.killed
 
     def victims(self):
         """Pids of those who are to be killed."""
@@ -97,16 +101,21 @@ class _Kills(_Memory):
 
     def kill(self, ending, seconds):
         """Again and again."""
-        self.wrong, before = [], self.group.kills()
+        self.wrong = []
         while not ending.wait(min(self.EACH, seconds / 3)):
-            victims = self.victims()
-            for pid in victims:
-                score(pid, self.FIRST)
-            status = self.in_group(self.take)
-            before += len(victims) + 1
-            if status != -signal.SIGKILL or self.group.kills() != before:
-                self.wrong.append((status, self.group.kills(), before))
-            wait_for(lambda gone=victims: not any(map(exists, gone)))
+            try:
+                self.kill_once()
+            except (AssertionError, OSError) as error:
+                self.wrong.append(error)
+
+    def kill_once(self):
+        """Those, the neighbour and nobody else."""
+        before, victims = self.group.kills(), self.victims()
+        for pid in victims:
+            score(pid, self.FIRST)
+        self.assertEqual(self.in_group(self.take), -signal.SIGKILL)
+        wait_for(lambda: not any(map(exists, victims)), what="their end")
+        self.assertEqual(self.group.kills(), before + len(victims) + 1)
 
     def take(self):
         """The neighbour: takes all that there is."""
@@ -174,8 +183,8 @@ class MemoryNone(_Memory, Stop):
         self.killed = self.group.kills()
         self.group.limit(self.group.used())
 
-    def bites(self):
-        self.assertGreater(self.group.kills(), self.killed)
+    def has_bitten(self):
+        return self.group.kills() > self.killed
 
     def recover(self):
         for sock in self.waiting:

@@ -1,5 +1,6 @@
 """A squeeze: what a daemon needs is taken from it, and given back."""
 
+import contextlib
 import threading
 import time
 
@@ -106,8 +107,12 @@ class Squeeze(ControlCase):
         """Takes it away."""
         raise NotImplementedError
 
+    def has_bitten(self):
+        """Has it done what it is to do?  Until then it lasts."""
+        return True
+
     def bites(self):
-        """Asserts that it did what it was to do."""
+        """Asserts that what it did is what it was to do."""
 
     def release(self):
         """Gives it back."""
@@ -155,16 +160,13 @@ class Squeeze(ControlCase):
         self.assertTrue(not strict or self.is_quick(),
                         f"p99 is not within {TIMES} times")
 
-    def window(self, latency, seconds):
-        """So long somebody asks, and perhaps others do."""
+    def window(self, latency, seconds, until=lambda: True):
+        """So long, and until that holds, somebody asks, and perhaps others do."""
         crowd = Crowd(self.port)
-        with Probe(self.port, interval=INTERVAL,
-                   patience=PATIENCE) as probe:
-            if self.crowded:
-                with crowd:
-                    time.sleep(seconds)
-            else:
-                time.sleep(seconds)
+        with (Probe(self.port, interval=INTERVAL, patience=PATIENCE) as probe,
+              crowd if self.crowded else contextlib.nullcontext()):
+            time.sleep(seconds)
+            wait_for(until, what=f"an effect of {self.name}")
         self.clients += crowd.clients + probe.clients()
         latency.add(probe)
         self.assertEqual(probe.failures, [])
@@ -190,7 +192,7 @@ class Squeeze(ControlCase):
 
     def squeezed(self, seconds):
         """While it lasts."""
-        self.window(self.within, seconds)
+        self.window(self.within, seconds, self.has_bitten)
 
     def assert_quiet(self, lines, _spent, _seconds):
         """The log does not run over."""
@@ -230,6 +232,7 @@ class Stop(Squeeze):
         self.waiting = [self.connect(self.port) for _ in range(self.WAITING)]
         self.clients += self.WAITING
         time.sleep(seconds)
+        wait_for(self.has_bitten, what=f"an effect of {self.name}")
 
     def bites(self):
         self.assertTrue(all(map(is_held, self.waiting)))
