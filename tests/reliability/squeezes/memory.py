@@ -6,8 +6,8 @@ import os
 import signal
 import threading
 
-from harness import (MemoryGroup, die_with_parent, exists, parse_line,
-                     read_to_end, wait_for)
+from harness import (MemoryGroup, connect, die_with_parent, exists,
+                     parse_line, read_to_end, wait_for)
 from squeeze import GREETING, Squeeze, Stop
 
 KIB = 1024
@@ -27,6 +27,24 @@ class _Memory(Squeeze):
         group = MemoryGroup(cls.version)
         group.remove()
         return group.why_none()
+
+    def begin(self):
+        self.lost = 0  # clients that the kernel took from us
+        super().begin()
+
+    def assert_served(self, failures):
+        """Or its child is one of those that were killed: on a machine that is
+        busy the kernel may want more than one."""
+        self.lost += len(failures)
+
+    def recover(self):
+        super().recover()
+        self.hold()
+
+    def account(self):
+        super().account()
+        self.assertEqual(self.server.counters()["main"]["ended_killed"],
+                         self.lost)
 
     def serve(self, **keywords):
         self.group = MemoryGroup(self.version)
@@ -67,8 +85,8 @@ def score(pid, value):
 
 
 class _Kills(_Memory):
-    """A neighbour in the group takes memory until the kernel kills whom we want
-    it to, and then the neighbour."""
+    """A neighbour in the group takes memory until the kernel has killed whom we
+    want it to, and gives it back; or is killed next."""
 
     LEFT = 8 * MIB
     FIRST = 1000  # oom_score_adj of those who are to be killed
@@ -109,15 +127,15 @@ class _Kills(_Memory):
                 self.wrong.append(error)
 
     def kill_once(self):
-        """Those, the neighbour and nobody else."""
+        """Them."""
         before, victims = self.group.kills(), self.victims()
         for pid in victims:
             score(pid, self.FIRST)
-        self.assertEqual(self.in_group(self.take), -signal.SIGKILL)
+        self.assertIn(self.in_group(self.take, victims), (0, -signal.SIGKILL))
         wait_for(lambda: not any(map(exists, victims)), what="their end")
-        self.assertEqual(self.group.kills(), before + len(victims) + 1)
+        self.assertGreaterEqual(self.group.kills(), before + len(victims))
 
-    def take(self):
+    def take(self, victims):
         """The neighbour: takes all that there is."""
         with open("/proc/self/statm", encoding="ascii") as file:
             own = int(file.read().split()[1]) * mmap.PAGESIZE
@@ -126,6 +144,8 @@ class _Kills(_Memory):
         taken = mmap.mmap(-1, self.most)
         for at in range(0, self.most, mmap.PAGESIZE):
             taken[at] = 1
+            if at > self.LEFT / 2 and not any(map(exists, victims)):
+                return
 
 
 class MemoryChildren(_Kills):
@@ -136,12 +156,12 @@ class MemoryChildren(_Kills):
 
     def begin(self):
         super().begin()
-        self.lost = []
+        self.taken = []
 
     def victims(self):
         socks = [self.connect(self.held_port) for _ in range(self.COUNT)]
         self.clients += self.COUNT
-        self.lost += socks
+        self.taken += socks
         for sock in socks:
             self.assertEqual(sock.recv(100), GREETING)
         ports = [sock.getsockname()[1] for sock in socks]
@@ -151,9 +171,9 @@ class MemoryChildren(_Kills):
                 if int(row.get("sport", 0)) in ports]
 
     def bites(self):
-        killed = self.server.counters()["held"]["ended_killed"]
-        self.assertEqual(killed, len(self.lost))
-        for sock in self.lost:
+        self.assertGreaterEqual(
+            self.server.counters()["held"]["ended_killed"], len(self.taken))
+        for sock in self.taken:
             self.assertEqual(read_to_end(sock)[0], b"")
 
 
@@ -186,12 +206,23 @@ class MemoryNone(_Memory, Stop):
     def has_bitten(self):
         return self.group.kills() > self.killed
 
+    def bites(self):
+        """Some may have been greeted, and some are gone."""
+
     def recover(self):
         for sock in self.waiting:
-            read_to_end(sock)
+            self.lost += read_to_end(sock)[0] != GREETING
             sock.close()
-        wait_for(lambda: self.greet() == GREETING, what="a greeting")
+        wait_for(self.is_well, what="a greeting")
         self.hold()
+
+    def is_well(self):
+        """Is somebody greeted?"""
+        self.clients += 1
+        with connect(self.port) as sock:
+            greeted = read_to_end(sock)[0] == GREETING
+        self.lost += not greeted
+        return greeted
 
 
 class MemoryNone2(MemoryNone):

@@ -169,8 +169,12 @@ class Squeeze(ControlCase):
             wait_for(until, what=f"an effect of {self.name}")
         self.clients += crowd.clients + probe.clients()
         latency.add(probe)
-        self.assertEqual(probe.failures, [])
+        self.assert_served(probe.failures)
         self.assertEqual(crowd.greeted, crowd.clients)
+
+    def assert_served(self, failures):
+        """Everybody was greeted."""
+        self.assertEqual(failures, [])
 
     def round(self, baseline, seconds):
         """Squeezed, and back."""
