@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import threading
 
@@ -81,11 +82,16 @@ class _Log(Squeeze):
             self.lines += self.log_server.texts()[len(self.lines):]
 
     def close(self):
-        """The log server goes away."""
+        """The log server goes away, and takes nothing along that it was sent."""
         with self.lock:
             self.take()
-            self.log_server.close()
+            last = self.log_server
             self.log_server = None
+            os.unlink(self.path)
+            last.socket.shutdown(socket.SHUT_RD)
+            while line := last.socket.recv(1 << 16):
+                self.lines.append(last.text(line.decode()))
+            last.socket.close()
 
     def open(self):
         """It comes back, with what it had."""
@@ -178,7 +184,7 @@ class LogStuck(LogFull):
     SERVER = StreamServer
 
 
-class LogRestarted(_Log):
+class LogRestarted(_Exact):
     """Again and again."""
 
     name = "/dev/log restarted"
