@@ -196,6 +196,7 @@ class MemoryNone(_Memory, Stop):
     and goes on."""
 
     name = "memory, none left"
+    OTHERS = 300
     LOG = 'log = { clients = "none"; };'
 
     def squeeze(self):
@@ -203,13 +204,24 @@ class MemoryNone(_Memory, Stop):
         self.killed = self.group.kills()
         self.group.limit(self.group.used())
 
+    def squeezed(self, seconds):
+        self.others = []
+        super().squeezed(seconds)
+
     def has_bitten(self):
-        return self.group.kills() > self.killed
+        """Others come and stay until what a processor has in stock is used."""
+        bitten = self.group.kills() > self.killed
+        if not bitten and len(self.others) < self.OTHERS:
+            self.others.append(self.connect(self.held_port))
+            self.clients += 1
+        return bitten
 
     def bites(self):
         """Some may have been greeted, and some are gone."""
 
     def recover(self):
+        for sock in self.others:
+            sock.close()
         for sock in self.waiting:
             self.lost += read_to_end(sock)[0] != GREETING
             sock.close()
