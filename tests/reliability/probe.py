@@ -20,19 +20,58 @@ def percentile(values, share):
     return ranked[max(0, math.ceil(share * len(ranked)) - 1)]
 
 
-class Probe:
+def latency_row(name, latency):
+    """Prints what a table of latencies while there is trouble says of that
+    trouble."""
+    print(f"LATENCY: {name}: {latency.figures()}", flush=True)
+
+
+class Latency:
+    """What some clients found:
+
+        latency.seconds   how long each greeting took
+        latency.failures  what was not one, as texts
+        latency.figures() "p50 0.4 ms, p99 …"
+    """
+
+    def __init__(self):
+        self.seconds, self.failures = [], []
+
+    def add(self, other):
+        """Those clients, too."""
+        self.seconds += other.seconds
+        self.failures += other.failures
+
+    def clients(self):
+        """How many there were."""
+        return len(self.seconds) + len(self.failures)
+
+    def milliseconds(self, share):
+        """That percentile."""
+        return 1000 * percentile(self.seconds, share)
+
+    def figures(self):
+        """All that a table says of it."""
+        if not self.seconds:
+            return f"no greeting, {len(self.failures)} failures"
+        return (f"p50 {self.milliseconds(.5):.2f} ms, "
+                f"p99 {self.milliseconds(.99):.2f} ms, "
+                f"p99.9 {self.milliseconds(.999):.2f} ms of "
+                f"{len(self.seconds)} greetings, "
+                f"{len(self.failures)} failures")
+
+
+class Probe(Latency):
     """Clients one after the other, each for one whole greeting:
 
         with Probe(port) as probe:
             ...
-        probe.seconds   how long each greeting took
-        probe.failures  what was not one, as texts
-        probe.figures() "p50 0.4 ms, p99 …"
+        latency_row("what goes wrong", probe)
     """
 
     def __init__(self, port, host="127.0.0.1", greeting=b"hi client\n",
                  source="", interval=0.01, patience=10.0, wrapper=()):
-        self.seconds, self.failures = [], []
+        super().__init__()
         # pylint: disable-next=consider-using-with
         self._process = subprocess.Popen(
             [*wrapper, sys.executable, "-B", os.path.abspath(__file__),
@@ -52,20 +91,6 @@ class Probe:
                 self.failures.append(failure)
             else:
                 self.seconds.append(took)
-
-    def milliseconds(self, share):
-        """That percentile."""
-        return 1000 * percentile(self.seconds, share)
-
-    def figures(self):
-        """All that a table says of it."""
-        if not self.seconds:
-            return f"no greeting, {len(self.failures)} failures"
-        return (f"p50 {self.milliseconds(.5):.2f} ms, "
-                f"p99 {self.milliseconds(.99):.2f} ms, "
-                f"p99.9 {self.milliseconds(.999):.2f} ms of "
-                f"{len(self.seconds)} greetings, "
-                f"{len(self.failures)} failures")
 
 
 def once(host, port, greeting, source, patience):

@@ -9,10 +9,10 @@ import subprocess
 import time
 import unittest
 
-from harness import (Case, Load, PATIENCE, Strace, children, close_with_reset,
-                     cpu_seconds, descriptors, exists, free_port, greet,
-                     group_members, is_held, limit, needs_program, read_all,
-                     strace_works, wait_for)
+from harness import (Case, Load, PATIENCE, PidsGroup, Strace, children,
+                     close_with_reset, cpu_seconds, descriptors, exists,
+                     free_port, greet, group_members, is_held, limit,
+                     needs_program, read_all, strace_works, wait_for)
 from programs import UNTRACED
 
 GREETING = b"hi client\n"
@@ -433,61 +433,6 @@ class ProcessesAsUser(Processes):
 
     as_user = True
     test_waited_too_long = test_spawner_dies = None
-
-
-class PidsGroup:
-    """A control group of our own that counts processes; cgroups(7)."""
-
-    # Version 1 and 2, where systemd and containers have them.
-    PARENTS = ("/sys/fs/cgroup/pids", "/sys/fs/cgroup")
-
-    def __init__(self):
-        self.path = None
-        for parent in self.PARENTS:
-            path = os.path.join(parent, f"forkgreet-test-{os.getpid()}")
-            try:
-                os.mkdir(path)
-            except OSError:
-                continue
-            if os.path.exists(os.path.join(path, "pids.max")):
-                self.path = path
-                return
-            os.rmdir(path)
-
-    def write(self, name, value):
-        """Sets a file of the group."""
-        with open(os.path.join(self.path, name), "w",
-                  encoding="ascii") as file:
-            file.write(str(value))
-
-    def read(self, name):
-        """What a file of the group says."""
-        with open(os.path.join(self.path, name), encoding="ascii") as file:
-            return file.read().strip()
-
-    def enter(self):
-        """For preexec: a process and all that it starts are counted."""
-        self.write("cgroup.procs", os.getpid())
-
-    def count(self):
-        """How many processes are in it."""
-        return int(self.read("pids.current"))
-
-    def limit(self, most):
-        """So many may be in it; the others may stay."""
-        self.write("pids.max", most)
-
-    def remove(self):
-        """Ends what is left in it."""
-        def removed():
-            for pid in self.read("cgroup.procs").split():
-                os.kill(int(pid), signal.SIGKILL)
-            try:
-                os.rmdir(self.path)
-            except OSError:
-                return False
-            return True
-        wait_for(removed, PATIENCE, "an empty control group")
 
 
 class PidsMax(FaultCase):

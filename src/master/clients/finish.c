@@ -113,6 +113,7 @@ finish(struct service *service, uint32_t slot, enum outcome outcome,
 
 	outcome = refine(client, outcome, bytes, delivery);
 	connection_close(client->fd, delivery, outcome);
+	backoff_hasten(&service->accepting); /* there is a descriptor less */
 	service->counters.sent_bytes += known ? bytes : 0;
 	service->counters.cpu_us += (uint64_t)client->cpu_us;
 	place_release(service, client);

@@ -89,6 +89,7 @@ ended(struct service *service, uint32_t slot, int status, int64_t now)
 		close(client->pidfd);
 	client->pidfd = -1;
 	client->pid = 0;
+	backoff_hasten(&service->forking); /* there is a process less */
 	if (outcome == OUTCOME_VIOLATION || outcome == OUTCOME_CRASHED)
 		generation_crashed(
 		    service->generation, client->generation, now);

@@ -39,6 +39,15 @@ void backoff_succeed(struct backoff *backoff);
  */
 void backoff_step(struct backoff *backoff, int64_t now);
 
+/* Some of what had run out is free again: a pause ends with the next
+ * backoff_step(). */
+static inline void
+backoff_hasten(struct backoff *backoff)
+{
+	if (backoff->until != CLOCK_NEVER)
+		backoff->until = 0;
+}
+
 /* True while there should be no attempt. */
 static inline bool
 backoff_waits(const struct backoff *backoff)

@@ -142,14 +142,14 @@ executable_run(const struct executable *executable)
 	pid_t pid;
 	int saved;
 
-	oom_expose(true);
 	pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
+		oom_expose();
 		become(executable);
+	}
 	saved = errno;
 	if (pid > 0 && executable->own_group)
 		setpgid(pid, pid); /* EACCES: the child has done so, and exec'd */
-	oom_expose(false);
 	errno = saved;
 	return pid;
 }

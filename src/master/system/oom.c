@@ -3,7 +3,10 @@
 
 #include "master/system/oom.h"
 
+#include <sys/prctl.h>
+
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,13 +21,15 @@
 static int self = -1;
 static int own, childrens;
 
+static const char *path = "/proc/self/oom_score_adj";
+
 static int
-score_set(int score)
+score_set(int fd, int score)
 {
 	char text[ROOM];
 	int length = snprintf(text, sizeof(text), "%d\n", score);
 
-	return pwrite(self, text, (size_t)length, 0) == length ? 0 : -1;
+	return pwrite(fd, text, (size_t)length, 0) == length ? 0 : -1;
 }
 
 static int
@@ -49,13 +54,16 @@ score_get(int *score)
 void
 oom_protect(const char *file)
 {
+	path = file;
 	self = open(file, O_RDWR | O_CLOEXEC);
 	if (self == -1)
 		return;
 	if (score_get(&own) == 0) {
 		childrens = own > 0 ? own : 0;
-		if (own >= 0 && score_set(OOM_PROTECTED) == 0)
+		if (own >= 0 && score_set(self, OOM_PROTECTED) == 0)
 			own = OOM_PROTECTED;
+		else if (own == 0) /* nobody has said anything */
+			childrens = OOM_EXPOSED;
 		if (own != childrens)
 			return;
 	}
@@ -86,9 +94,20 @@ oom_resume(int fd, int childrens_score)
 	self = -1;
 }
 
+/* The file is root's while its process is not dumpable, as the exec will make it
+ * again in any case. */
 void
-oom_expose(bool child)
+oom_expose(void)
 {
-	if (self != -1)
-		score_set(child ? childrens : own);
+	int fd;
+
+	if (self == -1)
+		return;
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (fd == -1)
+		return;
+	score_set(fd, childrens);
+	close(fd);
 }

@@ -2,16 +2,17 @@
 #ifndef MASTER_OOM_H
 #define MASTER_OOM_H
 
-#include <stdbool.h>
-
 /* The master's oom_score_adj, where it may have one below 0 (proc(5)). */
 #define OOM_PROTECTED (-900)
+/* What its children have where it may not have that, and has 0. */
+#define OOM_EXPOSED 900
 
 /*
  * Lowers our oom_score_adj, for which CAP_SYS_RESOURCE is needed; without it
- * nothing happens, and nothing is said.  A manager that has lowered it already
- * (OOMScoreAdjust=) is left to.  To be called before privileges are dropped.
- * file is /proc/self/oom_score_adj, but for tests.
+ * children get a higher one, which everybody may, if ours is 0, and nothing is
+ * said.  A manager that has lowered it already (OOMScoreAdjust=) is left to.  To
+ * be called before privileges are dropped.  file is /proc/self/oom_score_adj, but
+ * for tests.
  */
 void oom_protect(const char *file);
 
@@ -24,10 +25,10 @@ int oom_childrens(void);
 void oom_resume(int fd, int childrens_score);
 
 /*
- * Around a fork: true, and the child gets what the start found, at least 0; then
- * false, and the master is protected again.  It may do so by what it was
- * allowed once: the kernel remembers the lowest value that a process was given.
+ * In a child that still is what the master is, and that will exec: gives it what
+ * children have.  The master never is without its protection, least of all in a
+ * fork that the kernel finds no memory for.
  */
-void oom_expose(bool child);
+void oom_expose(void);
 
 #endif

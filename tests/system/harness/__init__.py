@@ -17,6 +17,7 @@ from .case import (Case, ControlCase, StartCase, identity, if_also_user,
                    needs_program, needs_root, not_under_valgrind)
 from .clients import (Load, close_with_reset, connect, free_port, greet,
                       is_held, read_all, read_to_end)
+from .control_group import FreezerGroup, MemoryGroup, PidsGroup
 from .daemon import (TIME, Background, Daemon, instances, parse_line,
                      untimed)
 from .kernel import (KernelSocket, children, cpu_seconds, descriptors, exists,

@@ -15,11 +15,14 @@
 
 #include <linux/tcp.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "master/clients/accept.h"
 #include "master/clients/close.h"
+#include "master/clients/hand_over.h"
 #include "master/system/clock.h"
 #include "unit/service.h"
 
@@ -413,6 +416,33 @@ a_pid_that_is_no_child_ends_its_client(void **state)
 	close(fd);
 }
 
+/* A process and a descriptor are free again: nobody waits for longer who waits for
+ * one. */
+static void
+an_end_makes_room_at_once(void **state)
+{
+	uint32_t slot;
+	int fd;
+
+	(void)state;
+	service_begin("", "timeouts = { linger = 0; };", NULL);
+	slot = client_serve(0, NULL, &fd);
+	backoff_fail(&service.forking, "clone", EAGAIN, now);
+	backoff_fail(&service.accepting, "accept", EMFILE, now);
+	assert_true(hand_over_wakeup(&service) > now);
+	assert_true(accept_wakeup(&service) > now);
+	child_exit(slot, 0);
+	step(0);
+	assert_int_equal(service_row(0)->live, 0);
+	assert_true(hand_over_wakeup(&service) <= now);
+	assert_true(accept_wakeup(&service) <= now);
+	hand_over_step(&service, now);
+	accept_step(&service, now);
+	assert_false(backoff_waits(&service.forking));
+	assert_false(backoff_waits(&service.accepting));
+	close(fd);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, service_teardown)
 
 int
@@ -432,6 +462,7 @@ main(void)
 		TEST(the_end_of_the_daemon_comes_to_all),
 		TEST(one_more_who_lingers_makes_room),
 		TEST(a_pid_that_is_no_child_ends_its_client),
+		TEST(an_end_makes_room_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, confs_setup, confs_teardown);

@@ -82,6 +82,26 @@ test_b16_a_pause_is_not_slept_through(void **state)
 	assert_int_equal(backoff.until, CLOCK_NEVER);
 }
 
+/* It is no success: the next failure's pause is longer still. */
+static void
+a_pause_can_be_cut_short(void **state)
+{
+	struct backoff backoff = BACKOFF_NONE;
+	int64_t now = CLOCK_SECOND;
+
+	(void)state;
+	backoff_hasten(&backoff); /* nobody waits */
+	assert_int_equal(backoff.until, CLOCK_NEVER);
+	backoff_fail(&backoff, "test", EAGAIN, now);
+	backoff_hasten(&backoff);
+	assert_true(backoff.until <= now);
+	backoff_step(&backoff, now);
+	assert_false(backoff_waits(&backoff));
+	backoff_fail(&backoff, "test", EAGAIN, now);
+	assert_int_equal(
+	    backoff.until, now + 2 * BACKOFF_FIRST_MS * CLOCK_MS);
+}
+
 static void
 limited_lines_are_counted(void **state)
 {
@@ -107,6 +127,7 @@ main(void)
 		cmocka_unit_test(failures_at_one_time_count_once),
 		cmocka_unit_test(success_starts_anew),
 		cmocka_unit_test(test_b16_a_pause_is_not_slept_through),
+		cmocka_unit_test(a_pause_can_be_cut_short),
 		cmocka_unit_test(limited_lines_are_counted),
 	};
 
