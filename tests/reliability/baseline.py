@@ -35,10 +35,7 @@ def _lines(daemon):
 
 
 def _state(pid):
-    try:
-        return proc_status(pid)["State"][0]
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
+    return proc_status(pid).get("State", "")[:1]
 
 
 class Baseline:
