@@ -1,11 +1,12 @@
 /* inject [-p ROLE=PID]... -o FILE [-c ROLE -n CALL -e ERRNO [-f FIRST]
- * [-s STEP] [-m MS] [-x SHAPE]] [COMMAND...]
+ * [-s STEP] [-m MS] [-d MS] [-x SHAPE]] [COMMAND...]
  *
  * Runs the command, or goes to running processes, whose role is given, and
  * follows all that they start.  Without -c it writes a line for each system call
  * to FILE: role, name, shape.  With -c the calls of that name in that role fail:
  * the FIRST (1), or with -x the FIRST of that shape; then each STEP-th (0: no
  * other), until MS milliseconds after the first of them; FILE says how many did.
+ * -d holds the process for so long each time.
  * Filters that these processes have do not see it.  Until SIGTERM, or the
  * command's end, whose exit status it then has.  Says "ready" when it has begun.
  */
@@ -53,7 +54,7 @@ static struct fault {
 	const char *role, *shape;
 	long call, error;
 	unsigned long first, step;
-	long ms;
+	long ms, hold_ms;
 	unsigned long seen, hits;
 	int64_t end_ms;
 } fault = { .first = 1 };
@@ -202,6 +203,16 @@ at_entry(struct process *process, const struct __ptrace_syscall_info *info)
 		fake(process, (long)info->entry.args[1]);
 }
 
+/* What the process does before it looks at a clock again takes that long. */
+static void
+hold(void)
+{
+	const struct timespec time = { 0, fault.hold_ms * 1000000 };
+
+	if (fault.hold_ms != 0)
+		nanosleep(&time, NULL);
+}
+
 static void
 at_call(struct process *process)
 {
@@ -216,6 +227,7 @@ at_call(struct process *process)
 		process->is_faked = false;
 		set_second_argument(process->pid, process->argument);
 		set_result(process->pid, -fault.error);
+		hold();
 	}
 }
 
@@ -474,6 +486,9 @@ take(int option, char *value)
 	case 'm':
 		fault.ms = strtol(value, NULL, 10);
 		break;
+	case 'd':
+		fault.hold_ms = strtol(value, NULL, 10);
+		break;
 	case 'x':
 		fault.shape = value;
 		break;
@@ -489,7 +504,7 @@ main(int argc, char **argv)
 	int option;
 
 	sigaction(SIGTERM, &action, NULL);
-	while ((option = getopt(argc, argv, "+p:o:c:n:e:f:s:m:x:r:")) != -1) {
+	while ((option = getopt(argc, argv, "+p:o:c:n:e:f:s:m:d:x:r:")) != -1) {
 		if (option == 'r')
 			command_role = optarg;
 		else

@@ -4,6 +4,7 @@ import collections
 import multiprocessing
 import os
 import random
+import re
 import time
 import traceback
 
@@ -101,7 +102,7 @@ class Matrix:
         for name, lines in zip(self.names, pool.map(trace, self.names, 1)):
             more, without = cells_of(name, lines)
             cells += [cell for cell in more
-                      if self.arguments.match in str(cell)]
+                      if re.search(self.arguments.match, str(cell))]
             skipped += without
         return cells, skipped
 

@@ -101,11 +101,15 @@ class Idle(Live):
 
 
 class Serving(Live):
-    """Clients of every kind."""
+    """Clients of every kind; after a single fault they are served while inject,
+    whose going wakes everybody, is still there."""
 
     name = "serving"
 
     def act(self, cell):
+        if cell is not None and cell.pattern in ("first", "nth", "late"):
+            self.stage.clients()
+            return "; ".join(self.stage.ungreeted())
         end = time.monotonic() + (
             LONG if cell is not None and cell.pattern == "second" else 0)
         for _ in range(2):
@@ -114,6 +118,17 @@ class Serving(Live):
             self.stage.clients(0.1)
             time.sleep(0.1)
         return ""
+
+
+class Bare(Serving):
+    """One listener, and nothing that wakes the daemon but its clients."""
+
+    name = "bare"
+
+    def begin(self):
+        if self.stage is None:
+            self.stage = Stage(("main",))
+        super().begin()
 
 
 class Asking(Live):
@@ -283,4 +298,4 @@ class Stop(Live):
         return trace
 
 
-LIVE = (Idle, Serving, Reload, Refresh, State, Upgrade, Stop)
+LIVE = (Idle, Serving, Bare, Reload, Refresh, State, Upgrade, Stop)

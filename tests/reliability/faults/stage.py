@@ -14,6 +14,7 @@ OLD, NEW = b"one text\n", b"another text\n"
 SPIN = 0.2  # of a processor
 WINDOW = 0.3  # seconds in which that is looked at
 LINES = 50  # of log, besides the clients'
+LISTENERS = ("main", "held", "web", "agent", "proxied", "followed")
 UNASKED = ("client ", "counters ")
 
 
@@ -24,12 +25,11 @@ class Stage(ControlCase):
     patience = 2.0
     may_lack = False  # descriptors: after an upgrade
 
-    def __init__(self):
+    def __init__(self, names=LISTENERS):
         super().__init__()
         self.setUp()
         self.place = self.folder()
-        self.ports = {name: free_port() for name in
-                      ("main", "held", "web", "agent", "proxied", "followed")}
+        self.ports = {name: free_port() for name in names}
         self.write("text", OLD)
         self.write("health", b"up\n")
         self.running = None
@@ -97,15 +97,15 @@ class Stage(ControlCase):
     # ----------------------------------------------------------- clients
     def ask(self, port):
         """What a client says there."""
-        if port == self.ports["web"]:
+        if port == self.ports.get("web"):
             return b"GET / HTTP/1.0\r\n\r\n"
-        return v1() if port == self.ports["proxied"] else b""
+        return v1() if port == self.ports.get("proxied") else b""
 
     def expects(self, port):
         """What one must get there."""
-        if port == self.ports["followed"]:
+        if port == self.ports.get("followed"):
             return (OLD, NEW)
-        if port == self.ports["agent"]:
+        if port == self.ports.get("agent"):
             return (b"up ready 100%\n",)
         return (b"hi client\n",)
 
@@ -114,7 +114,7 @@ class Stage(ControlCase):
         with connect(port, seconds=seconds) as sock:
             if self.ask(port):
                 sock.sendall(self.ask(port))
-            if port == self.ports["held"]:
+            if port == self.ports.get("held"):
                 return sock.recv(100)
             return read_all(sock)
 
@@ -124,7 +124,8 @@ class Stage(ControlCase):
         end = time.monotonic() + seconds
         problem = self.is_greeted(port, end)
         while problem and time.monotonic() < end and (
-                port in (self.ports["agent"], self.ports["followed"])):
+                port in (self.ports.get("agent"),
+                         self.ports.get("followed"))):
             time.sleep(0.05)
             problem = self.is_greeted(port, end)
         return problem
@@ -139,7 +140,7 @@ class Stage(ControlCase):
         if time.monotonic() > end:
             return "too late"
         if got in self.expects(port) or (
-                port == self.ports["web"] and got.endswith(b"hi client\n")):
+                port == self.ports.get("web") and got.endswith(b"hi client\n")):
             return ""
         return repr(got)
 
@@ -166,6 +167,13 @@ class Stage(ControlCase):
             wrong.append(f"unbalanced: {baseline.unbalanced()}")
         return wrong + self.spinning()
 
+    def ungreeted(self):
+        """Where nobody is greeted, and why."""
+        for name, port in self.ports.items():
+            problem = self.greets_at(port, self.patience)
+            if problem:
+                yield f"no greeting at {name}: {problem}"
+
     def lacks(self, baseline):
         """Has it less open than before, and does it say why?"""
         now = at_rest(self.running)
@@ -176,11 +184,7 @@ class Stage(ControlCase):
 
     def judge_service(self, baseline):
         """Everybody is greeted, and the log is short."""
-        wrong = []
-        for name, port in self.ports.items():
-            problem = self.greets_at(port, self.patience)
-            if problem:
-                wrong.append(f"no greeting at {name}: {problem}")
+        wrong = list(self.ungreeted())
         said = [line for line in self.running.log()[baseline.log_before:]
                 if not line.startswith(UNASKED)]
         if len(said) > LINES:
