@@ -19,45 +19,22 @@
 
 #include <err.h>
 #include <errno.h>
-#include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "shape.h"
+#include "fault.h"
+#include "processes.h"
 
-#define PROCESSES_MAX 1024
 #define OPTIONS \
 	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | \
 	    PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC)
 #define SYSCALL_STOP (SIGTRAP | 0x80)
-#define ROLE_SIZE 16
 #define EVENT(status) ((status) >> 16)
-
-/* pid 0: a free row. */
-static struct process {
-	pid_t pid;
-	char role[ROLE_SIZE];
-	bool is_faked;	    /* in a call that another one stands for */
-	bool waits;	    /* for its maker's event, which says who it is */
-	long first_argument; /* of the latest call: clone(2)'s flags */
-	long argument;	    /* the second one of the call that is faked */
-	struct loader loader;
-} processes[PROCESSES_MAX];
-
-static struct fault {
-	const char *role, *shape;
-	long call, error;
-	unsigned long first, step;
-	long ms, hold_ms;
-	unsigned long seen, hits;
-	int64_t end_ms;
-} fault = { .first = 1 };
 
 static FILE *output;
 static pid_t command; /* 0: none */
@@ -65,100 +42,7 @@ static const char *command_role = "master";
 static int command_status = -1;
 static volatile sig_atomic_t is_ending;
 
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* ------------------------------------------------------------------- processes */
-
-/* NULL: it is not known. */
-static struct process *
-find_process(pid_t pid)
-{
-	size_t i;
-
-	for (i = 0; i < PROCESSES_MAX; i++)
-		if (processes[i].pid == pid)
-			return &processes[i];
-	return NULL;
-}
-
-static struct process *
-add_process(pid_t pid, const char *role)
-{
-	struct process *process = find_process(pid);
-
-	if (process == NULL && (process = find_process(0)) == NULL)
-		errx(1, "too many processes");
-	*process = (struct process){ .pid = pid };
-	snprintf(process->role, sizeof(process->role), "%s", role);
-	loader_find(&process->loader, pid);
-	return process;
-}
-
-/* The role of what a process of that one has made. */
-static const char *
-role_of_child(const struct process *maker)
-{
-	if (strcmp(maker->role, "spawner") == 0)
-		return maker->first_argument & CLONE_PARENT ? "child" : "proof";
-	return strcmp(maker->role, "feed") == 0 ? "command" : "launch";
-}
-
-/* A program of ours gives the process its role; the master's next program is
- * the master. */
-static void
-at_exec(struct process *process)
-{
-	char path[64], name[512];
-	const char *base;
-	ssize_t length;
-
-	loader_find(&process->loader, process->pid);
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)process->pid);
-	length = readlink(path, name, sizeof(name) - 1);
-	if (strcmp(process->role, "master") == 0 || length <= 0)
-		return;
-	name[length] = '\0';
-	base = strrchr(name, '/');
-	base = base == NULL ? name : base + 1;
-	if (process->pid == command) {
-		snprintf(process->role, sizeof(process->role), "%s",
-		    command_role);
-		return;
-	}
-	if (strncmp(base, "forkgreet-", 10) == 0)
-		snprintf(process->role, sizeof(process->role), "%.15s",
-		    base + 10);
-	else if (strncmp(base, "forkgreetd", 10) == 0)
-		snprintf(process->role, sizeof(process->role), "trial");
-	else
-		snprintf(process->role, sizeof(process->role), "other");
-}
-
 /* ----------------------------------------------------------------------- calls */
-
-/* Is it this one's turn? */
-static bool
-fails(void)
-{
-	unsigned long number = ++fault.seen;
-
-	if (number < fault.first ||
-	    (fault.end_ms != 0 && now_ms() >= fault.end_ms))
-		return false;
-	if (number > fault.first &&
-	    (fault.step == 0 || (number - fault.first) % fault.step != 0))
-		return false;
-	if (fault.hits++ == 0 && fault.ms != 0)
-		fault.end_ms = now_ms() + fault.ms;
-	return true;
-}
 
 /* In the call's place: one that every filter of ours lets through and that does
  * nothing. */
@@ -199,18 +83,8 @@ at_entry(struct process *process, const struct __ptrace_syscall_info *info)
 		if (strcmp(shape, fault.shape) != 0)
 			return;
 	}
-	if (fails())
+	if (fault_is_due())
 		fake(process, (long)info->entry.args[1]);
-}
-
-/* What the process does before it looks at a clock again takes that long. */
-static void
-hold(void)
-{
-	const struct timespec time = { 0, fault.hold_ms * 1000000 };
-
-	if (fault.hold_ms != 0)
-		nanosleep(&time, NULL);
 }
 
 static void
@@ -227,7 +101,7 @@ at_call(struct process *process)
 		process->is_faked = false;
 		set_second_argument(process->pid, process->argument);
 		set_result(process->pid, -fault.error);
-		hold();
+		fault_hold();
 	}
 }
 
@@ -253,10 +127,10 @@ resume(struct process *process, int status, int signal)
 static void
 at_birth(pid_t pid, const char *role)
 {
-	struct process *process = find_process(pid);
+	struct process *process = process_find(pid);
 	bool waits = process != NULL && process->waits;
 
-	process = add_process(pid, role);
+	process = process_add(pid, role);
 	if (waits)
 		resume(process, 0, 0);
 }
@@ -275,13 +149,13 @@ at_stop(struct process *process, int status)
 	case 0:
 		return WSTOPSIG(status);
 	case PTRACE_EVENT_EXEC:
-		at_exec(process);
+		process_at_exec(process, command, command_role);
 		break;
 	case PTRACE_EVENT_CLONE:
 	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:
 		if (ptrace(PTRACE_GETEVENTMSG, process->pid, 0, &child) == 0)
-			at_birth((pid_t)child, role_of_child(process));
+			at_birth((pid_t)child, process_role_of_child(process));
 		break;
 	default:
 		break;
@@ -349,13 +223,13 @@ status_of(int status)
 static void
 handle(pid_t pid, int status)
 {
-	struct process *process = find_process(pid);
+	struct process *process = process_find(pid);
 
 	if (WIFSTOPPED(status)) {
 		if (process == NULL && is_ending)
 			ptrace(PTRACE_DETACH, pid, 0, 0);
 		else if (process == NULL)
-			add_process(pid, "")->waits = true;
+			process_add(pid, "")->waits = true;
 		else
 			resume(process, status, at_stop(process, status));
 		return;
@@ -420,7 +294,7 @@ seize(pid_t pid, const char *role)
 		(void *)(long)(OPTIONS |
 		    (command != 0 ? PTRACE_O_EXITKILL : 0))) == -1)
 		err(1, "tracing %d", (int)pid);
-	add_process(pid, role);
+	process_add(pid, role);
 }
 
 /* ROLE=PID, and interrupted, so that it stops at its calls. */

@@ -1,13 +1,16 @@
 """Faults in the calls of running processes, or of a command: inject."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 
-from harness import PATIENCE, die_with_parent
+from harness import BUILDDIR, PATIENCE, die_with_parent
 
-INJECT = os.path.join(os.path.abspath(os.environ.get("BUILDDIR", ".")),
-                      "tests", "reliability", "faults", "inject")
+# A copy, as of the programs: the build may go on.
+INJECT = shutil.copy(
+    os.path.join(os.path.abspath(os.environ.get("BUILDDIR", ".")), "tests",
+                 "reliability", "faults", "inject"), BUILDDIR)
 
 
 class Injector:
