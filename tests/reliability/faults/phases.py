@@ -9,7 +9,7 @@ from failing import ERRORS
 from harness import descriptors, wait_for
 
 from injector import Injector
-from stage import NEW, OLD, Stage, has_reason
+from stage import NEW, OLD, Stage, has_reason, left_in_group
 
 CALM = 0.3  # seconds: what is done on its own, more than once
 LONG = 1.2  # more than a pattern's second
@@ -283,7 +283,6 @@ class Stop(Live):
 
     def left(self, groups):
         """What it has left behind."""
-        from stage import left_in_group
         try:
             wait_for(lambda: not left_in_group(groups), 2)
         except AssertionError:

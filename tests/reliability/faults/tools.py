@@ -1,10 +1,12 @@
 """What people and services run: forkgreetctl, forkgreet, forkgreet-feed."""
 
 import os
+import subprocess
 import time
 
 from failing import ERRORS
-from harness import BUILDDIR, CLIENT, CTL, children, exists, run, wait_for
+from harness import (BUILDDIR, CLIENT, CTL, children, die_with_parent, exists,
+                     run, wait_for)
 
 from injector import Injector, Wrapper
 from phases import is_mute
@@ -226,8 +228,6 @@ class FeedService(Feed):
         self.process = None
 
     def begin(self):
-        import subprocess
-        from harness import die_with_parent
         super().begin()
         if self.process is None:
             self.said = open(os.path.join(self.place, "..said"), "w+b")
