@@ -114,20 +114,27 @@ class Matrix:
         chance.shuffle(chosen)
         if not self.arguments.sample:
             chosen.sort(key=lambda cell: self.names.index(cell.phase))
-            self.results = list(pool.imap_unordered(try_one, chosen))
+            self.take(pool.imap_unordered(try_one, chosen))
             return
         begin, size = time.monotonic(), 4 * self.arguments.workers
         while chosen and time.monotonic() - begin < self.arguments.sample:
             some = sorted(chosen[:size])
             del chosen[:size]
-            self.results += pool.map(try_one, some, chunksize=4)
+            self.take(pool.imap_unordered(try_one, some, chunksize=4))
+
+    def take(self, results):
+        """A line at once for each that failed."""
+        for cell, hits, wrong, seconds in results:
+            self.results.append((cell, hits, wrong, seconds))
+            if wrong:
+                self.summary.say("FAIL", str(cell), ": " + "; ".join(wrong))
 
     def report(self, cells, skipped):
-        """A line for each cell that failed, and one for each phase."""
-        wrong = collections.defaultdict(list)
+        """A line for each phase, and for each reason to skip."""
+        wrong = collections.Counter()
         for cell, hits, problems, _ in self.results:
             if problems:
-                wrong[cell.phase].append((cell, problems))
+                wrong[cell.phase] += 1
             elif hits == 0:
                 skipped.append(Skipped(str(cell), "not made this time"))
         for name in self.names:
@@ -138,15 +145,13 @@ class Matrix:
         self.write(skipped)
         hits = sum(hits > 0 for _, hits, _, _ in self.results)
         print(f"# {len(cells)} cells, {len(self.results)} tried, {hits} of them "
-              f"with a fault, {sum(map(len, wrong.values()))} failed, "
+              f"with a fault, {sum(wrong.values())} failed, "
               f"{len(skipped)} skipped; {self.seconds:.0f} s", flush=True)
 
     def report_phase(self, name, cells, wrong):
         """What came of it."""
         tried = sum(cell.phase == name for cell, *_ in self.results)
         known = sum(cell.phase == name for cell in cells)
-        for cell, problems in wrong:
-            self.summary.say("FAIL", str(cell), ": " + "; ".join(problems))
         if tried and not wrong:
             self.summary.say("PASS", name, f": {tried} of {known} cells")
 
