@@ -5,6 +5,7 @@
 
 #include <sys/wait.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -24,7 +25,12 @@ leftovers_reap(pid_t pid)
 
 	for (;;) {
 		info.si_pid = 0;
-		if (waitid(P_ALL, 0, &info, options) == -1 || info.si_pid == 0)
+		if (waitid(P_ALL, 0, &info, options) == -1) {
+			if (errno == EINTR)
+				continue;
+			return false;
+		}
+		if (info.si_pid == 0)
 			return false;
 		if (info.si_pid == pid)
 			return true;

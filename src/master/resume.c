@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "master/begin_anew.h"
@@ -22,6 +23,7 @@
 #include "master/listeners/carry_listeners.h"
 #include "master/resume_env.h"
 #include "master/server.h"
+#include "master/system/cause.h"
 #include "master/system/child.h"
 #include "master/system/clock.h"
 #include "master/system/daemonize.h"
@@ -32,6 +34,10 @@
 #include "master/system/pidfile.h"
 #include "master/system/report.h"
 #include "shared/manager.h"
+
+/* How long what the system is out of is waited for: 3 s in all. */
+#define OPEN_NAP_MS 50
+#define OPEN_TRIES 60
 
 static struct unpack state;
 static int state_fd = -1; /* its memfd */
@@ -217,6 +223,25 @@ kept_begin(int fd)
 		fatal(EXIT_SYSTEM, "%s: %s", RESUME_KEPT, strerror(errno));
 }
 
+/* All clients are in it: what the system is out of is waited for, shortly.
+ * Returns NULL, or why not, with errno when the system is to blame. */
+static const char *
+state_open(int fd)
+{
+	const struct timespec nap = { 0, OPEN_NAP_MS * 1000000L };
+	const char *why;
+	int tries;
+
+	for (tries = 0; tries < OPEN_TRIES; tries++) {
+		why = unpack_open(&state, fd);
+		if (why == NULL || is_trial ||
+		    cause_of(errno, EXIT_USAGE) != EXIT_SYSTEM)
+			break;
+		nanosleep(&nap, NULL);
+	}
+	return why;
+}
+
 bool
 resume_begin(char **argv)
 {
@@ -227,18 +252,18 @@ resume_begin(char **argv)
 		return false;
 	is_trial = env.trial;
 	state_fd = env.state;
-	why = unpack_open(&state, env.state);
+	why = state_open(env.state);
 	if (why == NULL && unpack_count(&state, &daemon_table) != 1)
 		why = "of another program";
 	if (why != NULL)
-		fatal(EXIT_USAGE, "%s: %s", RESUME_STATE, why);
+		fatal(cause_of(errno, EXIT_USAGE), "%s: %s", RESUME_STATE, why);
 	descriptors_keep();
+	if (!is_trial)
+		begin_anew_at_fatal(argv, &env, &state);
 	kept_begin(env.kept);
 	prctl(PR_SET_NAME, "forkgreetd", 0, 0, 0); /* it is a number's */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* execve(2) has set it */
 	is_on = true;
-	if (!is_trial)
-		begin_anew_at_fatal(argv, &env, &state);
 	return true;
 }
 

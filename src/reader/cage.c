@@ -279,9 +279,9 @@ cage_enter(pid_t parent, unsigned seconds)
 
 	if (close_range(FIRST_CLOSED, ~0U, 0) == -1)
 		step = "close_range";
-	if (step == NULL)
-		step = unless(descriptors_closed(FIRST_CLOSED, DESCRIPTORS_END),
-		    "close_range");
+	if (step == NULL &&
+	    !descriptors_closed(FIRST_CLOSED, DESCRIPTORS_END))
+		step = "close_range";
 	if (step == NULL)
 		step = become_nobody(is_alone);
 	if (step == NULL)

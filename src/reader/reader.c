@@ -88,5 +88,5 @@ main(int argc, char **argv)
 	step = cage_enter((pid_t)parent, READER_SECONDS);
 	if (step != NULL)
 		fail(out, READER_UNCONFINED, step);
-	_exit(tree_send(text, length, out) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+	_exit(tree_send(text, length, out) == 0 ? EXIT_SUCCESS : READER_UNABLE);
 }

@@ -5,6 +5,7 @@
 
 #include <sys/resource.h>
 
+#include <errno.h>
 #include <poll.h>
 
 #define AT_ONCE 64
@@ -26,10 +27,17 @@ are_closed(unsigned first, unsigned n)
 {
 	struct pollfd fds[AT_ONCE];
 	unsigned i;
+	int count;
 
 	for (i = 0; i < n; i++)
 		fds[i] = (struct pollfd) { .fd = (int)(first + i) };
-	if (poll(fds, n, 0) != (int)n)
+	do
+		count = poll(fds, n, 0);
+	while (count == -1 && errno == EINTR);
+	if (count == -1)
+		return false;
+	errno = 0;
+	if (count != (int)n)
 		return false;
 	for (i = 0; i < n; i++)
 		if (fds[i].revents != POLLNVAL)

@@ -11,7 +11,8 @@
 /*
  * True when none of the descriptors from first on and below end is open: asked
  * of the kernel, since a close(2) or close_range(2) that returned 0 may have had
- * no effect.
+ * no effect.  When false, errno is 0 where one is open, else why that is not
+ * known.
  */
 bool descriptors_closed(unsigned first, unsigned end);
 

@@ -27,7 +27,8 @@
 #define FINDINGS_MAX 100 /* slips that are looked for in one text */
 
 /* Exit status of a reader that could not confine itself, and of one that could
- * not start: it has parsed nothing, and said why. */
+ * not start: it has parsed nothing, and said why; or not write what it has
+ * parsed, and nothing is said. */
 #define READER_UNCONFINED 77
 #define READER_UNABLE 71
 

@@ -22,6 +22,10 @@ enum {
 	SPAWNER_PAGE = 5, /* memfd: the pid page; closed once mapped */
 };
 
+/* Exit status of a spawner that cannot receive orders: the system is out of
+ * something.  Why is not said: nothing that could say it is left. */
+#define SPAWNER_UNABLE 71
+
 /* Clients that may be lingering at a time: connections without a process. */
 #define PLAN_LINGERING_MAX 4096
 

@@ -7,7 +7,6 @@
 #include <sys/syscall.h>
 
 #include <errno.h>
-#include <stdbool.h>
 #include <unistd.h>
 
 /* Nothing that the kernel is told to write comes there: EFAULT.  Where it could,
@@ -15,11 +14,16 @@
 static int
 is_protected(uintptr_t address)
 {
-	long result = syscall(SYS_getrandom, address, 1, 0);
-	bool refused = result == -1 && errno == EFAULT;
+	long result;
 
-	errno = 0;
-	return refused ? 0 : -1;
+	do
+		result = syscall(SYS_getrandom, address, 1, 0);
+	while (result == -1 && errno == EINTR);
+	if (result == -1 && errno == EFAULT)
+		return 0;
+	if (result != -1)
+		errno = 0;
+	return -1;
 }
 
 int

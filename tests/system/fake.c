@@ -13,19 +13,15 @@
 
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
-#include <sys/user.h>
 
-#include <elf.h>
 #include <err.h>
 #include <seccomp.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "trace.h"
+#include "tracee.h"
 
 static struct fault {
 	unsigned process;
@@ -34,76 +30,6 @@ static struct fault {
 	long result;
 	bool in_call;
 } fault;
-
-/* ------------------------------------------------------------------- registers */
-#if defined(__x86_64__) || defined(__i386__)
-#ifdef __x86_64__
-#define CALL_REGISTER orig_rax
-#define RESULT_REGISTER rax
-#define SECOND_ARGUMENT rsi
-#else
-#define CALL_REGISTER orig_eax
-#define RESULT_REGISTER eax
-#define SECOND_ARGUMENT ecx
-#endif
-
-#define REGISTER_SET(pid, name, value) \
-	ptrace(PTRACE_POKEUSER, pid, \
-	    (void *)offsetof(struct user_regs_struct, name), (void *)(value))
-
-static long
-set_call(pid_t pid, long number)
-{
-	return REGISTER_SET(pid, CALL_REGISTER, number);
-}
-
-static long
-set_second_argument(pid_t pid, long value)
-{
-	return REGISTER_SET(pid, SECOND_ARGUMENT, value);
-}
-
-static long
-set_result(pid_t pid, long value)
-{
-	return REGISTER_SET(pid, RESULT_REGISTER, value);
-}
-#elif defined(__aarch64__)
-static long
-set_call(pid_t pid, long number)
-{
-	int call = (int)number;
-	struct iovec part = { &call, sizeof(call) };
-
-	return ptrace(PTRACE_SETREGSET, pid, NT_ARM_SYSTEM_CALL, &part);
-}
-
-static long
-set_register(pid_t pid, unsigned index, long value)
-{
-	struct user_regs_struct registers;
-	struct iovec part = { &registers, sizeof(registers) };
-
-	if (ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &part) == -1)
-		return -1;
-	registers.regs[index] = (unsigned long)value;
-	return ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &part);
-}
-
-static long
-set_second_argument(pid_t pid, long value)
-{
-	return set_register(pid, 1, value);
-}
-
-static long
-set_result(pid_t pid, long value)
-{
-	return set_register(pid, 0, value);
-}
-#else
-#error "which registers have a system call's number, argument and result?"
-#endif
 
 /* ----------------------------------------------------------------------- calls */
 

@@ -10,6 +10,7 @@ import unittest
 
 from harness import (CTL, Case, StartCase, Strace, descriptors, limit,
                      needs_program, not_under_valgrind, run, strace_works)
+from failing import CALLS, ERRORS
 from faking import Started
 from programs import UNTRACED
 from test_verification import sanitized
@@ -18,35 +19,6 @@ EXIT_SYSTEM, EXIT_PRIVILEGE = 71, 77
 REFUSED = 1  # of forkgreetctl
 ALL = "ALL_FAULTS" in os.environ  # every error at every place: minutes
 
-ERRORS = {"EMFILE": "Too many open files",
-          "ENFILE": "Too many open files in system",
-          "ENOMEM": "(Cannot allocate|[Oo]ut of) memory",
-          "ENOBUFS": "No buffer space available",
-          "EAGAIN": "Resource temporarily unavailable",
-          "ENOSPC": "No space left on device",
-          "EIO": "Input/output error"}
-DESCRIPTOR = ("EMFILE", "ENFILE", "ENOMEM")
-# What each call can be out of.  Not brk: the kernel never fails it (it says
-# where the break is), so that an injected error is taken for an address.  Nor
-# read: how often the loops read is not the same twice; test_b17_files has those.
-CALLS = {
-    "openat": (*DESCRIPTOR, "EIO"), "pipe2": DESCRIPTOR,
-    "memfd_create": DESCRIPTOR, "epoll_create1": DESCRIPTOR,
-    "signalfd4": DESCRIPTOR, "timerfd_create": DESCRIPTOR,
-    "pidfd_open": DESCRIPTOR, "landlock_create_ruleset": DESCRIPTOR,
-    "landlock_restrict_self": ("ENOMEM",),
-    "socket": (*DESCRIPTOR, "ENOBUFS"), "socketpair": DESCRIPTOR,
-    "bind": ("ENOMEM", "ENOBUFS"), "listen": ("ENOMEM", "ENOBUFS"),
-    "setsockopt": ("ENOMEM", "ENOBUFS"), "sendmsg": ("ENOMEM", "ENOBUFS"),
-    "epoll_ctl": ("ENOMEM", "ENOSPC"),
-    "fork": ("EAGAIN", "ENOMEM"), "clone": ("EAGAIN", "ENOMEM"),
-    "execveat": ("ENOMEM", "EMFILE", "EIO"), "mmap": ("ENOMEM", "ENFILE"),
-    "mprotect": ("ENOMEM",), "madvise": ("ENOMEM",), "seccomp": ("ENOMEM",),
-    "setresuid": ("EAGAIN", "ENOMEM"), "fstat": ("EIO", "ENOMEM"),
-    "newfstatat": ("EIO", "ENOMEM"),
-    "ftruncate": ("EIO", "ENOSPC"), "pwrite64": ("EIO", "ENOSPC"),
-    "fcntl": ("ENOMEM",), "chdir": ("EIO", "ENOMEM"), "setgroups": ("ENOMEM",),
-}
 # Places where it goes on, or says something else, and why that is right; what a
 # descriptor stands for is behind it, in <>.
 HARMLESS = (

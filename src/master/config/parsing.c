@@ -196,13 +196,14 @@ parsing_continue(
     struct parsing *parsing, struct entries *entries, struct report *report)
 {
 	pid_t ended;
-	int status;
+	int status, error;
 
 	if (parsing->child == -1)
 		return PARSING_FAILED;
 	do
 		ended = waitpid(parsing->child, &status, WNOHANG);
 	while (ended == -1 && errno == EINTR);
+	error = errno;
 	/* What a dead reader has said is in the pipe. */
 	read_pipe(parsing);
 	if (ended == 0)
@@ -213,7 +214,7 @@ parsing_continue(
 		    ? PARSING_DONE : PARSING_FAILED;
 	report_failure(report, EXIT_SYSTEM,
 	    "%s: the reader's end is not known: %s", parsing->path,
-	    strerror(errno));
+	    strerror(error));
 	return PARSING_FAILED;
 }
 

@@ -148,7 +148,7 @@ bind_file(const char *path)
 	struct sockaddr_un address = address_of(path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	mode_t mask = umask(0177);
-	int bound = -1;
+	int bound = -1, error;
 
 	if (fd != -1)
 		bound = bind(fd, (struct sockaddr *)&address, sizeof(address));
@@ -159,8 +159,12 @@ bind_file(const char *path)
 		group_set(path);
 		return fd;
 	}
+	error = errno;
+	if (bound == 0)
+		unlinkat(ours.directory, ours.name, 0);
 	if (fd != -1)
 		close(fd);
+	errno = error;
 	return -1;
 }
 
@@ -169,10 +173,15 @@ static void
 release(void)
 {
 	struct stat st;
+	int result =
+	    fstatat(ours.directory, ours.name, &st, AT_SYMLINK_NOFOLLOW);
 
-	if (fstatat(ours.directory, ours.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    st.st_ino == ours.file.st_ino && st.st_dev == ours.file.st_dev)
-		unlinkat(ours.directory, ours.name, 0);
+	if (result == 0 && st.st_ino == ours.file.st_ino &&
+	    st.st_dev == ours.file.st_dev)
+		result = unlinkat(ours.directory, ours.name, 0);
+	if (result == -1 && errno != ENOENT)
+		log_line(LOG_WARNING, "control_socket: %s: cannot be removed: %s",
+		    ours.name, strerror(errno));
 	close(ours.directory);
 }
 

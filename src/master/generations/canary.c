@@ -137,22 +137,31 @@ header_of(const struct plan_session *session, size_t *length)
 	return text ? header_1 : header_2;
 }
 
+/* Returns 0, or -1 with errno. */
+static int
+say(int fd, const char *bytes, size_t length)
+{
+	return length == 0 ||
+		send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+		    (ssize_t)length ?
+	    0 : -1;
+}
+
 /* All that it says; a held client goes when it has everything, which may be so at
- * once. */
-static void
+ * once.  Returns 0, or -1 with errno. */
+static int
 client_speaks(int fd, const struct plan *plan)
 {
 	const struct plan_session *session = canary_session(plan);
 	size_t length;
 	const char *header = header_of(session, &length);
 
-	if (length > 0)
-		send(fd, header, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (session->format == PLAN_HTTP)
-		send(fd, request, sizeof(request) - 1,
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (canary_length(plan) == 0)
-		shutdown(fd, SHUT_WR);
+	if (say(fd, header, length) == -1)
+		return -1;
+	if (session->format == PLAN_HTTP &&
+	    say(fd, request, sizeof(request) - 1) == -1)
+		return -1;
+	return canary_length(plan) == 0 ? shutdown(fd, SHUT_WR) : 0;
 }
 
 /* The word to go on is there before the child asks for it; what would have come
@@ -190,6 +199,8 @@ canary_was_declared(const struct spawner *spawner, const struct plan *plan)
 	header_of(canary_session(plan), &length);
 	n = recv(spawner->pair, &declared, sizeof(declared),
 	    MSG_DONTWAIT | MSG_TRUNC);
+	if (n != -1)
+		errno = 0;
 	return n == (ssize_t)sizeof(declared) && declared.length == length &&
 	    declared.client.family == AF_UNSPEC;
 }
@@ -200,15 +211,15 @@ client_start(struct spawner *spawner, const struct plan *plan)
 {
 	char bytes[PLAN_ORDER_BYTES_MAX];
 	struct order order;
-	int ends[2], result = 0;
+	int ends[2], result;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == -1)
 		return -1;
 	spawner->canary = ends[0];
 	order_make(&order, plan, bytes);
 	order.fd = ends[1];
-	client_speaks(ends[0], plan);
-	if (canary_session(plan)->proxy_versions != 0)
+	result = client_speaks(ends[0], plan);
+	if (result == 0 && canary_session(plan)->proxy_versions != 0)
 		result = pair_make(spawner, &order);
 	if (result == 0)
 		result = canary_order(spawner, &order);

@@ -24,7 +24,7 @@ bool canary_takes(
     const struct plan *plan, size_t at, const char *bytes, size_t n);
 
 /* Once its child has ended: has that declared what the canary's header says, if it
- * had one? */
+ * had one?  If not, errno is 0, or why that cannot be known. */
 bool canary_was_declared(const struct spawner *spawner, const struct plan *plan);
 
 /* Gives the spawner on trial an order, in the canary's slot.  Returns 0, or -1

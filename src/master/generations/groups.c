@@ -64,6 +64,10 @@ groups_find(const struct groups *groups, pid_t id)
 {
 	uint32_t i;
 
+	/* 0 is a free row here, and for getpgid(2) any group whose leader is not
+	 * in our PID namespace: maybe our own. */
+	if (id <= 1)
+		return GROUP_NONE;
 	for (i = 0; i < groups->used; i++)
 		if (groups->list[i].id == id)
 			return i;

@@ -73,8 +73,20 @@ canary_close(struct spawner *spawner)
 	spawner->canary = -1;
 }
 
-/* Reads what the canary has received so far.  False when it is not the
- * greeting. */
+/* What the canary got, or declared, is wrong (errno 0), or cannot be read. */
+static enum trial_result
+canary_unread(
+    struct spawners *spawners, struct trial *trial, const char *what)
+{
+	int error = errno;
+
+	return trial_fail(spawners, trial, EXIT_SYSTEM,
+	    "trial client: %s%s%s", error == 0 ? "wrong " : what,
+	    error == 0 ? what : ": ", error == 0 ? "" : strerror(error));
+}
+
+/* Reads what the canary has received so far.  False, with errno, when it is not
+ * the greeting (0), or when that is not known. */
 static bool
 canary_read(const struct trial *trial, struct spawner *spawner)
 {
@@ -84,10 +96,14 @@ canary_read(const struct trial *trial, struct spawner *spawner)
 	while ((n = recv(spawner->canary, got, sizeof(got), MSG_DONTWAIT)) >
 	    0) {
 		if (!canary_takes(
-			trial->plan, spawner->canary_read, got, (size_t)n))
+			trial->plan, spawner->canary_read, got, (size_t)n)) {
+			errno = 0;
 			return false;
+		}
 		spawner->canary_read += (uint32_t)n;
 	}
+	if (n == -1 && errno != EAGAIN && errno != EINTR && errno != ECONNRESET)
+		return false;
 	if (spawner->canary_read == canary_length(trial->plan) &&
 	    (n == 0 || canary_session(trial->plan)->hold))
 		canary_close(spawner);
@@ -277,15 +293,13 @@ canary_judge(struct spawners *spawners, struct trial *trial,
 	if (WIFSIGNALED(status))
 		return died(spawners, trial, "trial client", status);
 	if (spawner->canary != -1 && !canary_read(trial, spawner))
-		return trial_fail(spawners, trial, EXIT_SYSTEM,
-		    "trial client: wrong greeting");
+		return canary_unread(spawners, trial, "greeting");
 	if (WEXITSTATUS(status) != OUTCOME_GREETED || spawner->canary != -1)
 		return trial_fail(spawners, trial, death_cause(status),
 		    "trial client: not greeted, exit status %d",
 		    WEXITSTATUS(status));
 	if (!canary_was_declared(spawner, trial->plan))
-		return trial_fail(spawners, trial, EXIT_SYSTEM,
-		    "trial client: wrong PROXY header");
+		return canary_unread(spawners, trial, "PROXY header");
 	return attempt_next(spawners, trial, spawner);
 }
 
@@ -305,8 +319,10 @@ trial_ended(struct spawners *spawners, struct trial *trial,
 					 strerror(failure.error));
 	if (WIFSIGNALED(status))
 		return died(spawners, trial, "spawner", status);
-	/* It is not ours: it would have said why. */
-	return trial_fail(spawners, trial, EXIT_PRIVILEGE,
+	/* If it is not ours, it could not say why. */
+	return trial_fail(spawners, trial,
+	    WEXITSTATUS(status) == SPAWNER_UNABLE ? EXIT_SYSTEM :
+						    EXIT_PRIVILEGE,
 	    "spawner: ended with exit status %d", WEXITSTATUS(status));
 }
 
@@ -330,8 +346,7 @@ trial_check(struct spawners *spawners, struct trial *trial, int64_t now)
 	if (spawner->diagnosed)
 		return diagnosis_check(spawners, trial, spawner, now);
 	if (spawner->canary != -1 && !canary_read(trial, spawner))
-		return trial_fail(spawners, trial, EXIT_SYSTEM,
-		    "trial client: wrong greeting");
+		return canary_unread(spawners, trial, "greeting");
 	if (pid < 0)
 		return trial_fail(spawners, trial,
 		    cause_of(-pid, EXIT_PRIVILEGE), "trial client: clone: %s",

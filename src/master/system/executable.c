@@ -26,20 +26,24 @@
 
 static char self[PATH_MAX];
 
-/* Where our own program is, or was; without /proc, where it is installed. */
-static void
+/* Where our own program is, or was; without /proc, where it is installed.  Returns
+ * 0, or -1 with errno. */
+static int
 find_self(char path[PATH_MAX])
 {
 	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
 	size_t length = n > 0 ? (size_t)n : 0, tail = sizeof(DELETED) - 1;
 
+	if (n == -1 && errno != ENOENT && errno != EACCES)
+		return -1;
 	if (n == -1) {
 		snprintf(path, PATH_MAX, "%s/forkgreetd", SBINDIR);
-		return;
+		return 0;
 	}
 	if (length > tail && memcmp(path + length - tail, DELETED, tail) == 0)
 		length -= tail;
 	path[length] = '\0';
+	return 0;
 }
 
 const char *
@@ -54,7 +58,11 @@ executable_open(const char *name, const char **path, const char **why)
 	static char beside[PATH_MAX + NAME_ROOM];
 	char *slash;
 
-	find_self(beside);
+	if (find_self(beside) == -1) {
+		*path = "/proc/self/exe";
+		*why = strerror(errno);
+		return -1;
+	}
 	*path = beside;
 	if (self[0] == '\0')
 		snprintf(self, sizeof(self), "%.*s", PATH_MAX - 1, beside);

@@ -52,7 +52,8 @@ others_close(unsigned passed)
 {
 	close_range(STDERR_FILENO + 1 + passed, ~0u, 0);
 	if (!descriptors_closed(STDERR_FILENO + 1 + passed, DESCRIPTORS_END))
-		fatal(EXIT_SYSTEM, "start: close_range: not in effect");
+		fatal(EXIT_SYSTEM, "start: close_range: %s",
+		    errno == 0 ? "not in effect" : strerror(errno));
 }
 
 /* What writing to standard error may bring is ignored: its reader has gone, it

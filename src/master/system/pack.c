@@ -301,13 +301,18 @@ unpack_open(struct unpack *unpack, int fd)
 	void *map;
 
 	*unpack = (struct unpack) { 0 };
-	if (!seals_are_on(fd))
+	if (!seals_are_on(fd)) {
+		errno = 0;
 		return "not sealed";
-	if (fstat(fd, &st) == -1 || st.st_size == 0)
+	}
+	if (fstat(fd, &st) == -1)
+		return strerror(errno);
+	errno = 0;
+	if (st.st_size == 0)
 		return "empty";
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
-		return "mmap";
+		return strerror(errno);
 	unpack->map = map;
 	unpack->map_length = (size_t)st.st_size;
 	why = check(unpack);

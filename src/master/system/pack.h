@@ -67,7 +67,8 @@ struct unpack {
 
 /*
  * Opens what pack_seal() has made: sealed, whole, of a format that we know.
- * Returns NULL, or why not (static text).  unpack_close() unmaps it.
+ * Returns NULL, or why not, with errno, 0 when it is not such a thing (text that
+ * strerror(3) may overwrite).  unpack_close() unmaps it.
  */
 const char *unpack_open(struct unpack *unpack, int fd);
 void unpack_close(struct unpack *unpack);

@@ -67,6 +67,8 @@ receive(const struct image *image, struct message *message)
 	do
 		n = call3(SYS_recvmsg, SPAWNER_SOCKET, (long)&header, 0);
 	while (n == -EINTR);
+	if (n < 0)
+		call_exit(SPAWNER_UNABLE);
 	if (n < (long)sizeof(message->order))
 		return 0;
 	message->length = (size_t)n - sizeof(message->order);

@@ -110,6 +110,9 @@ test_c4_only_a_leader_has_a_group(void **state)
 	groups_end(&groups, index);
 	settle(&groups);
 	assert_int_equal(groups_find(&groups, leader), GROUP_NONE);
+	/* Of a child whose group's leader is in another PID namespace. */
+	assert_int_equal(groups_find(&groups, 0), GROUP_NONE);
+	assert_int_equal(groups_find(&groups, -1), GROUP_NONE);
 	assert_no_child_is_left();
 	groups_free(&groups);
 }
