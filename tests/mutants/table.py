@@ -5,12 +5,13 @@ names of its classes or tests if not all are needed."""
 # file below src/: (of tests/unit/, of tests/system/)
 FILES = {
     "master/clients/accept.c": (
-        ["clients/test_accept", "clients/test_gate", "clients/test_refuse"],
-        ["test_clients", "test_admission", "test_limits"]),
+        ["clients/test_accept", "clients/test_gate", "clients/test_refuse",
+         "clients/test_declare"],
+        ["test_unix", "test_clients", "test_admission"]),
     "master/clients/admit.c": (
         ["clients/test_admit", "clients/test_admit_model",
-         "clients/test_gate"],
-        ["test_admission"]),
+         "clients/test_gate", "clients/test_declare"],
+        ["test_admission", "test_explain"]),
     "master/clients/clients.c": (
         ["clients/test_clients", "clients/test_evict", "clients/test_close",
          "clients/test_carry"],
@@ -30,7 +31,7 @@ FILES = {
          "clients/test_close", "clients/test_accept"],
         ["test_proxy", "test_hostile_proxy", "test_faults"]),
     "master/generations/filter.c": (
-        ["generations/test_sandbox"],
+        ["generations/test_filter", "generations/test_sandbox"],
         ["test_hardening", "test_start_faults", "test_start"]),
     "master/state_file.c": (
         ["top/test_state_file", "top/test_states"],

@@ -17,8 +17,8 @@ from harness import die_with_parent
 FIXED = ["AUTOCONF=:", "AUTOMAKE=:", "ACLOCAL=:", "AUTOHEADER=:",
          "WARN_CFLAGS=-w"]
 MEMORY = 8 << 30  # of address space, for what does not end
-UNIT_SECONDS, SYSTEM_SECONDS = 20, 120  # at least, and
-PATIENCE = 4  # times as long as on the source as it is
+UNIT_SECONDS, SYSTEM_SECONDS = 10, 120  # at least, and
+PATIENCE = 6  # times as long as on the source as it is
 
 
 class Result:

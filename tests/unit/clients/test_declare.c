@@ -371,15 +371,17 @@ static void
 who_is_undeclared_takes_few_places(void **state)
 {
 	uint32_t slot;
-	int fds[2], pair;
+	int fds[3], pair;
 
 	(void)state;
-	service_begin("limits = { max_clients = 4; };", TRUSTED, NULL);
+	service_begin("limits = { max_clients = 4; };", TRUSTED, "");
 	slot = await_one(0, &fds[0], &pair);
 	fds[1] = client_connect(0, NULL);
+	fds[2] = client_connect(1, NULL);
 	service_events();
 	accept_step(&service, now);
 	assert_int_equal(service_row(0)->accepted, 1);
+	assert_int_equal(service_row(1)->accepted, 1);
 	assert_int_equal(logged_count("full"), 1);
 	assert_true(setup.listeners.list[0].muted);
 	accept_resume(&service, now);
@@ -393,7 +395,45 @@ who_is_undeclared_takes_few_places(void **state)
 	assert_int_equal(service_row(0)->accepted, 2);
 	close(fds[0]);
 	close(fds[1]);
+	close(fds[2]);
 	close(pair);
+}
+
+/* Until it has declared itself it is no source. */
+static void
+a_reload_does_not_count_who_is_undeclared(void **state)
+{
+	uint32_t slot;
+	int fd, pair;
+
+	(void)state;
+	service_begin("", TRUSTED, NULL);
+	slot = await_one(0, &fd, &pair);
+	service_change(
+	    "limits = { max_clients_per_source = 1; };", TRUSTED, NULL);
+	assert_int_equal(client_of(slot)->source, ADMIT_NO_SOURCE);
+	assert_int_equal(service.admit.sources.n_live, 0);
+	close(fd);
+	close(pair);
+}
+
+/* Nobody else may say who a client is. */
+static void
+who_is_no_proxy_is_refused(void **state)
+{
+	int fd;
+
+	(void)state;
+	service_begin(
+	    "", "proxy_protocol = { trusted = \"192.0.2.0/24\"; };", NULL);
+	fd = client_connect(0, NULL);
+	service_events();
+	accept_step(&service, now);
+	assert_int_equal(spawner.n, 0);
+	assert_int_equal(service.awaited, 0);
+	assert_int_equal(service_row(0)->refused[REFUSAL_DENIED], 1);
+	assert_string_equal(client_read(fd), "access denied\n");
+	close(fd);
 }
 
 /* Messages of another size. */
@@ -496,6 +536,8 @@ what_an_end_means(void **state)
 	client.ending = ENDING_SHUTDOWN;
 	assert_int_equal(
 	    proxy_outcome(&client, OUTCOME_PROXY_ERROR), OUTCOME_KILLED);
+	assert_int_equal(
+	    proxy_outcome(&client, OUTCOME_VIOLATION), OUTCOME_VIOLATION);
 	client.ending = ENDING_DEADLINE;
 	assert_int_equal(proxy_outcome(&client, OUTCOME_PROXY_ERROR),
 	    OUTCOME_SESSION_TIMEOUT);
@@ -941,6 +983,8 @@ main(void)
 		TEST(who_declares_itself_shortly_or_at_length_is_heard),
 		TEST(who_declares_nobody_is_let_in),
 		TEST(who_is_undeclared_takes_few_places),
+		TEST(a_reload_does_not_count_who_is_undeclared),
+		TEST(who_is_no_proxy_is_refused),
 		TEST(who_says_too_little_or_too_much_has_been_taken_over),
 		TEST(who_is_heard_early_is_judged_all_the_same),
 		cmocka_unit_test(what_an_end_means),
