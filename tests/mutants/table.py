@@ -34,7 +34,7 @@ FILES = {
         ["generations/test_filter", "generations/test_sandbox"],
         ["test_hardening", "test_start_faults", "test_start"]),
     "master/state_file.c": (
-        ["top/test_state_file", "top/test_states"],
+        ["top/test_state_lock", "top/test_state_file", "top/test_states"],
         ["test_states", "test_start_faults"]),
     "master/state_words.c": (
         ["top/test_state_words", "top/test_state_file"],
