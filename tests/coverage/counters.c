@@ -10,6 +10,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,7 @@ __attribute__((constructor(AFTER_GCOV))) static void
 counters_map(void)
 {
 	size_t size = (size_t)(coverage_end - coverage_begin);
+	bool dump = getenv("COVERAGE_DUMP") != NULL;
 	char name[256];
 	int fd;
 
@@ -109,11 +111,12 @@ counters_map(void)
 	fchmod(fd, 0666); /* whom the umask keeps out counts too */
 	if (ftruncate(fd, (off_t)size) == -1 ||
 	    mmap(coverage_begin, size, PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+		(dump ? MAP_PRIVATE : MAP_SHARED) | MAP_FIXED, fd,
+		0) == MAP_FAILED)
 		abort();
 	close(fd);
-	if (getenv("COVERAGE_DUMP") == NULL)
+	if (!dump)
 		return;
-	__real___gcov_dump();
+	__real___gcov_dump(); /* adds what other programs have written */
 	_exit(EXIT_SUCCESS);
 }
