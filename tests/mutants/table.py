@@ -46,7 +46,7 @@ FILES = {
         ["top/test_states", "top/test_state_file"],
         ["test_states", "test_start"]),
     "master/system/privileges.c": (
-        [],
+        ["system/test_privileges"],
         ["test_verification", "test_start", "test_inherited",
          "test_upgrade", "test_hardening"]),
     "master/upgrade.c": (
