@@ -172,7 +172,10 @@ def has_fortify(program):
 
 
 def has_no_build_path(program):
-    """Where it was built is in no byte that is loaded."""
+    """Where it was built is in no byte that is loaded, but for what gcov has of
+    it."""
+    if BUILD.variable("COV_CFLAGS"):
+        return "built for gcov"
     paths = [path.encode() for path in (BUILD.folder, SOURCE)]
     return not any(path in section for section in program.loaded()
                    for path in paths)

@@ -44,7 +44,7 @@ class Release(unittest.TestCase):
         """No other file asks how it is built."""
         for macro, files in (("WITH_SANITIZERS", ["shared/widened.h",
                                                   "spawner/lockdown.c"]),
-                             ("WITH_COVERAGE", [])):
+                             ("COVERAGE_FOLDER", [])):
             result = subprocess.run(["grep", "-rlw", macro, "."], cwd=SOURCE,
                                     stdout=subprocess.PIPE, check=False,
                                     encoding="utf-8")

@@ -24,6 +24,8 @@
 /* accept4() fails with these, first to last, before it works again. */
 static int accept_errors[BATCH + 1];
 static size_t n_accept_errors, next_accept_error;
+static size_t n_accepts; /* calls */
+static int no_name; /* error of getsockname(); 0: it works */
 
 int __real_accept4(
     int fd, struct sockaddr *address, socklen_t *length, int flags);
@@ -33,10 +35,23 @@ int __wrap_accept4(
 int
 __wrap_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
+	n_accepts++;
 	if (next_accept_error == n_accept_errors)
 		return __real_accept4(fd, address, length, flags);
 	errno = accept_errors[next_accept_error++];
 	return -1;
+}
+
+int __real_getsockname(
+    int fd, struct sockaddr *address, socklen_t *length);
+int __wrap_getsockname(
+    int fd, struct sockaddr *address, socklen_t *length);
+
+int
+__wrap_getsockname(int fd, struct sockaddr *address, socklen_t *length)
+{
+	errno = no_name;
+	return no_name != 0 ? -1 : __real_getsockname(fd, address, length);
 }
 
 static void
@@ -112,6 +127,61 @@ a_client_of_any_address_has_its_own(void **state)
 	assert_true(
 	    addr_equal(&service.clients.slots[spawner.slots[0]].local,
 		&setup.listeners.list[0].addr));
+	close(fd);
+}
+
+/* One that cannot be told where it came to came to where the listener is. */
+static void
+a_client_without_an_address_has_the_listeners(void **state)
+{
+	int fd;
+
+	(void)state;
+	service_begin("", "", NULL);
+	fd = client_connect(0, NULL);
+	memset(setup.listeners.list[0].bound.bytes, 0, 16);
+	no_name = ENOBUFS;
+	accept_now();
+	no_name = 0;
+	assert_true(
+	    addr_equal(&service.clients.slots[spawner.slots[0]].local,
+		&setup.listeners.list[0].bound));
+	close(fd);
+}
+
+/* Nobody is asked for another one who has just said that there is none. */
+static void
+a_turn_ends_with_the_queue(void **state)
+{
+	int fd;
+
+	(void)state;
+	service_begin("", "", "");
+	fd = client_connect(0, NULL);
+	n_accepts = 0;
+	accept_now();
+	assert_int_equal(service_row(0)->accepted, 1);
+	assert_int_equal(n_accepts, 2);
+	accept_now();
+	assert_int_equal(n_accepts, 2);
+	close(fd);
+}
+
+/* It has taken nothing from the others. */
+static void
+a_listener_that_took_nobody_keeps_its_turn(void **state)
+{
+	int fd;
+
+	(void)state;
+	service_begin("", "", "");
+	fd = client_connect(0, NULL);
+	fail_accept(EAGAIN, 1);
+	accept_now();
+	assert_int_equal(service.watch.first, 0);
+	accept_now();
+	assert_int_equal(service_row(0)->accepted, 1);
+	assert_int_equal(service.watch.first, 1);
 	close(fd);
 }
 
@@ -381,6 +451,28 @@ refused_clients_give_up_their_descriptors(void **state)
 	close_all(fds, 3);
 }
 
+/* However many there are, a batch of failures ends the turn. */
+static void
+not_all_refused_clients_are_given_up_in_one_turn(void **state)
+{
+	int fds[BATCH + 2], i;
+
+	(void)state;
+	service_begin("",
+	    "limits = { max_clients = 1; when_full = \"refuse\"; };", NULL);
+	for (i = 0; i < BATCH + 1; i++) {
+		fds[i] = client_connect(0, NULL);
+		accept_now();
+	}
+	assert_int_equal(service.linger.n, BATCH);
+	fds[i] = client_connect(0, NULL);
+	fail_accept(EMFILE, BATCH);
+	accept_now();
+	assert_int_equal(service.linger.n, 1);
+	assert_true(backoff_waits(&service.accepting));
+	close_all(fds, BATCH + 2);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, service_teardown)
 
 int
@@ -389,6 +481,9 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(a_client_is_filled_in_and_handed_over),
 		TEST(a_client_of_any_address_has_its_own),
+		TEST(a_client_without_an_address_has_the_listeners),
+		TEST(a_turn_ends_with_the_queue),
+		TEST(a_listener_that_took_nobody_keeps_its_turn),
 		TEST(a_turn_takes_a_batch_and_leaves_the_rest),
 		TEST(listeners_take_turns),
 		TEST(a_full_listener_is_muted_until_there_is_room),
@@ -399,6 +494,7 @@ main(void)
 		TEST(a_batch_of_errors_is_a_reason_to_pause),
 		TEST(a_lack_of_descriptors_is_waited_for),
 		TEST(refused_clients_give_up_their_descriptors),
+		TEST(not_all_refused_clients_are_given_up_in_one_turn),
 	};
 
 	return cmocka_run_group_tests(tests, confs_setup, confs_teardown);

@@ -160,6 +160,19 @@ prefixes(void **state)
 	must_pass("192.0.3.2");
 }
 
+/* Whatever the prefixes are. */
+static void
+users_are_sources(void **state)
+{
+	struct addr one_user = addr_of_peer(1, 9), other = addr_of_peer(2, 9);
+
+	(void)state;
+	configure(one("max_clients_per_source = 1; ipv6_prefix = 16;", ""));
+	assert_true(admit_decide(admit, 0, &one_user, NULL, now).allowed);
+	assert_true(admit_decide(admit, 0, &other, NULL, now).allowed);
+	assert_false(admit_decide(admit, 0, &other, NULL, now).allowed);
+}
+
 static void
 mapped_and_scoped(void **state)
 {
@@ -280,6 +293,7 @@ first_match_wins(void **state)
 		{ "2001:db9::1", true, false, 0 },
 	};
 	struct admit_verdict verdict;
+	uint32_t session;
 	struct addr addr;
 	size_t i;
 
@@ -298,11 +312,41 @@ first_match_wins(void **state)
 		addr = peer(cases[i].address);
 		assert_int_equal(admit_session(admit, 0, &addr),
 		    cases[i].allowed ? cases[i].session : 0);
+		session = 99;
+		assert_int_equal(admit_denial(admit, 0, &addr, &session),
+		    !cases[i].allowed && cases[i].own_text);
+		assert_int_equal(session,
+		    !cases[i].allowed && cases[i].own_text ?
+			cases[i].session : 99);
 		if (cases[i].allowed)
 			continue;
 		assert_int_equal(verdict.reason, REFUSAL_DENIED);
 		assert_int_equal(verdict.retry_after, 0);
 	}
+}
+
+/* A rule without a greeting of its own leaves that of its listener. */
+static void
+an_allowed_client_has_the_listeners_greeting(void **state)
+{
+	struct addr addr = peer("192.0.2.1");
+
+	(void)state;
+	configure("listeners = ( { name = \"a\"; }, { name = \"b\"; port = 1; "
+		  "rules = ( { from = \"192.0.2.1\"; action = \"allow\"; } "
+		  "); } );");
+	assert_int_equal(admit_session(admit, 1, &addr), STATE_COUNT);
+	assert_int_equal(ask(1, "192.0.2.1").session, STATE_COUNT);
+}
+
+/* There is nothing about a source that has no limit of its own. */
+static void
+who_has_no_limit_is_not_counted(void **state)
+{
+	(void)state;
+	configure(one("max_clients_per_source = 0; rate = 9;", ""));
+	assert_int_equal(must_pass("192.0.2.1"), ADMIT_NO_SOURCE);
+	assert_int_equal(admit->sources.n_live, 0);
 }
 
 static void
@@ -471,6 +515,26 @@ reload_recounts(void **state)
 	    admit_restore(admit, 0, &addr, now), ADMIT_NO_SOURCE);
 }
 
+/* It begins with a full burst, whatever was before; one that goes leaves
+ * nothing. */
+static void
+reload_brings_a_rate(void **state)
+{
+	(void)state;
+	configure(one("rate = 2; burst = 2;", ""));
+	must_pass_just(2, REFUSAL_RATE);
+	configure(one("", ""));
+	must_pass("192.0.2.1"); /* counted, without a bucket */
+	configure(one("rate = 2; burst = 2;", ""));
+	must_pass_just(2, REFUSAL_RATE);
+	configure(one("", ""));
+	must_pass("192.0.2.1");
+	configure(one("rate_per_source = 2; burst_per_source = 2;", ""));
+	must_pass_just(2, REFUSAL_RATE_PER_SOURCE);
+	configure(one("", ""));
+	assert_int_equal(admit->sources.n_idle, 0);
+}
+
 /* A listener is known by its row, wherever it stands. */
 static void
 reload_moves_listeners(void **state)
@@ -587,17 +651,21 @@ main(void)
 		TEST(cap_per_source),
 		TEST(default_cap),
 		TEST(prefixes),
+		TEST(users_are_sources),
 		TEST(mapped_and_scoped),
 		TEST(rate_per_source),
 		TEST(rates_in_all),
 		TEST(fair),
 		TEST(first_match_wins),
+		TEST(an_allowed_client_has_the_listeners_greeting),
+		TEST(who_has_no_limit_is_not_counted),
 		TEST(exempt),
 		TEST(order_of_reasons),
 		TEST(full),
 		TEST(reload_keeps_buckets),
 		TEST(reload_keeps_what_ran_in),
 		TEST(reload_recounts),
+		TEST(reload_brings_a_rate),
 		TEST(reload_moves_listeners),
 		TEST(levels_are_taken_over),
 		TEST(levels_of_other_limits),

@@ -14,6 +14,34 @@
 
 #include "master/clients/clients.h"
 
+/* That call of calloc() fails, counted from 1; 0: none does. */
+static unsigned no_memory;
+
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+	return no_memory > 0 && --no_memory == 0 ? NULL :
+						   __real_calloc(n, size);
+}
+
+static void
+a_table_without_memory_is_none(void **state)
+{
+	struct clients clients;
+	unsigned call;
+
+	(void)state;
+	for (call = 1; call <= 3; call++) {
+		no_memory = call;
+		assert_int_equal(clients_init(&clients), -1);
+		assert_int_equal(no_memory, 0);
+		clients_free(&clients);
+	}
+}
+
 static void
 slots_are_unique_and_come_back(void **state)
 {
@@ -190,7 +218,23 @@ hints_find_live_children_only(void **state)
 	clients_remove(&clients, b);
 	assert_int_equal(
 	    clients_find(&clients, 100 + CLIENT_HINTS), CLIENT_NONE);
+	assert_true(clients_have(&clients, 100)); /* without a hint */
+	assert_false(clients_have(&clients, 100 + CLIENT_HINTS));
+	assert_false(clients_have(&clients, 101));
+	clients_move(&clients, a, CLIENT_HANDED); /* the pid is of before */
+	assert_false(clients_have(&clients, 100));
 	clients_free(&clients);
+}
+
+/* No slot of the heap is due before the one above it. */
+static void
+assert_heap(const struct clients *clients)
+{
+	uint32_t i;
+
+	for (i = 1; i < clients->n_heap; i++)
+		assert_true(clients->slots[clients->heap[i]].deadline >=
+		    clients->slots[clients->heap[(i - 1) / 2]].deadline);
 }
 
 #define MODEL_SLOTS 300
@@ -235,6 +279,7 @@ heap_agrees_with_a_search(void **state)
 		}
 		scheduled[slot] = !scheduled[slot];
 		assert_int_equal(clients.n_heap, n);
+		assert_heap(&clients);
 		due = clients_next_due(&clients);
 		if (n == 0)
 			assert_int_equal(due, CLIENT_NONE);
@@ -249,6 +294,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_table_without_memory_is_none),
 		cmocka_unit_test(slots_are_unique_and_come_back),
 		cmocka_unit_test(queue_keeps_the_order),
 		cmocka_unit_test(test_c1_who_waits_again_keeps_the_place),

@@ -318,6 +318,124 @@ who_makes_no_sense_has_been_taken_over(void **state)
 	}
 }
 
+/* The shortest and the longest header that there are. */
+static void
+who_declares_itself_shortly_or_at_length_is_heard(void **state)
+{
+	static const uint32_t lengths[] = { PLAN_PROXY_HEADER_MIN,
+		PLAN_PROXY_HEADER_MAX };
+	struct plan_declared declared;
+	uint32_t slot;
+	size_t i;
+	int fd, pair;
+
+	(void)state;
+	service_begin("", TRUSTED, NULL);
+	for (i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+		declared = declared_of("192.0.2.7", "203.0.113.9");
+		declared.length = lengths[i];
+		slot = await_one(0, &fd, &pair);
+		declare(pair, declared);
+		assert_int_equal(client_of(slot)->proxied, PROXIED_KNOWN);
+		assert_int_equal(client_of(slot)->header, lengths[i]);
+		close(fd);
+		close(pair);
+	}
+}
+
+/* The proxy's own connection, LOCAL or UNKNOWN: no limit is about it, after a
+ * reload either. */
+static void
+who_declares_nobody_is_let_in(void **state)
+{
+	struct plan_declared declared = { .length = 40 };
+	uint32_t slot;
+	int fd, pair;
+
+	(void)state;
+	service_begin("", TRUSTED RULE_ALL, NULL);
+	slot = await_one(0, &fd, &pair);
+	declare(pair, declared);
+	assert_int_equal(client_of(slot)->proxied, PROXIED_KNOWN);
+	assert_true(client_of(slot)->unnamed);
+	assert_int_equal(client_of(slot)->peer.bytes[0], 127);
+	service_change(
+	    "limits = { max_clients_per_source = 1; };", TRUSTED, NULL);
+	assert_int_equal(client_of(slot)->source, ADMIT_NO_SOURCE);
+	close(fd);
+	close(pair);
+}
+
+/* A quarter of the places, 1: who comes then waits, or is refused. */
+static void
+who_is_undeclared_takes_few_places(void **state)
+{
+	uint32_t slot;
+	int fds[3], pair;
+
+	(void)state;
+	service_begin("limits = { max_clients = 4; };", TRUSTED, "");
+	slot = await_one(0, &fds[0], &pair);
+	fds[1] = client_connect(0, NULL);
+	fds[2] = client_connect(1, NULL);
+	service_events();
+	accept_step(&service, now);
+	assert_int_equal(service_row(0)->accepted, 1);
+	assert_int_equal(service_row(1)->accepted, 1);
+	assert_int_equal(logged_count("full"), 1);
+	assert_true(setup.listeners.list[0].muted);
+	accept_resume(&service, now);
+	assert_true(setup.listeners.list[0].muted);
+	declare(pair, declared_of("192.0.2.7", "203.0.113.9"));
+	assert_int_equal(client_of(slot)->proxied, PROXIED_KNOWN);
+	accept_resume(&service, now);
+	assert_false(setup.listeners.list[0].muted);
+	service_events();
+	accept_step(&service, now);
+	assert_int_equal(service_row(0)->accepted, 2);
+	close(fds[0]);
+	close(fds[1]);
+	close(fds[2]);
+	close(pair);
+}
+
+/* Until it has declared itself it is no source. */
+static void
+a_reload_does_not_count_who_is_undeclared(void **state)
+{
+	uint32_t slot;
+	int fd, pair;
+
+	(void)state;
+	service_begin("", TRUSTED, NULL);
+	slot = await_one(0, &fd, &pair);
+	service_change(
+	    "limits = { max_clients_per_source = 1; };", TRUSTED, NULL);
+	assert_int_equal(client_of(slot)->source, ADMIT_NO_SOURCE);
+	assert_int_equal(service.admit.sources.n_live, 0);
+	close(fd);
+	close(pair);
+}
+
+/* Nobody else may say who a client is. */
+static void
+who_is_no_proxy_is_refused(void **state)
+{
+	int fd;
+
+	(void)state;
+	service_begin(
+	    "", "proxy_protocol = { trusted = \"192.0.2.0/24\"; };", NULL);
+	fd = client_connect(0, NULL);
+	service_events();
+	accept_step(&service, now);
+	assert_int_equal(spawner.n, 0);
+	assert_int_equal(service.awaited, 0);
+	assert_int_equal(service_row(0)->refused[REFUSAL_DENIED], 1);
+	assert_string_equal(client_read(fd), "access denied\n");
+	close(fd);
+}
+
 /* Messages of another size. */
 static void
 who_says_too_little_or_too_much_has_been_taken_over(void **state)
@@ -418,6 +536,8 @@ what_an_end_means(void **state)
 	client.ending = ENDING_SHUTDOWN;
 	assert_int_equal(
 	    proxy_outcome(&client, OUTCOME_PROXY_ERROR), OUTCOME_KILLED);
+	assert_int_equal(
+	    proxy_outcome(&client, OUTCOME_VIOLATION), OUTCOME_VIOLATION);
 	client.ending = ENDING_DEADLINE;
 	assert_int_equal(proxy_outcome(&client, OUTCOME_PROXY_ERROR),
 	    OUTCOME_SESSION_TIMEOUT);
@@ -584,8 +704,36 @@ who_is_refused_is_told_so_after_a_change(void **state)
 	end_of(slot, OUTCOME_PROXY_ERROR);
 	assert_string_equal(client_read(fd), "not you\n");
 	assert_int_equal(service_row(0)->refused[REFUSAL_DENIED], 1);
+	assert_int_equal(service_row(0)->ended[OUTCOME_PROXY_ERROR], 0);
+	assert_int_equal(service_row(0)->live, 0);
 	close(fd);
 	close(pair);
+}
+
+/* A rule that comes meanwhile is not why. */
+static void
+who_is_refused_before_there_is_a_rule_is_told_why(void **state)
+{
+	uint32_t slot;
+	int fds[2], pairs[2];
+
+	(void)state;
+	service_begin(
+	    "limits = { max_clients_per_source = 1; };", TRUSTED, NULL);
+	await_one(0, &fds[0], &pairs[0]);
+	declare(pairs[0], declared_of("192.0.2.7", "203.0.113.9"));
+	slot = await_one(0, &fds[1], &pairs[1]);
+	declare(pairs[1], declared_of("192.0.2.7", "203.0.113.9"));
+	assert_int_equal(client_of(slot)->proxied, PROXIED_REFUSED);
+	service_change("", TRUSTED RULES, NULL);
+	assert_false(client_of(slot)->own_text);
+	end_of(slot, OUTCOME_PROXY_ERROR);
+	assert_int_equal(
+	    service_row(0)->refused[REFUSAL_BUSY_PER_SOURCE], 1);
+	close(fds[0]);
+	close(fds[1]);
+	close(pairs[0]);
+	close(pairs[1]);
 }
 
 /* The rule has gone, or its text. */
@@ -832,6 +980,11 @@ main(void)
 		TEST(who_is_gone_is_not_told),
 		TEST(a_mapped_proxy_is_itself),
 		TEST(who_makes_no_sense_has_been_taken_over),
+		TEST(who_declares_itself_shortly_or_at_length_is_heard),
+		TEST(who_declares_nobody_is_let_in),
+		TEST(who_is_undeclared_takes_few_places),
+		TEST(a_reload_does_not_count_who_is_undeclared),
+		TEST(who_is_no_proxy_is_refused),
 		TEST(who_says_too_little_or_too_much_has_been_taken_over),
 		TEST(who_is_heard_early_is_judged_all_the_same),
 		cmocka_unit_test(what_an_end_means),
@@ -841,6 +994,7 @@ main(void)
 		TEST(who_crashes_when_told_to_end_has_crashed),
 		TEST(each_childs_time_is_counted),
 		TEST(who_is_refused_is_told_so_after_a_change),
+		TEST(who_is_refused_before_there_is_a_rule_is_told_why),
 		TEST(who_is_refused_by_a_rule_that_goes_is_told_so),
 		TEST(who_is_refused_by_a_listener_that_goes_is_told_so),
 		TEST(who_declares_itself_too_late_is_refused),

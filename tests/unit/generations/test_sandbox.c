@@ -34,6 +34,7 @@
 #define NUMBERS 1024 /* far above the last system call there is */
 #define X32_BIT 0x40000000u
 #define ARGUMENTS 6
+#define PROXIED 0x100u /* only where there are clients behind a proxy */
 
 #if defined(__x86_64__)
 #define NATIVE AUDIT_ARCH_X86_64
@@ -53,13 +54,13 @@
  * tested. */
 static const struct golden {
 	long number;
-	unsigned checked; /* bit i: argument i must be value[i] */
+	unsigned checked; /* bit i: argument i must be value[i]; PROXIED */
 	uint64_t value[ARGUMENTS];
 } golden[] = {
 	{ SYS_recvmsg, 1 | 4, { 3, 0, 0 } },
 	{ SYS_clone, 1 | 2, { 0x8000 | 0x100000 | 17, 0 } },
 	{ SYS_close, 1, { 0 } },
-	{ SYS_close, 1, { 1 } },
+	{ SYS_close, 1 | PROXIED, { 1 } },
 	{ SYS_close, 1, { 3 } },
 	{ SYS_prctl, 1 | 2, { 1, 9 } },
 	{ SYS_getppid, 0, { 0 } },
@@ -68,9 +69,9 @@ static const struct golden {
 	{ SYS_setitimer, 1 | 4, { 0, 0, 0 } },
 	{ SYS_sendto, 1 | 8 | 16, { 0, 0, 0, 0x4040, 0 } },
 	{ SYS_sendto, 1 | 8 | 16, { 0, 0, 0, 0xc040, 0 } },
-	{ SYS_sendto, 1 | 8 | 16, { 1, 0, 0, 0x4040, 0 } },
-	{ SYS_recvfrom, 1 | 8 | 16, { 1, 0, 0, 0, 0 } },
-	{ SYS_recvfrom, 1 | 8 | 16, { 0, 0, 0, 0x42, 0 } },
+	{ SYS_sendto, 1 | 8 | 16 | PROXIED, { 1, 0, 0, 0x4040, 0 } },
+	{ SYS_recvfrom, 1 | 8 | 16 | PROXIED, { 1, 0, 0, 0, 0 } },
+	{ SYS_recvfrom, 1 | 8 | 16 | PROXIED, { 0, 0, 0, 0x42, 0 } },
 	{ SYS_recvfrom, 1 | 8 | 16, { 0, 0, 0, 0x40, 0 } },
 	{ SYS_recvfrom, 1 | 8 | 16, { 0, 0, 0, 0x60, 0 } },
 	{ SYS_shutdown, 1 | 2, { 0, 1 } },
@@ -267,6 +268,20 @@ every_row_and_its_neighbours(void **state)
 				arguments[i] ^= (unsigned long)spoil[j];
 			}
 	}
+}
+
+static void
+rows_of_proxies_are_not_there_without(void **state)
+{
+	const struct golden *row;
+
+	assert_null(filter_compile(code, &length, false));
+	for (row = golden; row < golden + ROWS; row++)
+		assert_int_equal(
+		    verdict(NATIVE, (uint32_t)row->number, row->value),
+		    (row->checked & PROXIED) != 0 ? SECCOMP_RET_KILL_PROCESS :
+						    SECCOMP_RET_ALLOW);
+	assert_int_equal(compile(state), 0);
 }
 
 static void
@@ -480,6 +495,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_number_with_many_arguments),
 		cmocka_unit_test(every_row_and_its_neighbours),
+		cmocka_unit_test(rows_of_proxies_are_not_there_without),
 		cmocka_unit_test(other_architectures_are_killed),
 		cmocka_unit_test(calls_are_few),
 		cmocka_unit_test(the_kernel_kills_every_other_number),

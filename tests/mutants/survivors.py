@@ -1,0 +1,27 @@
+"""The mutants that no test can see, each with its reason."""
+
+import os
+
+PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "survivors")
+
+
+def read(path=PATH):
+    """Their names and reasons: a line for the file and the mutant, and behind
+    it an indented one, or several, that say why it changes nothing."""
+    reasons = {}
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            line = line.rstrip()
+            if not line or line.startswith("#"):
+                continue
+            if not line.startswith("\t"):
+                name = line
+                if name in reasons:
+                    raise ValueError(f"{path}: twice: {name}")
+                reasons[name] = ""
+            else:
+                reasons[name] = f"{reasons[name]} {line.strip()}".strip()
+    for name, reason in reasons.items():
+        if not reason:
+            raise ValueError(f"{path}: no reason: {name}")
+    return reasons
