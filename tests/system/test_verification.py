@@ -132,6 +132,10 @@ HARMLESS = {
         "of the standby's page: its trial fails, and is repeated", set()),
     ("launch", r"close_range\((6|N), N, 0"): (
         "the master has none that survives exec; the spawner asks", set()),
+    ("launch", r"prctl\(PR_SET_DUMPABLE|close\((N|\d+)\)|openat|pwrite64"): (
+        "its oom_score_adj, which says only whom the kernel kills first; the exec "
+        "closes, and makes it dumpable or not", {
+            (role, "oom_score_adj") for role in ("spawner", "child", "proof")}),
     ("launch", r"capset"): ("an ordinary user has none", set()),
     ("launch", r"rt_sigaction\(SIG(ALRM|XCPU|KILL)?, {sa_handler=SIG_DFL"):
         ("has no handler and is not ignored in the master", set()),
