@@ -107,7 +107,8 @@ class Serving(Live):
     name = "serving"
 
     def act(self, cell):
-        if cell is not None and cell.pattern in ("first", "nth", "late"):
+        if cell is not None and cell.pattern in (
+                "first", "nth", "late", "later"):
             self.stage.clients()
             return "; ".join(self.stage.ungreeted())
         end = time.monotonic() + (
