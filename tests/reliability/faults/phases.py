@@ -129,7 +129,9 @@ class Bare(Serving):
     def begin(self):
         if self.stage is None:
             self.stage = Stage(("main",))
+            self.stage.timeouts = "linger = 60; session = 60;"
         super().begin()
+        time.sleep(LONG)  # it looks for strays a second after each client
 
 
 class Asking(Live):
