@@ -243,6 +243,8 @@ listen_to(struct upgrade *upgrade)
 
 	if (n > 0)
 		upgrade->n_said += (size_t)n;
+	else if (n == -1 && errno != EAGAIN && errno != EINTR)
+		upgrade->deaf = errno;
 	return room == 0;
 }
 
@@ -254,6 +256,11 @@ judge(struct server *server, int status, int64_t now)
 
 	upgrade->trial = 0;
 	upgrade->said[upgrade->n_said] = '\0';
+	if (upgrade->deaf != 0) {
+		errno = upgrade->deaf;
+		fail_errno(server, "reading from the trial", now);
+		return;
+	}
 	if (upgrade_verdict(upgrade->said, status, &report)) {
 		upgrade->stage = UPGRADE_SETTLING;
 		upgrade->until = now + SETTLE_MAX;
