@@ -144,6 +144,7 @@ struct upgrade {
 	int output; /* what the trial says; -1 */
 	char said[16384]; /* more than a whole report */
 	size_t n_said;
+	int deaf; /* errno: it cannot be heard; 0 */
 	int64_t until; /* clock_now(): so long for this stage */
 };
 

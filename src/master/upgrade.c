@@ -232,8 +232,8 @@ begin(struct server *server, int64_t now)
 		fail_errno(server, "trial", now);
 }
 
-/* Reads some of what it says; the rest waits for the next turn.  The end, which
- * would be told in each turn, is heard once.  True when it says more than any of
+/* Reads some of what it says; the rest waits for the next turn.  The end, or
+ * a failure, which would be told in each turn, is heard once.  True when it says more than any of
  * ours would. */
 static bool
 listen_to(struct upgrade *upgrade)
@@ -248,7 +248,11 @@ listen_to(struct upgrade *upgrade)
 	n = read(upgrade->output, upgrade->said + upgrade->n_said, room);
 	if (n > 0)
 		upgrade->n_said += (size_t)n;
-	else if (n == 0)
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n == -1)
+		upgrade->deaf = errno;
+	if (n <= 0)
 		descriptor_close(&upgrade->output);
 	return false;
 }
@@ -261,6 +265,11 @@ judge(struct server *server, int status, int64_t now)
 
 	upgrade->trial = 0;
 	upgrade->said[upgrade->n_said] = '\0';
+	if (upgrade->deaf != 0) {
+		errno = upgrade->deaf;
+		fail_errno(server, "reading from the trial", now);
+		return;
+	}
 	if (upgrade_verdict(upgrade->said, status, &report)) {
 		upgrade->stage = UPGRADE_SETTLING;
 		upgrade->until = now + SETTLE_MAX;

@@ -35,7 +35,7 @@ MORE_CALLS = {
     "accept4": (*DESCRIPTOR, "ENOBUFS", "ECONNABORTED", "EINTR"),
     "accept": (*DESCRIPTOR, "ENOBUFS", "ECONNABORTED", "EINTR"),
     "read": ("EIO", "EINTR"), "pread64": ("EIO",), "readlink": ("EIO", "ENOMEM"),
-    "readlinkat": ("EIO", "ENOMEM"),
+    "open": (*DESCRIPTOR, "EIO"), "readlinkat": ("EIO", "ENOMEM"),
     "getdents64": ("EIO",), "write": ("EIO", "ENOSPC", "EINTR"),
     "writev": ("EIO", "ENOSPC", "EINTR"), "fsync": ("EIO", "ENOSPC"),
     "fdatasync": ("EIO", "ENOSPC"), "close": ("EIO", "EINTR"),

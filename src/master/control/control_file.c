@@ -274,6 +274,10 @@ control_file_keep(const char *path, const struct control_group *group,
 	ours.file.st_ino = (ino_t)inode;
 	if (ours.directory != -1)
 		atexit(release);
+	else
+		log_line(LOG_WARNING,
+		    "control_socket: %s: its directory cannot be opened: %s",
+		    path, strerror(errno));
 }
 
 int

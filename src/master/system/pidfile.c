@@ -129,7 +129,10 @@ check(int fd, const char *path)
 static void
 release(void)
 {
-	unlink(held_path);
+	if (unlink(held_path) == -1 && errno != EACCES && errno != EPERM &&
+	    errno != ENOENT)
+		log_line(LOG_WARNING, "pid_file: %s: cannot be removed: %s",
+		    held_path, strerror(errno));
 	free(held_path);
 	close(held);
 	held = -1;

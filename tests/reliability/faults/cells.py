@@ -10,10 +10,12 @@ from impossible import why_not
 
 ALL_CALLS = {**CALLS, **MORE_CALLS}
 # first: once, the first time; late: and it takes longer than any pause of the
-# loop's; nth: once, at another place; third: each third
+# loop's; later: the turn after it does; nth: once, at another place; third: each third
 # one; second: all that are made for a second.
-OPTIONS = {"first": (), "nth": (), "late": ("-d", "60"), "third": ("-s", "3", "-f", "1"),
+OPTIONS = {"first": (), "nth": (), "late": ("-d", "60"),
+           "later": ("-D", "60"), "third": ("-s", "3", "-f", "1"),
            "second": ("-s", "1", "-m", "1000")}
+OFTEN = {"third", "second"}
 # Interrupted each time, a call is only ever made again.
 ONCE = ("EINTR", "EAGAIN")
 AGAIN = ("fork", "clone", "vfork", "clone3", "setresuid")
@@ -74,9 +76,10 @@ def cells_of(phase, trace):
 
 def _cells(phase, role, call, shapes, error):
     for pattern in OPTIONS:
-        if pattern == "nth" or (pattern == "late" and role != "master"):
+        if pattern == "nth" or (
+                pattern in ("late", "later") and role != "master"):
             continue
-        if pattern in ("first", "late") or error not in ONCE or call in AGAIN:
+        if pattern not in OFTEN or error not in ONCE or call in AGAIN:
             yield Cell(phase, role, call, shapes[0], error, pattern)
     for shape in shapes[1:]:
         yield Cell(phase, role, call, shape, error, "nth")

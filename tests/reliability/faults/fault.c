@@ -3,6 +3,8 @@
 
 #include "fault.h"
 
+#include <sys/syscall.h>
+
 #include <time.h>
 
 struct fault fault = { .first = 1 };
@@ -32,11 +34,36 @@ fault_is_due(void)
 	return true;
 }
 
+static void
+hold(long ms)
+{
+	const struct timespec time = { 0, ms * 1000000 };
+
+	if (ms != 0)
+		nanosleep(&time, NULL);
+}
+
 void
 fault_hold(void)
 {
-	const struct timespec time = { 0, fault.hold_ms * 1000000 };
+	hold(fault.hold_ms);
+}
 
-	if (fault.hold_ms != 0)
-		nanosleep(&time, NULL);
+void
+fault_hold_next(long call)
+{
+	static bool is_next;
+	bool begins = call == SYS_epoll_pwait;
+
+#ifdef SYS_epoll_wait
+	begins |= call == SYS_epoll_wait;
+#endif
+	if (fault.hits == 0 || fault.next_hold_ms == 0)
+		return;
+	if (begins) {
+		is_next = true;
+	} else if (is_next) {
+		hold(fault.next_hold_ms);
+		fault.next_hold_ms = 0;
+	}
 }

@@ -1,12 +1,12 @@
 /* inject [-p ROLE=PID]... -o FILE [-c ROLE -n CALL -e ERRNO [-f FIRST]
- * [-s STEP] [-m MS] [-d MS] [-x SHAPE]] [COMMAND...]
+ * [-s STEP] [-m MS] [-d MS] [-D MS] [-x SHAPE]] [COMMAND...]
  *
  * Runs the command, or goes to running processes, whose role is given, and
  * follows all that they start.  Without -c it writes a line for each system call
  * to FILE: role, name, shape.  With -c the calls of that name in that role fail:
  * the FIRST (1), or with -x the FIRST of that shape; then each STEP-th (0: no
  * other), until MS milliseconds after the first of them; FILE says how many did.
- * -d holds the process for so long each time.
+ * -d holds the process for so long each time, -D in the turn of its loop after.
  * Filters that these processes have do not see it.  Until SIGTERM, or the
  * command's end, whose exit status it then has.  Says "ready" when it has begun.
  */
@@ -68,6 +68,8 @@ at_entry(struct process *process, const struct __ptrace_syscall_info *info)
 	long call = (long)info->entry.nr;
 
 	process->first_argument = (long)info->entry.args[0];
+	if (fault.role != NULL && strcmp(process->role, fault.role) == 0)
+		fault_hold_next(call);
 	if (is_loaders(&process->loader, info->instruction_pointer))
 		return;
 	if (fault.role == NULL) {
@@ -363,6 +365,9 @@ take(int option, char *value)
 	case 'd':
 		fault.hold_ms = strtol(value, NULL, 10);
 		break;
+	case 'D':
+		fault.next_hold_ms = strtol(value, NULL, 10);
+		break;
 	case 'x':
 		fault.shape = value;
 		break;
@@ -378,7 +383,7 @@ main(int argc, char **argv)
 	int option;
 
 	sigaction(SIGTERM, &action, NULL);
-	while ((option = getopt(argc, argv, "+p:o:c:n:e:f:s:m:d:x:r:")) != -1) {
+	while ((option = getopt(argc, argv, "+p:o:c:n:e:f:s:m:d:D:x:r:")) != -1) {
 		if (option == 'r')
 			command_role = optarg;
 		else

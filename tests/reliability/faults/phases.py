@@ -13,6 +13,7 @@ from stage import NEW, OLD, Stage, has_reason, left_in_group
 
 CALM = 0.3  # seconds: what is done on its own, more than once
 LONG = 1.2  # more than a pattern's second
+TRIES = 9  # of an upgrade, to start what it needs
 REFUSED, NOBODY, SYSTEM, TIMEOUT = 1, 69, 71, 75
 
 
@@ -58,7 +59,7 @@ class Live:
         wrong += filter(None, [problem])
         try:
             wrong += self.ended(cell)
-            if not wrong:
+            if not wrong and self.stage.running:
                 wrong += filter(None, [self.after()])
             if not wrong and self.stage.running:
                 wrong += self.stage.judge(baseline)
@@ -107,7 +108,8 @@ class Serving(Live):
     name = "serving"
 
     def act(self, cell):
-        if cell is not None and cell.pattern in ("first", "nth", "late"):
+        if cell is not None and cell.pattern in (
+                "first", "nth", "late", "later"):
             self.stage.clients()
             return "; ".join(self.stage.ungreeted())
         end = time.monotonic() + (
@@ -128,7 +130,9 @@ class Bare(Serving):
     def begin(self):
         if self.stage is None:
             self.stage = Stage(("main",))
+            self.stage.timeouts = "linger = 60; session = 60;"
         super().begin()
+        time.sleep(LONG)  # it looks for strays a second after each client
 
 
 class Asking(Live):
@@ -216,6 +220,16 @@ class Upgrade(Asking):
         self.usual = len(descriptors(self.stage.running.pid))
 
     usual = None
+
+    def ended(self, cell):
+        """It gives up what fails each time, after some tries."""
+        wrong = super().ended(cell)
+        daemon = self.stage.running
+        if cell.pattern != "third" or daemon.process.poll() != SYSTEM or (
+                "\n".join(daemon.log()).count("trying again") < TRIES):
+            return wrong
+        self.stage.end()
+        return []
 
     def after(self):
         self.stage.settle()

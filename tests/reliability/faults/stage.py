@@ -23,6 +23,7 @@ class Stage(ControlCase):
     take."""
 
     patience = 2.0
+    timeouts = "linger = 1; proxy = 1; session = 5;"
     may_lack = False  # descriptors: after an upgrade
 
     def __init__(self, names=LISTENERS):
@@ -54,7 +55,7 @@ class Stage(ControlCase):
             ", ".join(self.listener(more[name], name, port)
                       for name, port in self.ports.items()),
             f'pid_file = "{self.place}/pid";\n'
-            "timeouts = { shutdown = 1; linger = 1; proxy = 1; session = 5; };"
+            f"timeouts = {{ shutdown = 1; {self.timeouts} }};"
             "\nlimits = { rate_per_source = 0; };\n"
             if top == "" else top).replace(
                 'state_file = "";', f'state_file = "{self.control}.state";')
