@@ -232,9 +232,9 @@ begin(struct server *server, int64_t now)
 		fail_errno(server, "trial", now);
 }
 
-/* Reads some of what it says; the rest waits for the next turn.  The end, or
- * a failure, which would be told in each turn, is heard once.  True when it says more than any of
- * ours would. */
+/* Reads some of what it says; the rest waits for the next turn.  The end, or a
+ * failure, which would be told in each turn, is heard once.  True when it says
+ * more than any of ours would. */
 static bool
 listen_to(struct upgrade *upgrade)
 {
