@@ -10,7 +10,8 @@ bool pair[SLOTS], pair_child[SLOTS];
 byte group[SLOTS]; /* its child's */
 bool expired[SLOTS]; /* its time is over */
 
-bool look, backoff, children_ended, asked;
+bool look, children_ended, asked;
+byte backoff; /* of cloning: 1: it waits, 2: no longer, once that is seen */
 bool is_open = true, ready = true;
 bool muted; /* its listener is not polled */
 byte arrived, taken; /* clients that have connected; have been accepted */
@@ -84,6 +85,13 @@ inline finish(s) {
 	:: ph[s] == CLIENT_LINGERING ->
 		MOVE(finish_lingering, s, CLIENT_LINGERING, CLIENT_FREE)
 	fi;
+	slot_clear(s)
+}
+
+/* The gate's word at once. */
+inline refuse_new(s) {
+	MOVE(refuse_new, s, CLIENT_FREE, CLIENT_FREE);
+	fate[id[s]] = REFUSED;
 	slot_clear(s)
 }
 
@@ -163,7 +171,7 @@ inline spawners_hand_over(s) {
 inline hand_over(s) {
 	ok = false;
 	if
-	:: CAN_TAKE && !backoff ->
+	:: CAN_TAKE && backoff == 0 ->
 		if
 		:: proxied[s] == PROXIED_AWAITED && !pair[s] -> pair_make(s)
 		:: else
@@ -195,7 +203,7 @@ inline hand_over(s) {
 
 inline take_back(s) {
 	MOVE(take_back, s, CLIENT_HANDED, CLIENT_WAITING);
-	if :: g_row == FAILURE -> backoff = true :: else fi
+	if :: g_row == FAILURE -> backoff = 1 :: else fi
 }
 
 inline take_child(s) {
@@ -256,6 +264,7 @@ inline settle() {
 
 /* The first that waits: ids are in order of arrival. */
 inline serve_waiting() {
+	if :: backoff == 2 -> backoff = 0 :: else fi;
 	o = 0;
 	do
 	:: o < CLIENTS ->

@@ -31,6 +31,7 @@ inline forget(e) {
 	proc[e] = 0;
 	dying[e] = false;
 	hung_up[e] = false;
+	STEP(forget_end);
 	tried[e] = false;
 	unreaped[e] = false;
 	doomed[e] = false;
@@ -127,13 +128,13 @@ inline spawners_stand_by() {
 
 /* The candidate, whose plan is the one that is served from now on. */
 inline spawners_promote(plan) {
+	running = plan;
 	g_e = candidate;
 	candidate = NOBODY;
 	if :: next != NOBODY -> spawners_end(next) :: else fi;
 #ifndef M_STANDBY_STAYS
 	if :: standby != NOBODY -> spawners_end(standby) :: else fi;
 #endif
-	running = plan;
 	make_current(g_e)
 }
 
@@ -149,7 +150,7 @@ inline doom(e) {
 	state[e] = SPAWNER_RETIRED;
 	STEP(doom_retired);
 	vacate(e);
-	if :: standby == e -> CHANGE(doom_standby, standby, NOBODY) :: else fi;
+	if :: standby == e -> standby = NOBODY :: else fi;
 	spawners_succeed()
 }
 

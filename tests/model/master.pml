@@ -33,10 +33,10 @@ hidden byte m_i;
 #define IS_WAITING(s) (ph[s] == CLIENT_WAITING)
 #define IS_FREE(s) (ph[s] == CLIENT_FREE)
 #define HAS_COME (arrived > taken)
-#define IS_ACCEPTING (is_open && ready && !backoff && !ANY(IS_WAITING) && \
+#define IS_ACCEPTING (is_open && ready && backoff == 0 && !ANY(IS_WAITING) && \
 	CAN_TAKE && ANY(IS_FREE))
 
-#define AWAKE (chld || look || (HAS_COME && !muted) || \
+#define AWAKE (chld || look || backoff == 2 || (HAS_COME && !muted) || \
 	(ready && (PASS_DUE || ANY(IS_SAID) || ANY(IS_OLD_END) || \
 		ANY(IS_OVERDUE) || ANY(IS_CLOSING) || ANY(IS_LATE) || \
 		(NEXT_IS_NEEDED && HAS_FREE) || MAY_RELOAD || MAY_UPGRADE)) || \
@@ -55,6 +55,7 @@ inline accept_one() {
 	:: else -> break
 	od;
 	id[s] = taken;
+	STEP(add);
 	fate[taken] = ACCEPTED;
 	taken++;
 	if
@@ -64,7 +65,11 @@ inline accept_one() {
 	:: skip
 #endif
 	fi;
-	hand_over(s);
+	ok = true;
+	if
+	:: hand_over(s)
+	:: taken == CLIENTS && CLIENTS > 2 -> refuse_new(s)
+	fi;
 	if
 	:: !ok -> MOVE(accept_waiting, s, CLIENT_FREE, CLIENT_WAITING)
 	:: else
@@ -176,7 +181,7 @@ inline become() {
 	ready = false;
 	is_open = false;
 	look = false;
-	backoff = false;
+	backoff = 0;
 	children_ended = false;
 	chld = false; /* the set of pending signals stays, but say that it does not */
 	first_begin()
@@ -187,6 +192,7 @@ inline resume() {
 	ready = true;
 	is_open = true;
 	muted = false;
+	STEP(carry);
 #ifndef M_NOT_ASKED
 	children_ended = true;
 #endif

@@ -24,7 +24,7 @@ end:	do
 	:: d_step { kills > 0 || reloads > 0 || upgrades > 0 ->
 		kills = 0; reloads = 0; upgrades = 0 }
 	/* Pauses and deadlines that pass. */
-	:: d_step { backoff -> backoff = false }
+	:: d_step { backoff == 1 -> backoff = 2 }
 	:: d_step { stage == UPGRADE_TRYING && !trial_over -> trial_over = true }
 	:: d_step { stage == UPGRADE_SETTLING && !settle_over -> settle_over = true }
 #ifdef EXPIRE
