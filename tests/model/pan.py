@@ -1,8 +1,10 @@
 """A run of spin and of the program that it makes."""
 
+import glob
 import os
 import re
 import resource
+import shutil
 import subprocess
 import tempfile
 
@@ -68,8 +70,9 @@ def check(clients, defines, live, mutation=None):
         all_defines[f"M_{mutation}"] = 1
     flags = [f"-D{name}={value}" for name, value in all_defines.items()]
     with tempfile.TemporaryDirectory(prefix="forkgreet-model-") as folder:
-        _call(["spin", "-a", f"-I{HERE}", *flags,
-               os.path.join(HERE, "forkgreet.pml")], folder)
+        for name in glob.glob(os.path.join(HERE, "*.pml")):
+            shutil.copy(name, folder)
+        _call(["spin", "-a", *flags, "forkgreet.pml"], folder)
         _call(["cc", "-O0", "-w", f"-DMEMLIM={MEGABYTES}",
                *([] if live else ["-DSAFETY"]), "-o", "pan", "pan.c"], folder)
         output, usage = _call(["./pan", f"-m{DEPTH}",
