@@ -2,6 +2,7 @@
 
 byte stage; /* enum upgrade_stage */
 bool reload_wanted, upgrade_wanted;
+bool pass; /* reap->next_pass is over */
 bool trial_over, settle_over; /* the upgrade's: time has passed */
 
 hidden byte m_i;
@@ -16,10 +17,14 @@ hidden byte m_i;
 #define IS_CLOSING(s) (ph[s] >= CLIENT_CLOSING)
 #define IS_LATE(s) (ph[s] == CLIENT_WAITING && expired[s])
 
-#ifdef M_NO_PASS
+/* reap_wakeup(): young children are asked after every few milliseconds.  Where
+ * time is not to go on for ever, in each turn. */
+#if defined(M_NO_PASS)
 #define PASS_DUE false
-#else
+#elif defined(LIVENESS)
 #define PASS_DUE ANY(IS_YOUNG)
+#else
+#define PASS_DUE pass
 #endif
 
 #define NEXT_IS_NEEDED (standby == NOBODY && next == NOBODY && \
@@ -256,11 +261,26 @@ inline dispatch(s) {
 	fi
 }
 
+/* SIGCHLD names one child, at most; clients_find() may know whose it is. */
+inline reap_hint() {
+	m_i = 0;
+	do
+	:: m_i < SLOTS && ready -> m_i++
+	:: break
+	od;
+	if
+	:: m_i < SLOTS && ready && ph[m_i] >= CLIENT_YOUNG &&
+		ph[m_i] < CLIENT_CLOSING && HAS_ENDED(m_i) -> ended(m_i)
+	:: else
+	fi
+}
+
 inline signals_read() {
 	if
 	:: chld ->
 		chld = false;
 		children_ended = true;
+		reap_hint();
 		spawners_reap();
 		strays_step();
 		leave = true
@@ -270,7 +290,7 @@ inline signals_read() {
 
 inline reap_slot(s) {
 	if
-	:: ph[s] == CLIENT_YOUNG -> ask_young(s)
+	:: ph[s] == CLIENT_YOUNG && (pass || PASS_DUE) -> ask_young(s)
 	:: ph[s] == CLIENT_UNWATCHED && asked -> ask_unwatched(s)
 	:: else
 	fi;
@@ -288,7 +308,11 @@ end:	do
 	:: atomic { AWAKE ->
 		leave = false;
 		asked = false;
-		if :: ready -> dispatch(0); dispatch(1) :: else fi;
+		m_i = 0;
+		do
+		:: m_i < SLOTS && ready -> dispatch(m_i); m_i++
+		:: else -> break
+		od;
 		signals_read();
 		BREAK(after_signals) };
 after_signals:
@@ -311,12 +335,16 @@ after_hand_over:
 		if
 		:: ready ->
 			asked = children_ended;
-			reap_slot(0);
-			reap_slot(1);
+			m_i = 0;
+			do
+			:: m_i < SLOTS -> reap_slot(m_i); m_i++
+			:: else -> break
+			od;
+			pass = false;
 			asked = false;
 			children_ended = false;
 			upgrade_step()
-		:: else
+		:: else -> children_ended = false /* there are no clients yet */
 		fi;
 		if
 		:: muted && IS_ACCEPTING -> muted = false

@@ -6,7 +6,6 @@ import re
 import resource
 import shutil
 import subprocess
-import tempfile
 
 from harness import die_with_parent
 
@@ -61,24 +60,29 @@ def _call(command, folder):
     return output, usage
 
 
-def check(clients, defines, live, mutation=None):
-    """Checks the model; raises Broken, also when it is too large."""
+def check(folder, clients, defines, live, mutation=None):
+    """Checks the model in that folder, which is its own; raises Broken, also
+    when it is too large."""
     all_defines = {**dict.fromkeys(COUNTS, 0), "CLIENTS": clients, **defines}
     if live:
         all_defines["LIVENESS"] = 1
     if mutation:
         all_defines[f"M_{mutation}"] = 1
     flags = [f"-D{name}={value}" for name, value in all_defines.items()]
-    with tempfile.TemporaryDirectory(prefix="forkgreet-model-") as folder:
-        for name in glob.glob(os.path.join(HERE, "*.pml")):
-            shutil.copy(name, folder)
-        _call(["spin", "-a", *flags, "forkgreet.pml"], folder)
-        _call(["cc", "-O0", "-w", f"-DMEMLIM={MEGABYTES}",
-               *([] if live else ["-DSAFETY"]), "-o", "pan", "pan.c"], folder)
-        output, usage = _call(["./pan", f"-m{DEPTH}",
-                               *(["-a", "-f"] if live else [])], folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    for name in glob.glob(os.path.join(HERE, "*.pml")):
+        shutil.copy(name, folder)
+    _call(["spin", "-a", *flags, "forkgreet.pml"], folder)
+    _call(["cc", "-O0", "-w", f"-DMEMLIM={MEGABYTES}",
+           *([] if live else ["-DSAFETY"]), "-o", "pan", "pan.c"], folder)
+    output, usage = _call(["./pan", f"-m{DEPTH}",
+                           *(["-a", "-f"] if live else [])], folder)
     for sign in ("MEMLIM bound", "max search depth too small",
                  "out of memory"):
         if sign in output:
             raise Broken(sign)
-    return Result(output, usage)
+    result = Result(output, usage)
+    if result.seconds > SECONDS:
+        raise Broken(f"too large: {result}")
+    return result

@@ -27,6 +27,9 @@ end:	do
 	:: d_step { backoff == 1 -> backoff = 2 }
 	:: d_step { stage == UPGRADE_TRYING && !trial_over -> trial_over = true }
 	:: d_step { stage == UPGRADE_SETTLING && !settle_over -> settle_over = true }
+#ifndef LIVENESS
+	:: d_step { ANY(IS_YOUNG) && !pass -> pass = true }
+#endif
 #ifdef EXPIRE
 	:: d_step { ph[0] == CLIENT_WAITING && !expired[0] -> expired[0] = true }
 	:: d_step { ph[1] == CLIENT_WAITING && !expired[1] -> expired[1] = true }
