@@ -351,7 +351,8 @@ inline grow_old(s) {
 	fi
 }
 
-#define HAS_ENDED(s) (child[pid_of[s] - 1] == ZOMBIE)
+/* wait4(2) has it, or has no such child. */
+#define HAS_ENDED(s) (child[pid_of[s] - 1] == ZOMBIE || child[pid_of[s] - 1] == 0)
 #define IS_STUCK(s) (child[pid_of[s] - 1] == HANGS_ON)
 
 inline ask_young(s) {
