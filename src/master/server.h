@@ -63,7 +63,6 @@ struct states {
 	int64_t look_at; /* clock_now() of the next look at words that end */
 };
 
-/* A health file that is followed, health.h. */
 /* How old a version of a file is: the wall clock is asked once, for it may be
  * set. */
 struct health_age {
@@ -72,6 +71,7 @@ struct health_age {
 	int64_t looked_at; /* at that version, last */
 };
 
+/* A health file that is followed, health.h. */
 struct health_watch {
 	int64_t next_at; /* clock_now() of the next look; CLOCK_NEVER: none */
 	bool looked; /* file and said are of the last look */

@@ -36,7 +36,7 @@ CONFIGURATIONS = [
                   {"PROXY": 1, "RELOADS": 1, "KILLS": 1}, True),
     Configuration("proxy and upgrade", 1,
                   {"PROXY": 1, "UPGRADES": 1, "KILLS": 1}, True),
-    Configuration("forgery", 2, {"FORGERIES": 1}, False),
+    Configuration("forgery", 2, {"FORGERIES": 1, "KILLS": 1}, False),
 ]
 
 # what: the guard that it lacks.
@@ -65,7 +65,7 @@ MUTATIONS = [
              "upgrade.c: the exec does not wait for clients on their way"),
     Mutation("GENERATIONS_ANEW", "upgrade and crash", False,
              "carry_counters.c: generations are counted anew"),
-    Mutation("NOT_ASKED", "upgrade and age", True,
+    Mutation("NOT_ASKED", "upgrade and age", False,
              "carry.c: nobody asks after children that ended meanwhile"),
     Mutation("PAIR_CARRIED", "proxy and upgrade", False,
              "carry.c: a pair that has been closed is used"),

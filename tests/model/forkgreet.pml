@@ -6,7 +6,7 @@
  * what changes a phase, a state or sends a message is a MOVE() or a STEP(), whose
  * name stands in the table "transitions" beside its place in the code; "run"
  * compares both with the table.  Parts: kernel.pml (what others do), generations.pml,
- * clients.pml, master.pml (the turn of the loop), world.pml (who comes, what goes
+ * clients.pml, declare.pml, master.pml (the turn of the loop), world.pml (who comes, what goes
  * wrong), claims.pml.
  *
  * A configuration is a set of -D: CRASHES, KILLS, CLONE_FAILURES, FAILED_TRIALS, RELOADS,
@@ -29,6 +29,7 @@
 #include "kernel.pml"
 #include "generations.pml"
 #include "clients.pml"
+#include "declare.pml"
 #include "claims.pml"
 #include "master.pml"
 #include "world.pml"
