@@ -2,7 +2,7 @@
 
 import collections
 
-from probe import percentile
+from probe import latency_row, percentile
 
 LATE_MS = 100  # p99, beyond a deadline; what the issue wants of the whole run
 LOOSE_MS = 2000  # in a sample, beside whatever else the machine does
@@ -49,7 +49,7 @@ def lateness(what, late, seconds, strict, early=1):
 
 def served(name, probe):
     """The allowed clients had their greetings; their row of the table."""
-    print(f"LATENCY: {name}: {probe.figures()}", flush=True)
+    latency_row(name, probe)
     assert probe.seconds, f"{name}: no greeting at all"
     assert not probe.failures, (
         f"{name}: {len(probe.failures)} of the allowed clients failed: "
