@@ -295,6 +295,8 @@ class MasterAsUser(Master):
 class Descriptors(FaultCase):
     """The master has no descriptor to spare."""
 
+    alone = True
+
     def test_accept(self):
         """Clients wait for a descriptor; the daemon waits with them."""
         daemon = self.start()

@@ -1,9 +1,14 @@
 """What the tests share: tests that run at the same time are in no other's way."""
 
+import array
 import os
+import resource
+import socket
 import subprocess
 import sys
 import unittest
+
+from harness import Case, become_user, free_port, greet, needs_root
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Takes half of the only two blocks, which no other test uses nor the kernel gives
@@ -40,6 +45,38 @@ class Ports(unittest.TestCase):
         self.assertIn("all ports are taken", third.communicate()[1])
         first.communicate()
         self.assertEqual(self.half()[1], ports)
+
+
+@needs_root
+class Alone(Case):
+    """A test that has a user of its own."""
+
+    alone = True
+    FEW = 64  # descriptors that a user's processes may have sent
+
+    def test_others_have_sent_as_many_as_they_may(self):
+        """Descriptors of the user whom other tests have."""
+        pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+                 for _ in range(2 * self.FEW)]
+        ready, written = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            become_user()
+            for ours, _ in pairs:
+                ours.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                                       array.array("i", [ready]))])
+            os.write(written, b"x")
+            os._exit(0)
+        os.waitpid(pid, 0)
+        self.addCleanup(lambda: [sock.close() for pair in pairs
+                                 for sock in pair])
+        self.assertEqual(os.read(ready, 1), b"x")
+        for as_user in False, True:
+            port = free_port()
+            self.daemon(self.listener(port=port), as_user=as_user,
+                        preexec=lambda: resource.setrlimit(
+                            resource.RLIMIT_NOFILE, (self.FEW, self.FEW)))
+            self.assertEqual(greet(port), b"hi client\n")
 
 
 if __name__ == "__main__":

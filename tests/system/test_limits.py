@@ -1,12 +1,11 @@
 """max_clients: who waits, who is refused, and what it costs meanwhile."""
 
-import os
 import resource
 import signal
 import socket
 import time
 
-from harness import (IS_ROOT, Case, PATIENCE, connect, cpu_seconds, free_port,
+from harness import (Case, PATIENCE, connect, cpu_seconds, free_port,
                      greet, is_held, proc_status, read_all, wait_for)
 
 GREETING = b"hi client\n"
@@ -407,6 +406,7 @@ class Mixed(LimitCase):
 class Files(LimitCase):
     """Two descriptors for each client."""
 
+    alone = True
     WARNING = "limits.max_clients: 100 clients need "
 
     @staticmethod
@@ -414,18 +414,6 @@ class Files(LimitCase):
         """For preexec."""
         return lambda: resource.setrlimit(resource.RLIMIT_NOFILE,
                                           (soft, hard))
-
-    # Nobody else: all descriptors that a user has on their way count (unix(7),
-    # ETOOMANYREFS), those of other tests too.
-    ALONE = 60123
-
-    def become_alone(self):
-        """For preexec: few files, as an ordinary user."""
-        self.set_files(64, 64)()
-        if IS_ROOT:
-            os.setgroups([])
-            os.setgid(self.ALONE)
-            os.setuid(self.ALONE)
 
     def test_raised(self):
         """What the hard limit allows is taken, and nothing is said."""
@@ -442,8 +430,8 @@ class Files(LimitCase):
     def test_not_enough(self):
         """A hard limit that is too low is warned of; who finds no place
         waits."""
-        daemon = self.daemon(self.listener(HOLD), limits(100),
-                             preexec=self.become_alone)
+        daemon = self.daemon(self.listener(HOLD), limits(100), as_user=True,
+                             preexec=self.set_files(64, 64))
         said = "\n".join(daemon.log())
         self.assertRegex(said, r"forkgreet.conf:\d+: " + self.WARNING)
         socks = [self.connect(self.port) for _ in range(80)]

@@ -381,6 +381,8 @@ class BoundsAsUser(Bounds):
 class Meanwhile(RefusalCase):
     """What happens while some linger."""
 
+    alone = True
+
     def test_reload(self):
         """New texts hold for who comes later; the listener may go."""
         daemon = self.full()

@@ -766,6 +766,8 @@ class Files(StartCase):
 class Inherited(StartCase):
     """Oddities of the process that starts the daemon do no harm."""
 
+    alone = True
+
     def start_in_silence(self, listeners=None, **more):
         """A daemon that may have no standard error to say that it serves."""
         daemon = self.start(listeners, ready=False, **more)

@@ -300,6 +300,8 @@ class Start(Faults):
 class Limits(StartCase):
     """Limits that are too low for any start, by ulimit(1)."""
 
+    alone = True
+
     as_user = True
 
     @needs_program("prlimit")

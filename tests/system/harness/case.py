@@ -10,7 +10,8 @@ import unittest
 
 from .clients import connect, free_port, greet
 from .daemon import Background, Daemon, untimed
-from .process import BUILDDIR, CTL, HOST, IS_ROOT, PATIENCE, UNDER, USER, run
+from .process import (ALONE, BUILDDIR, CTL, HOST, IS_ROOT, PATIENCE, UNDER,
+                      USER, run)
 
 
 def _unlimited(top):
@@ -29,6 +30,11 @@ class Case(unittest.TestCase):
     or in a subclass that sets as_user as an ordinary user."""
 
     as_user = False
+    # Its daemons have a user of their own, for what the kernel counts for all of a
+    # user's processes: those of other tests would count too.  Processes, and
+    # descriptors that were sent and not received yet, of which there may be as
+    # many as RLIMIT_NOFILE says (unix(7), ETOOMANYREFS).
+    alone = False
 
     def setUp(self):
         if self.as_user and not IS_ROOT:
@@ -39,7 +45,8 @@ class Case(unittest.TestCase):
         path = tempfile.mkdtemp(prefix="forkgreet-test-")
         os.chmod(path, 0o755)
         if IS_ROOT:
-            os.chown(path, USER, USER)
+            owner = ALONE if self.alone and self.as_user else USER
+            os.chown(path, owner, owner)
         self.addCleanup(shutil.rmtree, path, ignore_errors=True)
         return path
 
@@ -49,7 +56,7 @@ class Case(unittest.TestCase):
         above them; by default one listener on self.port."""
         if config is None:
             config = self.configuration(listeners, top)
-        daemon = Daemon(self.folder(), config, as_user, **arguments)
+        daemon = Daemon(self.folder(), config, self._user(as_user), **arguments)
         self.addCleanup(daemon.end)
         return daemon.ready() if ready else daemon
 
@@ -58,17 +65,22 @@ class Case(unittest.TestCase):
         """The same without -f."""
         if config is None:
             config = self.configuration(listeners, top)
-        daemon = Background(self.folder(), config, as_user, **arguments)
+        daemon = Background(self.folder(), config, self._user(as_user),
+                            **arguments)
         self.addCleanup(daemon.end)
         return daemon.ready() if ready else daemon
+
+    def _user(self, as_user):
+        """Who starts a daemon."""
+        return ALONE if as_user and self.alone else as_user
 
     def configuration(self, listeners=None, top=""):
         """A configuration: one listener on self.port unless listeners says
         otherwise."""
         if listeners is None:
             listeners = self.listener()
-        return (identity() + 'log = { target = "stderr"; };' +
-                _unlimited(top) + f"\nlisteners = ( {listeners} );\n")
+        who = identity("games", "games") if self.alone else identity()
+        return (who + 'log = { target = "stderr"; };' + _unlimited(top) + f"\nlisteners = ( {listeners} );\n")
 
     def listener(self, more="", name="main", port=None):
         """A listener's group on 127.0.0.1."""
@@ -193,11 +205,11 @@ class StartCase(Case):
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def identity():
+def identity(user="nobody", group="nogroup"):
     """What a daemon that root starts must be told."""
     if not IS_ROOT:
         return ""
-    return ('user = "nobody"; group = "nogroup"; control_socket = ""; '
+    return (f'user = "{user}"; group = "{group}"; control_socket = ""; '
             'state_file = "";\n')
 
 

@@ -7,8 +7,9 @@ import subprocess
 
 from .kernel import (children, command_line, exists, limit, pgid,
                      proc_status, serves_tcp)
-from .process import (DAEMON, IS_ROOT, PATIENCE, SPAWNER_NAME, adopt_orphans,
-                      become_user, command, die_with_parent, wait_for)
+from .process import (DAEMON, IS_ROOT, PATIENCE, SPAWNER_NAME, USER,
+                      adopt_orphans, become_user, command, die_with_parent,
+                      wait_for)
 
 
 TIME = r"\d{4}(?:-\d\d){2}T(?:\d\d:){2}\d\d\.\d{3}Z"
@@ -29,7 +30,8 @@ def parse_line(text):
 
 
 class Daemon:
-    """forkgreetd -f with its standard error in a file."""
+    """forkgreetd -f with its standard error in a file; as_user: as an ordinary
+    user, or as the user with that number."""
 
     def __init__(self, folder, config, as_user=False, arguments=("-f",),
                  env=None, preexec=None, wrapper=(), pass_fds=(),
@@ -52,7 +54,7 @@ class Daemon:
         if self.preexec is not None:
             self.preexec()
         if self.as_user and IS_ROOT:
-            become_user()
+            become_user(USER if self.as_user is True else self.as_user)
         die_with_parent()
 
     def write_config(self, text):

@@ -37,6 +37,8 @@ SPAWNER_NAME = "forkgreet-spawn"  # prctl PR_SET_NAME, 15 bytes
 # What the daemon runs under: "make check-valgrind" sets it.
 UNDER = os.environ.get("DAEMON_UNDER", "").split()
 USER = 65534  # nobody, nogroup: on every Debian
+# A user that no other test has at this time.
+ALONE = 60000 + os.getpid() % 5000
 HOST = "127.0.0.1"
 PATIENCE = 30  # seconds: much longer than what must happen ever takes
 
@@ -70,11 +72,11 @@ def die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def become_user():
+def become_user(user=USER):
     """For preexec_fn: root becomes an ordinary user."""
     os.setgroups([])
-    os.setresgid(USER, USER, USER)
-    os.setresuid(USER, USER, USER)
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
 
 
 def command(wrapper, program):
