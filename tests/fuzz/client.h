@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,8 @@ static struct {
 	size_t n_got;
 	bool has_closed, has_reset, has_end;
 	bool is_late;
+	int64_t still_ms; /* it was waited for, and took nothing */
+	int untaken; /* as the child was told last */
 } client;
 
 static inline long
@@ -76,23 +79,52 @@ client_takes(const char *bytes, size_t length, int flags)
 	MUST(client.n_got + n <= sizeof(client.got));
 	memcpy(client.got + client.n_got, bytes, n);
 	client.n_got += n;
+	client.still_ms = 0;
+	client.untaken = INT_MAX;
 	return (long)n;
 }
 
-/* Silence lasts until the time is over, most_ms at most. */
+/* What is left of a time: of a step, but for the nanoseconds that waits took. */
+static inline int64_t
+client_ms(const struct call_time *left)
+{
+	return left->seconds * 1000 + (left->nanoseconds + 999999) / 1000000;
+}
+
+/* How much it has not taken: what the child waits for is that it becomes
+ * less. */
+static inline long
+client_leaves(long command, int *bytes)
+{
+	uint8_t how = input_byte(&client.script);
+
+	MUST(command == SIOCOUTQ);
+	if (how & 0x80)
+		return client_fail(EINVAL);
+	if (how < client.untaken)
+		client.still_ms = 0;
+	*bytes = client.untaken = how;
+	return 0;
+}
+
+/* Silence lasts until the time is over, most_ms at most; and send_ms in all
+ * where nothing is taken. */
 static inline long
 client_waits(struct pollfd *fd, unsigned n, struct call_time *left,
-    int64_t most_ms)
+    int64_t most_ms, int64_t send_ms)
 {
 	uint8_t how = input_byte(&client.script);
 	bool silent = client.gone == client.length && !client.has_closed &&
 	    !client.has_reset;
 
 	MUST(n == 1 && fd->fd == SPAWNER_CLIENT && fd->events != 0);
+	MUST(client.still_ms < send_ms);
 	MUST(left->seconds >= 0 && left->seconds <= most_ms / 1000);
 	MUST(left->nanoseconds >= 0 && left->nanoseconds < 1000000000);
 	fd->revents = fd->events & (silent ? POLLOUT : POLLIN | POLLOUT);
 	if (fd->revents == 0 || how > 0xf0) {
+		if ((fd->events & POLLOUT) != 0)
+			client.still_ms += client_ms(left);
 		*left = (struct call_time) { 0, 0 };
 		client.is_late = true;
 		return 0;

@@ -142,7 +142,7 @@ fuzz_syscall(long number, long a, long b, long c, long d, long e, long f)
 	if (number == CALL_PPOLL)
 		return client_waits((struct pollfd *)a, (unsigned)b,
 		    (struct call_time *)c,
-		    master.has_answered ? LIMIT_MS : PROXY_MS);
+		    master.has_answered ? LIMIT_MS : PROXY_MS, LIMIT_MS);
 	if (number == SYS_exit_group)
 		longjmp(ended, (int)a + 1);
 	if (number == SYS_close)
@@ -151,6 +151,8 @@ fuzz_syscall(long number, long a, long b, long c, long d, long e, long f)
 		return 0;
 	if (number == SYS_shutdown)
 		return client_shutdown(a, b);
+	if (number == SYS_ioctl && a == SPAWNER_CLIENT)
+		return client_leaves(b, (int *)c);
 	MUST(is_send || number == SYS_recvfrom);
 	if (a == SPAWNER_PAIR)
 		return is_send ? pair_send((void *)b, (size_t)c, (int)d) :
@@ -485,7 +487,7 @@ check_late_end(int status)
 		MUST(master.go.session >= HTTP && client.is_late);
 		break;
 	case OUTCOME_SEND_TIMEOUT:
-		MUST(client.is_late);
+		MUST(client.still_ms == LIMIT_MS);
 		break;
 	case OUTCOME_RESET:
 		MUST(client.has_reset);
@@ -630,6 +632,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	script = input_byte(&input);
 	script = script < input.left ? script : input.left;
 	memset(&client, 0, sizeof(client));
+	client.untaken = INT_MAX;
 	client.has_closed = flags & 1;
 	client.has_reset = flags & 2;
 	client.script = (struct input) { input.at, script };

@@ -88,7 +88,7 @@ fuzz_syscall(long number, long a, long b, long c, long d, long e, long f)
 	MUST(f == 0);
 	if (number == CALL_PPOLL)
 		return client_waits((struct pollfd *)a, (unsigned)b,
-		    (struct call_time *)c, REQUEST_MS);
+		    (struct call_time *)c, REQUEST_MS, session.send_ms);
 	if (number == SYS_exit_group)
 		longjmp(ended, (int)a + 1);
 	if (client_is_prologue(number) ||
@@ -97,6 +97,8 @@ fuzz_syscall(long number, long a, long b, long c, long d, long e, long f)
 	MUST(a == SPAWNER_CLIENT);
 	if (number == SYS_shutdown)
 		return client_shutdown(a, b);
+	if (number == SYS_ioctl)
+		return client_leaves(b, (int *)c);
 	MUST(number == SYS_recvfrom || number == SYS_sendto);
 	return number == SYS_sendto ?
 	    client_takes((const char *)b, (size_t)c, (int)d) :
@@ -236,7 +238,7 @@ check_end(enum outcome outcome, enum request_verdict verdict)
 		MUST(has_got(client.read == 0 ? "" : late));
 		break;
 	case OUTCOME_SEND_TIMEOUT:
-		MUST(client.is_late);
+		MUST(client.still_ms == session.send_ms);
 		break;
 	case OUTCOME_RESET:
 		MUST(client.has_reset);
@@ -286,6 +288,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 
 	script = script < input.left ? script : input.left;
 	memset(&client, 0, sizeof(client));
+	client.untaken = INT_MAX;
 	client.has_closed = flags & 1;
 	client.has_reset = flags & 2;
 	client.script = (struct input) { input.at, script };

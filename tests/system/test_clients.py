@@ -411,6 +411,23 @@ class Stalls(ClientCase):
         self.assertIn(line["outcome"], ("session_timeout", "send_timeout"))
         self.assert_cut(daemon, sock, line["outcome"], 690, 1000)
 
+    def test_takes_little(self):
+        """Who goes on taking is not ended by timeouts.send, however little it
+        is; who stops taking is, from when it took something last."""
+        daemon = self.serve(
+            "timeouts = { send = 2; linger = 0.2; session = 9; };",
+            large=self.large())
+        goes_on, stops = (connect_small(self.ports["large"]) for _ in "12")
+        (got, was_reset), (some, stopped_early) = together(
+            lambda: read_slowly(goes_on, 500, 0.05, 13),
+            lambda: read_slowly(stops, 500, 0.05, 4))
+        with goes_on, stops:
+            self.assertTrue(was_reset, "a cut greeting looks whole")
+            self.assertTrue(LARGE.startswith(got) and LARGE.startswith(some))
+            self.assertFalse(stopped_early)
+            self.assert_cut(daemon, goes_on, "session_timeout", 8990, 9000)
+            self.assert_cut(daemon, stops, "send_timeout", 5000, 6500)
+
     def slow(self, daemon, sock, pause, half_close, whole=LARGE):
         """Reads in pieces; gets everything, and is not refused a last word."""
         with sock:

@@ -82,6 +82,7 @@ CLONE_SETTLS, CLONE_PARENT_SETTID = 0x80000, 0x100000
 CLONE_UNTRACED, CLONE_NEWCGROUP, CLONE_NEWUTS = 0x800000, 0x2000000, 0x4000000
 CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID = 0x8000000, 0x10000000, 0x20000000
 CLONE_NEWNET, CLONE_IO = 0x40000000, 0x80000000
+OUTQ = 0x5411  # SIOCOUTQ
 CLONE_ALLOWED = CLONE_PARENT | CLONE_PARENT_SETTID | signal.SIGCHLD
 
 OTHERS = [
@@ -129,6 +130,8 @@ FILES_AND_NETWORK = [
     ("fcntl", "0 8 MASTER", b"", None),  # F_SETOWN
     ("ioctl", "0 0x541b &", b"", None),  # FIONREAD
     ("ioctl", "0 0x5412 &", b"", -1),  # TIOCSTI
+    ("ioctl", "0 0x894b &", b"", None),  # SIOCOUTQNSD
+    ("ioctl", "0 0x8901 &", b"", None),  # FIOSETOWN
     ("setsockopt", "0 1 13 & 8", b"", None),
     ("shutdown", "0 0", b"", None),
     ("pipe2", "& 0", b"", -1),
@@ -231,7 +234,8 @@ SETTINGS = [
     ("getpid", "", b"", None),
 ]
 
-# 0 is the client; sendto and recvfrom are allowed on it only, recvmsg on 3.
+# 0 is the client; sendto, recvfrom and ioctl are allowed on it only, recvmsg on
+# 3.
 # 1 << 32 is 0 to the kernel, and would wait for the client.
 DESCRIPTORS = [0, 1, 2, 3, 4, 5, 7, 63, 64, 1023, 1 << 16, (1 << 32) - 1,
                1 << 32]
@@ -241,7 +245,8 @@ EACH_DESCRIPTOR = [
     for fd in DESCRIPTORS
     for call, arguments, allowed in (
         ("sendto", "FD & 1 0x4040 0 0", 0), ("recvfrom", "FD & 1 0x60 0 0", 0),
-        ("recvmsg", "FD & 0", 3), ("write", "FD & 1", None),
+        ("recvmsg", "FD & 0", 3), ("ioctl", f"FD {OUTQ} &", 0),
+        ("write", "FD & 1", None),
         ("read", "FD & 1", None), ("sendmsg", "FD & 0x4040", None))
     if fd != allowed]
 
@@ -608,6 +613,22 @@ class Allowed(HostileCase):
             self.assertEqual(puppet.ask(f"call {number('close')} 3"),
                              (-1, errno.EBADF))
             self.assertEqual(children(daemon.pid), before)
+            puppet.close()
+            self.assertEqual(self.outcome(daemon, puppet)["outcome"],
+                             "greeted")
+
+    def test_question(self):
+        """How much its own client has not taken, into its own memory."""
+        daemon = self.start()
+        with self.unharmed(daemon):
+            puppet = self.puppet()
+            wait_for(lambda: puppet.ask(
+                f"call {number('ioctl')} 0 {OUTQ} &") == (0, 0),
+                what="nothing that the client has not taken")
+            for address in "0", "*", "!", "-4096":
+                self.assertEqual(
+                    puppet.ask(f"call {number('ioctl')} 0 {OUTQ} {address}"),
+                    (-1, errno.EFAULT), address)
             puppet.close()
             self.assertEqual(self.outcome(daemon, puppet)["outcome"],
                              "greeted")

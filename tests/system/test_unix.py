@@ -14,6 +14,7 @@ import stat
 import struct
 import subprocess
 import termios
+import time
 import unittest
 
 from harness import (CLIENT, CTL, IS_ROOT, PATIENCE, StartCase, Strace, USER,
@@ -432,6 +433,20 @@ class OutcomeTest(UnixCase):
         self.assertEqual(
             self.end(self.large("timeouts = { send = 0.3; };"), close),
             ("send_timeout", "0"))
+
+    def test_large_taken_slowly(self):
+        """A piece now and then, as the kernel counts them, and not enough for
+        it to say that there is room: it goes on."""
+        def close(sock, _daemon):
+            got = 0
+            while part := sock.recv(40000, socket.MSG_WAITALL):
+                got += len(part)
+                time.sleep(0.4)
+            self.assertEqual(got, 400000)
+        self.assertEqual(
+            self.end(f'greeting = "{"x" * 400000}"; '
+                     "timeouts = { send = 1.0; };", close),
+            ("greeted", "400000"))
 
     def test_large_given_up(self):
         """No port check: who knows what it has read."""

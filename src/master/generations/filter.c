@@ -3,6 +3,7 @@
 
 #include "master/generations/filter.h"
 
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -12,6 +13,7 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -81,6 +83,8 @@ static const struct rule rules[] = {
 	    { IS(0, SPAWNER_CLIENT), IS(1, SHUT_WR) } },
 	{ PPOLL, "C: wait for the client or for time", 2,
 	    { AT_MOST(1, 1), IS(3, 0) } },
+	{ "ioctl", "C: does a client who leaves no room take anything?", 2,
+	    { IS(0, SPAWNER_CLIENT), IS(1, SIOCOUTQ) } },
 	{ "restart_syscall", "C: ppoll after SIGSTOP and SIGCONT", 0,
 	    { IS(0, 0) } },
 	{ "exit_group", "S, C: the end", 0, { IS(0, 0) } },

@@ -3,8 +3,11 @@
 #ifndef SPAWNER_IMAGE_CALL_H
 #define SPAWNER_IMAGE_CALL_H
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+
+#include <linux/sockios.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -131,6 +134,18 @@ static inline long
 call_shutdown_write(void)
 {
 	return call2(SYS_shutdown, SPAWNER_CLIENT, SHUT_WR);
+}
+
+/*
+ * Stores how many bytes of what was sent the client's kernel has not
+ * acknowledged: tcp(7).  A UNIX socket's counts memory, and keeps it until the
+ * last byte is read of what lies in one piece there, up to 36 KiB: unix(7) has
+ * no better.
+ */
+static inline long
+call_untaken(int *bytes)
+{
+	return call3(SYS_ioctl, SPAWNER_CLIENT, SIOCOUTQ, (long)bytes);
 }
 
 /* The kernel stores the remaining time in left. */

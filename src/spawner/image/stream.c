@@ -4,6 +4,8 @@
 
 #include "spawner/image/stream.h"
 
+#include <limits.h>
+
 #include "spawner/image/image.h"
 
 /* How much a client may send before we stop discarding it: a talkative client
@@ -92,25 +94,101 @@ input_events(const struct stream *stream)
 	return stream->ended || stream->drained > DRAIN_MAX ? 0 : POLLIN;
 }
 
+/*
+ * The kernel says that there is room only when a third of its buffer is free,
+ * and a slow client may take longer than send_ms for that.  So a wait for room
+ * has looks at what the client has not taken yet: many at first, while what is
+ * on its way arrives and delayed acknowledgements come (40 ms and more), then
+ * few.
+ */
+#define SOON_MS 100
+#define SOON_STEP_MS 20
+#define LOOKS 8 /* in send_ms, at least */
+
+struct taking {
+	uint32_t left_ms; /* until the client has taken nothing for send_ms */
+	uint32_t waited_ms; /* in all */
+	uint32_t step_ms; /* from look to look */
+	struct call_time step; /* what is left of it */
+	int untaken; /* bytes; INT_MAX: nobody has looked */
+};
+
+static void
+step_begin(struct taking *taking, uint32_t send_ms)
+{
+	uint32_t step_ms =
+	    taking->waited_ms < SOON_MS ? SOON_STEP_MS : taking->waited_ms;
+
+	if (step_ms > send_ms / LOOKS + 1)
+		step_ms = send_ms / LOOKS + 1;
+	if (step_ms > taking->left_ms)
+		step_ms = taking->left_ms;
+	taking->step_ms = step_ms;
+	taking->step = stream_time(step_ms);
+}
+
+static void
+taking_begin(struct taking *taking, uint32_t send_ms)
+{
+	taking->left_ms = send_ms;
+	taking->waited_ms = 0;
+	taking->untaken = INT_MAX;
+	step_begin(taking, send_ms);
+}
+
+static bool
+has_taken(struct taking *taking)
+{
+	int before = taking->untaken;
+
+	return call_untaken(&taking->untaken) == 0 && taking->untaken < before;
+}
+
+/* A step is over, and there is no room.  False when the client has taken
+ * nothing for too long. */
+static bool
+taking_goes_on(struct taking *taking, uint32_t send_ms)
+{
+	taking->waited_ms += taking->step_ms;
+	taking->left_ms =
+	    has_taken(taking) ? send_ms : taking->left_ms - taking->step_ms;
+	step_begin(taking, send_ms);
+	return taking->left_ms > 0;
+}
+
+/* Waits for room, and for input.  Returns the events that occurred, or 0 when
+ * the client has taken nothing for send_ms. */
+static short
+await_room(const struct stream *stream, struct taking *taking)
+{
+	short events;
+
+	do
+		events =
+		    stream_await(POLLOUT | input_events(stream), &taking->step);
+	while (events == 0 && taking_goes_on(taking, stream->session->send_ms));
+	return events;
+}
+
 enum outcome
 stream_send_on(struct stream *stream, struct text text, long sent)
 {
 	const struct plan_session *session = stream->session;
-	struct call_time left = stream_time(session->send_ms);
+	struct taking taking;
 	short events;
 
+	taking_begin(&taking, session->send_ms);
 	for (;;) {
 		if (sent > 0) {
 			text.bytes += sent;
 			text.length -= (size_t)sent;
-			left = stream_time(session->send_ms);
+			taking_begin(&taking, session->send_ms);
 		} else if (sent < 0 && sent != -EAGAIN && sent != -EINTR) {
 			return outcome_of_error(sent);
 		}
 		if (text.length == 0)
 			return OUTCOME_GREETED;
-		events = sent > 0 ? POLLOUT :
-		    stream_await(POLLOUT | input_events(stream), &left);
+		events = sent > 0 ? POLLOUT : await_room(stream, &taking);
 		if (events == 0)
 			return OUTCOME_SEND_TIMEOUT;
 		if (events & POLLIN)

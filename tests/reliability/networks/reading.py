@@ -37,57 +37,46 @@ def trouble(name, clients, top, outcome, judge, mtu=1500, **how):
         place.rest()
 
 
-def take_nothing(name, whole, judge, mtu=1500, **how):
-    """For timeouts.send."""
+def take_nothing(name, whole, mtu=1500, **how):
+    """For timeouts.send, from when a client's kernel took something last."""
     clients, send = (128, 10) if whole else (24, 2)
     linger = 2 if whole else 0.5  # well below send, as the default is
     trouble(name, clients,
             f"timeouts = {{ send = {send}; linger = {linger}; }};",
             "send_timeout",
-            lambda *found: judge(name, *found, send, whole), mtu, **how)
-
-
-def from_acceptance(name, _, lines, send, strict):
-    """Most of the greeting is in the client's process, which sends what the
-    buffers take, and waits."""
-    deadline(name, lines, send, strict)
-
-
-def from_last_taken(name, clients, _, send, strict):
-    """All of the greeting is in the kernel's buffers; the client's process has
-    ended at once, and the master waits."""
-    lateness(name, [client.idle - 1000 * send for client in clients], send,
-             strict, TICK)
+            lambda crowd, _: lateness(
+                name, [client.idle - 1000 * send for client in crowd], send,
+                whole, TICK), mtu, **how)
 
 
 def never_read(whole):
-    """The greeting, of 1 MiB."""
-    take_nothing("never read", whole, from_acceptance, take=0)
+    """The greeting, of 1 MiB.  Most of it is in the client's process, which sends
+    what the buffers take, and waits."""
+    take_nothing("never read", whole, take=0)
 
 
 def never_read_large(whole):
-    """With loopback's own packets, which make buffers large."""
-    take_nothing("never read, large buffers", whole, from_last_taken, 65536,
-                 take=0)
+    """With loopback's own packets, which make buffers large: all of the
+    greeting is in the kernel's, the client's process has ended at once, and
+    the master waits."""
+    take_nothing("never read, large buffers", whole, 65536, take=0)
 
 
 def byte_a_minute(whole):
     """One byte, then another one a minute later."""
-    take_nothing("read a byte a minute", whole, from_acceptance, take=1,
-                 every=60)
+    take_nothing("read a byte a minute", whole, take=1, every=60)
 
 
 def tiny_windows(whole):
     """Windows of a packet or two, and who reads so little that its session
-    ends before it has everything.  timeouts.send is longer: what the client's
-    process waits for is that a third of the kernel's buffer is free, which
-    with the default may take such a client longer than that."""
-    clients, send, session = (128, 40, 30) if whole else (24, 5, 3)
+    ends before it has everything, and long before the kernel has room again
+    for more of it: it is taking something all the time."""
+    clients, send, session = (128, 10, 30) if whole else (24, 2, 6)
     trouble("tiny windows", clients,
             f"timeouts = {{ send = {send}; session = {session}; }};",
             "session_timeout",
             lambda _, lines: deadline("tiny windows", lines, session, whole),
-            take=3000, every=0.25, window=4096)
+            take=1500, every=0.25, window=4096)
 
 
 TROUBLES = {"never read": never_read,

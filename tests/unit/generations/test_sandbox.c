@@ -77,6 +77,7 @@ static const struct golden {
 	{ SYS_shutdown, 1 | 2, { 0, 1 } },
 	{ PPOLL, 2 | 8, { 0, 0, 0, 0 } },
 	{ PPOLL, 2 | 8, { 0, 1, 0, 0 } },
+	{ SYS_ioctl, 1 | 2, { 0, 0x5411, 0 } },
 	{ SYS_restart_syscall, 0, { 0 } },
 	{ SYS_exit_group, 0, { 0 } },
 #ifdef WITH_SANITIZERS
