@@ -523,6 +523,8 @@ class Linger(ClientCase):
 class SeenOff(ClientCase):
     """Clients who have been told everything, and have not ended yet."""
 
+    alone = True
+
     def lingering(self, timeouts="linger = 20;", top=""):
         """A daemon and a client whose child has ended."""
         daemon = self.serve(f"timeouts = {{ {timeouts} }}; {top}", main="")
