@@ -188,18 +188,23 @@ judge_kind(const struct got *got, const struct word *word, enum kind kind)
 	return best;
 }
 
-static enum verdict
-judge_phase(const struct board *board, const struct got *got, uint32_t phase,
-    enum kind *kind)
+static const struct word *
+word_of(const struct board *board, const struct got *got, uint32_t phase)
 {
-	const struct word *word =
-	    &board->phases[phase % PHASES_MAX].words[got->index];
+	return &board->phases[phase % PHASES_MAX].words[got->index];
+}
+
+/* Kinds as one phase has them, versions as another. */
+static enum verdict
+judge_phases(const struct got *got, const struct word *came,
+    const struct word *told, enum kind *kind)
+{
 	enum verdict verdict, best = VERDICT_WRONG;
 
 	for (unsigned i = 0; i < KINDS && best != VERDICT_WHOLE; i++) {
-		if (!(((word->kinds & ~got->less) | got->more) & 1u << i))
+		if (!(((came->kinds & ~got->less) | got->more) & 1u << i))
 			continue;
-		verdict = judge_kind(got, word, (enum kind)i);
+		verdict = judge_kind(got, told, (enum kind)i);
 		if (verdict <= best) {
 			best = verdict;
 			*kind = (enum kind)i;
@@ -208,10 +213,31 @@ judge_phase(const struct board *board, const struct got *got, uint32_t phase,
 	return best;
 }
 
-/*
- * A client is answered by the state that it came in.  The reason is not kept for
- * each: none is said when the state has gone before the answer.
- */
+/* In that phase it was accepted: the state is of then, the text may be newer, for
+ * a client whose spawner is stuck is given to the next one. */
+static enum verdict
+judge_from(const struct board *board, const struct got *got, uint32_t phase,
+    uint32_t now, enum kind *kind)
+{
+	const struct word *came = word_of(board, got, phase);
+	enum verdict verdict, best = VERDICT_WRONG;
+	enum kind found = KIND_SILENT;
+
+	for (; best != VERDICT_WHOLE; phase++) {
+		verdict = judge_phases(
+		    got, came, word_of(board, got, phase), &found);
+		if (verdict < best) {
+			best = verdict;
+			*kind = found;
+		}
+		if (phase == now)
+			break;
+	}
+	return best;
+}
+
+/* The reason of a state is not kept for each client: none is said when the state
+ * has gone before the answer. */
 static bool
 is_down_no_more(const struct got *got)
 {
@@ -235,7 +261,7 @@ judge(const struct board *board, const struct got *got, enum kind *kind)
 		return VERDICT_WHOLE;
 	}
 	for (uint32_t phase = got->phase; best != VERDICT_WHOLE; phase++) {
-		verdict = judge_phase(board, got, phase, &found);
+		verdict = judge_from(board, got, phase, now, &found);
 		if (verdict < best) {
 			best = verdict;
 			*kind = found;
