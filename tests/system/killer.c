@@ -68,6 +68,7 @@ end(pid_t pid, const struct __ptrace_syscall_info *info)
 	char name[16];
 
 	process_name(target, name);
+	signal(SIGTERM, SIG_IGN); /* whoever is killed is told of */
 	if (kill(target, number) == -1 && errno != ESRCH)
 		err(1, "kill");
 	printf("killed %ld %s %s\n", (long)target, name,

@@ -30,7 +30,11 @@ class Light:
         self.torn = []
         self.slowest = 0.0
         self._ending = threading.Event()
+        self.failure = None  # that ended it
         self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __str__(self):
+        return f"{dict(self.ends)}, {self.torn}, {self.failure!r}"
 
     def __enter__(self):
         self._thread.start()
@@ -45,6 +49,12 @@ class Light:
         return sum(self.ends.values()) - self.ends["refused"]
 
     def _run(self):
+        try:
+            self._clients()
+        except OSError as error:
+            self.failure = error
+
+    def _clients(self):
         while not self._ending.wait(INTERVAL):
             begin = time.monotonic()
             end = self.once()
