@@ -43,7 +43,7 @@ FILES = {
         ["top/test_states", "top/test_state_file", "control/test_control"],
         ["test_states", "test_control"]),
     "master/states_begin.c": (
-        ["top/test_states", "top/test_state_file"],
+        ["top/test_states_begin", "top/test_states"],
         ["test_states", "test_start"]),
     "master/system/privileges.c": (
         ["system/test_privileges"],
