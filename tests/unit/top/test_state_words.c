@@ -260,8 +260,10 @@ test_too_much(void **state)
 		assert_int_equal(parse(text, finish(length, 1)),
 		    n == STATE_REASON_MAX ? 0 : -1);
 	}
-	length = say(0, FIRST "all drain 0 0 %0400d\n", 0);
-	assert_int_equal(parse(text, finish(length, 1)), -1);
+	for (n = STATE_REASON_MAX + 2; n <= 400; n++) {
+		length = say(0, FIRST "all drain 0 0 %0*d\n", (int)n, 0);
+		assert_int_equal(parse(text, finish(length, 1)), -1);
+	}
 	for (length = strlen(FIRST), n = 0; n <= STATE_WORDS_MAX; n++)
 		length = say(length, "listener %zu drain 0 0\n", n);
 	assert_int_equal(parse(text, finish(length, n)), -1);
