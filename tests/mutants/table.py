@@ -37,7 +37,7 @@ FILES = {
         ["top/test_state_lock", "top/test_state_file", "top/test_states"],
         ["test_states", "test_start_faults"]),
     "master/state_words.c": (
-        ["top/test_state_words", "top/test_state_file"],
+        ["top/test_state_words", "top/test_state_file", "top/test_states"],
         ["test_states"]),
     "master/states.c": (
         ["top/test_states", "top/test_state_file", "control/test_control"],
