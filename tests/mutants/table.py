@@ -50,7 +50,7 @@ FILES = {
         ["test_verification", "test_start", "test_inherited",
          "test_upgrade", "test_hardening"]),
     "master/upgrade.c": (
-        ["top/test_loop"],
+        ["top/test_upgrade", "top/test_loop"],
         ["test_upgrade", "test_upgrade_init"]),
     "master/upgrade_verdict.c": (
         ["top/test_upgrade_verdict"],
