@@ -185,6 +185,44 @@ a_listener_that_took_nobody_keeps_its_turn(void **state)
 	close(fd);
 }
 
+/* A client that has come meanwhile is there in the next turn. */
+static void
+listeners_without_news_are_not_asked(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	service_begin("", "", "");
+	fds[0] = client_connect(1, NULL);
+	service_events();
+	fds[1] = client_connect(0, NULL);
+	accept_step(&service, now);
+	assert_int_equal(service_row(0)->accepted, 0);
+	assert_int_equal(service_row(1)->accepted, 1);
+	close_all(fds, 2);
+}
+
+/* It has a user and a process, neither of which is known here. */
+static void
+a_client_of_a_unix_socket_has_no_address(void **state)
+{
+	struct listener *listener;
+	const struct client *client;
+	int fd;
+
+	(void)state;
+	service_begin("", "", NULL);
+	listener = &setup.listeners.list[0];
+	fd = client_connect(0, NULL);
+	listener->bound.family = AF_UNIX;
+	accept_now();
+	client = &service.clients.slots[spawner.slots[0]];
+	assert_int_equal(client->peer.family, AF_UNIX);
+	assert_int_equal(client->local.family, AF_UNSPEC);
+	listener->bound.family = AF_INET;
+	close(fd);
+}
+
 static void
 a_turn_takes_a_batch_and_leaves_the_rest(void **state)
 {
@@ -484,6 +522,8 @@ main(void)
 		TEST(a_client_without_an_address_has_the_listeners),
 		TEST(a_turn_ends_with_the_queue),
 		TEST(a_listener_that_took_nobody_keeps_its_turn),
+		TEST(listeners_without_news_are_not_asked),
+		TEST(a_client_of_a_unix_socket_has_no_address),
 		TEST(a_turn_takes_a_batch_and_leaves_the_rest),
 		TEST(listeners_take_turns),
 		TEST(a_full_listener_is_muted_until_there_is_room),
