@@ -35,11 +35,14 @@
 /* What fails, and what has been done. */
 static struct {
 	bool opening, memory, sealing, piping, forking, passing;
+	bool ending, handling; /* in the trial */
+	int copying; /* to that descriptor; 0: none */
 	pid_t pid; /* what fork(2) returns; 0: as it is */
 	unsigned freed, executed;
 } played;
 
 static pid_t self; /* not the configuration's reader */
+static unsigned *tried; /* by a trial that is one of ours */
 
 static struct {
 	size_t begun, n;
@@ -59,6 +62,10 @@ int __real_pipe2(int ends[2], int flags);
 int __wrap_pipe2(int ends[2], int flags);
 pid_t __real_fork(void);
 pid_t __wrap_fork(void);
+int __wrap_child_ends_with(pid_t parent);
+int __wrap_signals_default(void);
+int __real_dup2(int from, int to);
+int __wrap_dup2(int from, int to);
 int __wrap_privileges_pass(bool on);
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
@@ -125,6 +132,25 @@ __wrap_fork(void)
 }
 
 int
+__wrap_child_ends_with(pid_t parent)
+{
+	return parent != self || played.ending ? -1 : 0;
+}
+
+int
+__wrap_signals_default(void)
+{
+	return played.handling ? -1 : 0;
+}
+
+int
+__wrap_dup2(int from, int to)
+{
+	return to != 0 && to == played.copying ? refused(EBADF) :
+						 __real_dup2(from, to);
+}
+
+int
 __wrap_privileges_pass(bool on)
 {
 	return on && played.passing ? refused(EPERM) : 0;
@@ -137,8 +163,8 @@ __wrap_syscall(long number, ...)
 	va_list list;
 	size_t i;
 
-	if (number == SYS_execveat && getpid() == self) {
-		played.executed++;
+	if (number == SYS_execveat && (tried != NULL || getpid() == self)) {
+		++*(getpid() == self ? &played.executed : tried);
 		return refused(ENOEXEC);
 	}
 	va_start(list, number);
@@ -384,12 +410,16 @@ a_trial_is_waited_for(void **state)
 	    CONTROL_REFUSED, "upgrade: trial: took too long");
 }
 
+/* A client's child that has ended meanwhile is not reaped. */
 static void
 a_trial_fails(void **state)
 {
+	pid_t other = process(0);
+
 	(void)state;
 	trial_begin(71, "<3>no room\n");
 	upgrade_step(&server, now);
+	assert_int_equal(waitpid(other, NULL, 0), other);
 	must_have_failed(CONTROL_REFUSED, "no room");
 	trial_begin(78, "<3>no such key\n");
 	upgrade_step(&server, now);
@@ -411,6 +441,43 @@ a_trial_cannot_be_heard(void **state)
 	upgrade_step(&server, now);
 	must_have_failed(CONTROL_REFUSED,
 	    "upgrade: reading from the trial: Is a directory");
+}
+
+/* So often it is executed, and fails then as all others. */
+static void
+must_try(unsigned times, const char *why)
+{
+	*tried = 0;
+	server.upgrade.wanted = true;
+	upgrade_step(&server, now);
+	AWAIT((upgrade_step(&server, now), server.upgrade.stage) !=
+	    UPGRADE_TRYING);
+	assert_int_equal(*tried, times);
+	must_have_failed(CONTROL_REFUSED, why);
+}
+
+static void
+a_trial_is_no_other_process(void **state)
+{
+	static const char status[] = "upgrade: trial: status 71";
+
+	(void)state;
+	tried = mmap(NULL, sizeof(*tried), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(tried, MAP_FAILED);
+	must_try(1, "upgrade: execveat: Exec format error");
+	played.ending = true;
+	must_try(0, status);
+	played.ending = false;
+	played.handling = true;
+	must_try(0, status);
+	played.handling = false;
+	played.copying = STDOUT_FILENO;
+	must_try(0, status);
+	played.copying = STDERR_FILENO;
+	must_try(0, status);
+	munmap(tried, sizeof(*tried));
+	tried = NULL;
 }
 
 /* With its last words; more is what none of ours would say. */
@@ -515,6 +582,7 @@ main(void)
 		TEST(a_trial_is_waited_for),
 		TEST(a_trial_fails),
 		TEST(a_trial_cannot_be_heard),
+		TEST(a_trial_is_no_other_process),
 		TEST(a_trial_says_too_much),
 		TEST(the_program_is_executed),
 		TEST(it_is_not_executed_without_its_rights_or_state),
