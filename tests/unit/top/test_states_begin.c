@@ -160,6 +160,7 @@ prepare(const struct conf *conf)
 	static const struct identity identity = { 1, 1, "daemon" };
 	int before = next_fd();
 
+	errno = ENOENT; /* of something else */
 	states_prepare(conf, &identity);
 	if (next_fd() != before)
 		_exit(1);
