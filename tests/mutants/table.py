@@ -65,6 +65,7 @@ FILES = {
         ["generations/test_proxied"],
         ["test_proxy", "test_hostile_proxy"]),
     "spawner/image/proxy.c": (
-        ["spawner/test_proxy", "spawner/test_line", "generations/test_proxied"],
+        ["spawner/test_proxy", "spawner/test_line",
+         "generations/test_proxied"],
         ["test_proxy"]),
 }

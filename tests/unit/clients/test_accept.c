@@ -26,6 +26,7 @@ static int accept_errors[BATCH + 1];
 static size_t n_accept_errors, next_accept_error;
 static size_t n_accepts; /* calls */
 static int no_name; /* error of getsockname(); 0: it works */
+static size_t n_names; /* calls of it */
 
 int __real_accept4(
     int fd, struct sockaddr *address, socklen_t *length, int flags);
@@ -50,6 +51,7 @@ int __wrap_getsockname(
 int
 __wrap_getsockname(int fd, struct sockaddr *address, socklen_t *length)
 {
+	n_names++;
 	errno = no_name;
 	return no_name != 0 ? -1 : __real_getsockname(fd, address, length);
 }
@@ -96,7 +98,9 @@ a_client_is_filled_in_and_handed_over(void **state)
 	(void)state;
 	service_begin("", "timeouts = { session = 3.0; };", NULL);
 	fd = client_connect(0, "127.0.0.9");
+	n_names = 0;
 	accept_now();
+	assert_int_equal(n_names, 0); /* it is the listener's */
 	assert_int_equal(spawner.n, 1);
 	client = &service.clients.slots[spawner.slots[0]];
 	assert_int_equal(client->phase, CLIENT_HANDED);
