@@ -178,15 +178,13 @@ class Tests:
         least = UNIT_SECONDS if "/" in test else SYSTEM_SECONDS
         return max(least, PATIENCE * self._seconds[test])
 
-    def kills(self, tree, test, twice=False):
-        """Does it fail in the tree?  One of tests/system/ has to fail twice:
-        it depends on more than the source.  Its reason, or ""."""
+    def kills(self, tree, test):
+        """Does it fail in the tree, twice?  It depends on more than the source.
+        Its reason, or ""."""
         limit = self._limit(test)
         result = tree.run(self.command(tree, test), limit)
-        if result.good or ("/" in test and not twice):
-            return result.why
-        if "/" in test:
-            return tree.run(self.command(tree, test), limit).why
+        if result.good or "/" in test:
+            return result.why and tree.run(self.command(tree, test), limit).why
         again = result.why.split()[0] if "." in result.why.split()[0] else ""
         name = test.split()[0]
         once_more = f"{name} {again}" if again else test

@@ -152,6 +152,28 @@ who_is_let_in_is_whom_it_declares(void **state)
 	close(pair);
 }
 
+/* An event may be from before. */
+static void
+who_has_said_nothing_is_still_heard(void **state)
+{
+	const struct plan_declared declared =
+	    declared_of("192.0.2.7", "203.0.113.9");
+	uint32_t slot;
+	int fd, pair;
+
+	(void)state;
+	service_begin("", TRUSTED, NULL);
+	slot = await_one(0, &fd, &pair);
+	declare_event(&service, slot, now);
+	assert_int_equal(client_of(slot)->proxied, PROXIED_AWAITED);
+	assert_int_equal(send(pair, &declared, sizeof(declared), 0),
+	    sizeof(declared));
+	service_events();
+	assert_int_equal(client_of(slot)->proxied, PROXIED_KNOWN);
+	close(fd);
+	close(pair);
+}
+
 /* Its child is told to exit, and that is no end of the client. */
 static void
 who_comes_late_for_the_plan_gets_another_child(void **state)
@@ -975,6 +997,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(who_is_let_in_is_whom_it_declares),
+		TEST(who_has_said_nothing_is_still_heard),
 		TEST(who_comes_late_for_the_plan_gets_another_child),
 		TEST(who_cannot_be_told_to_go_on_gets_another_child),
 		TEST(who_is_gone_is_not_told),
