@@ -44,9 +44,14 @@ __wrap_time(time_t *where)
 static bool no_memory; /* for a text */
 static char warned[1024]; /* the last line of the log that is a sentence */
 
-int __wrap_asprintf(char **text, const char *format, ...);
-int __wrap___asprintf_chk(char **text, int flag, const char *format, ...);
-void __wrap_log_line(int priority, const char *format, ...);
+int __wrap_asprintf(char **text, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+int __wrap___asprintf_chk(char **text, int flag, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void __wrap_log_line(int priority, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static int text_make(char **text, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 
 static int
 text_make(char **text, const char *format, va_list args)

@@ -436,7 +436,8 @@ a_trial_cannot_be_heard(void **state)
 	trial_begin(0, "");
 	close(server.upgrade.output);
 	server.upgrade.output = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	strcpy(server.upgrade.said, RESUME_PASSED);
+	snprintf(server.upgrade.said, sizeof(server.upgrade.said), "%s",
+	    RESUME_PASSED);
 	server.upgrade.n_said = strlen(RESUME_PASSED);
 	upgrade_step(&server, now);
 	must_have_failed(CONTROL_REFUSED,
