@@ -155,6 +155,7 @@ who_is_let_in_is_whom_it_declares(void **state)
 	service_begin("", TRUSTED, NULL);
 	slot = await_one(0, &fd, &pair);
 	assert_int_equal(service.awaited, 1);
+	assert_int_equal(client_of(slot)->greeting_length, 0); /* not yet */
 	declare(pair, declared_of("::ffff:192.0.2.7", "::ffff:203.0.113.9"));
 	assert_int_equal(client_of(slot)->proxied, PROXIED_KNOWN);
 	assert_int_equal(service.awaited, 0);
