@@ -42,13 +42,16 @@ ssize_t __wrap___recv_chk(
 
 /* Errors of these three; 0: they work. */
 static int no_pair, no_word, no_answer;
+static int no_ones = -1; /* a descriptor that stands where no pair is */
 
 int
 __wrap_socketpair(int domain, int type, int protocol, int pair[2])
 {
 	errno = no_pair;
-	return no_pair != 0 ? -1 :
-			      __real_socketpair(domain, type, protocol, pair);
+	if (no_pair == 0)
+		return __real_socketpair(domain, type, protocol, pair);
+	pair[0] = pair[1] = no_ones;
+	return -1;
 }
 
 ssize_t
@@ -943,8 +946,10 @@ who_gets_no_pair_waits_for_one(void **state)
 	service_begin("", TRUSTED, NULL);
 	fd = client_connect(0, NULL);
 	no_pair = EMFILE;
+	no_ones = fd;
 	service_events();
 	accept_step(&service, now);
+	no_ones = -1;
 	assert_int_equal(spawner.n, 0);
 	assert_true(backoff_waits(&service.forking));
 	slot = service.clients.list[CLIENT_WAITING].head;
