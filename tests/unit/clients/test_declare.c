@@ -64,7 +64,7 @@ __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
 ssize_t
 __wrap_recv(int fd, void *bytes, size_t room, int flags)
 {
-	errno = no_answer;
+	errno = no_answer != 0 ? no_answer : EAGAIN; /* of something else */
 	return no_answer != 0 ? -1 : __real_recv(fd, bytes, room, flags);
 }
 
