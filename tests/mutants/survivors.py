@@ -1,8 +1,16 @@
-"""The mutants that no test can see, each with its reason."""
+"""The mutants that no test can see, each with its reason, and those that only a
+test in tests/system/ sees, each with that test."""
 
 import os
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "survivors")
+SYSTEMS = os.path.join(os.path.dirname(PATH), "systems")
+UNKNOWN = "-"  # which test of the file's it is
+
+
+def systems():
+    """Their names, and the tests as table has them, or UNKNOWN."""
+    return read(SYSTEMS)
 
 
 def read(path=PATH):

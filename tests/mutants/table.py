@@ -37,20 +37,20 @@ FILES = {
         ["top/test_state_lock", "top/test_state_file", "top/test_states"],
         ["test_states", "test_start_faults"]),
     "master/state_words.c": (
-        ["top/test_state_words", "top/test_state_file"],
+        ["top/test_state_words", "top/test_state_file", "top/test_states"],
         ["test_states"]),
     "master/states.c": (
         ["top/test_states", "top/test_state_file", "control/test_control"],
         ["test_states", "test_control"]),
     "master/states_begin.c": (
-        ["top/test_states", "top/test_state_file"],
+        ["top/test_states_begin", "top/test_states"],
         ["test_states", "test_start"]),
     "master/system/privileges.c": (
         ["system/test_privileges"],
         ["test_verification", "test_start", "test_inherited",
          "test_upgrade", "test_hardening"]),
     "master/upgrade.c": (
-        ["top/test_loop"],
+        ["top/test_upgrade", "top/test_loop"],
         ["test_upgrade", "test_upgrade_init"]),
     "master/upgrade_verdict.c": (
         ["top/test_upgrade_verdict"],
@@ -65,6 +65,7 @@ FILES = {
         ["generations/test_proxied"],
         ["test_proxy", "test_hostile_proxy"]),
     "spawner/image/proxy.c": (
-        ["spawner/test_proxy", "generations/test_proxied"],
+        ["spawner/test_proxy", "spawner/test_line",
+         "generations/test_proxied"],
         ["test_proxy"]),
 }

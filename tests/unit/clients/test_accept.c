@@ -26,6 +26,7 @@ static int accept_errors[BATCH + 1];
 static size_t n_accept_errors, next_accept_error;
 static size_t n_accepts; /* calls */
 static int no_name; /* error of getsockname(); 0: it works */
+static size_t n_names; /* calls of it */
 
 int __real_accept4(
     int fd, struct sockaddr *address, socklen_t *length, int flags);
@@ -50,6 +51,7 @@ int __wrap_getsockname(
 int
 __wrap_getsockname(int fd, struct sockaddr *address, socklen_t *length)
 {
+	n_names++;
 	errno = no_name;
 	return no_name != 0 ? -1 : __real_getsockname(fd, address, length);
 }
@@ -96,7 +98,9 @@ a_client_is_filled_in_and_handed_over(void **state)
 	(void)state;
 	service_begin("", "timeouts = { session = 3.0; };", NULL);
 	fd = client_connect(0, "127.0.0.9");
+	n_names = 0;
 	accept_now();
+	assert_int_equal(n_names, 0); /* it is the listener's */
 	assert_int_equal(spawner.n, 1);
 	client = &service.clients.slots[spawner.slots[0]];
 	assert_int_equal(client->phase, CLIENT_HANDED);
@@ -182,6 +186,44 @@ a_listener_that_took_nobody_keeps_its_turn(void **state)
 	accept_now();
 	assert_int_equal(service_row(0)->accepted, 1);
 	assert_int_equal(service.watch.first, 1);
+	close(fd);
+}
+
+/* A client that has come meanwhile is there in the next turn. */
+static void
+listeners_without_news_are_not_asked(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	service_begin("", "", "");
+	fds[0] = client_connect(1, NULL);
+	service_events();
+	fds[1] = client_connect(0, NULL);
+	accept_step(&service, now);
+	assert_int_equal(service_row(0)->accepted, 0);
+	assert_int_equal(service_row(1)->accepted, 1);
+	close_all(fds, 2);
+}
+
+/* It has a user and a process, neither of which is known here. */
+static void
+a_client_of_a_unix_socket_has_no_address(void **state)
+{
+	struct listener *listener;
+	const struct client *client;
+	int fd;
+
+	(void)state;
+	service_begin("", "", NULL);
+	listener = &setup.listeners.list[0];
+	fd = client_connect(0, NULL);
+	listener->bound.family = AF_UNIX;
+	accept_now();
+	client = &service.clients.slots[spawner.slots[0]];
+	assert_int_equal(client->peer.family, AF_UNIX);
+	assert_int_equal(client->local.family, AF_UNSPEC);
+	listener->bound.family = AF_INET;
 	close(fd);
 }
 
@@ -484,6 +526,8 @@ main(void)
 		TEST(a_client_without_an_address_has_the_listeners),
 		TEST(a_turn_ends_with_the_queue),
 		TEST(a_listener_that_took_nobody_keeps_its_turn),
+		TEST(listeners_without_news_are_not_asked),
+		TEST(a_client_of_a_unix_socket_has_no_address),
 		TEST(a_turn_takes_a_batch_and_leaves_the_rest),
 		TEST(listeners_take_turns),
 		TEST(a_full_listener_is_muted_until_there_is_room),

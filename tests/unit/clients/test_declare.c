@@ -35,16 +35,23 @@ int __real_socketpair(int domain, int type, int protocol, int pair[2]);
 int __wrap_socketpair(int domain, int type, int protocol, int pair[2]);
 ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __real_recv(int fd, void *bytes, size_t room, int flags);
+ssize_t __wrap_recv(int fd, void *bytes, size_t room, int flags);
+ssize_t __wrap___recv_chk(
+    int fd, void *bytes, size_t room, size_t size, int flags);
 
-/* Errors of these two; 0: they work. */
-static int no_pair, no_word;
+/* Errors of these three; 0: they work. */
+static int no_pair, no_word, no_answer;
+static int no_ones = -1; /* a descriptor that stands where no pair is */
 
 int
 __wrap_socketpair(int domain, int type, int protocol, int pair[2])
 {
 	errno = no_pair;
-	return no_pair != 0 ? -1 :
-			      __real_socketpair(domain, type, protocol, pair);
+	if (no_pair == 0)
+		return __real_socketpair(domain, type, protocol, pair);
+	pair[0] = pair[1] = no_ones;
+	return -1;
 }
 
 ssize_t
@@ -52,6 +59,21 @@ __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	errno = no_word;
 	return no_word != 0 ? -1 : __real_sendmsg(fd, message, flags);
+}
+
+ssize_t
+__wrap_recv(int fd, void *bytes, size_t room, int flags)
+{
+	errno = no_answer != 0 ? no_answer : EAGAIN; /* of something else */
+	return no_answer != 0 ? -1 : __real_recv(fd, bytes, room, flags);
+}
+
+/* With _FORTIFY_SOURCE. */
+ssize_t
+__wrap___recv_chk(int fd, void *bytes, size_t room, size_t size, int flags)
+{
+	(void)size;
+	return __wrap_recv(fd, bytes, room, flags);
 }
 
 static struct client *
@@ -136,6 +158,7 @@ who_is_let_in_is_whom_it_declares(void **state)
 	service_begin("", TRUSTED, NULL);
 	slot = await_one(0, &fd, &pair);
 	assert_int_equal(service.awaited, 1);
+	assert_int_equal(client_of(slot)->greeting_length, 0); /* not yet */
 	declare(pair, declared_of("::ffff:192.0.2.7", "::ffff:203.0.113.9"));
 	assert_int_equal(client_of(slot)->proxied, PROXIED_KNOWN);
 	assert_int_equal(service.awaited, 0);
@@ -150,6 +173,41 @@ who_is_let_in_is_whom_it_declares(void **state)
 	assert_true(told(pair) > 0);
 	close(fd);
 	close(pair);
+}
+
+/* There is an event, and nothing can be read, with that errno, 0: there is
+ * nothing.  What it says then comes to that. */
+static void
+hear_nothing(int error, enum client_proxied becomes)
+{
+	const struct plan_declared declared =
+	    declared_of("192.0.2.7", "203.0.113.9");
+	uint32_t slot;
+	int fd, pair;
+
+	service_begin("", TRUSTED, NULL);
+	slot = await_one(0, &fd, &pair);
+	no_answer = error;
+	declare_event(&service, slot, now);
+	no_answer = 0;
+	assert_int_equal(client_of(slot)->proxied, PROXIED_AWAITED);
+	assert_int_equal(send(pair, &declared, sizeof(declared), 0),
+	    sizeof(declared));
+	service_events();
+	assert_int_equal(client_of(slot)->proxied, becomes);
+	close(fd);
+	close(pair);
+	service_teardown(NULL);
+}
+
+/* An event may be from before. */
+static void
+who_has_said_nothing_is_still_heard(void **state)
+{
+	(void)state;
+	hear_nothing(0, PROXIED_KNOWN);
+	hear_nothing(EINTR, PROXIED_KNOWN);
+	hear_nothing(ECONNRESET, PROXIED_AWAITED);
 }
 
 /* Its child is told to exit, and that is no end of the client. */
@@ -888,8 +946,10 @@ who_gets_no_pair_waits_for_one(void **state)
 	service_begin("", TRUSTED, NULL);
 	fd = client_connect(0, NULL);
 	no_pair = EMFILE;
+	no_ones = fd;
 	service_events();
 	accept_step(&service, now);
+	no_ones = -1;
 	assert_int_equal(spawner.n, 0);
 	assert_true(backoff_waits(&service.forking));
 	slot = service.clients.list[CLIENT_WAITING].head;
@@ -975,6 +1035,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(who_is_let_in_is_whom_it_declares),
+		cmocka_unit_test(who_has_said_nothing_is_still_heard),
 		TEST(who_comes_late_for_the_plan_gets_another_child),
 		TEST(who_cannot_be_told_to_go_on_gets_another_child),
 		TEST(who_is_gone_is_not_told),

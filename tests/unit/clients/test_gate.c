@@ -52,6 +52,30 @@ who_is_at_its_limit_is_named(void **state)
 	close(fds[2]);
 }
 
+/* That is for those whom the rule denies, or lets in. */
+static void
+who_is_refused_for_room_is_told_no_rules_greeting(void **state)
+{
+	const struct conf_limits *full;
+	struct client *client;
+	enum refusal why;
+	uint32_t slot;
+	int fd;
+
+	(void)state;
+	service_begin("", "rules = ( { from = \"any\"; action = \"allow\"; "
+	    "greeting = \"you\\n\"; } );", NULL);
+	slot = client_serve(0, NULL, &fd);
+	client = &service.clients.slots[slot];
+	full = &setup.conf->limits;
+	assert_true(gate_decide(&service, client, NULL, &why, now));
+	assert_false(client->own_text);
+	assert_false(gate_decide(&service, client, full, &why, now));
+	assert_int_equal(why, REFUSAL_BUSY);
+	assert_false(client->own_text);
+	close(fd);
+}
+
 /* Who lingers holds no place, neither the daemon's nor the listener's. */
 static void
 a_connection_alone_holds_no_place(void **state)
@@ -226,6 +250,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(who_is_at_its_limit_is_named),
+		TEST(who_is_refused_for_room_is_told_no_rules_greeting),
 		TEST(a_connection_alone_holds_no_place),
 		TEST(a_reload_counts_anew),
 		TEST(a_client_of_a_listener_that_is_gone_leaves_no_one_else),

@@ -35,7 +35,8 @@ enum {
 	PROXIED = STATE_COUNT,
 	RENDERED = 2 * STATE_COUNT,
 	ONLY_V2 = 3 * STATE_COUNT,
-	SESSIONS = 4 * STATE_COUNT
+	HASTY = 4 * STATE_COUNT,
+	SESSIONS = 5 * STATE_COUNT
 };
 
 static struct snapshot snapshot;
@@ -47,9 +48,10 @@ listener_make(struct conf_listener *listener, uint32_t session)
 {
 	listener->timeouts = (struct conf_timeouts) {
 		.session_ms = PATIENCE_MS, .send_ms = PATIENCE_MS,
-		.proxy_ms = PATIENCE_MS, .cpu_s = 10 };
+		.proxy_ms = session == HASTY ? 20 : PATIENCE_MS,
+		.cpu_s = session == HASTY ? 1 : 10 };
 	listener->proxy.trusted.n = session >= PROXIED;
-	listener->proxy.version = session >= ONLY_V2 ? CONF_PROXY_V2 :
+	listener->proxy.version = session == ONLY_V2 ? CONF_PROXY_V2 :
 						       CONF_PROXY_ANY;
 }
 
@@ -76,8 +78,10 @@ struct ends {
 	int pair;
 };
 
+/* The client has those bytes already, that it does not read. */
 static struct ends
-proxied_order(const struct spawner *spawner, uint32_t slot, uint32_t session)
+proxied_order_after(const struct spawner *spawner, uint32_t slot,
+    uint32_t session, const char *before)
 {
 	struct plan_order order = { slot, session, 0, 1 };
 	int client[2], pair[2];
@@ -85,11 +89,19 @@ proxied_order(const struct spawner *spawner, uint32_t slot, uint32_t session)
 	assert_int_equal(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, client), 0);
 	assert_int_equal(
+	    write(client[1], before, strlen(before)), strlen(before));
+	assert_int_equal(
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 	send_with(spawner->socket, &order, sizeof(order),
 	    (int[]) { client[1], pair[1] }, 2);
 	assert_true(page_wait(slot) > 0);
 	return (struct ends) { client[0], pair[0] };
+}
+
+static struct ends
+proxied_order(const struct spawner *spawner, uint32_t slot, uint32_t session)
+{
+	return proxied_order_after(spawner, slot, session, "");
 }
 
 static void
@@ -246,7 +258,52 @@ an_early_end_is_told_apart(void **state)
 	spawner_end(&spawner, 0);
 }
 
+/* A client that closes with bytes unread resets the connection. */
+static void
+a_reset_is_told_apart(void **state)
+{
+	struct spawner spawner = spawner_start(REAL, snapshot.fd);
+	struct ends ends = proxied_order_after(&spawner, 0, PROXIED, "x");
+
+	(void)state;
+	say(&ends, "PROXY ");
+	close(ends.client);
+	assert_ended(ends.pair);
+	assert_child_status(0, STATUS(OUTCOME_RESET));
+	spawner_end(&spawner, 0);
+}
+
+/* Not a processor's: it waits. */
+static void
+a_header_has_its_time(void **state)
+{
+	struct spawner spawner = spawner_start(REAL, snapshot.fd);
+	struct ends ends = proxied_order(&spawner, 0, HASTY);
+
+	(void)state;
+	say(&ends, "PROXY ");
+	assert_exits(&ends, 0, OUTCOME_PROXY_ERROR);
+	spawner_end(&spawner, 0);
+}
+
 /* ------------------------------------------------------------------ answers */
+
+/* Who cannot be declared is not served, whatever the pair says. */
+static void
+an_answer_does_not_come_before_its_question(void **state)
+{
+	struct spawner spawner = spawner_start(REAL, snapshot.fd);
+	struct ends ends = proxied_order(&spawner, 0, PROXIED);
+
+	(void)state;
+	go(&ends, PROXIED, 0, "");
+	assert_int_equal(shutdown(ends.pair, SHUT_RD), 0);
+	say(&ends, LINE);
+	assert_ended(ends.client);
+	assert_child_status(0, STATUS(OUTCOME_PROXY_ERROR));
+	close(ends.pair);
+	spawner_end(&spawner, 0);
+}
 
 static void
 the_end_of_the_pair_is_the_childs(void **state)
@@ -380,6 +437,9 @@ main(void)
 		cmocka_unit_test(a_header_may_come_byte_by_byte),
 		cmocka_unit_test(a_bad_header_is_the_end),
 		cmocka_unit_test(an_early_end_is_told_apart),
+		cmocka_unit_test(a_reset_is_told_apart),
+		cmocka_unit_test(a_header_has_its_time),
+		cmocka_unit_test(an_answer_does_not_come_before_its_question),
 		cmocka_unit_test(the_end_of_the_pair_is_the_childs),
 		cmocka_unit_test(answers_without_sense_are_not_obeyed),
 		cmocka_unit_test(orders_bring_what_belongs_to_them),

@@ -13,6 +13,7 @@
 #include "shared/addr.h"
 
 #define TEXT 72 /* bytes of a header that a failure shows */
+#define GUARD 0x5a
 #define MANY 600 /* bytes; a longer one is split at some places only */
 #define FEW 24
 
@@ -102,16 +103,20 @@ static void
 check_split(const struct header *header, const char *bytes, size_t length,
     size_t first, size_t step)
 {
-	struct proxy proxy = { .versions = header->versions };
-	size_t taken = take(&proxy, bytes, first);
+	struct {
+		struct proxy proxy;
+		char behind;
+	} memory = { { .versions = header->versions }, GUARD };
+	size_t taken = take(&memory.proxy, bytes, first);
 	size_t at, n;
 
-	assert_judged(header, &proxy, first, taken);
+	assert_judged(header, &memory.proxy, first, taken);
 	for (at = first; at < length; at += n) {
 		n = step < length - at ? step : length - at;
-		taken += take(&proxy, bytes + at, n);
-		assert_judged(header, &proxy, at + n, taken);
+		taken += take(&memory.proxy, bytes + at, n);
+		assert_judged(header, &memory.proxy, at + n, taken);
 	}
+	assert_int_equal(memory.behind, GUARD);
 }
 
 static void

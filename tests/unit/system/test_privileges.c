@@ -285,11 +285,59 @@ borrow(void)
 	return 0;
 }
 
-/* Says so itself when it could not. */
+/* These say so themselves when they could not. */
 static int
 have_none(void)
 {
 	return privileges_none() == 0 ? 0 : EXIT_PRIVILEGE;
+}
+
+/* As drop() leaves it: from here on calls are counted, and tricked. */
+static void
+drop_first(void)
+{
+	enum trick way = trick;
+
+	trick = NONE;
+	privileges_drop(&nobody);
+	trick = way;
+	shared->calls = 0;
+	is_verifying = false;
+}
+
+/* From the only one that is kept. */
+static int
+give_up_the_last(void)
+{
+	drop_first();
+	return have_none();
+}
+
+static int
+have_none_already(void)
+{
+	enum trick way = trick;
+
+	trick = NONE;
+	if (privileges_none() == -1)
+		return 1;
+	trick = way;
+	shared->calls = 0;
+	return have_none();
+}
+
+static int
+bind_port(void)
+{
+	drop_first();
+	return privileges_bind(true) == 0 ? 0 : EXIT_PRIVILEGE;
+}
+
+static int
+pass_on(void)
+{
+	drop_first();
+	return privileges_pass(true) == 0 ? 0 : EXIT_PRIVILEGE;
 }
 
 static int
@@ -336,6 +384,16 @@ may_go_on(void)
 	}
 }
 
+/* Does it say what has failed, and why? */
+static bool
+is_told(int (*what)(void))
+{
+	if (what != drop && what != borrow)
+		return true;
+	return strstr(shared->said, strerror(error)) != NULL &&
+	    (what != borrow || strstr(shared->said, shared->name) != NULL);
+}
+
 /* Tricks each call in turn; returns how many. */
 static unsigned
 trick_each(enum trick way, int (*what)(void))
@@ -350,9 +408,8 @@ trick_each(enum trick way, int (*what)(void))
 			break;
 		if (shared->name == NULL || (status == 0 && may_go_on()))
 			continue;
-		if (status != EXIT_PRIVILEGE || (way == FAIL &&
-			shared->acts && what != have_none &&
-			strstr(shared->said, strerror(error)) == NULL))
+		if (status != EXIT_PRIVILEGE ||
+		    (way == FAIL && shared->acts && !is_told(what)))
 			fail_msg("call %u, %s: status %d: %s", number,
 			    shared->name, status, shared->said);
 		n++;
@@ -435,6 +492,26 @@ keep_as_it_is(void)
 	return 0;
 }
 
+/* As a unit may begin it. */
+static int
+inherit_only(void)
+{
+	const cap_value_t cap = PORTS;
+	cap_t caps = __real_cap_get_proc();
+
+	EXPECT(__real_cap_set_flag(
+	    caps, CAP_INHERITABLE, 1, &cap, CAP_SET) == 0);
+	EXPECT(__real_cap_set_flag(
+	    caps, CAP_PERMITTED, 1, &cap, CAP_CLEAR) == 0);
+	EXPECT(__real_cap_set_flag(
+	    caps, CAP_EFFECTIVE, 1, &cap, CAP_CLEAR) == 0);
+	EXPECT(__real_cap_set_proc(caps) == 0);
+	cap_free(caps);
+	EXPECT(!has(CAP_PERMITTED) && has(CAP_INHERITABLE));
+	EXPECT(privileges_pass(true) == 0 && __real_cap_get_ambient(PORTS) == 0);
+	return 0;
+}
+
 static int
 be_none(void)
 {
@@ -460,6 +537,7 @@ what_is_kept_can_be_used(void **state)
 	(void)state;
 	must_do(keep_and_use);
 	must_do(keep_as_it_is);
+	must_do(inherit_only);
 	must_do(be_none);
 }
 
@@ -472,6 +550,17 @@ each_step_to_nothing_must_work(void **state)
 	assert_in_range(trick_each(FAIL, have_none), 50, 500);
 	assert_in_range(trick_each(LIE, have_none), 1, 5);
 	assert_in_range(trick_each(DOUBT, have_none), 50, 500);
+	assert_int_equal(trick_each(LIE, give_up_the_last), 1);
+	assert_int_equal(run(have_none_already), 0);
+	assert_in_range(trick_each(FAIL, have_none_already), 50, 500);
+}
+
+static void
+each_step_of_using_what_is_kept_must_work(void **state)
+{
+	(void)state;
+	assert_int_equal(trick_each(FAIL, bind_port), 8);
+	assert_int_equal(trick_each(FAIL, pass_on), 4);
 }
 
 static void
@@ -510,6 +599,7 @@ main(void)
 		cmocka_unit_test(each_step_of_borrowing_must_work),
 		cmocka_unit_test(what_is_kept_can_be_used),
 		cmocka_unit_test(each_step_to_nothing_must_work),
+		cmocka_unit_test(each_step_of_using_what_is_kept_must_work),
 		cmocka_unit_test(a_user_that_is_not_there_is_named),
 	};
 

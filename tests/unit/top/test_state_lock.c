@@ -125,23 +125,39 @@ test_verdicts(void **state)
 	verdict = (struct verdict) { 0 };
 }
 
+/* A path of length bytes, in a static buffer. */
+static const char *
+long_path(size_t length)
+{
+	static char name[PATH_MAX];
+	size_t n = (size_t)snprintf(name, sizeof(name), "%s/", folder);
+
+	assert_true(length < sizeof(name));
+	while (n + 8 < length)
+		n += (size_t)snprintf(name + n, sizeof(name) - n, "./");
+	memset(name + n, 's', length - n);
+	name[length] = '\0';
+	return name;
+}
+
 /* A path that is possible, but for what stands behind it. */
 static void
 test_names_are_too_long(void **state)
 {
-	static char name[PATH_MAX];
-	size_t length = (size_t)snprintf(name, sizeof(name), "%s", folder);
+	const char *name = long_path(PATH_MAX - sizeof(".lock") + 1);
 	const char *step = "";
 	pid_t holder;
+	int fd;
 
 	(void)state;
-	while (length < PATH_MAX - 8)
-		length += (size_t)snprintf(
-		    name + length, sizeof(name) - length, "/.");
-	snprintf(name + length, sizeof(name) - length, "/state");
 	assert_int_equal(state_file_lock(name, &holder, &step), -1);
 	assert_int_equal(errno, ENAMETOOLONG);
 	assert_string_equal(step, "name");
+	fd = state_file_lock(
+	    long_path(PATH_MAX - sizeof(".lock")), &holder, &step);
+	assert_true(fd >= 0);
+	close(fd);
+	name = long_path(PATH_MAX - sizeof(".damaged") + 1);
 	errno = 0;
 	assert_int_equal(state_file_set_aside(name), -1);
 	assert_int_equal(errno, ENAMETOOLONG);

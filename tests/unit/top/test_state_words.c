@@ -260,11 +260,31 @@ test_too_much(void **state)
 		assert_int_equal(parse(text, finish(length, 1)),
 		    n == STATE_REASON_MAX ? 0 : -1);
 	}
-	length = say(0, FIRST "all drain 0 0 %0400d\n", 0);
-	assert_int_equal(parse(text, finish(length, 1)), -1);
-	for (length = strlen(FIRST), n = 0; n <= STATE_WORDS_MAX; n++)
-		length = say(length, "listener %zu drain 0 0\n", n);
-	assert_int_equal(parse(text, finish(length, n)), -1);
+	for (n = STATE_REASON_MAX + 2; n <= 400; n++) {
+		length = say(0, FIRST "all drain 0 0 %0*d\n", (int)n, 0);
+		assert_int_equal(parse(text, finish(length, 1)), -1);
+	}
+}
+
+/* None of them is stored behind the list. */
+static void
+test_too_many(void **state)
+{
+	static struct {
+		struct state_words words;
+		struct state_word behind;
+	} memory;
+	static const struct state_word none;
+	size_t length = strlen(FIRST), n;
+
+	(void)state;
+	for (n = 0; n <= STATE_WORDS_MAX; n++)
+		length = say(length, "listener %zu drain 0 0 %s\n", n,
+		    "a reason that is as long as many a number of words");
+	length = finish(length, n);
+	assert_int_equal(state_words_parse(&memory.words, text, length), -1);
+	assert_int_equal(memory.words.n, 0);
+	assert_memory_equal(&memory.behind, &none, sizeof(none));
 }
 
 /* Cut at each byte, longer, and each bit wrong. */
@@ -318,6 +338,7 @@ main(void)
 		cmocka_unit_test(test_cannot_be_written),
 		cmocka_unit_test(test_wrong_lines),
 		cmocka_unit_test(test_too_much),
+		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_random),
 	};

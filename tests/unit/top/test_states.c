@@ -21,6 +21,7 @@
 #include "master/state_file.h"
 #include "master/states.h"
 #include "master/system/clock.h"
+#include "master/system/log.h"
 #include "unit/top/server.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -38,6 +39,64 @@ __wrap_time(time_t *where)
 	if (where != NULL)
 		*where = today;
 	return today;
+}
+
+static bool no_memory; /* for a text */
+static char warned[1024]; /* the last line of the log that is a sentence */
+
+int __wrap_asprintf(char **text, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+int __wrap___asprintf_chk(char **text, int flag, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void __wrap_log_line(int priority, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static int text_make(char **text, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+static int
+text_make(char **text, const char *format, va_list args)
+{
+	if (!no_memory)
+		return vasprintf(text, format, args);
+	*text = (char *)1; /* it says nothing then */
+	return -1;
+}
+
+int
+__wrap_asprintf(char **text, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = text_make(text, format, args);
+	va_end(args);
+	return n;
+}
+
+/* With _FORTIFY_SOURCE. */
+int
+__wrap___asprintf_chk(char **text, int flag, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	(void)flag;
+	va_start(args, format);
+	n = text_make(text, format, args);
+	va_end(args);
+	return n;
+}
+
+void
+__wrap_log_line(int priority, const char *format, ...)
+{
+	va_list args;
+
+	assert_int_equal(priority, LOG_WARNING);
+	va_start(args, format);
+	vsnprintf(warned, sizeof(warned), format, args);
+	va_end(args);
 }
 
 /* ------------------------------------------------------------------- a server */
@@ -70,6 +129,8 @@ setup_states(void **state)
 {
 	(void)state;
 	today = TODAY;
+	no_memory = false;
+	warned[0] = '\0';
 	server_begin("");
 	begin_states("");
 	states_apply(&server);
@@ -433,23 +494,78 @@ a_word_that_ended_is_not_kept(void **state)
 	assert_int_equal(words.n, 0);
 }
 
-static void
-what_cannot_be_kept_is_in_force(void **state)
+/* With a file whose directory has gone; returns what is said of it. */
+static const char *
+begin_states_nowhere(void)
 {
+	static char want[1024];
 	const char *folder = file_of("folder");
-	char path[512], want[1024];
+	char path[512];
 
-	(void)state;
 	assert_int_equal(mkdir(folder, 0700), 0);
 	snprintf(path, sizeof(path), "%s/state", folder);
 	begin_states(path);
 	assert_int_equal(unlink(strcat(path, ".lock")), 0);
 	assert_int_equal(rmdir(folder), 0);
+	snprintf(want, sizeof(want), "in force, but not kept over a restart: "
+	    "%s/state: create: No such file or directory", folder);
+	return want;
+}
+
+static void
+what_cannot_be_kept_is_in_force(void **state)
+{
+	const char *want = begin_states_nowhere();
+
+	(void)state;
 	assert_false(order(STATE_DRAIN, 0, NULL));
 	must_be_both(STATE_DRAIN, STATE_DRAIN);
-	snprintf(want, sizeof(want),
-	    "in force, but not kept over a restart: %s/state: ", folder);
-	assert_int_equal(strncmp(said, want, strlen(want)), 0);
+	assert_string_equal(said, want);
+	server.health.watches[0].now.state = STATE_DOWN;
+	assert_false(order(STATE_READY, 0, NULL));
+	must_be_both(STATE_DOWN, STATE_READY);
+	assert_string_equal(said, want);
+}
+
+static void
+an_end_that_cannot_be_kept_is_warned_of(void **state)
+{
+	const char *want = begin_states_nowhere();
+
+	(void)state;
+	order(STATE_DRAIN, TODAY + 5, "a");
+	order(STATE_DRAIN, TODAY + 6, "b");
+	today += 5;
+	states_step(&server, states_wakeup(&server));
+	assert_int_equal(strncmp(warned, "state: ", 7), 0);
+	assert_string_equal(warned + 7, want);
+	must_be_both(STATE_READY, STATE_DRAIN);
+	no_memory = true;
+	today++;
+	states_step(&server, states_wakeup(&server));
+	assert_string_equal(warned, "state: out of memory");
+	must_be_both(STATE_READY, STATE_READY);
+}
+
+/* Only the text is missing. */
+static void
+an_order_is_obeyed_without_memory(void **state)
+{
+	(void)state;
+	begin_states_nowhere();
+	server.health.watches[0].now.state = STATE_DOWN;
+	no_memory = true;
+	assert_false(order(STATE_DRAIN, 0, "c"));
+	assert_null(said);
+	must_be_both(STATE_READY, STATE_READY);
+	assert_false(order(STATE_DRAIN, 0, NULL));
+	assert_null(said);
+	must_be_both(STATE_DOWN, STATE_DRAIN);
+	free((char *)(uintptr_t)server.states.path);
+	begin_states("");
+	assert_true(order(STATE_READY, 0, NULL));
+	assert_null(said);
+	must_be_both(STATE_DOWN, STATE_READY);
 }
 
 /* It is there to be looked at, and all are ready. */
@@ -499,6 +615,8 @@ main(void)
 		TEST(words_are_kept),
 		TEST(a_word_that_ended_is_not_kept),
 		TEST(what_cannot_be_kept_is_in_force),
+		TEST(an_end_that_cannot_be_kept_is_warned_of),
+		TEST(an_order_is_obeyed_without_memory),
 		TEST(a_damaged_file_says_nothing),
 	};
 

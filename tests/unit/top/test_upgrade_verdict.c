@@ -40,16 +40,20 @@ what_passes(void **state)
 static void
 what_only_looks_so(void **state)
 {
+	static const char whole[] = RESUME_PASSED; /* stays before what is said */
 	static const char no[] =
 	    "upgrade: trial: is not forkgreetd, or not one that can go on";
 
 	(void)state;
 	refuses("", 0, no);
+	refuses(whole + 1, 0, no);
 	refuses(RESUME_PASSED "x", 0, no);
 	refuses("forkgreetd goes on", 0, no);
+	assert_int_equal(report.errors, 1);
 	refuses(RESUME_PASSED, EXITED(71), "forkgreetd goes on with this state");
 	refuses(RESUME_PASSED, SIGKILL,
 	    "upgrade: trial: ended by signal 9 (Killed)");
+	assert_int_equal(report.errors, 1);
 }
 
 static void
@@ -65,6 +69,9 @@ what_it_says(void **state)
 	refuses("<4>only a warning\n", EXITED(3), "upgrade: trial: status 3");
 	refuses("", EXITED(127), "upgrade: trial: status 127");
 	refuses("<", EXITED(1), "<");
+	refuses("<\n>x\n", EXITED(1), "<");
+	refuses("a3>x\n", EXITED(1), "a3>x");
+	refuses("<3 x>y\n", EXITED(1), "<3 x>y");
 	refuses("\x1b[2J\n", EXITED(1), "\\x1b[2J");
 }
 
