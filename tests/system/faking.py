@@ -20,10 +20,11 @@ OTHER_GROUP = 4242  # one of root's, to be given up
 STATUS = ("Name", "Umask", "Uid", "Gid", "Groups", "Seccomp", "Seccomp_filters",
           "NoNewPrivs", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb",
           "SigBlk", "SigIgn", "SigCgt")
-# What a dynamic loader does before main(), and the start of a C library.
+# What a dynamic loader does before main(), and the start of a C library; the two
+# of fchmod and ftruncate are for gcov's counters (tests/coverage/counters.c).
 LOADER = re.compile(
     r"brk|mmap|access|openat|newfstatat|fstat|read|pread64|close|munmap|"
-    r"mprotect|arch_prctl|set_tid_address|set_robust_list|rseq|getrandom|"
+    r"fchmod|ftruncate|mprotect|arch_prctl|set_tid_address|set_robust_list|rseq|getrandom|"
     r"set_thread_area|prlimit64\(0, RLIMIT_STACK, NULL|prctl\(PR_CAPBSET_READ|"
     r"seccomp\(SECCOMP_GET_ACTION_AVAIL")
 

@@ -165,6 +165,8 @@ def has_fortify(program):
     """A function of ours calls a checking variant of one of libc's."""
     if program.musl:
         return "musl has no checking functions"
+    if BUILD.variable("COV_CFLAGS"):
+        return "built for gcov: not optimised"
     if program.name == "forkgreet-spawner" and \
             "_FORTIFY_SOURCE" in BUILD.variable("HARDEN_CPPFLAGS"):
         return "all its sizes are known when it is compiled"

@@ -87,6 +87,7 @@ HARMLESS = {
     ("loader", "munmap"): ("a C library's start", {("master", "maps")}),
     ("loader", "close|set_robust_list|rseq|prlimit64|sigaltstack"):
         ("a C library's start", set()),
+    ("loader", "fchmod|ftruncate"): ("gcov's counters", set()),
     ("master", r"close\("): (
         "a descriptor more in the master, none in what it starts", MASTER_FDS),
     ("reader", r"close\(\d+\)"): ("close_range(2) closes it next", set()),
@@ -117,7 +118,7 @@ HARMLESS = {
     ("reader", r"rt_sig"): (
         "none is set or blocked by the master that can prolong its life: "
         "RLIMIT_CPU's hard limit kills", set()),
-    ("reader|launch", r"set_robust_list|rseq"):
+    ("reader|launch|proof", r"set_robust_list|rseq"):
         ("a C library's fork(2)", set()),
     ("reader", r"munmap"): ("it ends", set()),
     ("reader", r"close_range\((2|N), N, 0"): (
@@ -207,8 +208,11 @@ def step_of(call):
     return call.name
 
 
-sanitized = "fsanitize" in Build(os.environ.get("BUILDDIR", ".")).variable(
-    "SAN_CFLAGS")
+BUILD = Build(os.environ.get("BUILDDIR", "."))
+sanitized = "fsanitize" in BUILD.variable("SAN_CFLAGS")
+if "dynamic" in BUILD.definition("SPAWNER_LIBC"):
+    HARMLESS["spawner", r"mprotect\(P, N, PROT_READ\)"] = (
+        "the dynamic loader has done it", set())
 
 
 class StartCase(Case):
