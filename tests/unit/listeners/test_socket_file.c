@@ -374,6 +374,9 @@ ours_or_gone(void **state)
 	socket_file_remove(&listener);
 }
 
+/* volatile: whatever the build is, all of this is compiled. */
+static volatile bool has_wide_names = UINTPTR_MAX != UINT32_MAX;
+
 int
 main(void)
 {
@@ -385,6 +388,10 @@ main(void)
 		cmocka_unit_test_teardown(ours_or_gone, teardown),
 	};
 
+	if (!has_wide_names) {
+		puts("1..0 # SKIP in 32 bits the calls have other names");
+		return 0;
+	}
 	return cmocka_run_group_tests_name(
 	    "socket file", tests, confs_setup, confs_teardown);
 }
