@@ -192,9 +192,9 @@ def without_unknown(data, unknown):
         data = re.sub(rb"<%s=[^>]*>" % name.encode(),
                       b"<%s=->" % name.encode(), data)
     data = re.sub(rb"(?m)^Date: .*?\r$", b"Date: -\r", data)
-    if unknown:
+    waits = re.compile(rb"(Retry-After: |<retry_after=|try again in )(\d+)")
+    if unknown or waits.search(data):
         data = re.sub(rb"Content-Length: \d+", b"Content-Length: -", data)
-    waits = re.compile(rb"(Retry-After: |<retry_after=)(\d+)")
     return (waits.sub(rb"\1-", data),
             [int(seconds) for _, seconds in waits.findall(data)])
 

@@ -101,7 +101,7 @@ class Syslog(StderrCase):
         daemon = self.daemon(config=config or self.config(), ready=False,
                              wrapper=wrapper, env=env)
         if ready:
-            wait_for(self.serves, 10, "service")
+            wait_for(self.serves, what="service")
         return daemon
 
     def test_format(self):
