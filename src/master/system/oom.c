@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,6 +52,14 @@ score_get(int *score)
 	return 0;
 }
 
+static void
+forget(void)
+{
+	if (self != -1)
+		close(self);
+	self = -1;
+}
+
 void
 oom_protect(const char *file)
 {
@@ -64,8 +73,10 @@ oom_protect(const char *file)
 			own = OOM_PROTECTED;
 		else if (own == 0) /* nobody has said anything */
 			childrens = OOM_EXPOSED;
-		if (own != childrens)
+		if (own != childrens) {
+			atexit(forget);
 			return;
+		}
 	}
 	close(self);
 	self = -1;
@@ -88,10 +99,10 @@ oom_resume(int fd, int childrens_score)
 {
 	self = fd;
 	childrens = childrens_score;
-	if (self == -1 || score_get(&own) == 0)
-		return;
-	close(self);
-	self = -1;
+	if (self != -1 && score_get(&own) == 0)
+		atexit(forget);
+	else
+		forget();
 }
 
 /* The file is root's while its process is not dumpable, as the exec will make it
