@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "master/resume_env.h"
+#include "master/resume_fds.h"
 #include "master/system/executable.h"
 #include "master/system/log.h"
 #include "master/system/pack.h"
@@ -35,17 +36,6 @@ static struct {
 	sigset_t noted; /* signals */
 	bool stops; /* one of them */
 } anew;
-
-static void
-inherit(void)
-{
-	size_t i, n;
-	const int32_t *fds = unpack_fds(anew.state, &n);
-
-	fcntl(anew.env.state, F_SETFD, 0);
-	for (i = 0; i < n; i++)
-		fcntl(fds[i], F_SETFD, 0);
-}
 
 static void
 pause_for(int64_t tries)
@@ -81,7 +71,7 @@ begin(int status)
 	log_close();
 	pause_for(anew.env.tries++);
 	raise_noted();
-	inherit();
+	resume_fds_pass(anew.state, anew.env.state);
 	resume_env_set(&anew.env);
 	privileges_pass(true);
 	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);

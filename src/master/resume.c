@@ -22,6 +22,7 @@
 #include "master/control/peers.h"
 #include "master/listeners/carry_listeners.h"
 #include "master/resume_env.h"
+#include "master/resume_fds.h"
 #include "master/server.h"
 #include "master/system/cause.h"
 #include "master/system/child.h"
@@ -181,40 +182,6 @@ daemon_of(void)
 }
 
 static void
-close_but(unsigned first, unsigned last, unsigned but)
-{
-	if (but < first || but > last) {
-		close_range(first, last, 0);
-		return;
-	}
-	if (but > first)
-		close_range(first, but - 1, 0);
-	if (but < last)
-		close_range(but + 1, last, 0);
-}
-
-/* Only what the state names stays open, and it itself, and that no longer than we
- * run. */
-static void
-descriptors_keep(void)
-{
-	size_t n, i;
-	const int32_t *fds = unpack_fds(&state, &n);
-	unsigned next = STDERR_FILENO + 1, but = (unsigned)state_fd;
-
-	fcntl(state_fd, F_SETFD, FD_CLOEXEC);
-	for (i = 0; i < n; i++) {
-		if (fds[i] < (int)next ||
-		    fcntl(fds[i], F_SETFD, FD_CLOEXEC) == -1)
-			continue;
-		if ((unsigned)fds[i] > next)
-			close_but(next, (unsigned)fds[i] - 1, but);
-		next = (unsigned)fds[i] + 1;
-	}
-	close_but(next, ~0u, but);
-}
-
-static void
 kept_begin(int fd)
 {
 	if (is_trial)
@@ -253,11 +220,13 @@ resume_begin(char **argv)
 	is_trial = env.trial;
 	state_fd = env.state;
 	why = state_open(env.state);
-	if (why == NULL && unpack_count(&state, &daemon_table) != 1)
+	if (why == NULL && unpack_count(&state, &daemon_table) != 1) {
 		why = "of another program";
+		errno = 0;
+	}
 	if (why != NULL)
 		fatal(cause_of(errno, EXIT_USAGE), "%s: %s", RESUME_STATE, why);
-	descriptors_keep();
+	resume_fds_keep(&state, state_fd);
 	if (!is_trial)
 		begin_anew_at_fatal(argv, &env, &state);
 	kept_begin(env.kept);
