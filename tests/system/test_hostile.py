@@ -20,11 +20,10 @@ import socket
 import struct
 import subprocess
 import termios
-import threading
 import time
 import unittest
 
-from harness import (DAEMON, HOST, PATIENCE, PROGRAMS, Case, children,
+from harness import (DAEMON, HOST, Meanwhile, PATIENCE, PROGRAMS, Case, children,
                      connect, descriptors, die_with_parent, exists,
                      free_port, if_also_user, is_held, limits, needs_root,
                      proc_status, strace_works, wait_for)
@@ -809,31 +808,20 @@ class CrashesAsUser(Crashes):
 
 # -------------------------------------------------------------------- deadlines
 
-class Sleeper:
+class Sleeper(Meanwhile):
     """Sees how late this machine wakes those who wait for a time, in seconds:
     no deadline can be kept better than that."""
 
     STEP = 0.02
 
     def __init__(self):
+        super().__init__()
         self.late = 0.0
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._ending.set()
-        self._thread.join()
-
-    def _run(self):
-        while not self._ending.is_set():
-            before = time.monotonic()
-            time.sleep(self.STEP)
-            self.late = max(self.late,
-                            time.monotonic() - before - self.STEP)
+    def step(self):
+        before = time.monotonic()
+        time.sleep(self.STEP)
+        self.late = max(self.late, time.monotonic() - before - self.STEP)
 
 
 class Deadlines(HostileCase):

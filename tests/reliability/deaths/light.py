@@ -3,15 +3,12 @@
 import collections
 import errno
 import socket
-import threading
 import time
 
-from harness import HOST, PATIENCE, connect, read_to_end
-
-INTERVAL = 0.02  # seconds between two clients
+from harness import HOST, Meanwhile, PATIENCE, connect, read_to_end
 
 
-class Light:
+class Light(Meanwhile):
     """One client after the other, each for one whole greeting:
 
         with Light(port, greetings) as load:
@@ -23,26 +20,19 @@ class Light:
         load.slowest   seconds
     """
 
+    PAUSE = 0.02  # seconds between two clients
+
     def __init__(self, port, greetings):
+        super().__init__()
         self.port = port
         self.greetings = greetings
         self.ends = collections.Counter()
         self.torn = []
         self.slowest = 0.0
-        self._ending = threading.Event()
         self.failure = None  # that ended it
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __str__(self):
         return f"{dict(self.ends)}, {self.torn}, {self.failure!r}"
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._ending.set()
-        self._thread.join()
 
     def accepted(self):
         """Connections that the daemon has got, if it has lived."""
@@ -50,17 +40,16 @@ class Light:
 
     def _run(self):
         try:
-            self._clients()
+            super()._run()
         except OSError as error:
             self.failure = error
 
-    def _clients(self):
-        while not self._ending.wait(INTERVAL):
-            begin = time.monotonic()
-            end = self.once()
-            self.ends[end] += 1
-            if end == "whole":
-                self.slowest = max(self.slowest, time.monotonic() - begin)
+    def step(self):
+        begin = time.monotonic()
+        end = self.once()
+        self.ends[end] += 1
+        if end == "whole":
+            self.slowest = max(self.slowest, time.monotonic() - begin)
 
     def once(self):
         """How one client's connection ends."""

@@ -1,11 +1,10 @@
 """A squeeze: what a daemon needs is taken from it, and given back."""
 
 import contextlib
-import threading
 import time
 
 from baseline import Baseline
-from harness import (ControlCase, PATIENCE, connect, descriptors, free_port,
+from harness import (ControlCase, Meanwhile, PATIENCE, connect, descriptors, free_port,
                      is_held, read_all, wait_for)
 from probe import Latency, Probe, latency_row
 
@@ -19,7 +18,7 @@ LINES = 50  # of log for one squeeze
 SHARE = 0.2  # of a processor
 
 
-class Crowd:
+class Crowd(Meanwhile):
     """Clients that come AT_A_TIME, from elsewhere, again and again: more than
     there is room for."""
 
@@ -27,24 +26,11 @@ class Crowd:
     PAUSE = 0.05
 
     def __init__(self, port):
+        super().__init__()
         self.port = port
         self.clients = self.greeted = 0
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._ending.set()
-        self._thread.join()
-
-    def _run(self):
-        while not self._ending.wait(self.PAUSE):
-            self.burst()
-
-    def burst(self):
+    def step(self):
         """Once."""
         socks = [connect(self.port, source=CROWD)
                  for _ in range(self.AT_A_TIME)]

@@ -23,6 +23,7 @@ from .daemon import (TIME, Background, Daemon, instances, parse_line,
 from .kernel import (KernelSocket, children, cpu_seconds, descriptors, exists,
                      group_members, kernel_sockets, limit, limits,
                      proc_status)
+from .meanwhile import Meanwhile
 from .namespace import apart, listens, make_network, why_no_network
 from .process import (BUILDDIR, CLIENT, CTL, DAEMON, HOST, IS_ROOT, PATIENCE,
                       PROGRAMS, SPAWNER_NAME, UNDER, USER, adopt_orphans,
