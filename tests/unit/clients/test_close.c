@@ -251,6 +251,20 @@ look_is_last(uint32_t slot)
 	return client_of(slot)->phase == CLIENT_FREE;
 }
 
+/* A client's slot whose child is done, while the client has yet to take most. */
+static uint32_t
+slow_one_is_closing(int *fd)
+{
+	uint32_t slot;
+
+	service_begin("",
+	    large_greeting("timeouts = { send = 1.0; linger = 0.2; };"),
+	    NULL);
+	slot = serve_slow_one(fd);
+	child_is_done(slot);
+	return slot;
+}
+
 /* Looks follow each other at 1, 2, 4 ... 64 ms while it takes nothing. */
 static void
 who_takes_nothing_is_given_up(void **state)
@@ -263,11 +277,7 @@ who_takes_nothing_is_given_up(void **state)
 	int fd;
 
 	(void)state;
-	service_begin("",
-	    large_greeting("timeouts = { send = 1.0; linger = 0.2; };"),
-	    NULL);
-	slot = serve_slow_one(&fd);
-	child_is_done(slot);
+	slot = slow_one_is_closing(&fd);
 	assert_int_equal(client_of(slot)->phase, CLIENT_CLOSING);
 	assert_int_equal(service_places(&service), 0);
 	begun = now = client_of(slot)->deadline;
@@ -301,11 +311,7 @@ who_takes_nothing_has_done_so_for_a_while(void **state)
 	int fd;
 
 	(void)state;
-	service_begin("",
-	    large_greeting("timeouts = { send = 1.0; linger = 0.2; };"),
-	    NULL);
-	slot = serve_slow_one(&fd);
-	child_is_done(slot);
+	slot = slow_one_is_closing(&fd);
 	nanosleep(&pause, NULL);
 	now = client_of(slot)->deadline;
 	reap_step(&service, now);
@@ -326,11 +332,7 @@ who_takes_slowly_gets_everything(void **state)
 	int fd;
 
 	(void)state;
-	service_begin("",
-	    large_greeting("timeouts = { send = 1.0; linger = 0.2; };"),
-	    NULL);
-	slot = serve_slow_one(&fd);
-	child_is_done(slot);
+	slot = slow_one_is_closing(&fd);
 	while (taken < LARGE) {
 		assert_int_equal(client_of(slot)->phase, CLIENT_CLOSING);
 		n = recv(fd, part, sizeof(part), 0);

@@ -266,6 +266,17 @@ must_be(enum upgrade_stage stage)
 	assert_int_equal(answered.n, 0);
 }
 
+/* The stage lasts until its time, and no longer. */
+static void
+its_time_is_over(enum upgrade_stage stage)
+{
+	now = server.upgrade.until - 1;
+	upgrade_step(&server, now);
+	must_be(stage);
+	now++;
+	upgrade_step(&server, now);
+}
+
 /* All is as it was, and why is said. */
 static void
 must_have_failed(enum control_status status, const char *why)
@@ -401,11 +412,7 @@ a_trial_is_waited_for(void **state)
 	assert_int_equal(server.upgrade.output, ends[0]);
 	upgrade_step(&server, now);
 	assert_int_equal(server.upgrade.output, -1); /* no more is to come */
-	now = server.upgrade.until - 1;
-	upgrade_step(&server, now);
-	must_be(UPGRADE_TRYING);
-	now++;
-	upgrade_step(&server, now);
+	its_time_is_over(UPGRADE_TRYING);
 	must_have_failed(
 	    CONTROL_REFUSED, "upgrade: trial: took too long");
 }
@@ -554,11 +561,7 @@ what_is_under_way_ends_first(void **state)
 
 	(void)state;
 	pass();
-	now = server.upgrade.until - 1;
-	upgrade_step(&server, now);
-	must_be(UPGRADE_SETTLING);
-	now++;
-	upgrade_step(&server, now);
+	its_time_is_over(UPGRADE_SETTLING);
 	must_have_failed(
 	    CONTROL_REFUSED, "upgrade: a spawner does not clone");
 	pass();
