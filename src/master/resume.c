@@ -52,7 +52,6 @@ struct carried_daemon {
 	int control_socket;
 	uint64_t control_device, control_inode; /* of its file */
 	int pid_file;
-	int oom_file;
 	int oom_childrens;
 	bool as_root;
 	bool has_stderr;
@@ -72,7 +71,6 @@ static const struct pack_field daemon_fields[] = {
 	PACK_FIELD(carried_daemon, control_device),
 	PACK_FIELD(carried_daemon, control_inode),
 	PACK_FIELD(carried_daemon, pid_file),
-	PACK_FIELD(carried_daemon, oom_file),
 	PACK_FIELD(carried_daemon, oom_childrens),
 	PACK_FIELD(carried_daemon, as_root),
 	PACK_FIELD(carried_daemon, has_stderr),
@@ -117,7 +115,6 @@ pack_daemon(struct pack *pack, const struct server *server)
 		.version = PACKAGE_VERSION,
 		.control_socket = server->control.fd,
 		.pid_file = pidfile_descriptor(),
-		.oom_file = oom_descriptor(),
 		.oom_childrens = oom_childrens(),
 		.as_root = server->as_root,
 		.has_stderr = daemonize_has_stderr(),
@@ -136,7 +133,6 @@ pack_daemon(struct pack *pack, const struct server *server)
 	pack_row(pack, &daemon_table, &daemon);
 	pack_fd(pack, daemon.control_socket);
 	pack_fd(pack, daemon.pid_file);
-	pack_fd(pack, daemon.oom_file);
 }
 
 static void
@@ -176,7 +172,8 @@ daemon_of(void)
 	static struct carried_daemon daemon;
 
 	daemon = (struct carried_daemon) { .control_socket = -1,
-		.pid_file = -1, .oom_file = -1, .manager = { .fd = -1 } };
+		.pid_file = -1, .oom_childrens = OOM_SAME,
+		.manager = { .fd = -1 } };
 	unpack_row(&state, &daemon_table, 0, &daemon);
 	return &daemon;
 }
@@ -292,7 +289,7 @@ resume_process(const char *pid_path, const char *control_path)
 			daemon->control_group },
 		    daemon->control_device, daemon->control_inode);
 	notify_resume(&daemon->manager);
-	oom_resume(daemon->oom_file, daemon->oom_childrens);
+	oom_resume(daemon->oom_childrens);
 }
 
 void

@@ -152,7 +152,7 @@ def state(pid):
     found["environ"] = os.stat(f"/proc/{pid}/environ").st_uid
     found["limits"] = limits(pid)
     found["descriptors"] = {
-        number: re.sub(r"\[\d+\]|/tmp/tmp\w+|(?<=/proc/)\d+", "", target)
+        number: re.sub(r"\[\d+\]|/tmp/tmp\w+", "", target)
         for number, target in descriptors(pid).items()}
     found["maps"] = {" ".join(key): count for key, count in maps.items()
                      if key[1] not in ("[heap]", "")}

@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,11 +16,7 @@
 
 #define ROOM 16
 
-/* Open before the drop: the files of a process that is not dumpable are root's.
- * -1: master and children have the same. */
-static int self = -1;
-static int own, childrens;
-
+static int childrens = OOM_SAME;
 static const char *path = "/proc/self/oom_score_adj";
 
 static int
@@ -34,10 +29,10 @@ score_set(int fd, int score)
 }
 
 static int
-score_get(int *score)
+score_get(int fd, int *score)
 {
 	char text[ROOM];
-	ssize_t n = pread(self, text, sizeof(text) - 1, 0);
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
 	bool negative;
 	int64_t number;
 
@@ -52,40 +47,23 @@ score_get(int *score)
 	return 0;
 }
 
-static void
-forget(void)
-{
-	if (self != -1)
-		close(self);
-	self = -1;
-}
-
 void
 oom_protect(const char *file)
 {
+	int fd = open(file, O_RDWR | O_CLOEXEC), own;
+
 	path = file;
-	self = open(file, O_RDWR | O_CLOEXEC);
-	if (self == -1)
+	if (fd == -1)
 		return;
-	if (score_get(&own) == 0) {
-		childrens = own > 0 ? own : 0;
-		if (own >= 0 && score_set(self, OOM_PROTECTED) == 0)
-			own = OOM_PROTECTED;
+	if (score_get(fd, &own) == 0) {
+		if (own >= 0 && score_set(fd, OOM_PROTECTED) == 0)
+			childrens = own;
 		else if (own == 0) /* nobody has said anything */
 			childrens = OOM_EXPOSED;
-		if (own != childrens) {
-			atexit(forget);
-			return;
-		}
+		else if (own < 0)
+			childrens = 0;
 	}
-	close(self);
-	self = -1;
-}
-
-int
-oom_descriptor(void)
-{
-	return self;
+	close(fd);
 }
 
 int
@@ -95,14 +73,9 @@ oom_childrens(void)
 }
 
 void
-oom_resume(int fd, int childrens_score)
+oom_resume(int score)
 {
-	self = fd;
-	childrens = childrens_score;
-	if (self != -1 && score_get(&own) == 0)
-		atexit(forget);
-	else
-		forget();
+	childrens = score;
 }
 
 /* The file is root's while its process is not dumpable, as the exec will make it
@@ -112,7 +85,7 @@ oom_expose(void)
 {
 	int fd;
 
-	if (self == -1)
+	if (childrens == OOM_SAME)
 		return;
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	fd = open(path, O_WRONLY | O_CLOEXEC);

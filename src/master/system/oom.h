@@ -6,6 +6,8 @@
 #define OOM_PROTECTED (-900)
 /* What its children have where it may not have that, and has 0. */
 #define OOM_EXPOSED 900
+/* Instead of a value: they have the master's. */
+#define OOM_SAME (-1001)
 
 /*
  * Lowers our oom_score_adj, for which CAP_SYS_RESOURCE is needed; without it
@@ -16,13 +18,12 @@
  */
 void oom_protect(const char *file);
 
-/* What goes over an exec, after which the file cannot be opened any more: the
- * descriptor, -1 when master and children have the same value, and theirs. */
-int oom_descriptor(void);
+/* What children have; OOM_SAME. */
 int oom_childrens(void);
 
-/* Instead of oom_protect(), by the program that comes. */
-void oom_resume(int fd, int childrens_score);
+/* Instead of oom_protect(), by the program that an upgrade executes: the kernel
+ * has kept the master's. */
+void oom_resume(int childrens);
 
 /*
  * In a child that still is what the master is, and that will exec: gives it what

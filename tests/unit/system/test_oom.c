@@ -68,10 +68,10 @@ teardown(void **state)
 static void
 upgrade(void)
 {
-	int passed = oom_descriptor(), childrens = oom_childrens();
+	int childrens = oom_childrens();
 
-	oom_resume(-1, 0);
-	oom_resume(passed, childrens);
+	oom_resume(OOM_SAME);
+	oom_resume(childrens);
 }
 
 /* What a master that starts with that value has, a child of its, and the master
