@@ -33,10 +33,10 @@ class Race:
 
     def wait_alive(self, count):
         """The same, once they are so many: a loser's command may return a
-        moment before the loser is gone."""
-        wait_for(lambda: len(self.alive()) == count, PATIENCE,
-                 f"{count} instances")
-        return self.alive()
+        moment before the loser is gone, and what the loser had started is ours
+        for a moment then."""
+        return wait_for(lambda: (alive,) if len(alive := self.alive()) == count
+                        else None, PATIENCE, f"{count} instances")[0]
 
     def said(self):
         """The end of their log."""

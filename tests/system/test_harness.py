@@ -9,6 +9,7 @@ import sys
 import unittest
 
 from harness import Case, become_user, free_port, greet, needs_root
+from racing import Race
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Takes half of the only two blocks, which no other test uses nor the kernel gives
@@ -45,6 +46,23 @@ class Ports(unittest.TestCase):
         self.assertIn("all ports are taken", third.communicate()[1])
         first.communicate()
         self.assertEqual(self.half()[1], ports)
+
+
+class Started(unittest.TestCase):
+    """Daemons that race."""
+
+    def test_another_one_comes_after_the_first_look(self):
+        """What a loser had started is ours, for a moment, when that ends."""
+        looks = iter(([1, 2], [1], [1, 3], [1]))
+        race = Race("/nowhere")
+        race.alive = lambda: next(looks)
+        self.assertEqual(race.wait_alive(1), [1])
+
+    def test_none(self):
+        """An empty list is one, too."""
+        race = Race("/nowhere")
+        race.alive = iter(([1], [])).__next__
+        self.assertEqual(race.wait_alive(0), [])
 
 
 @needs_root
