@@ -188,8 +188,8 @@ state_file_lock(const char *path, pid_t *holder, const char **step)
 	fd = lock_open(name);
 	if (noted(fd, "open lock", step) == -1)
 		return -1;
+	beside(name, path, ".new"); /* shorter than that */
 	if (noted(lock_take(fd, holder), "lock", step) == 0 &&
-	    noted(beside(name, path, ".new"), "name", step) == 0 &&
 	    noted(remove_stale(name), "remove old", step) == 0)
 		return fd;
 	close_quietly(fd);

@@ -12,7 +12,7 @@
 #include "shared/escape.h"
 #include "shared/number.h"
 
-#define MAGIC "forkgreet-state 1\n"
+#define MAGIC "forkgreet-state 1" /* the first line */
 #define TEXT_LINE_MAX 352 /* bytes; the longest that is written has 326 */
 
 /* What is still to be read. */
@@ -110,7 +110,7 @@ state_words_format(const struct state_words *words, char *text, size_t room)
 
 	if (!words_are_good(words))
 		return 0;
-	put(&out, MAGIC);
+	put(&out, MAGIC "\n");
 	for (i = 0; i < words->n; i++)
 		put_word(&out, &words->list[i]);
 	if (out.at != NULL)
@@ -203,9 +203,8 @@ text_parse(struct state_words *words, const char *text, size_t length)
 	char line[TEXT_LINE_MAX];
 	const char *start;
 
-	if (length < strlen(MAGIC) || memcmp(text, MAGIC, strlen(MAGIC)) != 0)
+	if (!line_next(&rest, line) || strcmp(line, MAGIC) != 0)
 		return false;
-	rest.at += strlen(MAGIC);
 	for (;;) {
 		start = rest.at;
 		if (!line_next(&rest, line))

@@ -248,7 +248,7 @@ listen_to(struct upgrade *upgrade)
 	n = read(upgrade->output, upgrade->said + upgrade->n_said, room);
 	if (n > 0)
 		upgrade->n_said += (size_t)n;
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+	if (n == -1 && errno == EAGAIN)
 		return false;
 	if (n == -1)
 		upgrade->deaf = errno;

@@ -129,8 +129,7 @@ static void
 convict(struct service *service, struct client *client)
 {
 	dismiss(service, client, PROXIED_LIED);
-	if (client->pid > 0)
-		child_signal(client->pid, SIGKILL);
+	child_signal(client->pid, SIGKILL);
 }
 
 void
@@ -140,7 +139,7 @@ declare_event(struct service *service, uint32_t slot, int64_t now)
 	struct plan_declared declared;
 	ssize_t n;
 
-	if (client->phase == CLIENT_FREE || client->pair == -1)
+	if (client->pair == -1)
 		return; /* an event from before in the same turn */
 	n = recv(client->pair, &declared, sizeof(declared),
 	    MSG_DONTWAIT | MSG_TRUNC);
@@ -166,7 +165,7 @@ declare_goes_on(struct service *service, uint32_t slot, enum outcome outcome,
 		return true;
 	}
 	if (client->proxied != PROXIED_AGAIN ||
-	    outcome != OUTCOME_PROXY_ERROR || client->ending != ENDING_NOT)
+	    outcome != OUTCOME_PROXY_ERROR)
 		return false;
 	client->proxied = PROXIED_KNOWN;
 	service->counters.cpu_us += (uint64_t)client->cpu_us;

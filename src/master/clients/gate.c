@@ -85,7 +85,7 @@ gate_decide(struct service *service, struct client *client,
 	client->source = verdict.source;
 	client->limit = verdict.limit;
 	client->retry_after = verdict.retry_after;
-	client->own_text = !verdict.allowed && verdict.own_text &&
+	client->own_text = verdict.own_text &&
 	    verdict.reason == REFUSAL_DENIED;
 	*why = verdict.reason;
 	return verdict.allowed;

@@ -30,7 +30,8 @@
 #define PASS_MISSES 8
 /* The time between passes, shorter when the last one did not get to all
  * children or SIGCHLD has come. The child that SIGCHLD names is reaped at once;
- * the others can wait this long, so that there are fewer misses. */
+ * the others can wait this long, so that there are fewer misses; but not while
+ * somebody waits for room. */
 #define PASS_INTERVAL (10 * CLOCK_MS)
 #define PASS_RESUME (1 * CLOCK_MS)
 /* Most clients end within milliseconds; the least timeouts.session is 100. */
@@ -261,16 +262,28 @@ overdue(struct service *service, uint32_t slot, int64_t now)
 	clients_move(&service->clients, slot, (enum client_phase)client->phase);
 }
 
+/* Does somebody wait for what a child's end makes room for? */
+static bool
+room_is_wanted(const struct service *service)
+{
+	return backoff_waits(&service->forking) ||
+	    backoff_waits(&service->accepting) || service->watch.any_muted;
+}
+
 void
 reap_step(struct service *service, int64_t now)
 {
 	const struct clients *clients = &service->clients;
+	struct reap *reap = &service->reap;
 	uint32_t slot;
 
-	if (clients->list[CLIENT_YOUNG].count > 0 && now >= service->reap.next_pass)
+	/* It may have ended before its spawner said that it had begun. */
+	if (reap->children_ended && room_is_wanted(service))
+		reap->next_pass = now;
+	if (clients->list[CLIENT_YOUNG].count > 0 && now >= reap->next_pass)
 		ask_young(service, now);
 	ask_unwatched(service, now);
-	service->reap.children_ended = false;
+	reap->children_ended = false;
 	while ((slot = clients_next_due(clients)) != CLIENT_NONE &&
 	    clients->slots[slot].deadline <= now)
 		overdue(service, slot, now);

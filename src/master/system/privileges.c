@@ -208,15 +208,21 @@ privileges_pass(bool on)
 	return result;
 }
 
-/* All sets are empty, except that permitted may have what is kept. */
+/* All sets are empty, except that permitted may have what is kept.  With false
+ * errno is 0 when they are not, else it is what they could not be asked for. */
 static bool
 caps_are_gone(bool keep)
 {
-	cap_t now = cap_get_proc();
 	cap_flag_value_t permitted, effective, inheritable;
 	cap_value_t cap, count = cap_count();
-	bool gone = now != NULL && count > 0;
+	cap_t now;
+	bool gone;
 
+	if (count == 0)
+		return false;
+	errno = 0;
+	now = cap_get_proc();
+	gone = now != NULL;
 	for (cap = 0; gone && cap < count; cap++)
 		gone = cap_get_flag(now, cap, CAP_PERMITTED, &permitted) == 0 &&
 		    cap_get_flag(now, cap, CAP_EFFECTIVE, &effective) == 0 &&
@@ -235,7 +241,6 @@ privileges_none(void)
 {
 	if (ambient_clear() == -1 || caps_set(false, false) == -1)
 		return -1;
-	errno = 0;
 	return caps_are_gone(false) ? 0 : -1;
 }
 

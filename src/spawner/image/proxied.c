@@ -52,10 +52,7 @@ go_await(const struct image *image, const struct proxy *proxy)
 	proxy_declared(proxy, &declared);
 	if (call_declare(&declared) != (long)sizeof(declared))
 		call_exit(OUTCOME_PROXY_ERROR);
-	do
-		n = call_await_go(go,
-		    sizeof(*go) + sizeof(image->memory->order));
-	while (n == -EINTR);
+	n = call_await_go(go, sizeof(*go) + sizeof(image->memory->order));
 	if (n < (long)sizeof(*go))
 		call_exit(OUTCOME_PROXY_ERROR);
 	call_close(SPAWNER_PAIR);

@@ -443,6 +443,37 @@ an_end_makes_room_at_once(void **state)
 	close(fd);
 }
 
+/* A child may end before its spawner has said its pid: then SIGCHLD has named
+ * nobody, and who waits for room would wait for the next pass. */
+static void
+nobody_who_waits_for_room_waits_for_a_pass(void **state)
+{
+	uint32_t slots[4];
+	int fds[4];
+	size_t i;
+
+	(void)state;
+	service_begin("", "timeouts = { linger = 0; };", NULL);
+	serve_some(slots, fds, 4);
+	step(0);
+	for (i = 0; i < 4; i++) {
+		service.forking = service.accepting = BACKOFF_NONE;
+		service.watch.any_muted = i == 2;
+		if (i == 0)
+			backoff_fail(&service.forking, "clone", EAGAIN, now);
+		if (i == 1)
+			backoff_fail(&service.accepting, "accept", EMFILE, now);
+		child_exit(slots[i], 0);
+		step(0);
+		assert_int_equal(service_row(0)->live, 4 - i);
+		reap_hint(&service, 0, now);
+		step(0);
+		assert_int_equal(service_row(0)->live, i < 3 ? 3 - i : 1);
+	}
+	service.watch.any_muted = false;
+	close_all(fds, 4);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, service_teardown)
 
 int
@@ -463,6 +494,7 @@ main(void)
 		TEST(one_more_who_lingers_makes_room),
 		TEST(a_pid_that_is_no_child_ends_its_client),
 		TEST(an_end_makes_room_at_once),
+		TEST(nobody_who_waits_for_room_waits_for_a_pass),
 	};
 
 	return cmocka_run_group_tests(tests, confs_setup, confs_teardown);

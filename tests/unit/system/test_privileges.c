@@ -59,8 +59,7 @@ tricked(const char *name, unsigned ways)
 		return NONE;
 	shared->name = name;
 	shared->verifying = is_verifying;
-	shared->acts = !is_verifying && ((ways & CAN_LIE) != 0 ||
-	    strcmp(name, "bounding") == 0);
+	shared->acts = !is_verifying && (ways & CAN_BE_DOUBTED) == 0;
 	errno = error;
 	return trick;
 }
@@ -287,11 +286,20 @@ borrow(void)
 	return 0;
 }
 
-/* These say so themselves when they could not. */
+/* Of one that only returns -1. */
+static int
+said(int result)
+{
+	if (result == 0)
+		return 0;
+	dprintf(STDERR_FILENO, "%s", strerror(errno));
+	return EXIT_PRIVILEGE;
+}
+
 static int
 have_none(void)
 {
-	return privileges_none() == 0 ? 0 : EXIT_PRIVILEGE;
+	return said(privileges_none());
 }
 
 /* As drop() leaves it: from here on calls are counted, and tricked. */
@@ -332,14 +340,14 @@ static int
 bind_port(void)
 {
 	drop_first();
-	return privileges_bind(true) == 0 ? 0 : EXIT_PRIVILEGE;
+	return said(privileges_bind(true));
 }
 
 static int
 pass_on(void)
 {
 	drop_first();
-	return privileges_pass(true) == 0 ? 0 : EXIT_PRIVILEGE;
+	return said(privileges_pass(true));
 }
 
 static int
@@ -390,8 +398,9 @@ may_go_on(void)
 static bool
 is_told(int (*what)(void))
 {
-	if (what != drop && what != borrow)
-		return true;
+	if (strcmp(shared->name, "cap_get_proc") == 0 && what == drop &&
+	    strstr(shared->said, "not in effect") != NULL)
+		return true; /* it has been asked whether it is in effect */
 	return strstr(shared->said, strerror(error)) != NULL &&
 	    (what != borrow || strstr(shared->said, shared->name) != NULL);
 }
