@@ -119,20 +119,23 @@ state_words_format(const struct state_words *words, char *text, size_t room)
 	return out.at == NULL ? 0 : (size_t)(out.at - text);
 }
 
-/* Copies a line without its newline. */
-static bool
+/* Copies a line without its newline.  One that cannot be good is empty then, which
+ * none that is good is. */
+static void
 line_next(struct rest *rest, char line[TEXT_LINE_MAX])
 {
 	size_t length = (size_t)(rest->end - rest->at);
 	const char *newline = memchr(rest->at, '\n', length);
 
+	line[0] = '\0';
 	if (newline == NULL || newline - rest->at >= TEXT_LINE_MAX)
-		return false;
+		return;
 	length = (size_t)(newline - rest->at);
 	memcpy(line, rest->at, length);
 	line[length] = '\0';
 	rest->at = newline + 1;
-	return strlen(line) == length;
+	if (strlen(line) != length)
+		line[0] = '\0';
 }
 
 static bool
@@ -203,12 +206,12 @@ text_parse(struct state_words *words, const char *text, size_t length)
 	char line[TEXT_LINE_MAX];
 	const char *start;
 
-	if (!line_next(&rest, line) || strcmp(line, MAGIC) != 0)
+	line_next(&rest, line);
+	if (strcmp(line, MAGIC) != 0)
 		return false;
 	for (;;) {
 		start = rest.at;
-		if (!line_next(&rest, line))
-			return false;
+		line_next(&rest, line);
 		if (strncmp(line, "end ", 4) == 0)
 			break;
 		if (words->n == STATE_WORDS_MAX ||

@@ -379,7 +379,9 @@ inline ask_unwatched(s) {
 
 /* The deadline of one that hangs. */
 inline overdue(s) {
+#ifndef M_SPARED
 	condemned[pid_of[s] - 1] = true;
+#endif
 	if
 	:: ph[s] == CLIENT_WATCHED ->
 		MOVE(overdue_watched, s, CLIENT_WATCHED, CLIENT_WATCHED)

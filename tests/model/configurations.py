@@ -67,6 +67,8 @@ MUTATIONS = [
              "carry_counters.c: generations are counted anew"),
     Mutation("NOT_ASKED", "upgrade and age", False,
              "carry.c: nobody asks after children that ended meanwhile"),
+    Mutation("SPARED", "age", True,
+             "reap.c: no signal ends a child that stays"),
     Mutation("PAIR_CARRIED", "proxy and upgrade", False,
              "carry.c: a pair that has been closed is used"),
     Mutation("PAIR_CHILD", "proxy and death", False,

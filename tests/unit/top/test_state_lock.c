@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -163,6 +165,30 @@ test_names_are_too_long(void **state)
 	assert_int_equal(errno, ENAMETOOLONG);
 }
 
+/* What a crash has left goes when the lock is taken; where it cannot, there is no
+ * lock. */
+static void
+test_left(void **state)
+{
+	char name[PATH_MAX + 8];
+	const char *step = "";
+	pid_t holder;
+	int fd;
+
+	(void)state;
+	snprintf(name, sizeof(name), "%s.new", path);
+	assert_int_equal(close(creat(name, 0600)), 0);
+	fd = state_file_lock(path, &holder, &step);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(access(name, F_OK), -1);
+	assert_int_equal(mkdir(name, 0700), 0);
+	assert_int_equal(state_file_lock(path, &holder, &step), -1);
+	assert_int_equal(errno, EISDIR);
+	assert_string_equal(step, "remove old");
+	assert_int_equal(rmdir(name), 0);
+}
+
 /* The new words are in place then, and may be lost. */
 static void
 test_no_directory(void **state)
@@ -205,6 +231,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_names_are_too_long),
+		cmocka_unit_test(test_left),
 		cmocka_unit_test(test_no_directory),
 	};
 

@@ -263,6 +263,8 @@ test_too_much(void **state)
 	/* as long as it is when it has been escaped, and cut off */
 	length = say(0, FIRST "all drain 0 0 \1%0*d\n", STATE_REASON_MAX - 1, 0);
 	assert_int_equal(parse(text, finish(length, 1)), -1);
+	length = say(0, FIRST "all drain 0 0 %0*d\n", STATE_TEXT_MAX / 2, 0);
+	assert_int_equal(parse(text, finish(length, 1)), -1);
 	for (n = STATE_REASON_MAX + 2; n <= 400; n++) {
 		length = say(0, FIRST "all drain 0 0 %0*d\n", (int)n, 0);
 		assert_int_equal(parse(text, finish(length, 1)), -1);
