@@ -52,7 +52,10 @@ go_await(const struct image *image, const struct proxy *proxy)
 	proxy_declared(proxy, &declared);
 	if (call_declare(&declared) != (long)sizeof(declared))
 		call_exit(OUTCOME_PROXY_ERROR);
-	n = call_await_go(go, sizeof(*go) + sizeof(image->memory->order));
+	do
+		n = call_await_go(go,
+		    sizeof(*go) + sizeof(image->memory->order));
+	while (n == -EINTR);
 	if (n < (long)sizeof(*go))
 		call_exit(OUTCOME_PROXY_ERROR);
 	call_close(SPAWNER_PAIR);
