@@ -14,6 +14,7 @@ ROWS = (
     (r"master (execve\(0|socket\(16)", ATTEMPT),
     (r"\w+ fcntl\(.*,[1234]\) ", "F_GETFD, F_SETFD, F_GETFL, F_SETFL have no "
      "error"),
+    (r"\w+ fcntl\(.*,1034\) ENOMEM", "F_GET_SEALS needs no memory"),
     (r"\w+ getsockopt\([^)]*,1,17\)", "SO_PEERCRED has no error"),
     (r"(feed|client|control) read\((pipe|socket|anon_inode).* EIO",
      "no disk is behind it"),

@@ -58,6 +58,7 @@ static const struct row {
 	{ { "open", ANY, LIES, 0 }, LANDLOCK, 0 },
 	{ { "open", ANY, ENOENT, 0 }, LANDLOCK, 0 },
 	{ { "open", ANY, ENFILE, 0 }, LANDLOCK, ENFILE },
+	{ { "open", ANY, EIO, 0 }, LANDLOCK, EIO },
 	{ { "socket", ANY, EMFILE, 0 }, LANDLOCK, EMFILE },
 	{ { "socket", ANY, ENOBUFS, 0 }, LANDLOCK, ENOBUFS },
 	{ { "socket", ANY, EPERM, 0 }, LANDLOCK, 0 },
