@@ -8,7 +8,7 @@ import subprocess
 import sys
 import unittest
 
-from harness import Case, become_user, free_port, greet, needs_root
+from harness import Case, Daemon, become_user, free_port, greet, needs_root
 from racing import Race
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -49,7 +49,13 @@ class Ports(unittest.TestCase):
 
 
 class Started(unittest.TestCase):
-    """Daemons that race."""
+    """Daemons that race, and spawners that follow each other."""
+
+    def test_a_dead_spawner_is_there_until_it_is_reaped(self):
+        """Its successor serves beside it."""
+        daemon = Daemon.__new__(Daemon)
+        daemon.spawners = iter(([1], [1, 2], [], [2])).__next__
+        self.assertEqual(daemon.successor(1), 2)
 
     def test_another_one_comes_after_the_first_look(self):
         """What a loser had started is ours, for a moment, when that ends."""

@@ -1081,9 +1081,9 @@ class Storm(HostileCase):
         before = all_cpu_seconds(daemon.pid)
         for _ in range(self.ROTATIONS):
             wait_for(lambda: len(daemon.all_spawners()) == 2, PATIENCE)
-            pid, = daemon.spawners()
+            pid = daemon.successor(None)
             os.kill(pid, signal.SIGKILL)
-            wait_for(lambda: daemon.spawners() not in ([], [pid]), PATIENCE)
+            daemon.successor(pid)
         return (all_cpu_seconds(daemon.pid) - before) / self.ROTATIONS
 
     def test_c1_storm(self):

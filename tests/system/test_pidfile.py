@@ -9,7 +9,7 @@ import stat
 
 from harness import (HOST, IS_ROOT, PATIENCE, StartCase, USER, children,
                      descriptors, free_port, if_also_user, needs_root,
-                     not_under_valgrind, wait_for)
+                     not_under_valgrind)
 from programs import UNTRACED
 from racing import Race
 
@@ -196,12 +196,9 @@ class Locked(PidFileCase):
         self.assertTrue(is_locked(self.path))
         self.locked_out(daemon.pid)
         daemon.reload()
-        wait_for(lambda: len(daemon.spawners()) == 1, PATIENCE,
-                 "the end of the first spawner")
-        (spawner,) = daemon.spawners()
+        spawner = daemon.successor(None)
         os.kill(spawner, signal.SIGKILL)
-        wait_for(lambda: daemon.spawners() not in ([], [spawner]), PATIENCE,
-                 "another spawner")
+        daemon.successor(spawner)
         daemon.reload("nonsense", "failed")
         self.locked_out(daemon.pid)
         self.assertTrue(is_locked(self.path))

@@ -493,8 +493,7 @@ class Meanwhile(RefusalCase):
         limit(daemon.pid, "nofile", len(descriptors(daemon.pid)) - 20)
         begin = time.monotonic()
         os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: daemon.spawners() not in ([], [pid]), PATIENCE,
-                 "another spawner")
+        daemon.successor(pid)
         took = time.monotonic() - begin
         for sock in socks:
             sock.close()

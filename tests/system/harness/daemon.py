@@ -138,6 +138,14 @@ class Daemon:
                  len(self.spawners()) == 1, seconds, "a spawner on standby")
         return self
 
+    def successor(self, old, seconds=PATIENCE):
+        """Waits until that spawner is gone and another one has got clients;
+        returns its pid."""
+        def alone():
+            pids = self.spawners()
+            return pids if len(pids) == 1 and old not in pids else None
+        return wait_for(alone, seconds, "the spawner's successor")[0]
+
     def limit_processes(self, soft):
         """No spawner of this daemon can have children, nor can the daemon
         start another one; or they can again."""
