@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import random
 import re
+import signal
 import time
 import traceback
 
@@ -24,6 +25,7 @@ _stages = {}  # of this worker
 def begin_worker(patience):
     """In each: ports of its own."""
     die_with_parent()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # it is how the pool ends them
     adopt_orphans()
     clients._ports.clear()  # pylint: disable=protected-access
     Stage.patience = patience
