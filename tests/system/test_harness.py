@@ -57,6 +57,13 @@ class Started(unittest.TestCase):
         daemon.spawners = iter(([1], [1, 2], [], [2])).__next__
         self.assertEqual(daemon.successor(1), 2)
 
+    def test_a_dead_child_is_there_until_it_is_reaped(self):
+        """It may have had the client before."""
+        daemon = Daemon.__new__(Daemon)
+        daemon.clients = iter(([], [1], [1, 2], [2])).__next__
+        self.assertEqual(daemon.client(), 1)
+        self.assertEqual(daemon.client(), 2)
+
     def test_another_one_comes_after_the_first_look(self):
         """What a loser had started is ours, for a moment, when that ends."""
         looks = iter(([1, 2], [1], [1, 3], [1]))

@@ -452,7 +452,7 @@ class WithoutFilter(HostileCase):
         for attack in [attack for group in ATTACKS.values()
                        for attack in group if attack[3] != UNTRIED]:
             puppet = self.puppet()
-            pid, = wait_for(daemon.clients)
+            pid = daemon.client()
             commands = commands_of(attack, dict.fromkeys(
                 ("MASTER", "SPAWNER", "SIBLING"), pid))
             with self.subTest(call=attack[0], arguments=attack[1]):
@@ -542,7 +542,7 @@ class Descriptors(HostileCase):
         puppet = UnixPuppet(path)
         self.addCleanup(puppet.close)
         self.assertEqual(puppet.greeting, GREETING)
-        pid, = wait_for(daemon.clients, what="a child")
+        pid = daemon.client()
         return daemon, puppet, pid
 
     def give(self, puppet, count=3):
@@ -671,7 +671,7 @@ class Allowed(HostileCase):
         written and executed."""
         daemon = self.start()
         self.puppet()
-        child, = wait_for(daemon.clients)
+        child = daemon.client()
         maps = {}
         for who, pid in ("child", child), ("spawner", daemon.spawners()[0]):
             with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
@@ -919,7 +919,7 @@ class Deadlines(HostileCase):
         """By hand, of one that has used next to nothing."""
         daemon = self.start_three()
         puppet = self.puppet(self.busy)
-        pid, = wait_for(daemon.clients)
+        pid = daemon.client()
         os.kill(pid, signal.SIGKILL)
         self.assertEqual(self.outcome(daemon, puppet)["outcome"], "killed")
 
@@ -1119,7 +1119,7 @@ class Storm(HostileCase):
         nothing, and none of them is of its layout."""
         daemon = self.start_storm()
         victim = self.puppet()
-        pid, = wait_for(daemon.clients)
+        pid = daemon.client()
         old, = daemon.spawners()
         os.kill(old, signal.SIGSTOP)
         socks = [self.connect(self.port) for _ in range(20)]

@@ -72,7 +72,7 @@ class Image(Case):
             f'hold = true; greeting = "{greeting}";'))
         sock = self.connect(self.port)
         self.assertTrue(sock.recv(100))
-        child, = wait_for(daemon.clients)
+        child = daemon.client()
         return daemon, daemon.spawners()[0], child
 
     def assert_mapped(self, pid, *tables):
@@ -138,7 +138,7 @@ class Image(Case):
         said = greet(other)
         self.assertRegex(said, rb"^to \d+ only$")
         self.assertTrue(self.connect(self.port).recv(100))
-        child, = wait_for(daemon.clients)
+        child = daemon.client()
         for begin, rights, _, size in mappings(child):
             with open(f"/proc/{child}/mem", "rb") as file:
                 file.seek(begin)
@@ -235,7 +235,7 @@ class Traced(Case):
                         "inject=exit_group:delay_enter=60000000", follow=True):
                 sock = self.connect(self.port)
                 self.assertEqual(sock.recv(100), b"hi client\n")
-                child, = wait_for(daemon.clients)
+                child = daemon.client()
                 wait_for(lambda pid=child: self.is_delayed(pid))
                 with open(f"/proc/{child}/stat", encoding="ascii") as file:
                     faults = int(file.read().rpartition(")")[2].split()[7])
@@ -265,7 +265,7 @@ class Traced(Case):
                     "inject=munmap:error=EPERM:when=1", follow=True):
             daemon.reload()
         self.assertEqual(self.connect(self.port).recv(100), b"hi client\n")
-        child, = wait_for(daemon.clients)
+        child = daemon.client()
         for pid in child, daemon.spawners()[0]:
             self.assertIn("[vdso]", self.names(pid))
 

@@ -596,7 +596,7 @@ class DescriptorsTest(UnixCase):
         """A child that reads has its client on 0 and nothing else."""
         def finish(sock, daemon):
             self.assertEqual(sock.recv(100), GREETING)
-            pid, = wait_for(daemon.clients, what="a child")
+            pid = daemon.client()
             wait_for(lambda: list(descriptors(pid)) == [0],
                      what="the child's own")
             for _ in range(3):

@@ -125,6 +125,14 @@ class Daemon:
                 and (group := pgid(pid)) not in (pid, None)
                 and (group in served if served else serves_tcp(pid))]
 
+    def client(self, seconds=PATIENCE):
+        """Waits until there is one client child, once those before it have been
+        reaped; returns its pid."""
+        def only():
+            pids = self.clients()
+            return pids if len(pids) == 1 else None
+        return wait_for(only, seconds, "one client child")[0]
+
     def _served(self):
         """Pids of spawners that have got clients, as the log says; empty when
         it is elsewhere."""
