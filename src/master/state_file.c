@@ -188,7 +188,7 @@ state_file_lock(const char *path, pid_t *holder, const char **step)
 	fd = lock_open(name);
 	if (noted(fd, "open lock", step) == -1)
 		return -1;
-	beside(name, path, ".new"); /* shorter than that */
+	beside(name, path, ".new"); /* fits where ".lock" has */
 	if (noted(lock_take(fd, holder), "lock", step) == 0 &&
 	    noted(remove_stale(name), "remove old", step) == 0)
 		return fd;

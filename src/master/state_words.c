@@ -119,8 +119,8 @@ state_words_format(const struct state_words *words, char *text, size_t room)
 	return out.at == NULL ? 0 : (size_t)(out.at - text);
 }
 
-/* Copies a line without its newline.  One that cannot be good is empty then, which
- * none that is good is. */
+/* Copies a line without its newline.  A bad one becomes an empty one, which no
+ * caller takes for good. */
 static void
 line_next(struct rest *rest, char line[TEXT_LINE_MAX])
 {

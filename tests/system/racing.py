@@ -5,7 +5,7 @@ import signal
 import subprocess
 
 from harness import (DAEMON, IS_ROOT, PATIENCE, adopt_orphans, become_user,
-                     instances, wait_for)
+                     instances, wait_count)
 
 
 class Race:
@@ -35,8 +35,7 @@ class Race:
         """The same, once they are so many: a loser's command may return a
         moment before the loser is gone, and what the loser had started is ours
         for a moment then."""
-        return wait_for(lambda: (alive,) if len(alive := self.alive()) == count
-                        else None, PATIENCE, f"{count} instances")[0]
+        return wait_count(count, self.alive, PATIENCE, f"{count} instances")
 
     def said(self):
         """The end of their log."""

@@ -208,8 +208,8 @@ privileges_pass(bool on)
 	return result;
 }
 
-/* All sets are empty, except that permitted may have what is kept.  With false
- * errno is 0 when they are not, else it is what they could not be asked for. */
+/* All sets are empty, except that permitted may have what is kept.  When this is
+ * false, errno is 0, or says why the sets could not be read. */
 static bool
 caps_are_gone(bool keep)
 {

@@ -107,8 +107,8 @@ group_take(struct rest *rest, uint8_t *bytes)
 	return n > 0;
 }
 
-/* A group, or the last two in IPv4's notation, where so many are there before;
- * returns how many, 0: neither. */
+/* A group, or the last two in IPv4's notation; before: how many groups there are
+ * already.  Returns how many it took, 0: neither. */
 static unsigned
 groups_take(struct rest *rest, uint8_t *bytes, unsigned before)
 {

@@ -27,7 +27,8 @@ from .meanwhile import Meanwhile
 from .namespace import apart, listens, make_network, why_no_network
 from .process import (BUILDDIR, CLIENT, CTL, DAEMON, HOST, IS_ROOT, PATIENCE,
                       PROGRAMS, SPAWNER_NAME, UNDER, USER, adopt_orphans,
-                      become_user, die_with_parent, run, together, wait_for)
+                      become_user, die_with_parent, run, together, wait_count,
+                      wait_for)
 from .strace import Strace, strace_works
 from .summary import Summary
 from .tap import TapResult, main

@@ -9,7 +9,7 @@ from .kernel import (children, command_line, exists, limit, pgid,
                      proc_status, serves_tcp)
 from .process import (DAEMON, IS_ROOT, PATIENCE, SPAWNER_NAME, USER,
                       adopt_orphans, become_user, command, die_with_parent,
-                      wait_for)
+                      wait_count, wait_for)
 
 
 TIME = r"\d{4}(?:-\d\d){2}T(?:\d\d:){2}\d\d\.\d{3}Z"
@@ -128,10 +128,7 @@ class Daemon:
     def client(self, seconds=PATIENCE):
         """Waits until there is one client child, once those before it have been
         reaped; returns its pid."""
-        def only():
-            pids = self.clients()
-            return pids if len(pids) == 1 else None
-        return wait_for(only, seconds, "one client child")[0]
+        return wait_count(1, self.clients, seconds, "one client child")[0]
 
     def _served(self):
         """Pids of spawners that have got clients, as the log says; empty when
@@ -149,10 +146,10 @@ class Daemon:
     def successor(self, old, seconds=PATIENCE):
         """Waits until that spawner is gone and another one has got clients;
         returns its pid."""
-        def alone():
+        def others():
             pids = self.spawners()
-            return pids if len(pids) == 1 and old not in pids else None
-        return wait_for(alone, seconds, "the spawner's successor")[0]
+            return [] if old in pids else pids
+        return wait_count(1, others, seconds, "the spawner's successor")[0]
 
     def limit_processes(self, soft):
         """No spawner of this daemon can have children, nor can the daemon

@@ -59,6 +59,15 @@ def wait_for(condition, seconds=PATIENCE, what="condition"):
         time.sleep(0.01)
 
 
+def wait_count(count, look, seconds=PATIENCE, what="as many"):
+    """Waits until look() has found so many, perhaps none; returns that list, for
+    another look may find others."""
+    def found():
+        them = look()
+        return (them,) if len(them) == count else None
+    return wait_for(found, seconds, what)[0]
+
+
 def together(*calls):
     """Calls all of them at the same time; their results, or the first
     exception once all have ended."""
