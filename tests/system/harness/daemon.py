@@ -126,8 +126,8 @@ class Daemon:
                 and (group in served if served else serves_tcp(pid))]
 
     def client(self, seconds=PATIENCE):
-        """Waits until there is one client child, once those before it have been
-        reaped; returns its pid."""
+        """Waits until there is one client child, once those before it have
+        been reaped; returns its pid."""
         return wait_count(1, self.clients, seconds, "one client child")[0]
 
     def _served(self):

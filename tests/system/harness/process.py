@@ -60,8 +60,8 @@ def wait_for(condition, seconds=PATIENCE, what="condition"):
 
 
 def wait_count(count, look, seconds=PATIENCE, what="as many"):
-    """Waits until look() has found so many, perhaps none; returns that list, for
-    another look may find others."""
+    """Waits until look() has found so many, perhaps none; returns that list,
+    for another look may find others."""
     def found():
         them = look()
         return (them,) if len(them) == count else None
