@@ -405,6 +405,14 @@ is_told(int (*what)(void))
 	    (what != borrow || strstr(shared->said, shared->name) != NULL);
 }
 
+/* What went through without effect has no reason. */
+static bool
+is_without_reason(int (*what)(void))
+{
+	return (what != give_up_the_last && what != have_none_already) ||
+	    strcmp(shared->said, strerror(0)) == 0;
+}
+
 /* Tricks each call in turn; returns how many. */
 static unsigned
 trick_each(enum trick way, int (*what)(void))
@@ -420,7 +428,8 @@ trick_each(enum trick way, int (*what)(void))
 		if (shared->name == NULL || (status == 0 && may_go_on()))
 			continue;
 		if (status != EXIT_PRIVILEGE ||
-		    (way == FAIL && shared->acts && !is_told(what)))
+		    (way == FAIL && shared->acts && !is_told(what)) ||
+		    (way == LIE && !is_without_reason(what)))
 			fail_msg("call %u, %s: status %d: %s", number,
 			    shared->name, status, shared->said);
 		n++;
